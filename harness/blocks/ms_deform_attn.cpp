@@ -1,0 +1,138 @@
+#include "blocks/ms_deform_attn.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+constexpr const char* kName = "ms_deform_attn";
+
+[[noreturn]] void refuse(const std::string& field, const std::string& what) {
+  throw InputError(fmt::format("block {}: {}: {}", kName, field, what));
+}
+
+void want_rank(const Tensor& tensor, const char* name, std::size_t rank, const char* layout) {
+  if (tensor.shape().size() != rank) {
+    refuse(name, fmt::format("shape {} has {} axes, {} {} wanted", to_string(tensor.shape()),
+                             tensor.shape().size(), rank, layout));
+  }
+}
+
+void want_dtype(const Tensor& tensor, const char* name, DType dtype) {
+  if (tensor.dtype() != dtype) {
+    refuse(name, fmt::format("dtype {} found, {} wanted", name_of(tensor.dtype()), name_of(dtype)));
+  }
+}
+
+void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* layout) {
+  if (tensor.shape() != shape) {
+    refuse(name, fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), layout));
+  }
+}
+
+std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
+  const Tensor shapes = c.input("spatial_shapes").contiguous();
+  const Tensor starts = c.input("level_start_index").contiguous();
+  want_rank(shapes, "spatial_shapes", 2, "[L, 2]");
+  want_dtype(shapes, "spatial_shapes", DType::kInt64);
+  want_shape(shapes, "spatial_shapes", {shapes.dim(0), 2}, "[L, 2]");
+  want_dtype(starts, "level_start_index", DType::kInt64);
+  want_shape(starts, "level_start_index", {shapes.dim(0)}, "[L]");
+  const auto sides = shapes.values<std::int64_t>();
+  const auto first_rows = starts.values<std::int64_t>();
+  std::vector<Level> levels;
+  for (std::size_t l = 0; l < first_rows.size(); ++l) {
+    const Level level{sides[2 * l], sides[2 * l + 1], first_rows[l]};
+    std::int64_t area = 0;
+    if (level.height < 1 || level.width < 1 || __builtin_mul_overflow(level.height, level.width, &area)) {
+      refuse("spatial_shapes", fmt::format("level {} is {} x {}; at least 1 x 1 wanted", l, level.height, level.width));
+    }
+    if (level.start < 0 || area > rows || level.start > rows - area) {
+      refuse("level_start_index", fmt::format("level {} ({} x {}) starts at row {} and leaves the {} rows of value", l,
+                                              level.height, level.width, level.start, rows));
+    }
+    levels.push_back(level);
+  }
+  return levels;
+}
+
+class MsDeformAttn : public Block {
+ public:
+  std::string name() const override { return kName; }
+
+  std::vector<std::string> inputs() const override {
+    return {"value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight"};
+  }
+
+  std::map<std::string, std::int64_t> default_attributes() const override { return {{"im2col_step", 64}}; }
+
+  void validate(const Case& c) const override { parse(c); }
+
+  std::vector<OutputSpec> outputs(const Case& c) const override {
+    const Problem problem = parse(c);
+    const Dims& dims = problem.dims;
+    return {{"output", problem.dtype, {dims.N, dims.Q, dims.M * dims.D}}};
+  }
+
+  DType compute_dtype(const Case& c) const override { return c.input("value").dtype(); }
+
+  std::map<std::string, std::int64_t> dimensions(const Case& c) const override {
+    const Dims d = parse(c).dims;
+    return {{"N", d.N}, {"S", d.S}, {"M", d.M}, {"D", d.D}, {"Q", d.Q}, {"L", d.L}, {"P", d.P}};
+  }
+
+  std::int64_t working_memory(const Case& c) const override {
+    // The grid_sample path holds the samples of every level about three times over, and a planar copy of value.
+    const Problem problem = parse(c);
+    const Dims& d = problem.dims;
+    const std::int64_t samples = d.N * d.Q * d.M * d.D * d.L * d.P;
+    return (3 * samples + 2 * d.N * d.S * d.M * d.D) * static_cast<std::int64_t>(size_of(problem.dtype));
+  }
+};
+
+}  // namespace
+
+bool Problem::has_consecutive_levels() const {
+  std::int64_t row = 0;
+  for (const Level& level : levels) {
+    if (level.start != row) return false;
+    row += level.height * level.width;
+  }
+  return row == dims.S;
+}
+
+Problem parse(const Case& c) {
+  if (c.block != kName) refuse("block", fmt::format("the case is of block '{}'", c.block));
+  const Tensor& value = c.input("value");
+  const Tensor& locations = c.input("sampling_loc");
+  const Tensor& weights = c.input("attn_weight");
+  want_rank(value, "value", 4, "[N, S, M, D]");
+  want_rank(locations, "sampling_loc", 6, "[N, Q, M, L, P, 2]");
+  if (!is_floating(value.dtype())) {
+    refuse("value", fmt::format("dtype {} found, a floating one wanted", name_of(value.dtype())));
+  }
+  want_dtype(locations, "sampling_loc", value.dtype());
+  want_dtype(weights, "attn_weight", value.dtype());
+  std::vector<Level> levels = parse_levels(c, value.dim(1));
+  const Dims dims{value.dim(0),
+                  value.dim(1),
+                  value.dim(2),
+                  value.dim(3),
+                  locations.dim(1),
+                  static_cast<std::int64_t>(levels.size()),
+                  locations.dim(4)};
+  want_shape(locations, "sampling_loc", {dims.N, dims.Q, dims.M, dims.L, dims.P, 2}, "[N, Q, M, L, P, 2]");
+  want_shape(weights, "attn_weight", {dims.N, dims.Q, dims.M, dims.L, dims.P}, "[N, Q, M, L, P]");
+  const std::int64_t step = c.attribute("im2col_step");
+  if (step < 1) refuse("im2col_step", fmt::format("{} found, at least 1 wanted", step));
+  return {dims, std::move(levels), value, locations, weights, step, value.dtype()};
+}
+
+std::int64_t multiply_adds(const Dims& d) { return d.N * d.Q * d.M * d.L * d.P * 4 * d.D; }
+
+const Block& block() {
+  static const MsDeformAttn instance;
+  return instance;
+}
+
+}  // namespace deformdiff::ms_deform_attn

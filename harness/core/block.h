@@ -1,0 +1,46 @@
+// The operation under test: what its inputs and outputs are. Not an implementation.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/case.h"
+
+namespace deformdiff {
+
+struct OutputSpec {
+  std::string name;
+  DType dtype;
+  Shape shape;
+};
+
+class Block {
+ public:
+  virtual ~Block() = default;
+
+  virtual std::string name() const = 0;
+
+  /// Names of the inputs, in the order of the operator's arguments.
+  virtual std::vector<std::string> inputs() const = 0;
+
+  /// Attributes and what they are when a recorded file does not say.
+  virtual std::map<std::string, std::int64_t> default_attributes() const = 0;
+
+  /// Throws InputError with the offending input or attribute, what was found and what is wanted.
+  virtual void validate(const Case& c) const = 0;
+
+  /// What every implementation must return for a valid case.
+  virtual std::vector<OutputSpec> outputs(const Case& c) const = 0;
+
+  /// The floating dtype that the case computes in.
+  virtual DType compute_dtype(const Case& c) const = 0;
+
+  /// The named sizes that a `supports` declaration may speak of: N, Q, M, D, L, P, S, ...
+  virtual std::map<std::string, std::int64_t> dimensions(const Case& c) const = 0;
+
+  /// Bytes that a straightforward implementation needs beyond the case itself.
+  virtual std::int64_t working_memory(const Case& c) const = 0;
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,28 @@
+#include "core/case.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+
+const Tensor& Case::input(std::string_view name) const {
+  for (const NamedTensor& input : inputs) {
+    if (input.name == name) return input.tensor;
+  }
+  throw InputError(fmt::format("block {}: input '{}' is missing", block, name));
+}
+
+std::int64_t Case::attribute(const std::string& name) const {
+  const auto found = attributes.find(name);
+  if (found == attributes.end()) {
+    throw InputError(fmt::format("block {}: attribute '{}' is missing", block, name));
+  }
+  return found->second;
+}
+
+std::int64_t element_count(const Case& c) {
+  std::int64_t total = 0;
+  for (const NamedTensor& input : c.inputs) total += input.tensor.elements();
+  return total;
+}
+
+}  // namespace deformdiff

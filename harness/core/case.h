@@ -1,0 +1,41 @@
+// One fully explicit problem.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace deformdiff {
+
+/// Where a case came from: help for people, never needed to run it.
+struct Provenance {
+  std::string generator;  ///< e.g. "fuzz", "hand-written", "shrunk"
+  std::string tier;
+  std::uint64_t seed = 0;
+  std::uint64_t index = 0;
+  friend bool operator==(const Provenance&, const Provenance&) = default;
+};
+
+/// Block, attributes and inputs: everything an implementation is given. An immutable value; copying is
+/// cheap because tensors share their storage.
+struct Case {
+  std::string block;
+  std::map<std::string, std::int64_t> attributes;
+  std::vector<NamedTensor> inputs;
+  Provenance provenance;
+
+  /// Throws InputError naming the block and the input if there is none of that name.
+  const Tensor& input(std::string_view name) const;
+  std::int64_t attribute(const std::string& name) const;
+
+  friend bool operator==(const Case&, const Case&) = default;
+};
+
+/// Elements of all inputs together (views, not storage): the size that shrinking reports.
+std::int64_t element_count(const Case& c);
+
+}  // namespace deformdiff

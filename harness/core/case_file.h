@@ -1,0 +1,42 @@
+// Saved cases: one JSON file a case, readable in a diff, with a byte-exact round trip.
+// Large tensors lie in a safetensors file beside it, named and hashed (SHA-256) in the JSON.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/case.h"
+#include "core/verdict.h"
+
+namespace deformdiff {
+
+/// Identity of a failure: for deduplication, and to keep shrinking on the same bug.
+struct Signature {
+  std::string block;
+  std::string subject;
+  std::string rule;           ///< name of the verdict
+  std::string output;         ///< empty where no output is to blame
+  std::string element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure"; "class" in JSON
+  friend auto operator<=>(const Signature&, const Signature&) = default;
+};
+
+struct SavedCase {
+  Case problem;
+  std::vector<Case> earlier_calls;  ///< made first, in order, in the same process: the finding depends on them
+  std::string expectation;          ///< "agree" (smoke, regression), or the verdict of an open finding
+  std::string subject;              ///< address as typed; empty in smoke cases: every built-in one
+  std::string subject_sha256;       ///< of the library behind the address; empty if there is none
+  std::optional<Signature> signature;
+  std::string note;  ///< one line for people
+};
+
+/// Throws InputError with file, line or field, and reason. Refuses unknown fields, missing companions and
+/// wrong hashes; never substitutes. Any bytes whatever are safe to give.
+SavedCase read_case(const std::filesystem::path& path);
+
+/// Writes `path` (and `path` with .safetensors for tensors above the inline limit) atomically.
+void write_case(const std::filesystem::path& path, const SavedCase& saved);
+
+}  // namespace deformdiff

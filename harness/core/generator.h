@@ -1,0 +1,48 @@
+// Interfaces of case generation and shrinking. Implementations are in generators/; the engine knows only
+// these.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/case.h"
+
+namespace deformdiff {
+
+struct Tier {
+  std::string name;
+  int share;  ///< relative frequency in a run over all tiers
+  std::string description;
+};
+
+struct TriggerClass {
+  std::string name;
+  std::string description;
+};
+
+class Generator {
+ public:
+  virtual ~Generator() = default;
+
+  virtual std::vector<Tier> tiers() const = 0;
+  virtual std::vector<TriggerClass> triggers() const = 0;
+
+  /// Case `index` of the stream (seed, tiers): a function of these alone, on every machine. `tiers` are
+  /// names from tiers(); empty for all of them in their shares.
+  virtual Case generate(std::uint64_t seed, const std::vector<std::string>& tiers,
+                        std::uint64_t index) const = 0;
+
+  /// Names of the trigger classes that the case hits, found by looking at the case itself.
+  virtual std::vector<std::string> triggers_hit(const Case& c) const = 0;
+};
+
+/// Pulls the next smaller case; nothing when there are no more.
+using CaseStream = std::function<std::optional<Case>()>;
+
+/// Smaller valid cases of the same block, best first. Knows nothing of any failure.
+using Shrinks = std::function<CaseStream(const Case&)>;
+
+}  // namespace deformdiff

@@ -1,0 +1,37 @@
+// What happened when a subject met a case.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace deformdiff {
+
+struct Outcome {
+  enum class Kind : std::uint8_t {
+    kReturned,
+    kUnsupported,  ///< the subject says it does not do this; `message` is its reason
+    kThrew,
+    kDeviceError,
+    kCrashed,  ///< died, was killed, left, or wrote nonsense into the channel; `message` says which
+    kTimedOut,
+    kNotRun,  ///< never given to the subject; `message` is the reason
+  };
+
+  Kind kind = Kind::kNotRun;
+  std::string message;
+  std::vector<NamedTensor> outputs;  ///< contiguous; only if returned
+  double seconds = 0;                ///< of the first run, inside the worker
+
+  // Rule 3 and 6, seen by the worker. Names are of inputs or outputs, empty if all is well.
+  std::string overran;           ///< where a guard band was found broken
+  std::string modified;          ///< input that changed, or "earlier output" for a result handed out before
+  std::string unwritten_output;  ///< output with elements that still hold the poison
+  std::int64_t first_unwritten = -1;
+  bool ran_twice = false;
+  bool repeated_bits = true;  ///< the second run gave the same bits; meaningful if ran_twice
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,41 @@
+// What a subject says of itself: how it computes, and what it promises where the references differ.
+// Bounds and rules follow from these declarations, never from a subject's name.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace deformdiff {
+
+enum class Arithmetic : std::uint8_t { kWide, kStorage };  ///< of 16-bit types: float32, or rounded every step
+enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
+
+/// How a subject computes, beyond the dtype of the case. Summation order and contraction are always free.
+struct Precision {
+  Arithmetic arithmetic = Arithmetic::kWide;
+  Coordinates coordinates = Coordinates::kAny;
+  bool flush_to_zero = false;
+  friend auto operator<=>(const Precision&, const Precision&) = default;
+};
+
+enum class Deterministic : std::uint8_t { kUnknown, kYes, kNo };
+enum class Im2colStep : std::uint8_t { kAny, kDivides };  ///< kDivides: min(N, im2col_step) must divide N
+enum class NonfiniteLocation : std::uint8_t { kAny, kZero, kNan };
+enum class NonfiniteWeightOutside : std::uint8_t { kAny, kIgnored, kPropagates };
+enum class NonfiniteValueAtZeroWeight : std::uint8_t { kAny, kPropagates, kIgnored };
+enum class LevelStartIndex : std::uint8_t { kHonoured, kIgnored };
+enum class EdgeGradient : std::uint8_t { kAny, kZero, kOneSided };
+
+/// What a subject promises. `kAny` admits the union of what the other values allow.
+struct Contract {
+  Deterministic deterministic = Deterministic::kUnknown;
+  Im2colStep im2col_step = Im2colStep::kAny;
+  NonfiniteLocation nonfinite_location = NonfiniteLocation::kAny;
+  NonfiniteWeightOutside nonfinite_weight_outside = NonfiniteWeightOutside::kAny;
+  NonfiniteValueAtZeroWeight nonfinite_value_at_zero_weight = NonfiniteValueAtZeroWeight::kAny;
+  LevelStartIndex level_start_index = LevelStartIndex::kHonoured;
+  EdgeGradient edge_gradient = EdgeGradient::kAny;
+  friend auto operator<=>(const Contract&, const Contract&) = default;
+};
+
+}  // namespace deformdiff

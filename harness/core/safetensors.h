@@ -1,0 +1,29 @@
+// Reading and writing safetensors files: 8 bytes little-endian header length, a JSON header, raw
+// little-endian data. https://huggingface.co/docs/safetensors describes the format.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace deformdiff {
+
+struct SafetensorsFile {
+  std::map<std::string, std::string> metadata;  ///< "__metadata__"
+  std::vector<NamedTensor> tensors;             ///< contiguous, sorted by name
+
+  const Tensor* find(std::string_view name) const;  ///< nullptr if there is none
+};
+
+/// Throws InputError naming the file, the tensor and the fault. Any bytes whatever are safe to give.
+SafetensorsFile read_safetensors(const std::filesystem::path& path);
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name);
+
+/// Written to a temporary name and renamed, so that no reader sees half a file.
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
+
+}  // namespace deformdiff

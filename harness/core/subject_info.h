@@ -1,0 +1,26 @@
+// What the parent knows of an implementation. It never sees more than this and its outcomes.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "core/case.h"
+#include "core/precision.h"
+
+namespace deformdiff {
+
+struct SubjectInfo {
+  std::string name;    ///< as reported: "cpu", "fault/...", or an address exactly as typed
+  std::string device;  ///< "cpu" or "cuda"
+  std::set<std::string> blocks;
+  std::set<DType> dtypes{DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16};
+  std::string supports;  ///< conditions on the block's dimensions, "D%8==0,L<=4"; empty for everything
+  Precision precision;
+  Contract contract;
+  std::string not_run;     ///< why it cannot run on this machine; empty if it can
+  std::string faulty;      ///< for faults: what is wrong, in a few words; empty otherwise
+  std::string trigger;     ///< for faults: the trigger class without which the fault cannot show, or empty
+  std::string expected;    ///< for faults: the verdict it must get
+};
+
+}  // namespace deformdiff

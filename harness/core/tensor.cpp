@@ -1,0 +1,209 @@
+#include "core/tensor.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff {
+namespace {
+
+/// Elements of storage that a view needs, counted from its first; 0 for an empty view. Throws InputError
+/// where a stride is negative or the extent overflows.
+std::int64_t elements_spanned(const Shape& shape, const Shape& strides) {
+  std::int64_t last = 0;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] < 0) throw InputError(fmt::format("shape {} has a negative extent", to_string(shape)));
+    if (strides[axis] < 0) throw InputError(fmt::format("strides {} are negative", to_string(strides)));
+  }
+  if (element_count(shape) == 0) return 0;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    std::int64_t reach = 0;
+    if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &reach) ||
+        __builtin_add_overflow(last, reach, &last)) {
+      throw InputError(fmt::format("shape {} with strides {} is too large", to_string(shape), to_string(strides)));
+    }
+  }
+  return last + 1;
+}
+
+float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 31;
+  const int mantissa = bits & 1023;
+  const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
+  if (exponent == 31) {
+    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN() : sign * std::numeric_limits<float>::infinity();
+  }
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
+  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+}
+
+float bfloat16_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+double widened(DType dtype, const std::byte* at) {
+  const auto read = [at](auto value) {
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  };
+  switch (dtype) {
+    case DType::kFloat32:
+      return read(0.0F);
+    case DType::kFloat64:
+      return read(0.0);
+    case DType::kFloat16:
+      return half_to_float(read(std::uint16_t{}));
+    case DType::kBFloat16:
+      return bfloat16_to_float(read(std::uint16_t{}));
+    case DType::kInt64:
+      return static_cast<double>(read(std::int64_t{}));
+    case DType::kBool:
+    case DType::kUInt8:
+      return read(std::uint8_t{});
+  }
+  return 0;
+}
+
+/// Calls visit(storage index) for every element in row-major order.
+template <typename Visit>
+void for_each_element(const Shape& shape, const Shape& strides, std::int64_t offset, Visit visit) {
+  if (element_count(shape) == 0) return;
+  Shape index(shape.size(), 0);
+  std::int64_t at = offset;
+  while (true) {
+    visit(at);
+    std::size_t axis = shape.size();
+    while (axis > 0) {
+      --axis;
+      at += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      at -= strides[axis] * shape[axis];
+      index[axis] = 0;
+      if (axis == 0) return;
+    }
+    if (shape.empty()) return;
+  }
+}
+
+}  // namespace
+
+std::int64_t element_count(const Shape& shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape) {
+    if (extent < 0 || __builtin_mul_overflow(count, extent, &count)) {
+      throw InputError(fmt::format("shape {} is negative or too large", to_string(shape)));
+    }
+  }
+  return count;
+}
+
+Shape contiguous_strides(const Shape& shape) {
+  Shape strides(shape.size());
+  std::int64_t step = 1;
+  for (std::size_t axis = shape.size(); axis-- > 0;) {
+    strides[axis] = step;
+    step *= std::max<std::int64_t>(shape[axis], 1);
+  }
+  return strides;
+}
+
+Tensor::Tensor(DType dtype, Shape shape, Bytes bytes)
+    : dtype_(dtype),
+      shape_(std::move(shape)),
+      strides_(contiguous_strides(shape_)),
+      elements_(element_count(shape_)),
+      storage_(std::make_shared<const Bytes>(std::move(bytes))) {
+  if (storage_->size() / size_of(dtype_) != static_cast<std::size_t>(elements_) ||
+      storage_->size() % size_of(dtype_) != 0) {
+    throw InputError(fmt::format("{} bytes given for a {} tensor of shape {}", storage_->size(), name_of(dtype_),
+                                 to_string(shape_)));
+  }
+}
+
+Tensor::Tensor(DType dtype, Shape shape, Shape strides, std::int64_t offset, std::shared_ptr<const Bytes> storage)
+    : dtype_(dtype),
+      shape_(std::move(shape)),
+      strides_(std::move(strides)),
+      offset_(offset),
+      elements_(element_count(shape_)),
+      storage_(std::move(storage)) {
+  if (strides_.size() != shape_.size()) {
+    throw InputError(fmt::format("{} strides given for shape {}", strides_.size(), to_string(shape_)));
+  }
+  const std::int64_t needed = elements_spanned(shape_, strides_);
+  const auto held = static_cast<std::int64_t>(storage_->size() / size_of(dtype_));
+  if (offset_ < 0 || storage_->size() % size_of(dtype_) != 0 || needed > held || offset_ > held - needed) {
+    throw InputError(fmt::format("a {} view of shape {}, strides {}, offset {} leaves its storage of {} bytes",
+                                 name_of(dtype_), to_string(shape_), to_string(strides_), offset_,
+                                 storage_->size()));
+  }
+}
+
+bool Tensor::is_contiguous() const {
+  if (offset_ != 0 || storage().size() != static_cast<std::size_t>(elements_) * size_of(dtype_)) return false;
+  std::int64_t step = 1;
+  for (std::size_t axis = shape_.size(); axis-- > 0;) {
+    if (shape_[axis] > 1 && strides_[axis] != step) return false;
+    step *= shape_[axis];
+  }
+  return true;
+}
+
+std::span<const std::byte> Tensor::storage() const {
+  return storage_ ? std::span<const std::byte>(*storage_) : std::span<const std::byte>();
+}
+
+Tensor Tensor::contiguous() const {
+  if (is_contiguous()) return *this;
+  const std::size_t size = size_of(dtype_);
+  Bytes bytes(static_cast<std::size_t>(elements_) * size);
+  std::byte* to = bytes.data();
+  const std::byte* from = storage().data();
+  for_each_element(shape_, strides_, offset_, [&](std::int64_t at) {
+    std::memcpy(to, from + at * static_cast<std::int64_t>(size), size);
+    to += size;
+  });
+  return Tensor(dtype_, shape_, std::move(bytes));
+}
+
+double Tensor::element(std::int64_t index) const {
+  std::int64_t at = offset_;
+  for (std::size_t axis = shape_.size(); axis-- > 0;) {
+    at += index % shape_[axis] * strides_[axis];
+    index /= shape_[axis];
+  }
+  return widened(dtype_, storage().data() + at * static_cast<std::int64_t>(size_of(dtype_)));
+}
+
+bool operator==(const Tensor& a, const Tensor& b) {
+  if (a.dtype_ != b.dtype_ || a.shape_ != b.shape_ || a.strides_ != b.strides_ || a.offset_ != b.offset_) return false;
+  const auto left = a.storage();
+  const auto right = b.storage();
+  return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
+}
+
+Tensor convert(const Tensor& tensor, DType to) {
+  if (tensor.dtype() == to || !is_floating(tensor.dtype()) || !is_floating(to)) return tensor;
+  const Tensor from = tensor.contiguous();
+  const auto elements = static_cast<std::size_t>(from.elements());
+  Tensor::Bytes bytes(elements * size_of(to));
+  for (std::size_t i = 0; i < elements; ++i) {
+    const double value = widened(from.dtype(), from.storage().data() + i * size_of(from.dtype()));
+    if (to == DType::kFloat32) {
+      const auto narrow = static_cast<float>(value);
+      std::memcpy(bytes.data() + i * sizeof narrow, &narrow, sizeof narrow);
+    } else if (to == DType::kFloat64) {
+      std::memcpy(bytes.data() + i * sizeof value, &value, sizeof value);
+    } else {
+      throw InputError(fmt::format("cannot convert {} to {}", name_of(tensor.dtype()), name_of(to)));
+    }
+  }
+  return Tensor(to, from.shape(), std::move(bytes));
+}
+
+std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+}  // namespace deformdiff

@@ -1,0 +1,41 @@
+// Distribution of error / bound over elements, in constant memory.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+namespace deformdiff {
+
+/// Eight bins an octave from 2^-24 up to 2^8; the maximum is kept exactly.
+class RatioHistogram {
+ public:
+  void add(double ratio) {
+    ++counts_[bin_of(ratio)];
+    if (ratio > max_) max_ = ratio;
+  }
+  void add(const RatioHistogram& other);
+
+  std::int64_t total() const;
+  double max() const { return max_; }
+
+  /// Upper edge of the bin that holds the q-th part of the elements, 0 < q <= 1; 0 if there are none.
+  double quantile(double q) const;
+
+ private:
+  static constexpr int kOctaves = 32;
+  static constexpr int kLowest = -24;
+  static constexpr int kBins = kOctaves * 8 + 2;
+
+  static int bin_of(double ratio) {
+    // Exponent and the three leading significand bits of the float are the bin.
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(ratio)) >> 20;
+    const int bin = static_cast<int>(bits) - (127 + kLowest) * 8 + 1;
+    return bin < 0 ? 0 : bin >= kBins ? kBins - 1 : bin;
+  }
+
+  std::array<std::int64_t, kBins> counts_{};
+  double max_ = 0;
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,68 @@
+// One subject in a worker process: cases in, outcomes out, whatever the subject does.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/case.h"
+#include "core/outcome.h"
+#include "core/subject_info.h"
+
+namespace deformdiff {
+
+/// How to start a worker, and the name by which it knows the subject.
+struct WorkerCommand {
+  std::vector<std::string> argv;
+  std::string subject;
+};
+
+struct RunLimits {
+  double case_timeout_seconds = 30;
+  double start_timeout_seconds = 60;
+  std::int64_t memory_bytes = 0;  ///< address space a worker may take; 0 for no limit
+};
+
+/// Owns at most one worker process, started on first use, kept across cases, killed on a timeout and
+/// replaced after a crash. Every case given gets an outcome. Not thread-safe; workers of different runners
+/// run concurrently.
+class Runner {
+ public:
+  Runner(WorkerCommand command, RunLimits limits);
+  ~Runner();  ///< ends the worker
+  Runner(Runner&&) noexcept;
+  Runner& operator=(Runner&&) noexcept;
+
+  /// What the worker says of the subject; starts it if needed. If it dies, hangs or writes nonsense before
+  /// its first message, the returned name is empty and `failure` says what happened.
+  SubjectInfo info(Outcome& failure);
+
+  /// The worker's environment, from its first message; empty before that.
+  const std::map<std::string, std::string>& environment() const;
+
+  /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
+  /// during which the worker died gets that as its outcome; the rest goes to a fresh worker.
+  void start(std::span<const Case> cases, bool run_twice);
+  std::vector<Outcome> finish();
+
+  std::vector<Outcome> run(std::span<const Case> cases, bool run_twice) {
+    start(cases, run_twice);
+    return finish();
+  }
+
+  /// Ends the worker; the next call gets a fresh one.
+  void restart();
+
+  /// Cases given to the present worker since it started: what a finding may depend on.
+  std::int64_t calls_since_start() const;
+  std::int64_t workers_started() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace deformdiff

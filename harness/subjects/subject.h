@@ -1,0 +1,32 @@
+// An implementation inside a worker. This header and everything behind it may use LibTorch; nothing of it is
+// seen by the parent.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/subject_info.h"
+
+namespace deformdiff::worker {
+
+class Subject {
+ public:
+  virtual ~Subject() = default;
+
+  /// Name, blocks, Precision and Contract: fixed for the life of the worker.
+  virtual SubjectInfo info() const = 0;
+
+  /// Computes the block's outputs, in order, from its inputs in the block's order, with the layout that the
+  /// case asks for. Throws c10::NotImplementedError for what it does not do; anything else it throws, and
+  /// anything it breaks, is a verdict about it.
+  virtual std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
+                                      const std::vector<at::Tensor>& inputs) = 0;
+};
+
+using SubjectList = std::vector<std::unique_ptr<Subject>>;
+
+}  // namespace deformdiff::worker
