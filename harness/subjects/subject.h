@@ -2,14 +2,14 @@
 // seen by the parent.
 #pragma once
 
+#include "core/subject_info.h"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
-
-#include "core/subject_info.h"
 
 namespace deformdiff::worker {
 

@@ -1,0 +1,94 @@
+#include "subjects/ms_deform_attn/arguments.h"
+
+#include <limits>
+
+#include <c10/util/Exception.h>
+
+namespace deformdiff::worker::ms_deform_attn {
+namespace {
+
+void check_shape(const at::Tensor& tensor, const char* name, at::IntArrayRef wanted, const char* layout) {
+  TORCH_CHECK_VALUE(tensor.sizes() == wanted, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
+                    "; ", wanted, " ", layout, " wanted");
+}
+
+void check_rank(const at::Tensor& tensor, const char* name, std::int64_t rank, const char* layout) {
+  TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
+                    "; ", rank, " axes ", layout, " wanted");
+}
+
+void check_dtype(const at::Tensor& tensor, const char* name, at::ScalarType wanted) {
+  TORCH_CHECK_TYPE(tensor.scalar_type() == wanted, "ms_deform_attn_forward: ", name, " is ",
+                   tensor.scalar_type(), "; ", wanted, " wanted");
+}
+
+void check_same_device(const at::Tensor& tensor, const char* name, const at::Tensor& value) {
+  TORCH_CHECK_VALUE(tensor.device() == value.device(), "ms_deform_attn_forward: ", name, " is on ",
+                    tensor.device(), ", value on ", value.device(), "; one device wanted");
+}
+
+void check_one_level(std::int64_t level, std::int64_t height, std::int64_t width, std::int64_t start,
+                     std::int64_t rows) {
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
+  TORCH_CHECK_VALUE(height >= 1 && width >= 1 && height <= kLimit && width <= kLimit,
+                    "ms_deform_attn_forward: spatial_shapes: level ", level, " is ", height, " x ", width,
+                    "; sides from 1 to ", kLimit, " wanted");
+  const std::int64_t area = height * width;
+  TORCH_CHECK_VALUE(start >= 0 && area <= rows && start <= rows - area,
+                    "ms_deform_attn_forward: level_start_index: level ", level, " (", height, " x ", width,
+                    ") starts at row ", start, " and leaves the ", rows, " rows of value");
+}
+
+}  // namespace
+
+void check_structure(const Inputs& inputs) {
+  const auto& [value, shapes, starts, locations, weights, im2col_step] = inputs;
+  check_rank(value, "value", 4, "[N, S, M, D]");
+  check_rank(locations, "sampling_loc", 6, "[N, Q, M, L, P, 2]");
+  check_rank(shapes, "spatial_shapes", 2, "[L, 2]");
+  const at::ScalarType dtype = value.scalar_type();
+  TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn_forward: value is ", dtype,
+                   "; a floating dtype wanted");
+  TORCH_CHECK_NOT_IMPLEMENTED(dtype == at::kFloat || dtype == at::kDouble, "ms_deform_attn_forward: dtype ",
+                              dtype, " is not implemented (float32, float64)");
+  check_dtype(locations, "sampling_loc", dtype);
+  check_dtype(weights, "attn_weight", dtype);
+  check_dtype(shapes, "spatial_shapes", at::kLong);
+  check_dtype(starts, "level_start_index", at::kLong);
+  check_same_device(locations, "sampling_loc", value);
+  check_same_device(weights, "attn_weight", value);
+  const std::int64_t levels = shapes.size(0);
+  check_shape(shapes, "spatial_shapes", {levels, 2}, "[L, 2]");
+  check_shape(starts, "level_start_index", {levels}, "[L]");
+  const std::int64_t queries = locations.size(1);
+  const std::int64_t points = locations.size(4);
+  check_shape(locations, "sampling_loc", {value.size(0), queries, value.size(2), levels, points, 2},
+              "[N, Q, M, L, P, 2]");
+  check_shape(weights, "attn_weight", {value.size(0), queries, value.size(2), levels, points},
+              "[N, Q, M, L, P]");
+  TORCH_CHECK_VALUE(im2col_step >= 1, "ms_deform_attn_forward: im2col_step is ", im2col_step,
+                    "; at least 1 wanted");
+}
+
+void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_start_index, std::int64_t rows) {
+  const auto shapes = spatial_shapes.accessor<std::int64_t, 2>();
+  const auto starts = level_start_index.accessor<std::int64_t, 1>();
+  for (std::int64_t l = 0; l < shapes.size(0); ++l) {
+    check_one_level(l, shapes[l][0], shapes[l][1], starts[l], rows);
+  }
+}
+
+std::vector<std::int64_t> output_shape(const Inputs& inputs) {
+  return {inputs.value.size(0), inputs.sampling_loc.size(1), inputs.value.size(2) * inputs.value.size(3)};
+}
+
+Inputs contiguous(const Inputs& inputs) {
+  return {inputs.value.contiguous(),
+          inputs.spatial_shapes.contiguous(),
+          inputs.level_start_index.contiguous(),
+          inputs.sampling_loc.contiguous(),
+          inputs.attn_weight.contiguous(),
+          inputs.im2col_step};
+}
+
+}  // namespace deformdiff::worker::ms_deform_attn

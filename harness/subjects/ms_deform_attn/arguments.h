@@ -1,0 +1,55 @@
+// The operator's arguments: their validation, and the step from tensors to plain arrays.
+#pragma once
+
+#include "subjects/ms_deform_attn/forward_arguments.h"
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace deformdiff::worker::ms_deform_attn {
+
+/// Arguments of ms_deform_attn_forward, in the schema's order.
+struct Inputs {
+  at::Tensor value;              ///< [N, S, M, D]
+  at::Tensor spatial_shapes;     ///< int64 [L, 2], height then width
+  at::Tensor level_start_index;  ///< int64 [L]
+  at::Tensor sampling_loc;       ///< [N, Q, M, L, P, 2], x then y
+  at::Tensor attn_weight;        ///< [N, Q, M, L, P]
+  std::int64_t im2col_step;      ///< a hint, at least 1
+};
+
+/// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
+/// c10::NotImplementedError for a floating dtype other than float32 and float64.
+void check_structure(const Inputs& inputs);
+
+/// Checks that every level of the CPU tensors lies within `rows` rows and that its sides are in
+/// [1, 2^31).
+void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_start_index, std::int64_t rows);
+
+/// [N, Q, M*D]
+std::vector<std::int64_t> output_shape(const Inputs& inputs);
+
+/// The same with every tensor contiguous, copied where it is not.
+Inputs contiguous(const Inputs& inputs);
+
+/// Pointers into contiguous inputs and the output, which must outlive the result.
+template <typename T>
+ForwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& output) {
+  return {inputs.value.size(0),
+          inputs.value.size(1),
+          inputs.value.size(2),
+          inputs.value.size(3),
+          inputs.sampling_loc.size(1),
+          inputs.sampling_loc.size(3),
+          inputs.sampling_loc.size(4),
+          inputs.spatial_shapes.const_data_ptr<std::int64_t>(),
+          inputs.level_start_index.const_data_ptr<std::int64_t>(),
+          inputs.value.const_data_ptr<T>(),
+          inputs.sampling_loc.const_data_ptr<T>(),
+          inputs.attn_weight.const_data_ptr<T>(),
+          output.mutable_data_ptr<T>()};
+}
+
+}  // namespace deformdiff::worker::ms_deform_attn

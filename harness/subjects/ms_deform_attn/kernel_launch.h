@@ -1,0 +1,15 @@
+// The CUDA kernel's launch functions: plain C++, so that neither side needs the other's headers.
+#pragma once
+
+#include "subjects/ms_deform_attn/forward_arguments.h"
+
+struct CUstream_st;
+
+namespace deformdiff::worker::ms_deform_attn {
+
+/// Launches forward_kernel() on `stream` of the current device; all pointers are to that device. Returns
+/// the launch's cudaError_t.
+int launch_forward(const ForwardArguments<float>& arguments, CUstream_st* stream);
+int launch_forward(const ForwardArguments<double>& arguments, CUstream_st* stream);
+
+}  // namespace deformdiff::worker::ms_deform_attn
