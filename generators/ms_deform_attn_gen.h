@@ -1,0 +1,11 @@
+// The block's stream of cases.
+#pragma once
+
+#include "core/generator.h"
+
+namespace deformdiff::ms_deform_attn {
+
+/// Tiers exact, typical, adversarial, degenerate, nonfinite. Lives as long as the program.
+const Generator& generator();
+
+}  // namespace deformdiff::ms_deform_attn

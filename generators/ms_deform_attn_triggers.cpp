@@ -1,0 +1,375 @@
+#include "generators/ms_deform_attn_triggers.h"
+
+#include "blocks/ms_deform_attn.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <type_traits>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// In the order of trigger_classes().
+enum Trigger : std::size_t {
+  kBatchZero,
+  kBatchAboveStep,
+  kBatchNotMultipleOfStep,
+  kBatchAbove64,
+  kQueriesZero,
+  kQueriesAbove1024,
+  kExtentZero,
+  kGroupsAbove4096,
+  kGroupsAbove65535,
+  kThreadsAbove2M,
+  kHeadsAbove8,
+  kHeadsAbove32,
+  kChannelsOne,
+  kChannelsOdd,
+  kChannelsNotMultipleOf4,
+  kChannelsAbove32,
+  kChannelsAbove64,
+  kChannelsAbove512,
+  kChannelsAbove1024,
+  kLevelsOne,
+  kLevelsAbove4,
+  kLevelsAbove8,
+  kPointsOne,
+  kPointsAbove8,
+  kPointsAbove32,
+  kSamplesAbove64,
+  kOnePixelLevel,
+  kOnePixelHigh,
+  kOnePixelWide,
+  kNotSquare,
+  kTransposedTwins,
+  kSideAbove256,
+  kSideAbove32767,
+  kRowsAbove65535,
+  kValueAbove2To24,
+  kStartsPermuted,
+  kStartsGapped,
+  kStartsOverlapping,
+  kBorderExact,
+  kBorderUlp,
+  kCentreExact,
+  kCentreUlp,
+  kBelowBorderFloat64,
+  kNearCentreFloat64,
+  kNegativeFraction,
+  kFarEdge,
+  kOutsideOneAxis,
+  kFarOutside,
+  kHugeLocation,
+  kWraps32Bits,
+  kNanLocation,
+  kInfLocation,
+  kWeightsUnnormalised,
+  kWeightsNegative,
+  kWeightsZero,
+  kNanWeightInside,
+  kNanWeightOutside,
+  kInfWeight,
+  kNanValue,
+  kInfValue,
+  kSubnormal,
+  kNearOverflow,
+  kBeyondFloat16,
+  kValueNotContiguous,
+  kLocNotContiguous,
+  kWeightNotContiguous,
+  kIndexNotContiguous,
+  kStorageOffset,
+  kExpanded,
+  kFloat32,
+  kFloat64,
+  kTriggers
+};
+
+class Hits {
+ public:
+  void mark(Trigger trigger, bool hit = true) { hit_[trigger] = hit_[trigger] || hit; }
+
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (std::size_t t = 0; t < kTriggers; ++t) {
+      if (hit_[t]) names.push_back(trigger_classes()[t].name);
+    }
+    return names;
+  }
+
+ private:
+  std::array<bool, kTriggers> hit_{};
+};
+
+void look_at_extents(const Problem& problem, Hits& hits) {
+  const Dims& d = problem.dims;
+  const std::int64_t groups = d.N * d.Q * d.M;
+  hits.mark(kBatchZero, d.N == 0);
+  hits.mark(kBatchAboveStep, d.N > problem.im2col_step);
+  hits.mark(kBatchNotMultipleOfStep, d.N > problem.im2col_step && d.N % problem.im2col_step != 0);
+  hits.mark(kBatchAbove64, d.N > 64);
+  hits.mark(kQueriesZero, d.Q == 0);
+  hits.mark(kQueriesAbove1024, d.Q > 1024);
+  hits.mark(kExtentZero, d.M * d.D * d.L * d.P == 0);
+  hits.mark(kGroupsAbove4096, groups > 4096);
+  hits.mark(kGroupsAbove65535, groups > 65535);
+  hits.mark(kThreadsAbove2M, groups * d.D > 4096 * 512);
+  hits.mark(kHeadsAbove8, d.M > 8);
+  hits.mark(kHeadsAbove32, d.M > 32);
+  hits.mark(kChannelsOne, d.D == 1);
+  hits.mark(kChannelsOdd, d.D % 2 == 1);
+  hits.mark(kChannelsNotMultipleOf4, d.D % 4 != 0);
+  hits.mark(kChannelsAbove32, d.D > 32);
+  hits.mark(kChannelsAbove64, d.D > 64);
+  hits.mark(kChannelsAbove512, d.D > 512);
+  hits.mark(kChannelsAbove1024, d.D > 1024);
+  hits.mark(kLevelsOne, d.L == 1);
+  hits.mark(kLevelsAbove4, d.L > 4);
+  hits.mark(kLevelsAbove8, d.L > 8);
+  hits.mark(kPointsOne, d.P == 1);
+  hits.mark(kPointsAbove8, d.P > 8);
+  hits.mark(kPointsAbove32, d.P > 32);
+  hits.mark(kSamplesAbove64, d.L * d.P > 64);
+  hits.mark(kRowsAbove65535, d.S > 65535);
+  hits.mark(kValueAbove2To24, d.N * d.S * d.M * d.D > (1 << 24));
+  hits.mark(kFloat32, problem.dtype == DType::kFloat32);
+  hits.mark(kFloat64, problem.dtype == DType::kFloat64);
+}
+
+void look_at_levels(const Problem& problem, Hits& hits) {
+  const std::vector<Level>& levels = problem.levels;
+  std::int64_t covered = 0;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    const Level& a = levels[l];
+    const std::int64_t longer = std::max(a.height, a.width);
+    covered += a.height * a.width;
+    hits.mark(kOnePixelLevel, longer == 1);
+    hits.mark(kOnePixelHigh, a.height == 1 && a.width > 1);
+    hits.mark(kOnePixelWide, a.width == 1 && a.height > 1);
+    hits.mark(kNotSquare, a.height != a.width);
+    hits.mark(kSideAbove256, longer > 256);
+    hits.mark(kSideAbove32767, longer > 32767);
+    for (std::size_t k = 0; k < l; ++k) {
+      const Level& b = levels[k];
+      hits.mark(kTransposedTwins, a.height == b.width && a.width == b.height && a.height != a.width);
+      hits.mark(kStartsPermuted, a.start < b.start);
+      hits.mark(kStartsOverlapping,
+                a.start < b.start + b.height * b.width && b.start < a.start + a.height * a.width);
+    }
+  }
+  hits.mark(kStartsGapped, covered < problem.dims.S);
+}
+
+void look_at_layout(const Case& c, Hits& hits) {
+  for (const NamedTensor& input : c.inputs) {
+    const Tensor& tensor = input.tensor;
+    if (tensor.is_contiguous()) continue;
+    const bool index = tensor.dtype() == DType::kInt64;
+    hits.mark(kIndexNotContiguous, index);
+    hits.mark(kValueNotContiguous, input.name == "value");
+    hits.mark(kLocNotContiguous, input.name == "sampling_loc");
+    hits.mark(kWeightNotContiguous, input.name == "attn_weight");
+    hits.mark(kStorageOffset, tensor.offset() > 0 && !index);
+    for (std::size_t a = 0; a < tensor.shape().size(); ++a) {
+      hits.mark(kExpanded, tensor.strides()[a] == 0 && tensor.dim(a) > 1);
+    }
+  }
+}
+
+/// Representable numbers from a to b, where both are finite and of one sign; else the largest.
+template <typename T>
+std::int64_t ulps_between(T a, T b) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  if (std::signbit(a) != std::signbit(b)) return std::numeric_limits<std::int64_t>::max();
+  const auto difference = static_cast<std::int64_t>(std::bit_cast<Bits>(a)) - std::bit_cast<Bits>(b);
+  return difference < 0 ? -difference : difference;
+}
+
+/// Marks what one coordinate is; returns whether it is inside the map's support.
+template <typename T>
+bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
+  hits.mark(kNanLocation, std::isnan(location));
+  hits.mark(kInfLocation, std::isinf(location));
+  if (!std::isfinite(location)) return false;
+  const auto n = static_cast<double>(side);
+  const double pixel = static_cast<double>(location) * n - 0.5;
+  if (!(pixel > -2 && pixel < n + 1)) {
+    hits.mark(kFarOutside, std::abs(location) > 2);
+    hits.mark(kHugeLocation, std::abs(location) > static_cast<T>(1e9));
+    hits.mark(kWraps32Bits, std::abs(pixel) >= 0x1p31);
+    return false;
+  }
+  for (const double edge : {0.0, 1.0, -0.5 / n, (n + 0.5) / n}) {
+    const std::int64_t ulps = ulps_between(location, static_cast<T>(edge));
+    hits.mark(kBorderExact, ulps == 0);
+    hits.mark(kBorderUlp, ulps > 0 && ulps <= 3);
+  }
+  const double nearest = std::floor(pixel + 0.5);
+  if (nearest >= 0 && nearest < n) {
+    const std::int64_t ulps = ulps_between(location, static_cast<T>((nearest + 0.5) / n));
+    hits.mark(kCentreExact, ulps == 0);
+    hits.mark(kCentreUlp, ulps > 0 && ulps <= 3);
+    hits.mark(kNearCentreFloat64, sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
+  }
+  hits.mark(kBelowBorderFloat64, sizeof(T) == 8 && pixel < n && pixel > n - 1e-7);
+  hits.mark(kNegativeFraction, pixel > -1 && pixel < 0);
+  hits.mark(kFarEdge, pixel > n - 1 && pixel < n);
+  return pixel > -1 && pixel < n;
+}
+
+/// Distance between the elements looked at.
+std::int64_t sampling_step(std::int64_t elements) {
+  return 1 + elements / (1 << 17);
+}
+
+template <typename T>
+void look_at_points(const Problem& problem, Hits& hits) {
+  if (problem.attn_weight.elements() == 0) return;
+  const Tensor locations = problem.sampling_loc.contiguous();
+  const Tensor weights = problem.attn_weight.contiguous();
+  const auto xy = locations.values<T>();
+  const auto w = weights.values<T>();
+  const Dims& d = problem.dims;
+  const std::int64_t points = weights.elements();
+  const std::int64_t step = sampling_step(points);
+  for (std::int64_t i = 0; i < points; i += step) {
+    const Level& level = problem.levels[static_cast<std::size_t>(i / d.P % d.L)];
+    const auto at = static_cast<std::size_t>(i);
+    const bool x_inside = look_at_coordinate(xy[2 * at], level.width, hits);
+    const bool y_inside = look_at_coordinate(xy[2 * at + 1], level.height, hits);
+    hits.mark(kOutsideOneAxis, x_inside != y_inside);
+    const bool nan = std::isnan(w[at]);
+    hits.mark(kNanWeightInside, nan && x_inside && y_inside);
+    hits.mark(kNanWeightOutside, nan && !(x_inside && y_inside));
+    hits.mark(kInfWeight, std::isinf(w[at]));
+    hits.mark(kWeightsNegative, w[at] < 0);
+    hits.mark(kWeightsZero, w[at] == 0);
+  }
+  const std::int64_t per_group = d.L * d.P;
+  double sum = 0;
+  for (std::int64_t k = 0; k < per_group; ++k) sum += static_cast<double>(w[static_cast<std::size_t>(k)]);
+  hits.mark(kWeightsUnnormalised, std::abs(sum - 1) > 1e-3);
+}
+
+template <typename T>
+void look_at_value(const Tensor& value, Hits& hits) {
+  if (value.elements() == 0) return;
+  const Tensor dense = value.contiguous();
+  const auto elements = dense.values<T>();
+  const auto step = static_cast<std::size_t>(sampling_step(value.elements()));
+  T largest = 0;
+  bool subnormal = false, nan = false, infinite = false;
+  for (std::size_t i = 0; i < elements.size(); i += step) {
+    const T magnitude = std::abs(elements[i]);
+    nan = nan || magnitude != magnitude;
+    infinite = infinite || magnitude == std::numeric_limits<T>::infinity();
+    subnormal = subnormal || (magnitude != 0 && magnitude < std::numeric_limits<T>::min());
+    if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) largest = magnitude;
+  }
+  hits.mark(kNanValue, nan);
+  hits.mark(kInfValue, infinite);
+  hits.mark(kSubnormal, subnormal);
+  hits.mark(kNearOverflow, largest > std::numeric_limits<T>::max() / 0x1p16F);
+  hits.mark(kBeyondFloat16, largest > 65504);
+}
+
+}  // namespace
+
+const std::vector<TriggerClass>& trigger_classes() {
+  static const std::vector<TriggerClass> classes{
+      {"batch_zero", "N is 0"},
+      {"batch_above_step", "N is greater than im2col_step"},
+      {"batch_not_multiple_of_step", "N is greater than im2col_step and no multiple of it"},
+      {"batch_above_64", "N is above 64"},
+      {"queries_zero", "Q is 0"},
+      {"queries_above_1024", "Q is above 1024"},
+      {"extent_zero", "M, D, L or P is 0"},
+      {"groups_above_4096", "N*Q*M is above 4096"},
+      {"groups_above_65535", "N*Q*M is above 65535"},
+      {"threads_above_2m", "N*Q*M*D is above 4096*512"},
+      {"heads_above_8", "M is above 8"},
+      {"heads_above_32", "M is above 32"},
+      {"channels_one", "D is 1"},
+      {"channels_odd", "D is odd"},
+      {"channels_not_multiple_of_4", "D is no multiple of 4"},
+      {"channels_above_32", "D is above 32"},
+      {"channels_above_64", "D is above 64"},
+      {"channels_above_512", "D is above 512"},
+      {"channels_above_1024", "D is above 1024"},
+      {"levels_one", "L is 1"},
+      {"levels_above_4", "L is above 4"},
+      {"levels_above_8", "L is above 8"},
+      {"points_one", "P is 1"},
+      {"points_above_8", "P is above 8"},
+      {"points_above_32", "P is above 32"},
+      {"samples_above_64", "L*P is above 64"},
+      {"one_pixel_level", "a level of one pixel"},
+      {"one_pixel_high", "a level of one row"},
+      {"one_pixel_wide", "a level of one column"},
+      {"not_square", "a level whose height is not its width"},
+      {"transposed_twins", "two levels that differ in orientation alone"},
+      {"side_above_256", "a side of more than 256 pixels"},
+      {"side_above_32767", "a side of more than 32767 pixels"},
+      {"rows_above_65535", "S is above 65535"},
+      {"value_above_2_24_elements", "value has more than 2^24 elements"},
+      {"starts_permuted", "level_start_index is not ascending"},
+      {"starts_gapped", "rows of value that no level owns"},
+      {"starts_overlapping", "two levels share rows of value"},
+      {"border_exact", "a location of 0, 1, -0.5/side or (side+0.5)/side"},
+      {"border_ulp", "a location 1 to 3 ULPs beside one of these"},
+      {"centre_exact", "a location on a pixel's centre"},
+      {"centre_ulp", "a location 1 to 3 ULPs beside one"},
+      {"below_border_float64", "float64: less than 1e-7 pixels below the far end of the support"},
+      {"near_centre_float64", "float64: less than 1e-7 pixels beside a centre"},
+      {"negative_fraction", "a pixel coordinate between -1 and 0"},
+      {"far_edge", "a pixel coordinate between side-1 and side"},
+      {"outside_one_axis", "a point outside along one axis and inside along the other"},
+      {"far_outside", "a location beyond -2 or 2"},
+      {"huge_location", "a location beyond 1e9"},
+      {"wraps_32_bits", "a pixel coordinate that no 32-bit integer holds"},
+      {"nan_location", "a NaN among the locations"},
+      {"inf_location", "an infinity among the locations"},
+      {"weights_unnormalised", "weights whose sum over levels and points is not 1"},
+      {"weights_negative", "a negative weight"},
+      {"weights_zero", "a weight of zero"},
+      {"nan_weight_inside", "a NaN weight on a point inside the map"},
+      {"nan_weight_outside", "a NaN weight on a point outside"},
+      {"inf_weight", "an infinite weight"},
+      {"nan_value", "a NaN in value"},
+      {"inf_value", "an infinity in value"},
+      {"subnormal", "a subnormal number in value"},
+      {"near_overflow", "a number in value within 2^16 of the largest"},
+      {"beyond_float16", "a number in value beyond 65504"},
+      {"value_not_contiguous", "value is not contiguous"},
+      {"loc_not_contiguous", "sampling_loc is not contiguous"},
+      {"weight_not_contiguous", "attn_weight is not contiguous"},
+      {"index_not_contiguous", "spatial_shapes or level_start_index is not contiguous"},
+      {"storage_offset", "an input begins inside its storage"},
+      {"expanded", "an input with an axis of stride 0"},
+      {"float32", "computed in float32"},
+      {"float64", "computed in float64"}};
+  return classes;
+}
+
+std::vector<std::string> triggers_hit(const Case& c) {
+  DEFORMDIFF_CHECK(trigger_classes().size() == kTriggers);
+  const Problem problem = parse(c);
+  Hits hits;
+  look_at_extents(problem, hits);
+  look_at_levels(problem, hits);
+  look_at_layout(c, hits);
+  if (problem.dtype == DType::kFloat64) {
+    look_at_points<double>(problem, hits);
+    look_at_value<double>(problem.value, hits);
+  } else if (problem.dtype == DType::kFloat32) {
+    look_at_points<float>(problem, hits);
+    look_at_value<float>(problem.value, hits);
+  }
+  return hits.names();
+}
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,16 @@
+// What a case can provoke, found by looking at the case.
+#pragma once
+
+#include "core/generator.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff::ms_deform_attn {
+
+const std::vector<TriggerClass>& trigger_classes();
+
+/// Of tensors with more than 2^17 elements, an evenly spread sample of that many is looked at.
+std::vector<std::string> triggers_hit(const Case& c);
+
+}  // namespace deformdiff::ms_deform_attn
