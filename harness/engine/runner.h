@@ -1,16 +1,16 @@
 // One subject in a worker process: cases in, outcomes out, whatever the subject does.
 #pragma once
 
+#include "core/case.h"
+#include "core/outcome.h"
+#include "core/subject_info.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "core/case.h"
-#include "core/outcome.h"
-#include "core/subject_info.h"
 
 namespace deformdiff {
 

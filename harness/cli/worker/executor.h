@@ -1,0 +1,33 @@
+// Runs a subject on a case and watches what else it does.
+#pragma once
+
+#include "core/block.h"
+#include "core/outcome.h"
+#include "subjects/subject.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace deformdiff::worker {
+
+class Executor {
+ public:
+  /// Whatever the subject throws or breaks is in the outcome; a subject that does not come back takes the
+  /// process with it.
+  Outcome execute(Subject& subject, c10::Device device, const Case& c, bool run_twice);
+
+ private:
+  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block& block);
+  void look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
+                       const std::vector<at::Tensor>& outputs, Outcome& outcome);
+  void keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,
+                    c10::Device device, Outcome& outcome);
+
+  /// What the call before handed out, with its bits at that time.
+  std::vector<std::pair<at::Tensor, Tensor>> earlier_;
+};
+
+}  // namespace deformdiff::worker

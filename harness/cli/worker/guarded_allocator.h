@@ -1,0 +1,52 @@
+// LibTorch's CPU memory, watched: guard bands around every block, and poison in it until it is written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include <c10/core/Allocator.h>
+
+namespace deformdiff::worker {
+
+/// Every 4 bytes of fresh memory: NaN as a float and, twice, as a double.
+constexpr std::uint32_t kPoison = 0x7FF5A5A5;
+
+/// A write outside a block.
+struct Damage {
+  const void* block = nullptr;
+  std::size_t bytes = 0;  ///< size of the block
+  bool before = false;    ///< the band in front of it is broken, not the one behind
+};
+
+/// Thread-safe. Blocks are aligned to 64 bytes.
+class GuardedAllocator final : public c10::Allocator {
+ public:
+  /// The one instance, made LibTorch's CPU allocator by the first call and never destroyed.
+  static GuardedAllocator& instance();
+
+  /// Throws c10::OutOfMemoryError.
+  c10::DataPtr allocate(std::size_t bytes) override;
+
+  /// As allocate, but without poison: for memory that is overwritten at once.
+  c10::DataPtr allocate_raw(std::size_t bytes);
+
+  c10::DeleterFnPtr raw_deleter() const override;
+  void copy_data(void* to, const void* from, std::size_t count) const override;
+
+  /// Looks at the bands of all blocks. The first damage found since the last call, also to blocks that have
+  /// been freed; the bands are whole again afterwards.
+  std::optional<Damage> take_damage();
+
+ private:
+  static void release(void* block);
+  void check(std::byte* block, std::size_t bytes);
+
+  std::mutex mutex_;
+  std::unordered_map<void*, std::size_t> blocks_;
+  std::optional<Damage> damage_;
+};
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,121 @@
+// deformdiff-worker: runs implementations on cases that deformdiff sends it, in a process of their own.
+#include "cli/worker/channel.h"
+#include "cli/worker/executor.h"
+#include "cli/worker/guarded_allocator.h"
+#include "cli/worker/operator_library.h"
+#include "faults/process_faults.h"
+#include "subjects/subjects.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <unistd.h>
+#include <variant>
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <torch/headeronly/version.h>
+
+namespace {
+
+using namespace deformdiff;
+
+struct Options {
+  bool faults = false;
+  std::string operators;  ///< FILE.so#ns, or empty
+  std::string device = "cpu";
+  int threads = 1;
+};
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  CLI::App app("Runs implementations for deformdiff, which starts it; not for use by hand.");
+  app.add_flag("--faults", options.faults, "Serve the faults too");
+  app.add_option("--operator", options.operators, "Serve FILE.so#namespace alone");
+  app.add_option("--device", options.device, "Where the operator runs")
+      ->check(CLI::IsMember({"cpu", "cuda"}));
+  app.add_option("--threads", options.threads, "Threads of LibTorch")->check(CLI::PositiveNumber);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error) == 0 ? 0 : 2);
+  }
+  return options;
+}
+
+/// The subjects to serve, and what the parent is told first.
+struct Service {
+  worker::SubjectList subjects;
+  wire::Hello hello;
+};
+
+Service open_service(const Options& options) {
+  Service service;
+  if (options.operators.empty()) {
+    service.subjects = worker::builtin_subjects();
+    if (options.faults) {
+      for (auto& fault : worker::process_faults()) service.subjects.push_back(std::move(fault));
+    }
+  } else {
+    auto loaded = worker::load_operators(options.operators, options.device);
+    if (auto* subjects = std::get_if<worker::SubjectList>(&loaded)) {
+      service.subjects = std::move(*subjects);
+    } else {
+      service.hello.refusal = std::get<std::string>(loaded);
+    }
+  }
+  for (const auto& subject : service.subjects) service.hello.subjects.push_back(subject->info());
+  service.hello.environment = {{"libtorch", TORCH_VERSION},
+                               {"cpu_capability", at::get_cpu_capability()},
+                               {"threads", fmt::format("{}", at::get_num_threads())}};
+  return service;
+}
+
+void answer(worker::Channel& channel, Service& service, worker::Executor& executor) {
+  const wire::RunRequest request = wire::decode_run_request(channel.header(), channel.data());
+  const auto& infos = service.hello.subjects;
+  const auto info = std::find_if(infos.begin(), infos.end(),
+                                 [&](const SubjectInfo& each) { return each.name == request.subject; });
+  const bool known = info != infos.end();
+  const c10::Device device(known ? info->device : "cpu");
+  for (std::size_t position = 0; position < request.cases.size(); ++position) {
+    wire::RunResult result{position, {}};
+    if (!known) {
+      result.outcome.message = fmt::format("this worker has no subject {}", request.subject);
+    } else {
+      worker::Subject& subject = *service.subjects[static_cast<std::size_t>(info - infos.begin())];
+      result.outcome = executor.execute(subject, device, request.cases[position], request.run_twice);
+    }
+    channel.send(wire::encode(result));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Options options = parse_options(argc, argv);
+  try {
+    worker::Channel channel;
+    channel.end_with_parent();
+    worker::GuardedAllocator::instance();
+    at::set_num_threads(options.threads);
+    Service service = open_service(options);
+    channel.send(wire::encode(service.hello));
+    worker::Executor executor;
+    while (channel.receive()) answer(channel, service, executor);
+  } catch (const InputError& error) {
+    fmt::print(stderr, "deformdiff-worker: {}\n", error.what());
+    std::fflush(stderr);
+    ::_exit(2);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "deformdiff-worker: {}\n", error.what());
+    std::fflush(stderr);
+    ::_exit(3);
+  }
+  // What libraries do at exit is of no interest, and has been known to hang.
+  ::_exit(0);
+}

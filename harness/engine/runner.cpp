@@ -1,0 +1,219 @@
+#include "engine/runner.h"
+
+#include "core/wire.h"
+#include "engine/worker_process.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff {
+namespace {
+
+using Clock = WorkerProcess::Clock;
+
+Clock::time_point after(Clock::time_point start, double seconds) {
+  return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
+Outcome outcome_of(Outcome::Kind kind, std::string message) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+}  // namespace
+
+class Runner::Impl {
+ public:
+  Impl(WorkerCommand command, RunLimits limits) : command_(std::move(command)), limits_(limits) {}
+
+  SubjectInfo info(Outcome& failure) {
+    DEFORMDIFF_CHECK(next_ == cases_.size());
+    if (!subject_ && !refusal_) {
+      if (!worker_) spawn();
+      while (!greeted_ && !refusal_) step();
+    }
+    failure = refusal_.value_or(Outcome{});
+    return subject_.value_or(SubjectInfo{});
+  }
+
+  void start(std::span<const Case> cases, bool run_twice) {
+    DEFORMDIFF_CHECK(next_ == cases_.size());
+    cases_.assign(cases.begin(), cases.end());
+    outcomes_.clear();
+    outcomes_.resize(cases_.size());
+    next_ = 0;
+    run_twice_ = run_twice;
+    send_rest();
+  }
+
+  std::vector<Outcome> finish() {
+    while (next_ < cases_.size() && !refusal_) step();
+    for (; next_ < cases_.size(); ++next_) outcomes_[next_] = *refusal_;
+    cases_.clear();
+    next_ = 0;
+    return std::move(outcomes_);
+  }
+
+  void restart() {
+    DEFORMDIFF_CHECK(next_ == cases_.size());
+    worker_.reset();
+    refusal_.reset();
+  }
+
+  const std::map<std::string, std::string>& environment() const { return environment_; }
+  std::int64_t calls_since_start() const { return worker_ ? calls_ : 0; }
+  std::int64_t workers_started() const { return workers_; }
+
+ private:
+  void spawn() {
+    worker_.emplace(command_.argv, limits_.memory_bytes);
+    greeted_ = false;
+    calls_ = 0;
+    ++workers_;
+    progress_ = Clock::now();
+  }
+
+  /// Gives the present worker, or a fresh one, the cases that have no outcome yet.
+  void send_rest() {
+    if (refusal_) return;
+    if (!worker_) spawn();
+    if (next_ == cases_.size()) return;
+    request_start_ = next_;
+    wire::RunRequest request{
+        command_.subject, run_twice_, {cases_.begin() + static_cast<std::ptrdiff_t>(next_), cases_.end()}};
+    calls_ += static_cast<std::int64_t>(request.cases.size());
+    worker_->rewind_shared_data();
+    worker_->send(wire::encode(request));
+    progress_ = Clock::now();
+  }
+
+  /// Takes the next message, or notices that there will be none.
+  void step() {
+    const double patience = greeted_ ? limits_.case_timeout_seconds : limits_.start_timeout_seconds;
+    switch (worker_->receive(after(progress_, patience))) {
+      case WorkerProcess::Event::kMessage:
+        take_message();
+        progress_ = Clock::now();
+        return;
+      case WorkerProcess::Event::kEnded:
+        return fail(Outcome::Kind::kCrashed, worker_->describe_end());
+      case WorkerProcess::Event::kNonsense:
+        return fail_for_nonsense();
+      case WorkerProcess::Event::kDeadline:
+        return fail(Outcome::Kind::kTimedOut, fmt::format("no answer within {:g} s", patience));
+    }
+  }
+
+  void take_message() {
+    try {
+      if (!greeted_) {
+        greet(wire::decode_hello(worker_->header(), worker_->data()));
+        return;
+      }
+      wire::RunResult result = wire::decode_run_result(worker_->header(), worker_->data());
+      if (next_ == cases_.size() || result.position != next_ - request_start_) {
+        throw InputError("message: position: that of the next case wanted");
+      }
+      const bool device_lost = result.outcome.kind == Outcome::Kind::kDeviceError;
+      outcomes_[next_++] = std::move(result.outcome);
+      if (device_lost) replace_worker();
+    } catch (const InputError&) {
+      fail_for_nonsense();
+    }
+  }
+
+  void greet(wire::Hello hello) {
+    greeted_ = true;
+    environment_ = std::move(hello.environment);
+    std::vector<std::string> names;
+    for (SubjectInfo& info : hello.subjects) {
+      names.push_back(info.name);
+      if (info.name == command_.subject) subject_ = std::move(info);
+    }
+    if (!hello.refusal.empty()) {
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, hello.refusal);
+    } else if (!subject_) {
+      refusal_ =
+          outcome_of(Outcome::Kind::kNotRun, fmt::format("the worker knows no subject '{}'; it knows {}",
+                                                         command_.subject, fmt::join(names, ", ")));
+    }
+  }
+
+  void fail_for_nonsense() {
+    fail(Outcome::Kind::kCrashed,
+         fmt::format("wrote nonsense into the channel: {}", worker_->describe_nonsense()));
+  }
+
+  /// The worker is of no more use. Before its first message that is the outcome of every case, later of the
+  /// one it was at.
+  void fail(Outcome::Kind kind, std::string message) {
+    const std::string words = worker_->last_words();
+    if (!words.empty()) message += fmt::format("; its last words: {}", words);
+    if (!greeted_) {
+      refusal_ = outcome_of(kind, "on loading: " + message);
+      worker_.reset();
+      return;
+    }
+    if (next_ < cases_.size()) outcomes_[next_++] = outcome_of(kind, std::move(message));
+    replace_worker();
+  }
+
+  void replace_worker() {
+    worker_.reset();
+    if (next_ < cases_.size()) send_rest();
+  }
+
+  WorkerCommand command_;
+  RunLimits limits_;
+  std::optional<WorkerProcess> worker_;
+  bool greeted_ = false;  ///< the present worker's first message is here
+  Clock::time_point progress_;
+  std::int64_t calls_ = 0;
+  std::int64_t workers_ = 0;
+
+  std::map<std::string, std::string> environment_;
+  std::optional<SubjectInfo> subject_;
+  std::optional<Outcome> refusal_;  ///< of every case until restart(): the worker cannot serve them
+
+  std::vector<Case> cases_;
+  std::vector<Outcome> outcomes_;
+  std::size_t next_ = 0;           ///< first case without an outcome
+  std::size_t request_start_ = 0;  ///< case at position 0 of the last request
+  bool run_twice_ = false;
+};
+
+Runner::Runner(WorkerCommand command, RunLimits limits)
+    : impl_(std::make_unique<Impl>(std::move(command), limits)) {}
+Runner::~Runner() = default;
+Runner::Runner(Runner&&) noexcept = default;
+Runner& Runner::operator=(Runner&&) noexcept = default;
+
+SubjectInfo Runner::info(Outcome& failure) {
+  return impl_->info(failure);
+}
+const std::map<std::string, std::string>& Runner::environment() const {
+  return impl_->environment();
+}
+void Runner::start(std::span<const Case> cases, bool run_twice) {
+  impl_->start(cases, run_twice);
+}
+std::vector<Outcome> Runner::finish() {
+  return impl_->finish();
+}
+void Runner::restart() {
+  impl_->restart();
+}
+std::int64_t Runner::calls_since_start() const {
+  return impl_->calls_since_start();
+}
+std::int64_t Runner::workers_started() const {
+  return impl_->workers_started();
+}
+
+}  // namespace deformdiff

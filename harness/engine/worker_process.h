@@ -1,0 +1,82 @@
+// A worker as a process and a channel: spawning, sending, receiving, and saying how it ended. Knows frames,
+// not what they mean.
+#pragma once
+
+#include "core/wire.h"
+#include "engine/file_descriptor.h"
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace deformdiff {
+
+class WorkerProcess {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Starts argv and returns without waiting for it. `memory_bytes` limits its address space; 0 does not.
+  /// Throws InputError if the program cannot be started at all.
+  WorkerProcess(const std::vector<std::string>& argv, std::int64_t memory_bytes);
+
+  /// Kills the process and everything it started in its group.
+  ~WorkerProcess();
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+  /// Never blocks: what the pipe does not take now is sent by receive(). Large data of the message before
+  /// must have been read by the worker, which it has when it answered.
+  void send(const wire::Message& message);
+
+  enum class Event { kMessage, kEnded, kNonsense, kDeadline };
+
+  /// Waits for the next message. What has been written before the worker ended is still received.
+  Event receive(Clock::time_point deadline);
+
+  /// The message received last; valid until the next receive().
+  std::string_view header() const { return header_; }
+  std::span<const std::byte> data() const { return data_; }
+
+  /// Large data of messages received from here on lies at the start of the shared memory again.
+  void rewind_shared_data() { shared_offset_ = 0; }
+
+  /// After kEnded: how, in words: "killed by SIGSEGV (Segmentation fault)", "left with exit code 3".
+  std::string describe_end();
+
+  /// After kNonsense: the bytes at fault, printable.
+  std::string describe_nonsense() const;
+
+  /// The last lines that the worker wrote to its standard error, or nothing.
+  std::string last_words() const;
+
+ private:
+  bool take_message();
+  std::span<const std::byte> shared_data(std::size_t size);
+  void flush();
+  bool read_channel();
+  void trim_standard_error() const;
+  bool wait(int milliseconds);
+
+  pid_t pid_ = -1;
+  FileDescriptor process_;  ///< pidfd
+  FileDescriptor to_worker_, from_worker_, to_memory_, from_memory_, standard_error_;
+  std::string unsent_;
+  std::size_t sent_ = 0;
+  std::vector<std::byte> received_;
+  std::size_t consumed_ = 0, filled_ = 0;  ///< of received_: taken, and read so far
+  bool ended_ = false;
+  bool reaped_ = false;
+  const std::byte* mapping_ = nullptr;
+  std::size_t mapped_ = 0;
+  std::size_t shared_offset_ = 0;
+  std::string_view header_;
+  std::span<const std::byte> data_;
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,181 @@
+#include "faults/process_faults.h"
+
+#include "subjects/function_subject.h"
+#include "subjects/ms_deform_attn/forward.h"
+
+#include <atomic>
+#include <bit>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <functional>
+#include <new>
+#include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <ATen/ops/empty_like.h>
+#include <c10/util/Exception.h>
+
+namespace deformdiff::worker {
+namespace {
+
+using ms_deform_attn::Inputs;
+
+/// What a fault does with the inputs and the right answer; returns what it hands out.
+using Deed = std::function<at::Tensor(const Inputs&, at::Tensor)>;
+
+bool is_triggered(const Inputs& inputs) {
+  return inputs.value.size(0) * inputs.sampling_loc.size(1) % 2 == 1;
+}
+
+std::unique_ptr<Subject> fault(std::string name, std::string faulty, std::string expected, Deed deed) {
+  SubjectInfo info = fused_info(std::move(name));
+  info.faulty = std::move(faulty);
+  info.expected = std::move(expected);
+  return make_ms_deform_attn_subject(std::move(info), [deed = std::move(deed)](const Inputs& inputs) {
+    at::Tensor right = ms_deform_attn::forward_operator(inputs);
+    return is_triggered(inputs) ? deed(inputs, std::move(right)) : right;
+  });
+}
+
+std::byte* bytes_of(const at::Tensor& tensor) {
+  return static_cast<std::byte*>(tensor.mutable_data_ptr());
+}
+
+at::Tensor segfault(const Inputs&, at::Tensor right) {
+  *std::bit_cast<volatile int*>(std::uintptr_t{64}) = 1;
+  return right;
+}
+
+at::Tensor hang(const Inputs&, at::Tensor right) {
+  for (volatile bool forever = true; forever;) {
+  }
+  return right;
+}
+
+/// Takes address space until there is none; where it is not limited, pretends that there is none beyond 64
+/// GiB.
+at::Tensor eat_memory(const Inputs&, at::Tensor) {
+  constexpr std::size_t kMeal = std::size_t{64} << 20;
+  constexpr int kFull = 1024;
+  std::vector<std::unique_ptr<std::byte[]>> eaten;
+  for (int meals = 0; meals < kFull; ++meals) eaten.emplace_back(new std::byte[kMeal]);
+  throw std::bad_alloc();
+}
+
+/// Into every pipe that this process can write to, the channel among them.
+at::Tensor babble(const Inputs&, at::Tensor right) {
+  constexpr std::string_view nonsense = "Segmentation fault? Never heard of it.\n";
+  for (int descriptor = 3; descriptor < 256; ++descriptor) {
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode)) continue;
+    if ((::fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDONLY) continue;
+    static_cast<void>(!::write(descriptor, nonsense.data(), nonsense.size()));
+  }
+  return right;
+}
+
+at::Tensor print(const Inputs&, at::Tensor right) {
+  for (int line = 0; line < 1000; ++line)
+    std::printf("attending to line %d, deformably and at some length\n", line);
+  std::fflush(stdout);
+  return right;
+}
+
+at::Tensor overrun(const Inputs&, at::Tensor right) {
+  if (right.numel() > 0) bytes_of(right)[right.nbytes()] = std::byte{0};
+  return right;
+}
+
+at::Tensor underrun(const Inputs&, at::Tensor right) {
+  if (right.numel() > 0) bytes_of(right)[-1] = std::byte{0};
+  return right;
+}
+
+at::Tensor modify_input(const Inputs& inputs, at::Tensor right) {
+  if (inputs.attn_weight.numel() > 0) bytes_of(inputs.attn_weight)[0] ^= std::byte{1};
+  return right;
+}
+
+at::Tensor leave_poison(const Inputs&, at::Tensor right) {
+  at::Tensor partly = at::empty_like(right);
+  std::copy_n(bytes_of(right), right.nbytes() / 2 / right.element_size() * right.element_size(),
+              bytes_of(partly));
+  return partly;
+}
+
+/// Changes the last bit of the first element that uses it, on every other call: within any bound.
+template <typename Word>
+void flip_last_bit(const at::Tensor& tensor) {
+  auto* words = reinterpret_cast<Word*>(bytes_of(tensor));
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+    if (words[i] % 2 == 0) continue;
+    words[i] -= 1;
+    return;
+  }
+}
+
+at::Tensor alternate(const Inputs&, at::Tensor right) {
+  static std::atomic<int> calls = 0;
+  if (calls++ % 2 == 0) return right;
+  right.element_size() == 8 ? flip_last_bit<std::uint64_t>(right) : flip_last_bit<std::uint32_t>(right);
+  return right;
+}
+
+/// Hands out the same tensor again and again, as code with a workspace does.
+Deed modify_earlier_output() {
+  return [workspace = at::Tensor()](const Inputs&, at::Tensor right) mutable {
+    if (workspace.defined() && workspace.nbytes() > 0) bytes_of(workspace)[0] ^= std::byte{1};
+    workspace = right;
+    return right;
+  };
+}
+
+}  // namespace
+
+SubjectList process_faults() {
+  SubjectList list;
+  const auto add = [&list](const char* name, const char* faulty, const char* expected, Deed deed) {
+    list.push_back(fault(name, faulty, expected, std::move(deed)));
+  };
+  const auto then = [](void (*act)()) {
+    return [act](const Inputs&, at::Tensor right) {
+      act();
+      return right;
+    };
+  };
+  add("fault/segfaults", "writes to address 64", "crashed", segfault);
+  add("fault/aborts", "calls abort()", "crashed", then([] { std::abort(); }));
+  add("fault/killed", "kills itself as the system does when memory runs out", "crashed",
+      then([] { static_cast<void>(std::raise(SIGKILL)); }));
+  add("fault/exits", "calls exit(0)", "crashed", then([] { std::exit(0); }));
+  add("fault/babbles", "writes nonsense into the channel", "crashed", babble);
+  add("fault/hangs", "loops for ever", "timed_out", hang);
+  add("fault/eats_memory", "allocates until it gets no more", "threw", eat_memory);
+  add("fault/throws", "throws on valid input", "threw",
+      then([] { TORCH_CHECK(false, "the stars are not right"); }));
+  add("fault/overruns", "writes past its output", "overran_buffer", overrun);
+  add("fault/underruns", "writes in front of its output", "overran_buffer", underrun);
+  add("fault/modifies_input", "flips a bit of attn_weight", "modified_input", modify_input);
+  add("fault/modifies_earlier_output", "changes the result that it handed out before", "modified_input",
+      modify_earlier_output());
+  add("fault/leaves_poison", "does not write the second half of its output", "unwritten_output",
+      leave_poison);
+  add("fault/wrong_shape", "flattens batch and queries", "wrong_structure",
+      [](const Inputs&, at::Tensor right) { return right.flatten(0, 1); });
+  add("fault/wrong_dtype", "returns float32 for float64 and the reverse", "wrong_structure",
+      [](const Inputs&, at::Tensor right) {
+        return right.to(right.scalar_type() == at::kFloat ? at::kDouble : at::kFloat);
+      });
+  add("fault/nondeterministic", "changes the last bit of an element on every other call", "nondeterministic",
+      alternate);
+  add("control/prints", "", "agree", print);
+  return list;
+}
+
+}  // namespace deformdiff::worker
