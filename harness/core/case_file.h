@@ -1,14 +1,16 @@
 // Saved cases: one JSON file a case, readable in a diff, with a byte-exact round trip.
-// Large tensors lie in a safetensors file beside it, named and hashed (SHA-256) in the JSON.
+// Large tensors lie in a safetensors file beside it, named and hashed (SHA-256) in the JSON. The format is
+// described in cases/README.md.
 #pragma once
+
+#include "core/case.h"
+#include "core/verdict.h"
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include "core/case.h"
-#include "core/verdict.h"
 
 namespace deformdiff {
 
@@ -16,18 +18,20 @@ namespace deformdiff {
 struct Signature {
   std::string block;
   std::string subject;
-  std::string rule;           ///< name of the verdict
-  std::string output;         ///< empty where no output is to blame
-  std::string element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure"; "class" in JSON
+  std::string rule;    ///< name of the verdict
+  std::string output;  ///< empty where no output is to blame
+  std::string
+      element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure"; "class" in JSON
   friend auto operator<=>(const Signature&, const Signature&) = default;
 };
 
 struct SavedCase {
   Case problem;
-  std::vector<Case> earlier_calls;  ///< made first, in order, in the same process: the finding depends on them
-  std::string expectation;          ///< "agree" (smoke, regression), or the verdict of an open finding
-  std::string subject;              ///< address as typed; empty in smoke cases: every built-in one
-  std::string subject_sha256;       ///< of the library behind the address; empty if there is none
+  std::vector<Case>
+      earlier_calls;           ///< made first, in order, in the same process: the finding depends on them
+  std::string expectation;     ///< "agree" (smoke, regression), or the verdict of an open finding
+  std::string subject;         ///< address as typed; empty in smoke cases: every built-in one
+  std::string subject_sha256;  ///< of the library behind the address; empty if there is none
   std::optional<Signature> signature;
   std::string note;  ///< one line for people
 };
@@ -36,7 +40,16 @@ struct SavedCase {
 /// wrong hashes; never substitutes. Any bytes whatever are safe to give.
 SavedCase read_case(const std::filesystem::path& path);
 
-/// Writes `path` (and `path` with .safetensors for tensors above the inline limit) atomically.
+/// The same from text; companions are looked for in `folder`.
+SavedCase parse_case(std::string_view text, const std::string& file_name,
+                     const std::filesystem::path& folder);
+
+/// Tensors with more elements of storage than this go to the companion file.
+constexpr std::int64_t kInlineElements = 4096;
+
+/// Writes `path` atomically. A companion, NAME.HASH.safetensors, is written before it under a name that no
+/// other content has, and companions of the file's earlier content are removed after it: at every moment the
+/// file on disk reads back whole.
 void write_case(const std::filesystem::path& path, const SavedCase& saved);
 
 }  // namespace deformdiff

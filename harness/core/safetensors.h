@@ -2,19 +2,21 @@
 // little-endian data. https://huggingface.co/docs/safetensors describes the format.
 #pragma once
 
+#include "core/tensor.h"
+
 #include <filesystem>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/tensor.h"
-
 namespace deformdiff {
 
 struct SafetensorsFile {
   std::map<std::string, std::string> metadata;  ///< "__metadata__"
   std::vector<NamedTensor> tensors;             ///< contiguous, sorted by name
+  std::map<std::string, std::string>
+      unreadable;  ///< tensors left out, with their dtype, which we do not know
 
   const Tensor* find(std::string_view name) const;  ///< nullptr if there is none
 };
@@ -22,6 +24,9 @@ struct SafetensorsFile {
 /// Throws InputError naming the file, the tensor and the fault. Any bytes whatever are safe to give.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name);
+
+/// The whole file.
+std::string safetensors_bytes(const SafetensorsFile& file);
 
 /// Written to a temporary name and renamed, so that no reader sees half a file.
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);

@@ -1,5 +1,6 @@
 #include "core/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -25,7 +26,8 @@ std::int64_t elements_spanned(const Shape& shape, const Shape& strides) {
     std::int64_t reach = 0;
     if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &reach) ||
         __builtin_add_overflow(last, reach, &last)) {
-      throw InputError(fmt::format("shape {} with strides {} is too large", to_string(shape), to_string(strides)));
+      throw InputError(
+          fmt::format("shape {} with strides {} is too large", to_string(shape), to_string(strides)));
     }
   }
   return last + 1;
@@ -36,13 +38,16 @@ float half_to_float(std::uint16_t bits) {
   const int mantissa = bits & 1023;
   const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
   if (exponent == 31) {
-    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN() : sign * std::numeric_limits<float>::infinity();
+    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN()
+                         : sign * std::numeric_limits<float>::infinity();
   }
   if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
   return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
 }
 
-float bfloat16_to_float(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+float bfloat16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 double widened(DType dtype, const std::byte* at) {
   const auto read = [at](auto value) {
@@ -91,16 +96,20 @@ void for_each_element(const Shape& shape, const Shape& strides, std::int64_t off
 }  // namespace
 
 std::int64_t element_count(const Shape& shape) {
+  // Extents beside a zero are counted too: their strides must not overflow.
   std::int64_t count = 1;
+  bool empty = false;
   for (const std::int64_t extent : shape) {
-    if (extent < 0 || __builtin_mul_overflow(count, extent, &count)) {
+    if (extent < 0 || __builtin_mul_overflow(count, std::max<std::int64_t>(extent, 1), &count)) {
       throw InputError(fmt::format("shape {} is negative or too large", to_string(shape)));
     }
+    empty = empty || extent == 0;
   }
-  return count;
+  return empty ? 0 : count;
 }
 
 Shape contiguous_strides(const Shape& shape) {
+  element_count(shape);  // refuses extents whose product overflows
   Shape strides(shape.size());
   std::int64_t step = 1;
   for (std::size_t axis = shape.size(); axis-- > 0;) {
@@ -118,12 +127,13 @@ Tensor::Tensor(DType dtype, Shape shape, Bytes bytes)
       storage_(std::make_shared<const Bytes>(std::move(bytes))) {
   if (storage_->size() / size_of(dtype_) != static_cast<std::size_t>(elements_) ||
       storage_->size() % size_of(dtype_) != 0) {
-    throw InputError(fmt::format("{} bytes given for a {} tensor of shape {}", storage_->size(), name_of(dtype_),
-                                 to_string(shape_)));
+    throw InputError(fmt::format("{} bytes given for a {} tensor of shape {}", storage_->size(),
+                                 name_of(dtype_), to_string(shape_)));
   }
 }
 
-Tensor::Tensor(DType dtype, Shape shape, Shape strides, std::int64_t offset, std::shared_ptr<const Bytes> storage)
+Tensor::Tensor(DType dtype, Shape shape, Shape strides, std::int64_t offset,
+               std::shared_ptr<const Bytes> storage)
     : dtype_(dtype),
       shape_(std::move(shape)),
       strides_(std::move(strides)),
@@ -136,9 +146,9 @@ Tensor::Tensor(DType dtype, Shape shape, Shape strides, std::int64_t offset, std
   const std::int64_t needed = elements_spanned(shape_, strides_);
   const auto held = static_cast<std::int64_t>(storage_->size() / size_of(dtype_));
   if (offset_ < 0 || storage_->size() % size_of(dtype_) != 0 || needed > held || offset_ > held - needed) {
-    throw InputError(fmt::format("a {} view of shape {}, strides {}, offset {} leaves its storage of {} bytes",
-                                 name_of(dtype_), to_string(shape_), to_string(strides_), offset_,
-                                 storage_->size()));
+    throw InputError(
+        fmt::format("a {} view of shape {}, strides {}, offset {} leaves its storage of {} bytes",
+                    name_of(dtype_), to_string(shape_), to_string(strides_), offset_, storage_->size()));
   }
 }
 
@@ -179,10 +189,12 @@ double Tensor::element(std::int64_t index) const {
 }
 
 bool operator==(const Tensor& a, const Tensor& b) {
-  if (a.dtype_ != b.dtype_ || a.shape_ != b.shape_ || a.strides_ != b.strides_ || a.offset_ != b.offset_) return false;
+  if (a.dtype_ != b.dtype_ || a.shape_ != b.shape_ || a.strides_ != b.strides_ || a.offset_ != b.offset_)
+    return false;
   const auto left = a.storage();
   const auto right = b.storage();
-  return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
+  return left.size() == right.size() &&
+         (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
 Tensor convert(const Tensor& tensor, DType to) {
@@ -204,6 +216,8 @@ Tensor convert(const Tensor& tensor, DType to) {
   return Tensor(to, from.shape(), std::move(bytes));
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string to_string(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 }  // namespace deformdiff

@@ -49,6 +49,14 @@ Shape parse_shape(const json& entry, const std::string& tensor) {
   return shape;
 }
 
+/// The name of a dtype that we do not know; empty if the entry has one that we know, or something else wrong.
+std::string unknown_dtype(const json& entry) {
+  const auto dtype = entry.find("dtype");
+  if (!entry.is_object() || dtype == entry.end() || !dtype->is_string()) return "";
+  const auto& name = dtype->get_ref<const std::string&>();
+  return dtype_from_safetensors_name(name) ? "" : name;
+}
+
 TensorEntry parse_entry(const std::string& name, const json& entry, std::size_t data_size) {
   if (!entry.is_object()) refuse(name, "entry", "an object");
   if (entry.size() != 3) refuse(name, "entry", "exactly dtype, shape and data_offsets");
@@ -98,13 +106,17 @@ std::size_t utf8_length(std::string_view text) {
 
 }  // namespace
 
-TensorHeader parse_tensor_header(std::string_view text, std::size_t data_size) {
+TensorHeader parse_tensor_header(std::string_view text, std::size_t data_size, UnknownDTypes* unknown) {
   const json root = json::parse(text, nullptr, false);
   if (!root.is_object()) throw InputError("header: a JSON object wanted");
   TensorHeader header;
   header.tensors.reserve(root.size());
   for (const auto& [name, entry] : root.items()) {
     if (name != kMetadata) {
+      if (std::string dtype = unknown != nullptr ? unknown_dtype(entry) : ""; !dtype.empty()) {
+        unknown->emplace(name, std::move(dtype));
+        continue;
+      }
       header.tensors.push_back(parse_entry(name, entry, data_size));
       continue;
     }

@@ -28,10 +28,15 @@ struct TensorHeader {
   friend bool operator==(const TensorHeader&, const TensorHeader&) = default;
 };
 
+/// Tensors of dtypes that we do not know, with the name of the dtype.
+using UnknownDTypes = std::map<std::string, std::string>;
+
 /// Entries come sorted by name. Throws InputError naming the tensor and the field for anything but a header
 /// each of whose entries has exactly the bytes that its dtype and shape need, inside `data_size` bytes. Safe
-/// for any text; allocates in proportion to it.
-TensorHeader parse_tensor_header(std::string_view json, std::size_t data_size);
+/// for any text; allocates in proportion to it. A dtype that we do not know is refused as well, or noted in
+/// `unknown` and its tensor left out.
+TensorHeader parse_tensor_header(std::string_view json, std::size_t data_size,
+                                 UnknownDTypes* unknown = nullptr);
 
 /// Entries in the order given.
 std::string format_tensor_header(const TensorHeader& header);

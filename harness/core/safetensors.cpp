@@ -1,0 +1,110 @@
+#include "core/safetensors.h"
+
+#include "core/files.h"
+#include "core/tensor_header.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+constexpr std::size_t kLengthBytes = 8;
+
+std::uint64_t header_length(std::span<const std::byte> bytes) {
+  if (bytes.size() < kLengthBytes) throw InputError("header length: the file has fewer than 8 bytes");
+  std::uint64_t length = 0;
+  for (std::size_t i = kLengthBytes; i-- > 0;)
+    length = length << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+  if (length > bytes.size() - kLengthBytes) {
+    throw InputError(fmt::format("header length: {} bytes announced, the file has {}", length, bytes.size()));
+  }
+  return length;
+}
+
+/// The format wants every byte of data in exactly one tensor.
+void check_no_holes(std::vector<TensorEntry> entries, std::size_t data_size) {
+  std::ranges::sort(entries, [](const TensorEntry& a, const TensorEntry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::size_t at = 0;
+  for (const TensorEntry& entry : entries) {
+    if (entry.begin != at) {
+      throw InputError(
+          fmt::format("tensor '{}': its data begin at {}, {} wanted: tensors overlap or leave a hole",
+                      entry.name, entry.begin, at));
+    }
+    at = entry.end;
+  }
+  if (at != data_size) throw InputError(fmt::format("data: {} bytes behind the last tensor", data_size - at));
+}
+
+SafetensorsFile parse(std::span<const std::byte> bytes) {
+  const std::uint64_t length = header_length(bytes);
+  const auto data = bytes.subspan(kLengthBytes + length);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  SafetensorsFile file;
+  TensorHeader header = parse_tensor_header(text, data.size(), &file.unreadable);
+  if (file.unreadable.empty()) check_no_holes(header.tensors, data.size());
+  file.metadata = std::move(header.metadata);
+  for (TensorEntry& entry : header.tensors) {
+    const auto part = data.subspan(entry.begin, entry.end - entry.begin);
+    Tensor tensor(entry.dtype, std::move(entry.shape), Tensor::Bytes(part.begin(), part.end()));
+    file.tensors.push_back({std::move(entry.name), std::move(tensor)});
+  }
+  return file;
+}
+
+}  // namespace
+
+const Tensor* SafetensorsFile::find(std::string_view name) const {
+  const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
+  return found == tensors.end() ? nullptr : &found->tensor;
+}
+
+SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {
+  try {
+    return parse(bytes);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", file_name, error.what()));
+  }
+}
+
+SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+  const std::string content = read_file(path);
+  return parse_safetensors(std::as_bytes(std::span(content)), path.string());
+}
+
+std::string safetensors_bytes(const SafetensorsFile& file) {
+  TensorHeader header{file.metadata, {}};
+  std::vector<Tensor> contiguous;
+  std::size_t at = 0;
+  for (const NamedTensor& named : file.tensors) {
+    const Tensor& tensor = contiguous.emplace_back(named.tensor.contiguous());
+    const std::size_t end = at + tensor.storage().size();
+    header.tensors.push_back({named.name, tensor.dtype(), tensor.shape(), at, end});
+    at = end;
+  }
+  std::string text = format_tensor_header(header);
+  // Spaces up to a multiple of eight, so that a reader may map the data.
+  text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
+  std::string bytes;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    bytes += static_cast<char>(static_cast<std::uint64_t>(text.size()) >> (8 * i) & 0xff);
+  }
+  bytes += text;
+  for (const Tensor& tensor : contiguous) {
+    const auto storage = tensor.storage();
+    bytes.append(reinterpret_cast<const char*>(storage.data()), storage.size());
+  }
+  return bytes;
+}
+
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
+  write_file(path, safetensors_bytes(file));
+}
+
+}  // namespace deformdiff

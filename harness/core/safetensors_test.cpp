@@ -1,0 +1,85 @@
+#include "core/safetensors.h"
+
+#include "core/arbitrary_case.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+std::string file_with(const std::string& header, const std::string& data) {
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(header.size() >> (8 * i) & 0xff);
+  return bytes + header + data;
+}
+
+SafetensorsFile parse(const std::string& bytes) {
+  return parse_safetensors(std::as_bytes(std::span(bytes)), "f");
+}
+
+std::string refusal(const std::string& bytes) {
+  try {
+    parse(bytes);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+RC_GTEST_PROP(Safetensors, RoundTrip, ()) {
+  SafetensorsFile file;
+  for (int i = *rc::gen::inRange(0, 3); i-- > 0;)
+    file.metadata.emplace(testing::arbitrary_name(), testing::arbitrary_name());
+  for (int i = *rc::gen::inRange(0, 4); i-- > 0;) {
+    file.tensors.insert(file.tensors.begin(), {std::to_string(i), testing::arbitrary_tensor().contiguous()});
+  }
+  const SafetensorsFile again = parse(safetensors_bytes(file));
+  RC_ASSERT(again.metadata == file.metadata);
+  RC_ASSERT(again.tensors == file.tensors);
+}
+
+TEST(Safetensors, ReadsAFileWrittenByHand) {
+  const SafetensorsFile file = parse(file_with(
+      R"({"b":{"dtype":"BOOL","shape":[2],"data_offsets":[2,4]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]},"__metadata__":{"k":"v"}})",
+      std::string("\x00\x3c\x01\x00", 4)));
+  ASSERT_EQ(file.tensors.size(), 2U);
+  EXPECT_EQ(file.tensors[0].name, "a");
+  EXPECT_EQ(file.find("a")->element(0), 1.0);
+  EXPECT_EQ(file.find("b")->element(0), 1.0);
+  EXPECT_EQ(file.find("c"), nullptr);
+  EXPECT_EQ(file.metadata.at("k"), "v");
+}
+
+TEST(Safetensors, DtypesWeDoNotKnowAreLeftOutByName) {
+  const SafetensorsFile file =
+      parse(file_with(R"({"a":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}})", "1234"));
+  EXPECT_TRUE(file.tensors.empty());
+  EXPECT_EQ(file.unreadable.at("a"), "I32");
+}
+
+TEST(Safetensors, RefusalsNameTheTensorAndTheFault) {
+  EXPECT_NE(refusal("1234").find("fewer than 8 bytes"), std::string::npos);
+  EXPECT_NE(refusal(std::string("\xff\xff\xff\xff\xff\xff\xff\xff{}")).find("header length"),
+            std::string::npos);
+  EXPECT_NE(refusal(file_with("{", "")).find("f: header: a JSON object wanted"), std::string::npos);
+  const auto one = [](const std::string& entry) {
+    return refusal(file_with(R"({"a":)" + entry + "}", "1234"));
+  };
+  EXPECT_EQ(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})"), "accepted");
+  EXPECT_NE(one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})").find("4 bytes found"),
+            std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,5]})").find("inside the 4 bytes"),
+            std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"U8","shape":[3],"data_offsets":[0,3]})").find("1 bytes behind"),
+            std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"U8","shape":[3],"data_offsets":[1,4]})").find("hole"), std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"F32","shape":[-1],"data_offsets":[0,4]})").find("shape: "), std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"F32","data_offsets":[0,4]})").find("exactly dtype, shape"), std::string::npos);
+  EXPECT_NE(one(R"({"dtype":"F32","shape":[0,4611686018427387904,4611686018427387904],"data_offsets":[0,0]})")
+                .find("too large"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace deformdiff
