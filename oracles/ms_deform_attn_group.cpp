@@ -1,0 +1,225 @@
+#include "oracles/ms_deform_attn_group.h"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+#include <Eigen/Core>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// Relative allowance for the oracle's own rounding, in the value and in the bound (README, "The oracle's own
+/// error"): at most 6 u_oracle / u of the bound for the value, and a few hundred 2^-53 for the bound itself.
+template <typename T>
+constexpr double kOwnError = std::is_same_v<T, float> ? 0x1p-20 : 0x1p-8;
+
+/// Roundings along the longest path of any stable formula, beside the additions of the outer sum.
+constexpr double kInnerRoundings = 40;
+
+bool is_power_of_two(double weight) {
+  int exponent = 0;
+  return std::fabs(std::frexp(weight, &exponent)) == 0.5;
+}
+
+/// Products of one corner that can underflow, times the parts that each may lose: README, "Underflow".
+double underflow_factor(const Rounding& rounding) {
+  return rounding.flush_to_zero ? 8 : 4;
+}
+
+}  // namespace
+
+template <typename T>
+GroupEvaluator<T>::GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates)
+    : inputs_(inputs), rounding_(rounding), coordinates_(coordinates) {}
+
+template <typename T>
+void GroupEvaluator<T>::collect(const GroupIndex& group) {
+  points_.clear();
+  for (std::int64_t l = 0; l < inputs_.dims().L; ++l) {
+    const Level& level = inputs_.level(l);
+    for (std::int64_t p = 0; p < inputs_.dims().P; ++p) {
+      const T* location = inputs_.location(group.n, group.q, group.m, l, p);
+      const T weight = inputs_.weight(group.n, group.q, group.m, l, p);
+      if (weight == 0 || !std::isfinite(weight) || !std::isfinite(location[0]) || !std::isfinite(location[1]))
+        continue;
+      Point<Scalar> point{l, p, static_cast<double>(weight), {}, {}};
+      point.x = locate<Scalar>(location[0], level.width, coordinates_, rounding_);
+      if (!point.x.in_reach()) continue;
+      point.y = locate<Scalar>(location[1], level.height, coordinates_, rounding_);
+      if (point.y.in_reach()) points_.push_back(point);
+    }
+  }
+}
+
+/// Corners that one cell column can contribute along an axis.
+template <typename Scalar>
+std::int64_t pixels_touched(const AxisSample<Scalar>& axis, std::int64_t side) {
+  if (axis.on_pixel()) return axis.cell >= 0 ? 1 : 0;
+  std::int64_t most = 0;
+  for (const std::int64_t cell : {axis.first, axis.last}) {
+    most = std::max<std::int64_t>(most, (cell >= 0 ? 1 : 0) + (cell + 1 < side ? 1 : 0));
+  }
+  return axis.last - axis.first > 1 ? std::min<std::int64_t>(side, 2) : most;
+}
+
+template <typename T>
+void GroupEvaluator<T>::count_terms() {
+  counts_ = {};
+  for (const Point<Scalar>& point : points_) {
+    const Level& level = inputs_.level(point.level);
+    const std::int64_t corners = pixels_touched(point.x, level.width) * pixels_touched(point.y, level.height);
+    counts_.points += corners > 0 ? 1 : 0;
+    counts_.corners += corners;
+  }
+}
+
+template <typename T>
+AxisFractions GroupEvaluator<T>::fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const {
+  if (axis.on_pixel()) return {0, 1, 0, 0, true, false};
+  const double far = std::clamp(static_cast<double>(axis.position - static_cast<Scalar>(cell)), 0.0, 1.0);
+  const double near =
+      std::clamp(static_cast<double>(static_cast<Scalar>(cell + 1) - axis.position), 0.0, 1.0);
+  return {far,     std::min(near + axis.shift, 1.0), std::min(far + axis.shift, 1.0), axis.shift, false,
+          cell < 0};
+}
+
+template <typename T>
+BoundTerms GroupEvaluator<T>::terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x,
+                                            std::int64_t cell_y, const Parts& parts) const {
+  const AxisFractions x = fractions(point.x, cell_x);
+  const AxisFractions y = fractions(point.y, cell_y);
+  const CornerErrors errors = corner_errors(x, y, counts_, is_power_of_two(point.weight));
+  const double a = std::fabs(point.weight);
+  BoundTerms terms;
+  terms.magnitude = {a * x.near * y.near, a * x.far * y.near, a * x.near * y.far, a * x.far * y.far};
+  // Slopes are differences of doubles: what they lose themselves counts where the subject is in double too.
+  const double slope_loss = parts.coordinates ? 0x1p-50 * (x.shift + y.shift) : 0;
+  const double underflow = parts.underflow ? underflow_factor(rounding_) * rounding_.underflow * (1 + a) : 0;
+  for (std::size_t corner = 0; corner < 4; ++corner) {
+    const double weights = errors.total[corner] - errors.accumulation[corner];
+    const double units =
+        (parts.accumulation ? errors.accumulation[corner] : 0) + (parts.weights ? weights : 0);
+    terms.absolute[corner] = a * (rounding_.unit * units + slope_loss) + underflow;
+  }
+  terms.near_x = 1 - x.fraction;
+  terms.far_x = x.fraction;
+  terms.near_y = 1 - y.fraction;
+  terms.far_y = y.fraction;
+  if (parts.coordinates) {
+    terms.shift_x = a * x.shift;
+    terms.shift_y = a * y.shift;
+    terms.shift_xy = a * x.shift * y.shift;
+  }
+  return terms;
+}
+
+template <typename T>
+std::array<const T*, 4> GroupEvaluator<T>::corners(const GroupIndex& group, const Point<Scalar>& point,
+                                                   std::int64_t cell_x, std::int64_t cell_y) const {
+  const auto at = [&](std::int64_t y, std::int64_t x) {
+    return inputs_.pixel(group.n, group.m, point.level, y, x);
+  };
+  return {at(cell_y, cell_x), at(cell_y, cell_x + 1), at(cell_y + 1, cell_x), at(cell_y + 1, cell_x + 1)};
+}
+
+template <typename T>
+void GroupEvaluator<T>::add_point_value(const GroupIndex& group, const Point<Scalar>& point,
+                                        Scalar* value) const {
+  const Level& level = inputs_.level(point.level);
+  const std::int64_t cell_x = point.x.cell, cell_y = point.y.cell;
+  if (cell_x < -1 || cell_y < -1 || cell_x >= level.width || cell_y >= level.height) return;
+  const Scalar a = point.weight;
+  const Scalar far_x = point.x.position - static_cast<Scalar>(cell_x), near_x = 1 - far_x;
+  const Scalar far_y = point.y.position - static_cast<Scalar>(cell_y), near_y = 1 - far_y;
+  add_value(corners(group, point, cell_x, cell_y),
+            {a * (near_x * near_y), a * (far_x * near_y), a * (near_x * far_y), a * (far_x * far_y)},
+            inputs_.dims().D, value);
+}
+
+/// The computed position may lie in one of several cells: the largest slope and rounding over all of them.
+template <typename T>
+void GroupEvaluator<T>::add_crossing_bound(const GroupIndex& group, const Point<Scalar>& point,
+                                           const Parts& parts, GroupResult<Scalar>& result) const {
+  const std::int64_t D = inputs_.dims().D;
+  std::array<Eigen::ArrayXd, 4> largest;
+  for (Eigen::ArrayXd& term : largest) term.setZero(D);
+  Eigen::ArrayXd magnitude = Eigen::ArrayXd::Zero(D);
+  for (std::int64_t cell_y = point.y.first; cell_y <= point.y.last; ++cell_y) {
+    for (std::int64_t cell_x = point.x.first; cell_x <= point.x.last; ++cell_x) {
+      const BoundTerms all = terms_in_cell(point, cell_x, cell_y, parts);
+      const auto rows = corners(group, point, cell_x, cell_y);
+      for (std::size_t kind = 0; kind < 4; ++kind) {
+        BoundTerms terms = all;
+        if (kind != 0) terms.absolute = {};
+        if (kind != 1) terms.shift_x = 0;
+        if (kind != 2) terms.shift_y = 0;
+        if (kind != 3) terms.shift_xy = 0;
+        Eigen::ArrayXd term = Eigen::ArrayXd::Zero(D), here = Eigen::ArrayXd::Zero(D);
+        add_bound(rows, terms, D, term.data(), here.data());
+        largest[kind] = largest[kind].max(term);
+        magnitude = magnitude.max(here);
+      }
+    }
+  }
+  Eigen::Map<Eigen::ArrayXd>(result.bound.data(), D) += largest[0] + largest[1] + largest[2] + largest[3];
+  Eigen::Map<Eigen::ArrayXd>(result.magnitude.data(), D) += magnitude;
+}
+
+template <typename T>
+double GroupEvaluator<T>::margin() const {
+  return second_order_factor(static_cast<double>(counts_.corners) + kInnerRoundings, rounding_.unit) *
+         (1 + kOwnError<T>);
+}
+
+template <typename T>
+void GroupEvaluator<T>::evaluate(const GroupIndex& group, const Parts& parts, GroupResult<Scalar>& result) {
+  const auto channels = static_cast<std::size_t>(inputs_.dims().D);
+  collect(group);
+  count_terms();
+  result.value.assign(channels, 0);
+  result.bound.assign(channels, 0);
+  result.magnitude.assign(channels, 0);
+  result.reached = !points_.empty();
+  double constant = 0;
+  for (const Point<Scalar>& point : points_) {
+    add_point_value(group, point, result.value.data());
+    if (point.x.first == point.x.last && point.y.first == point.y.last) {
+      const BoundTerms terms = terms_in_cell(point, point.x.first, point.y.first, parts);
+      add_bound(corners(group, point, point.x.first, point.y.first), terms, inputs_.dims().D,
+                result.bound.data(), result.magnitude.data());
+    } else {
+      add_crossing_bound(group, point, parts, result);
+    }
+    if (parts.underflow) {
+      constant += 4 * underflow_factor(rounding_) * rounding_.underflow * (1 + std::fabs(point.weight));
+    }
+  }
+  const double factor = margin();
+  for (double& bound : result.bound) bound = (bound + constant) * factor;
+}
+
+template <typename T>
+bool GroupEvaluator<T>::may_overflow(const GroupIndex& group, std::int64_t d) const {
+  const double limit = rounding_.largest / 4;
+  double sum = 0;
+  for (const Point<Scalar>& point : points_) {
+    double most = 0;
+    for (std::int64_t cell_y = point.y.first; cell_y <= point.y.last; ++cell_y) {
+      for (std::int64_t cell_x = point.x.first; cell_x <= point.x.last; ++cell_x) {
+        double cell = 0;
+        for (const T* row : corners(group, point, cell_x, cell_y))
+          cell += std::fabs(static_cast<double>(row[d]));
+        most = std::max(most, cell);
+      }
+    }
+    sum += std::fabs(point.weight) * most;
+    if (most > limit || !(sum <= limit)) return true;
+  }
+  return false;
+}
+
+template class GroupEvaluator<float>;
+template class GroupEvaluator<double>;
+
+}  // namespace deformdiff::ms_deform_attn

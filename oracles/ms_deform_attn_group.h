@@ -1,0 +1,76 @@
+// One (batch, query, head): the D output elements that share their sampling points.
+#pragma once
+
+#include "oracles/ms_deform_attn_inputs.h"
+#include "oracles/ms_deform_attn_kernel.h"
+#include "oracles/ms_deform_attn_sampling.h"
+#include "oracles/ms_deform_attn_weights.h"
+
+#include <vector>
+
+namespace deformdiff::ms_deform_attn {
+
+/// Which terms of the bound are added up: all of them, or one at a time for an explanation.
+struct Parts {
+  bool accumulation = true, weights = true, coordinates = true, underflow = true;
+};
+
+/// A sampling point that contributes, or may contribute.
+template <typename Scalar>
+struct Point {
+  std::int64_t level = 0, point = 0;
+  double weight = 0;  ///< attention weight: finite, not 0
+  AxisSample<Scalar> x, y;
+};
+
+/// D elements of each.
+template <typename Scalar>
+struct GroupResult {
+  std::vector<Scalar> value;
+  std::vector<double> bound;
+  std::vector<double> magnitude;  ///< sum of |a| w |v|
+  bool reached = false;           ///< some point with a weight may lie in the range
+};
+
+/// Evaluates groups of one case. Each thread needs its own; it keeps scratch memory.
+template <typename T>
+class GroupEvaluator {
+ public:
+  using Scalar = typename Wider<T>::Type;
+
+  GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates);
+
+  void evaluate(const GroupIndex& group, const Parts& parts, GroupResult<Scalar>& result);
+
+  /// Contributing points of the group evaluated last.
+  const std::vector<Point<Scalar>>& points() const { return points_; }
+
+  /// Factor for second-order terms and for the oracle's own rounding in the bound of the last group.
+  double margin() const;
+
+  /// Some stable formula's intermediate of element d of the last group may exceed the largest number.
+  bool may_overflow(const GroupIndex& group, std::int64_t d) const;
+
+ private:
+  void collect(const GroupIndex& group);
+  void count_terms();
+  AxisFractions fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const;
+  BoundTerms terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x, std::int64_t cell_y,
+                           const Parts& parts) const;
+  std::array<const T*, 4> corners(const GroupIndex& group, const Point<Scalar>& point, std::int64_t cell_x,
+                                  std::int64_t cell_y) const;
+  void add_point_value(const GroupIndex& group, const Point<Scalar>& point, Scalar* value) const;
+  void add_crossing_bound(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
+                          GroupResult<Scalar>& result) const;
+
+  const Inputs<T>& inputs_;
+  Rounding rounding_;
+  Coordinates coordinates_;
+  std::vector<Point<Scalar>> points_;
+  TermCounts counts_;
+};
+
+extern template class GroupEvaluator<float>;
+extern template class GroupEvaluator<double>;
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,92 @@
+// A case's tensors in the layout that the oracle reads.
+#pragma once
+
+#include "blocks/ms_deform_attn.h"
+#include "core/precision.h"
+
+#include <vector>
+
+namespace deformdiff::ms_deform_attn {
+
+/// The type that the oracle sums in: at least 11 bits wider than the subject's.
+template <typename T>
+struct Wider;
+template <>
+struct Wider<float> {
+  using Type = double;
+};
+template <>
+struct Wider<double> {
+  using Type = long double;
+};
+
+/// One (batch, query, head): the D output elements that share their sampling points.
+struct GroupIndex {
+  std::int64_t n, q, m;
+};
+
+/// Contiguous views and copies of one case. T is the C++ type of its dtype.
+template <typename T>
+class Inputs {
+ public:
+  Inputs(const Problem& problem, const Contract& contract);
+
+  const Dims& dims() const { return dims_; }
+  const Level& level(std::int64_t l) const { return levels_[static_cast<std::size_t>(l)]; }
+
+  /// x of sampling point (l, p); y is next to it.
+  const T* location(std::int64_t n, std::int64_t q, std::int64_t m, std::int64_t l, std::int64_t p) const {
+    return locations_.storage_as<T>() + 2 * point_index(n, q, m, l, p);
+  }
+  T weight(std::int64_t n, std::int64_t q, std::int64_t m, std::int64_t l, std::int64_t p) const {
+    return weights_.storage_as<T>()[point_index(n, q, m, l, p)];
+  }
+
+  /// D channels of a pixel, NaN and infinities replaced by 0; zeros outside the map.
+  const T* pixel(std::int64_t n, std::int64_t m, std::int64_t l, std::int64_t y, std::int64_t x) const {
+    if (!inside(l, y, x)) return zeros_.data();
+    return rows_.data() + ((n * dims_.M + m) * dims_.S + row(l, y, x)) * dims_.D;
+  }
+
+  bool inside(std::int64_t l, std::int64_t y, std::int64_t x) const {
+    return x >= 0 && y >= 0 && x < level(l).width && y < level(l).height;
+  }
+
+  /// One value as it is in the case. Requires inside(l, y, x).
+  T raw_value(std::int64_t n, std::int64_t m, std::int64_t l, std::int64_t y, std::int64_t x,
+              std::int64_t d) const {
+    const Shape& strides = value_.strides();
+    return value_.storage_as<T>()[value_.offset() + n * strides[0] + row(l, y, x) * strides[1] +
+                                  m * strides[2] + d * strides[3]];
+  }
+
+  const std::vector<T>& rows() const { return rows_; }     ///< every value, NaN and infinities replaced by 0
+  double largest_value() const { return largest_value_; }  ///< of the finite ones
+  double largest_weight() const { return largest_weight_; }  ///< of the finite ones
+  double largest_location() const { return largest_location_; }
+  bool has_nonfinite() const { return has_nonfinite_; }
+
+ private:
+  std::int64_t point_index(std::int64_t n, std::int64_t q, std::int64_t m, std::int64_t l,
+                           std::int64_t p) const {
+    return (((n * dims_.Q + q) * dims_.M + m) * dims_.L + l) * dims_.P + p;
+  }
+  std::int64_t row(std::int64_t l, std::int64_t y, std::int64_t x) const {
+    return level(l).start + y * level(l).width + x;
+  }
+  void copy_value();
+  double survey(const T* values, std::int64_t count);
+
+  Dims dims_;
+  std::vector<Level> levels_;
+  Tensor value_, locations_, weights_;
+  std::vector<T> rows_;  ///< [N, M, S, D]
+  std::vector<T> zeros_;
+  double largest_value_ = 0, largest_weight_ = 0, largest_location_ = 0;
+  bool has_nonfinite_ = false;
+};
+
+extern template class Inputs<float>;
+extern template class Inputs<double>;
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,41 @@
+// Where one sampling point falls, and how far every correct evaluation may put it from there.
+#pragma once
+
+#include "core/precision.h"
+#include "oracles/rounding.h"
+
+#include <cmath>
+#include <cstdint>
+
+namespace deformdiff::ms_deform_attn {
+
+/// One coordinate of a sampling point on a level. Scalar is the oracle's own type.
+template <typename Scalar>
+struct AxisSample {
+  Scalar position = 0;         ///< loc * side - 1/2, in pixels
+  double shift = 0;            ///< an upper bound of |computed position - exact position|
+  std::int64_t cell = 0;       ///< floor(position), where in_reach
+  std::int64_t first = 0;      ///< candidate cells, those that the computed position can fall in, clipped to
+  std::int64_t last = -1;      ///< [-1, side - 1]; first > last if the point is surely outside
+  bool surely_inside = false;  ///< -1 < computed position < side whatever the rounding
+
+  bool in_reach() const { return first <= last; }
+  /// The position is exactly a pixel centre in every evaluation: the right or lower corner has weight 0.
+  bool on_pixel() const { return shift == 0 && position == static_cast<Scalar>(cell); }
+};
+
+/// Requires a finite `location`; one whose arithmetic may overflow is outside. Rule and derivation:
+/// oracles/README.md, "Coordinates".
+template <typename Scalar>
+AxisSample<Scalar> locate(Scalar location, std::int64_t side, Coordinates coordinates,
+                          const Rounding& rounding);
+
+/// An intermediate of the coordinate (2 loc - 1, (g + 1) side, loc side, ...) may exceed the largest number.
+inline bool coordinate_may_overflow(double location, std::int64_t side, const Rounding& rounding) {
+  return std::fabs(location) > rounding.largest / (4 * (static_cast<double>(side) + 1));
+}
+
+extern template AxisSample<double> locate(double, std::int64_t, Coordinates, const Rounding&);
+extern template AxisSample<long double> locate(long double, std::int64_t, Coordinates, const Rounding&);
+
+}  // namespace deformdiff::ms_deform_attn
