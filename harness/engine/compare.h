@@ -2,14 +2,15 @@
 // Knows no block, subject or device.
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "core/outcome.h"
 #include "core/precision.h"
 #include "core/reference.h"
 #include "core/verdict.h"
 #include "engine/ratio_histogram.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace deformdiff {
 
@@ -23,8 +24,10 @@ struct Comparison {
   double got = 0;
   double wanted = 0;
   double bound = 0;
-  double ratio = 0;          ///< |got - wanted| / bound; infinity where the bound is 0 and they differ
+  double ratio = 0;             ///< |got - wanted| / bound; infinity where the bound is 0 and they differ
   std::int64_t violations = 0;  ///< elements outside their set
+  std::vector<std::int64_t> violating;  ///< of `output`, in order: those with the verdict; at most kListed
+  static constexpr std::size_t kListed = 64;
 };
 
 /// Applies rules 1 to 7. The ratios of finite elements are added to `ratios` unless it is null.

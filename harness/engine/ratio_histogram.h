@@ -4,22 +4,25 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 
 namespace deformdiff {
 
 /// Eight bins an octave from 2^-24 up to 2^8; the maximum is kept exactly.
 class RatioHistogram {
  public:
-  void add(double ratio) {
-    ++counts_[bin_of(ratio)];
-    if (ratio > max_) max_ = ratio;
+  /// Adds ratios, none negative or NaN; `largest` is the largest of them before rounding to float.
+  void add(std::span<const float> ratios, double largest) {
+    for (const float ratio : ratios) ++counts_[bin_of(ratio)];
+    if (largest > max_) max_ = largest;
   }
   void add(const RatioHistogram& other);
 
   std::int64_t total() const;
   double max() const { return max_; }
 
-  /// Upper edge of the bin that holds the q-th part of the elements, 0 < q <= 1; 0 if there are none.
+  /// Upper edge of the bin that holds the q-th part of the elements, 0 < q <= 1, but never above max();
+  /// 0 if there are none.
   double quantile(double q) const;
 
  private:
@@ -27,9 +30,9 @@ class RatioHistogram {
   static constexpr int kLowest = -24;
   static constexpr int kBins = kOctaves * 8 + 2;
 
-  static int bin_of(double ratio) {
+  static int bin_of(float ratio) {
     // Exponent and the three leading significand bits of the float are the bin.
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(ratio)) >> 20;
+    const auto bits = std::bit_cast<std::uint32_t>(ratio) >> 20;
     const int bin = static_cast<int>(bits) - (127 + kLowest) * 8 + 1;
     return bin < 0 ? 0 : bin >= kBins ? kBins - 1 : bin;
   }

@@ -1,11 +1,11 @@
 // Shrinks a failing case: greedy descent over the block's list of smaller cases.
 #pragma once
 
+#include "core/generator.h"
+
 #include <cstdint>
 #include <functional>
 #include <vector>
-
-#include "core/generator.h"
 
 namespace deformdiff {
 
@@ -16,8 +16,9 @@ struct ReductionBudget {
 
 struct Reduction {
   Case smallest;
-  std::int64_t evaluations = 0;              ///< candidates that were run
-  std::int64_t certificate_evaluations = 0;  ///< of them, those of the last round, which all failed to fail
+  std::int64_t evaluations = 0;  ///< candidates that were run, those of the certificate apart
+  std::int64_t certificate_evaluations =
+      0;                 ///< candidates of `smallest` that were run: none shows the failure
   bool minimal = false;  ///< every step of the list was tried on `smallest` and no longer shows the failure
 };
 
@@ -27,8 +28,13 @@ using StillFails = std::function<bool(const Case&)>;
 /// Called with each smaller case that still fails, so that the best so far can be saved at once.
 using OnSmaller = std::function<void(const Case&)>;
 
-/// `original` must fail. Never tries a case twice.
+/// `original` must fail. Never tries a case twice. Goes round the list: after a success it carries on at the
+/// same place of the smaller case's list, and a whole round without a success is the certificate. Where the
+/// budget of evaluations is spent in a round that could still become the certificate, up to
+/// kCertificateAllowance more tries may finish it.
 Reduction reduce(const Case& original, const Shrinks& shrinks, const StillFails& still_fails,
                  const ReductionBudget& budget, const OnSmaller& on_smaller);
+
+constexpr std::int64_t kCertificateAllowance = 1000;
 
 }  // namespace deformdiff

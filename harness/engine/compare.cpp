@@ -1,0 +1,187 @@
+#include "engine/compare.h"
+
+#include "engine/compare_elements.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+Verdict verdict_of(Outcome::Kind kind) {
+  switch (kind) {
+    case Outcome::Kind::kReturned:
+      return Verdict::kAgree;
+    case Outcome::Kind::kUnsupported:
+      return Verdict::kUnsupported;
+    case Outcome::Kind::kThrew:
+      return Verdict::kThrew;
+    case Outcome::Kind::kDeviceError:
+      return Verdict::kDeviceError;
+    case Outcome::Kind::kCrashed:
+      return Verdict::kCrashed;
+    case Outcome::Kind::kTimedOut:
+      return Verdict::kTimedOut;
+    case Outcome::Kind::kNotRun:
+      return Verdict::kNotRun;
+  }
+  return Verdict::kNotRun;
+}
+
+std::string place(const OutputReference& reference, std::int64_t element) {
+  Shape index(reference.shape.size());
+  for (std::size_t axis = index.size(); axis-- > 0;) {
+    index[axis] = element % reference.shape[axis];
+    element /= reference.shape[axis];
+  }
+  return reference.name + to_string(index);
+}
+
+/// Shortest text that identifies the number in its own dtype.
+std::string number(double value, DType dtype) {
+  return dtype == DType::kFloat64 ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
+}
+
+std::string admitted_kinds(std::uint8_t admits) {
+  std::string kinds;
+  const auto add = [&](int flag, const char* name) {
+    if ((admits & flag) != 0) kinds += (kinds.empty() ? "" : " or ") + std::string(name);
+  };
+  add(kAdmitsFinite, "a finite number");
+  add(kAdmitsNan, "NaN");
+  add(kAdmitsPlusInf, "inf");
+  add(kAdmitsMinusInf, "-inf");
+  return kinds.empty() ? "nothing" : kinds;
+}
+
+std::string others(std::int64_t violations, std::int64_t total) {
+  return violations <= 1 ? "" : fmt::format("; {} of {} elements are wrong", violations, total);
+}
+
+/// Rule 2; empty if the outputs are those that the block defines.
+std::string structure_fault(const Outcome& outcome, const Reference& reference) {
+  if (outcome.outputs.size() != reference.outputs.size()) {
+    return fmt::format("{} outputs, wanted {}", outcome.outputs.size(), reference.outputs.size());
+  }
+  for (std::size_t i = 0; i < reference.outputs.size(); ++i) {
+    const OutputReference& wanted = reference.outputs[i];
+    const NamedTensor& got = outcome.outputs[i];
+    if (got.name != wanted.name) return fmt::format("output '{}', wanted '{}'", got.name, wanted.name);
+    if (got.tensor.dtype() != wanted.dtype || got.tensor.shape() != wanted.shape) {
+      return fmt::format("{} is {} {}, wanted {} {}", wanted.name, name_of(got.tensor.dtype()),
+                         to_string(got.tensor.shape()), name_of(wanted.dtype), to_string(wanted.shape));
+    }
+  }
+  return "";
+}
+
+/// Rule 3. True if it decides.
+bool judge_memory(const Outcome& outcome, const Reference& reference, Comparison& result) {
+  if (!outcome.overran.empty()) {
+    result.verdict = Verdict::kOverranBuffer;
+    result.output = outcome.overran;
+    result.reason = fmt::format("wrote outside the buffer of {}", outcome.overran);
+    return true;
+  }
+  if (!outcome.modified.empty()) {
+    result.verdict = Verdict::kModifiedInput;
+    result.output = outcome.modified;
+    result.reason = fmt::format("changed {}, which is not its own to write", outcome.modified);
+    return true;
+  }
+  if (outcome.unwritten_output.empty()) return false;
+  result.verdict = Verdict::kUnwrittenOutput;
+  result.output = outcome.unwritten_output;
+  result.element = outcome.first_unwritten;
+  result.reason = fmt::format("{} has elements that were never written", outcome.unwritten_output);
+  for (const OutputReference& wanted : reference.outputs) {
+    if (wanted.name == outcome.unwritten_output && result.element >= 0) {
+      result.reason = fmt::format("{} was never written", place(wanted, result.element));
+      result.violating = {result.element};
+    }
+  }
+  return true;
+}
+
+void blame(const OutputReference& wanted, const Tensor& got, std::int64_t element, Comparison& result) {
+  const auto i = static_cast<std::size_t>(element);
+  result.output = wanted.name;
+  result.element = element;
+  result.got = got.element(element);
+  result.wanted = wanted.value[i];
+  result.bound = wanted.bound[i];
+}
+
+void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const ElementFindings& found,
+                     Comparison& result) {
+  const std::int64_t element = found.nonfinite_elements.front();
+  const std::uint8_t admits = wanted.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite)
+                                                    : wanted.admits[static_cast<std::size_t>(element)];
+  result.verdict = Verdict::kNonfiniteMismatch;
+  blame(wanted, got, element, result);
+  result.ratio = 0;
+  result.violating = found.nonfinite_elements;
+  std::string expected = admitted_kinds(admits);
+  if (admits == kAdmitsFinite) expected = number(result.wanted, wanted.dtype);
+  result.reason =
+      fmt::format("{} = {}, wanted {}{}", place(wanted, element), number(result.got, wanted.dtype), expected,
+                  others(found.nonfinite + found.outside, got.elements()));
+}
+
+void blame_worst(const OutputReference& wanted, const Tensor& got, const ElementFindings& found,
+                 Comparison& result) {
+  blame(wanted, got, found.worst, result);
+  result.ratio = found.worst_ratio;
+  if (found.outside == 0) return;
+  result.verdict = Verdict::kOutOfBound;
+  result.violating = found.outside_elements;
+  const std::string value = wanted.dtype == DType::kFloat64 ? fmt::format("{:.17g}", result.wanted)
+                                                            : fmt::format("{:.9g}", result.wanted);
+  result.reason = fmt::format("{} = {}, wanted {} +- {:.2g} (ratio {:.2g}){}", place(wanted, found.worst),
+                              number(result.got, wanted.dtype), value, result.bound, result.ratio,
+                              others(found.outside, got.elements()));
+}
+
+/// Rules 4 and 5. A wrong kind of number in any output comes before the worst distance over all outputs.
+void judge_elements(const Outcome& outcome, const Reference& reference, RatioHistogram* ratios,
+                    Comparison& result) {
+  for (std::size_t i = 0; i < reference.outputs.size(); ++i) {
+    const OutputReference& wanted = reference.outputs[i];
+    const Tensor& got = outcome.outputs[i].tensor;
+    const ElementFindings found = compare_elements(got, wanted, Comparison::kListed, ratios);
+    result.violations += found.nonfinite + found.outside;
+    if (result.verdict == Verdict::kNonfiniteMismatch) continue;
+    if (found.nonfinite > 0) {
+      blame_nonfinite(wanted, got, found, result);
+    } else if (found.worst >= 0 && (result.element < 0 || found.worst_ratio > result.ratio)) {
+      blame_worst(wanted, got, found, result);
+    }
+  }
+}
+
+}  // namespace
+
+Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,
+                   RatioHistogram* ratios) {
+  Comparison result;
+  result.verdict = verdict_of(outcome.kind);
+  result.reason = outcome.message;
+  if (outcome.kind != Outcome::Kind::kReturned) return result;
+  result.reason = structure_fault(outcome, reference);
+  if (!result.reason.empty()) {
+    result.verdict = Verdict::kWrongStructure;
+    return result;
+  }
+  if (judge_memory(outcome, reference, result)) return result;
+  judge_elements(outcome, reference, ratios, result);
+  if (is_finding(result.verdict)) return result;
+  if (contract.deterministic == Deterministic::kYes && outcome.ran_twice && !outcome.repeated_bits) {
+    result.verdict = Verdict::kNondeterministic;
+    result.reason = "a second run on the same inputs gave other bits";
+  } else if (!reference.vacuous.empty()) {
+    result.verdict = Verdict::kVacuous;
+    result.reason = reference.vacuous;
+  }
+  return result;
+}
+
+}  // namespace deformdiff

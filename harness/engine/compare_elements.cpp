@@ -1,0 +1,160 @@
+#include "engine/compare_elements.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// One finite element beside its interval.
+struct Distance {
+  double error;   ///< |got - (value + low)|, rounded
+  double excess;  ///< error - bound; its sign is exact; NaN if `got` is not finite
+};
+
+/// The difference is kept as an unevaluated sum (TwoSum: Knuth, The Art of Computer Programming 2, 4.2.2,
+/// theorem B), so that neither `low` nor the tail of got - value is lost beside the bound.
+inline Distance distance(double got, double value, double low, double bound) {
+  const double head = got - value;
+  const double back = head - got;
+  const double tail = ((got - (head - back)) - (value + back)) - low;
+  const double sum = head + tail;
+  const double sign = sum < 0 ? -1.0 : 1.0;
+  return {std::abs(sum), (sign * head - bound) + sign * tail};
+}
+
+inline double ratio_of(const Distance& d, double bound) {
+  const double quotient = d.error / bound;
+  return d.error == 0 ? 0 : quotient;
+}
+
+constexpr std::size_t kChunk = 1024;
+
+/// Elements are looked at in chunks: a vectorised pass without branches says whether anything in the chunk
+/// is worth a closer look.
+template <typename T>
+class ElementScan {
+ public:
+  ElementScan(const T* got, const OutputReference& reference, std::size_t listed, RatioHistogram* ratios)
+      : got_(got), reference_(reference), listed_(listed), ratios_(ratios) {}
+
+  ElementFindings run() {
+    const std::size_t total = reference_.value.size();
+    for (std::size_t begin = 0; begin < total; begin += kChunk) {
+      const std::size_t end = std::min(begin + kChunk, total);
+      if (reference_.admits.empty()) {
+        scan_finite(begin, end);
+      } else {
+        for (std::size_t i = begin; i < end; ++i) look_at(i, reference_.admits[i], true);
+      }
+    }
+    return std::move(found_);
+  }
+
+ private:
+  double low(std::size_t i) const { return reference_.value_low.empty() ? 0 : reference_.value_low[i]; }
+
+  template <bool kHasLow>
+  std::pair<std::int64_t, std::uint32_t> measure(std::size_t begin, std::size_t count, float* ratio) const {
+    const T* got = got_ + begin;
+    const double* value = reference_.value.data() + begin;
+    const double* bound = reference_.bound.data() + begin;
+    const double* tail = kHasLow ? reference_.value_low.data() + begin : nullptr;
+    std::int64_t violations = 0;
+    std::uint32_t largest = 0;  // floats that are not negative order as their bits do, NaN last
+    for (std::size_t i = 0; i < count; ++i) {
+      const Distance d = distance(got[i], value[i], kHasLow ? tail[i] : 0.0, bound[i]);
+      violations += d.excess <= 0 ? 0 : 1;
+      ratio[i] = static_cast<float>(ratio_of(d, bound[i]));
+      largest = std::max(largest, std::bit_cast<std::uint32_t>(ratio[i]));
+    }
+    return {violations, largest};
+  }
+
+  void scan_finite(std::size_t begin, std::size_t end) {
+    std::array<float, kChunk> ratio;
+    const std::size_t count = end - begin;
+    const auto [violations, largest] = reference_.value_low.empty()
+                                           ? measure<false>(begin, count, ratio.data())
+                                           : measure<true>(begin, count, ratio.data());
+    if (violations > 0) {
+      for (std::size_t i = begin; i < end; ++i) look_at(i, kAdmitsFinite, true);
+      return;
+    }
+    if (largest > largest_bits_ || found_.worst < 0) {
+      largest_bits_ = largest;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (std::bit_cast<std::uint32_t>(ratio[i]) == largest) look_at(begin + i, kAdmitsFinite, false);
+      }
+    }
+    if (ratios_ != nullptr) ratios_->add(std::span(ratio.data(), count), found_.worst_ratio);
+  }
+
+  void note(std::int64_t& count, std::vector<std::int64_t>& list, std::size_t i) const {
+    ++count;
+    if (list.size() < listed_) list.push_back(static_cast<std::int64_t>(i));
+  }
+
+  void look_at(std::size_t i, std::uint8_t admits, bool add_ratio) {
+    if ((admits & kAdmitsAnything) != 0) return;
+    const auto got = static_cast<double>(got_[i]);
+    if (!std::isfinite(got)) {
+      const int needed = std::isnan(got) ? kAdmitsNan : got > 0 ? kAdmitsPlusInf : kAdmitsMinusInf;
+      if ((admits & needed) == 0) note(found_.nonfinite, found_.nonfinite_elements, i);
+      return;
+    }
+    if ((admits & kAdmitsFinite) == 0) {
+      note(found_.nonfinite, found_.nonfinite_elements, i);
+      return;
+    }
+    const double bound = reference_.bound[i];
+    const Distance d = distance(got, reference_.value[i], low(i), bound);
+    // An overflowing difference of two finite numbers is NaN here: outside, unless everything is inside.
+    const bool outside = !(d.excess <= 0) && bound != std::numeric_limits<double>::infinity();
+    double ratio = ratio_of(d, bound);
+    if (std::isnan(ratio)) ratio = outside ? std::numeric_limits<double>::infinity() : 0;
+    // The quotient is rounded, the decision is not: what is outside has a ratio above 1, the rest has not.
+    ratio = outside ? std::max(ratio, std::nextafter(1.0, 2.0)) : std::min(ratio, 1.0);
+    if (outside) note(found_.outside, found_.outside_elements, i);
+    if (found_.worst < 0 || ratio > found_.worst_ratio) {
+      found_.worst = static_cast<std::int64_t>(i);
+      found_.worst_ratio = ratio;
+    }
+    if (add_ratio && ratios_ != nullptr) {
+      const auto narrow = static_cast<float>(ratio);
+      ratios_->add(std::span(&narrow, 1), ratio);
+    }
+  }
+
+  const T* got_;
+  const OutputReference& reference_;
+  std::size_t listed_;
+  RatioHistogram* ratios_;
+  std::uint32_t largest_bits_ = 0;
+  ElementFindings found_;
+};
+
+}  // namespace
+
+ElementFindings compare_elements(const Tensor& got, const OutputReference& reference, std::size_t listed,
+                                 RatioHistogram* ratios) {
+  DEFORMDIFF_CHECK(static_cast<std::size_t>(got.elements()) == reference.value.size() &&
+                   reference.bound.size() == reference.value.size());
+  const Tensor packed = got.contiguous();
+  if (packed.dtype() == DType::kFloat32) {
+    return ElementScan(packed.values<float>().data(), reference, listed, ratios).run();
+  }
+  if (packed.dtype() == DType::kFloat64) {
+    return ElementScan(packed.values<double>().data(), reference, listed, ratios).run();
+  }
+  std::vector<double> widened(reference.value.size());
+  for (std::size_t i = 0; i < widened.size(); ++i) widened[i] = packed.element(static_cast<std::int64_t>(i));
+  return ElementScan<double>(widened.data(), reference, listed, ratios).run();
+}
+
+}  // namespace deformdiff

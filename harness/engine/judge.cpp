@@ -1,0 +1,119 @@
+#include "engine/judge.h"
+
+#include "core/conditions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+Outcome refusal(Outcome::Kind kind, std::string reason) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.message = std::move(reason);
+  return outcome;
+}
+
+std::int64_t bytes_of(const Case& c) {
+  std::int64_t bytes = 0;
+  for (const NamedTensor& input : c.inputs) bytes += static_cast<std::int64_t>(input.tensor.storage().size());
+  return bytes;
+}
+
+/// The step of an im2col loop must divide the batch, as the operator it comes from asserts.
+bool step_divides(const BlockEntry& entry, const Case& c) {
+  const auto step = c.attributes.find("im2col_step");
+  const auto dimensions = entry.block->dimensions(c);
+  const auto batch = dimensions.find("N");
+  if (step == c.attributes.end() || batch == dimensions.end()) return true;
+  const std::int64_t together = std::min(batch->second, step->second);
+  return together <= 0 || batch->second % together == 0;
+}
+
+bool has_element(Verdict verdict) {
+  return verdict == Verdict::kOutOfBound || verdict == Verdict::kNonfiniteMismatch ||
+         verdict == Verdict::kUnwrittenOutput;
+}
+
+}  // namespace
+
+Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
+  Subject subject;
+  subject.limits = limits;
+  subject.runner = std::make_unique<Runner>(spec.command, limits);
+  subject.info = subject.runner->info(subject.start_failure);
+  subject.info.name = spec.name;
+  if (spec.declare) spec.declare(subject.info);
+  subject.spec = std::move(spec);
+  return subject;
+}
+
+Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, std::int64_t memory_limit) {
+  if (!info.not_run.empty()) return refusal(Outcome::Kind::kNotRun, info.not_run);
+  if (!info.blocks.contains(c.block)) return refusal(Outcome::Kind::kUnsupported, "block " + c.block);
+  const DType dtype = entry.block->compute_dtype(c);
+  if (!info.dtypes.contains(dtype)) {
+    return refusal(Outcome::Kind::kUnsupported, std::string(name_of(dtype)));
+  }
+  if (!info.supports.empty()) {
+    const std::string violated = first_violated(info.supports, entry.block->dimensions(c));
+    if (!violated.empty()) return refusal(Outcome::Kind::kUnsupported, "needs " + violated);
+  }
+  if (info.contract.im2col_step == Im2colStep::kDivides && !step_divides(entry, c)) {
+    return refusal(Outcome::Kind::kUnsupported, "im2col_step does not divide the batch");
+  }
+  const std::int64_t needed = bytes_of(c) + entry.oracle->memory(c) + entry.block->working_memory(c);
+  if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
+  return refusal(Outcome::Kind::kReturned, "");
+}
+
+bool runs_twice(const SubjectInfo& info) {
+  return info.contract.deterministic == Deterministic::kYes;
+}
+
+Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
+                     int threads, std::int64_t memory_limit) {
+  Judgement judgement;
+  judgement.outcome = subject.started() ? admit(subject.info, entry, c, memory_limit) : subject.start_failure;
+  Reference reference;
+  if (judgement.outcome.kind == Outcome::Kind::kReturned) {
+    std::vector<Case> calls(earlier.begin(), earlier.end());
+    calls.push_back(c);
+    if (!earlier.empty()) subject.runner->restart();
+    subject.runner->start(calls, runs_twice(subject.info));
+    reference = entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
+    judgement.outcome = std::move(subject.runner->finish().back());
+  }
+  judgement.comparison = compare(judgement.outcome, reference, subject.info.contract);
+  judgement.signature = signature_of(entry, subject.spec.name, c, judgement.comparison);
+  return judgement;
+}
+
+Signature signature_of(const BlockEntry& entry, const std::string& subject, const Case& c,
+                       const Comparison& comparison) {
+  Signature signature;
+  signature.block = entry.block->name();
+  signature.subject = subject;
+  signature.rule = name_of(comparison.verdict);
+  signature.output = comparison.output;
+  signature.element_class = "structure";
+  if (has_element(comparison.verdict) && comparison.element >= 0) {
+    signature.element_class = entry.oracle->element_class(c, comparison.output, comparison.element);
+  }
+  return signature;
+}
+
+bool shows(const BlockEntry& entry, const Signature& signature, const Case& c, const Comparison& comparison) {
+  if (signature.rule != name_of(comparison.verdict) || signature.output != comparison.output) return false;
+  if (!has_element(comparison.verdict) || comparison.violating.empty()) {
+    return signature.element_class == "structure";
+  }
+  return std::any_of(comparison.violating.begin(), comparison.violating.end(), [&](std::int64_t element) {
+    return entry.oracle->element_class(c, comparison.output, element) == signature.element_class;
+  });
+}
+
+}  // namespace deformdiff
