@@ -33,7 +33,7 @@ at::Tensor forward_composite(const Inputs& inputs) {
   const at::Tensor starts = level_start_index.cpu();
   check_levels(shapes, starts, value.size(1));
   const std::int64_t batch = value.size(0), heads = value.size(2), channels = value.size(3);
-  const std::int64_t queries = sampling_loc.size(1), levels = shapes.size(0), points = sampling_loc.size(4);
+  const std::int64_t queries = sampling_loc.size(1), levels = shapes.size(0);
   if (levels == 0 || value.numel() == 0) return at::zeros(output_shape(inputs), value.options());
 
   const at::Tensor grids = heads_first(2 * sampling_loc - 1);  // [N*M, Q, L, P, 2]

@@ -1,0 +1,26 @@
+// A fault: an implementation that is wrong on purpose, with the verdict it must get.
+#pragma once
+
+#include "subjects/function_subject.h"
+
+namespace deformdiff::worker {
+
+struct FaultDescription {
+  const char* name;      ///< without "fault/"
+  const char* faulty;    ///< what is wrong, in a few words
+  const char* trigger;   ///< trigger class without which it cannot show, or ""
+  const char* expected;  ///< the verdict it must get
+};
+
+/// A subject that claims everything our own CPU kernel claims, and computes with `function`.
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function);
+
+// The faults, by class.
+SubjectList sampling_faults();    ///< coordinates, interpolation, padding
+SubjectList arithmetic_faults();  ///< precision, special numbers, weights
+SubjectList indexing_faults();    ///< axes, strides, level starts
+SubjectList limit_faults();       ///< what lies beyond some extent is not computed
+SubjectList state_faults();       ///< memory between calls
+SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,42 @@
+#include "faults/faults.h"
+
+#include "faults/fault.h"
+
+#include <iterator>
+#include <utility>
+#if defined(DEFORMDIFF_HAS_PROCESS_FAULTS)
+#include "faults/process_faults.h"
+#endif
+
+namespace deformdiff::worker {
+namespace {
+
+void append(SubjectList& list, SubjectList more) {
+  list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function) {
+  SubjectInfo info = fused_info(std::string("fault/") + description.name);
+  info.faulty = description.faulty;
+  info.trigger = description.trigger;
+  info.expected = description.expected;
+  return make_ms_deform_attn_subject(std::move(info), std::move(function));
+}
+
+SubjectList fault_subjects() {
+  SubjectList list;
+  append(list, sampling_faults());
+  append(list, arithmetic_faults());
+  append(list, indexing_faults());
+  append(list, limit_faults());
+  append(list, state_faults());
+  append(list, traced_faults());
+#if defined(DEFORMDIFF_HAS_PROCESS_FAULTS)
+  append(list, process_faults());
+#endif
+  return list;
+}
+
+}  // namespace deformdiff::worker

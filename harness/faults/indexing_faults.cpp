@@ -1,0 +1,111 @@
+// Axes, strides and level starts.
+#include "faults/fault.h"
+#include "faults/plain_kernel.h"
+
+#include <algorithm>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+
+namespace deformdiff::worker {
+namespace {
+
+using namespace ms_deform_attn;
+
+/// Four queries a block, and the block's batch is its first query's: wrong where a block spans two batches.
+template <typename T>
+struct NeighbourBatch : PlainKernel<T> {
+  using PlainKernel<T>::PlainKernel;
+  std::int64_t batch_of(std::int64_t row) const override { return row / 4 * 4 / this->arguments().Q; }
+};
+
+/// The first level's sides scale the locations of all levels.
+template <typename T>
+struct FirstLevelNormalises : PlainKernel<T> {
+  using Base = PlainKernel<T>;
+  using Base::Base;
+  T x_of(T location, const typename Base::Level&) const override {
+    return location * T(this->arguments().spatial_shapes[1]) - T(0.5);
+  }
+  T y_of(T location, const typename Base::Level&) const override {
+    return location * T(this->arguments().spatial_shapes[0]) - T(0.5);
+  }
+};
+
+at::Tensor heads_and_points_swapped(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  const at::Tensor& loc = inputs.sampling_loc;
+  wrong.sampling_loc = loc.contiguous()
+                           .view({loc.size(0), loc.size(1), loc.size(4), loc.size(3), loc.size(2), 2})
+                           .transpose(2, 4);
+  return forward_cpu(wrong);
+}
+
+at::Tensor x_and_y_swapped(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  wrong.sampling_loc = inputs.sampling_loc.flip(-1);
+  return forward_cpu(wrong);
+}
+
+at::Tensor channels_interleaved(const Inputs& inputs) {
+  const at::Tensor right = forward_cpu(inputs);
+  const std::int64_t heads = inputs.value.size(2), channels = inputs.value.size(3);
+  return right.view({right.size(0), right.size(1), heads, channels}).transpose(2, 3).flatten(2).contiguous();
+}
+
+/// As the pure PyTorch path does: levels are taken to follow one another. Kept inside the rows of value.
+at::Tensor level_starts_ignored(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  wrong.level_start_index = inputs.level_start_index.clone();
+  std::int64_t row = 0;
+  for (std::int64_t l = 0; l < inputs.spatial_shapes.size(0); ++l) {
+    const std::int64_t area = inputs.spatial_shapes[l].prod().item<std::int64_t>();
+    wrong.level_start_index[l] = std::min(row, inputs.value.size(1) - area);
+    row += area;
+  }
+  return forward_cpu(wrong);
+}
+
+/// Element i of the storage for element i of the tensor; starts again where the storage ends.
+at::Tensor as_if_contiguous(const at::Tensor& tensor) {
+  const auto stored = static_cast<std::int64_t>(tensor.storage().nbytes() / tensor.element_size());
+  if (tensor.is_contiguous() || tensor.numel() == 0) return tensor;
+  const at::Tensor flat = tensor.as_strided({stored}, {1}, 0);
+  const at::Tensor positions =
+      (at::arange(tensor.numel(), at::kLong) + tensor.storage_offset()).remainder(stored);
+  return flat.index_select(0, positions).view(tensor.sizes());
+}
+
+at::Tensor strides_ignored(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  wrong.value = as_if_contiguous(inputs.value);
+  return forward_cpu(wrong);
+}
+
+}  // namespace
+
+SubjectList indexing_faults() {
+  SubjectList list;
+  list.push_back(make_fault(
+      {"neighbour_batch", "queries at a block's seam read the batch before theirs", "", "out_of_bound"},
+      run_plain<NeighbourBatch>));
+  list.push_back(
+      make_fault({"first_level_normalises", "the first level's sides scale all levels", "", "out_of_bound"},
+                 run_plain<FirstLevelNormalises>));
+  list.push_back(make_fault(
+      {"heads_points_swapped", "locations are read with heads and points swapped", "", "out_of_bound"},
+      heads_and_points_swapped));
+  list.push_back(
+      make_fault({"xy_swapped", "locations are read as (y, x)", "", "out_of_bound"}, x_and_y_swapped));
+  list.push_back(
+      make_fault({"channels_interleaved", "output channels and heads are interleaved", "", "out_of_bound"},
+                 channels_interleaved));
+  list.push_back(make_fault({"level_starts_ignored", "level_start_index is ignored", "", "out_of_bound"},
+                            level_starts_ignored));
+  list.push_back(make_fault(
+      {"strides_ignored", "value is read as if it were contiguous", "value_not_contiguous", "out_of_bound"},
+      strides_ignored));
+  return list;
+}
+
+}  // namespace deformdiff::worker
