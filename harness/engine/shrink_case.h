@@ -1,0 +1,34 @@
+// Shrinks a saved case on an open subject: for the command `shrink` and for sessions.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "core/case_file.h"
+#include "engine/catalog.h"
+#include "engine/judge.h"
+#include "engine/reducer.h"
+
+namespace deformdiff {
+
+struct ShrunkCase {
+  SavedCase saved;                           ///< the smallest, its note and earlier calls included
+  Comparison comparison;                     ///< of `saved` in a fresh worker
+  std::int64_t evaluations = 0;              ///< candidates that were run, those of the certificate apart
+  std::int64_t certificate_evaluations = 0;  ///< candidates of the smallest: none of them fails
+  bool minimal = false;                      ///< the certificate is complete
+};
+
+struct ShrinkHooks {
+  std::function<void(const SavedCase&, const Comparison&)> on_smaller;  ///< each smaller case that still fails
+  /// A candidate that fails in another way, on its own in the present worker; never one after earlier calls.
+  std::function<void(const Case&, const Judgement&)> on_other;
+};
+
+/// Shrinks the problem and the calls before it, keeping to the signature of `original` (to that of its
+/// failure today if it has none). Nothing if it does not fail so in a fresh worker. The result is confirmed
+/// in a fresh worker. Restarts the subject's worker.
+std::optional<ShrunkCase> shrink_case(Subject& subject, const BlockEntry& entry, const SavedCase& original,
+                                      const ReductionBudget& budget, int threads, const ShrinkHooks& hooks = {});
+
+}  // namespace deformdiff
