@@ -14,6 +14,9 @@ namespace {
 template <typename T>
 constexpr double kOwnError = std::is_same_v<T, float> ? 0x1p-20 : 0x1p-8;
 
+/// Elements of a cache line.
+constexpr std::int64_t kCacheLine = 16;
+
 /// Roundings along the longest path of any stable formula, beside the additions of the outer sum.
 constexpr double kInnerRoundings = 40;
 
@@ -47,7 +50,13 @@ void GroupEvaluator<T>::collect(const GroupIndex& group) {
       point.x = locate<Scalar>(location[0], level.width, coordinates_, rounding_);
       if (!point.x.in_reach()) continue;
       point.y = locate<Scalar>(location[1], level.height, coordinates_, rounding_);
-      if (point.y.in_reach()) points_.push_back(point);
+      if (!point.y.in_reach()) continue;
+      points_.push_back(point);
+      for (const std::int64_t y : {point.y.first, point.y.first + 1}) {
+        // The rows are read only after all points are known: by then they are in cache.
+        const T* row = inputs_.pixel(group.n, group.m, l, y, std::max<std::int64_t>(point.x.first, 0));
+        for (std::int64_t d = 0; d < 2 * inputs_.dims().D; d += kCacheLine) __builtin_prefetch(row + d);
+      }
     }
   }
 }

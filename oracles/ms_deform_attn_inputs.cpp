@@ -1,7 +1,10 @@
 #include "oracles/ms_deform_attn_inputs.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 namespace deformdiff::ms_deform_attn {
 
@@ -12,6 +15,8 @@ Inputs<T>::Inputs(const Problem& problem, const Contract& contract)
       value_(problem.value),
       locations_(problem.sampling_loc.contiguous()),
       weights_(problem.attn_weight.contiguous()),
+      location_data_(locations_.storage_as<T>()),
+      weight_data_(weights_.storage_as<T>()),
       zeros_(static_cast<std::size_t>(problem.dims.D), T(0)) {
   if (contract.level_start_index == LevelStartIndex::kIgnored) {
     std::int64_t start = 0;
@@ -27,6 +32,10 @@ Inputs<T>::Inputs(const Problem& problem, const Contract& contract)
   }
   copy_value();
   largest_value_ = survey(rows_.data(), static_cast<std::int64_t>(rows_.size()));
+  if (has_nonfinite_) {
+    std::replace_if(
+        rows_.begin(), rows_.end(), [](T v) { return !std::isfinite(v); }, T(0));
+  }
   largest_location_ = survey(locations_.storage_as<T>(), locations_.elements());
   largest_weight_ = survey(weights_.storage_as<T>(), weights_.elements());
 }
@@ -38,13 +47,12 @@ void Inputs<T>::copy_value() {
   const Shape& strides = value_.strides();
   for (std::int64_t n = 0; n < dims_.N; ++n) {
     for (std::int64_t m = 0; m < dims_.M; ++m) {
-      for (std::int64_t s = 0; s < dims_.S; ++s, to += dims_.D) {
-        const T* from =
-            value_.storage_as<T>() + value_.offset() + n * strides[0] + s * strides[1] + m * strides[2];
-        for (std::int64_t d = 0; d < dims_.D; ++d) {
-          const T v = from[d * strides[3]];
-          to[d] = std::isfinite(v) ? v : T(0);
-          has_nonfinite_ = has_nonfinite_ || !std::isfinite(v);
+      const T* from = value_.storage_as<T>() + value_.offset() + n * strides[0] + m * strides[2];
+      for (std::int64_t s = 0; s < dims_.S; ++s, to += dims_.D, from += strides[1]) {
+        if (strides[3] == 1) {
+          std::copy_n(from, dims_.D, to);
+        } else {
+          for (std::int64_t d = 0; d < dims_.D; ++d) to[d] = from[d * strides[3]];
         }
       }
     }
@@ -53,16 +61,21 @@ void Inputs<T>::copy_value() {
 
 template <typename T>
 double Inputs<T>::survey(const T* values, std::int64_t count) {
-  T largest = 0;
+  using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  // Magnitudes are ordered as their bits are, NaN and infinity above all numbers; integers compare in
+  // vectors.
+  Bits most = 0;
   for (std::int64_t i = 0; i < count; ++i) {
-    const T magnitude = std::fabs(values[i]);
-    if (std::isfinite(magnitude)) {
-      largest = std::max(largest, magnitude);
-    } else {
-      has_nonfinite_ = true;
-    }
+    most = std::max(most, std::bit_cast<Bits>(values[i]) & std::numeric_limits<Bits>::max());
   }
-  return static_cast<double>(largest);
+  const T largest = std::bit_cast<T>(most);
+  if (std::isfinite(largest)) return static_cast<double>(largest);
+  has_nonfinite_ = true;
+  T largest_finite = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (std::isfinite(values[i])) largest_finite = std::max(largest_finite, std::fabs(values[i]));
+  }
+  return static_cast<double>(largest_finite);
 }
 
 template class Inputs<float>;

@@ -36,10 +36,10 @@ class Inputs {
 
   /// x of sampling point (l, p); y is next to it.
   const T* location(std::int64_t n, std::int64_t q, std::int64_t m, std::int64_t l, std::int64_t p) const {
-    return locations_.storage_as<T>() + 2 * point_index(n, q, m, l, p);
+    return location_data_ + 2 * point_index(n, q, m, l, p);
   }
   T weight(std::int64_t n, std::int64_t q, std::int64_t m, std::int64_t l, std::int64_t p) const {
-    return weights_.storage_as<T>()[point_index(n, q, m, l, p)];
+    return weight_data_[point_index(n, q, m, l, p)];
   }
 
   /// D channels of a pixel, NaN and infinities replaced by 0; zeros outside the map.
@@ -80,6 +80,8 @@ class Inputs {
   Dims dims_;
   std::vector<Level> levels_;
   Tensor value_, locations_, weights_;
+  const T* location_data_;
+  const T* weight_data_;
   std::vector<T> rows_;  ///< [N, M, S, D]
   std::vector<T> zeros_;
   double largest_value_ = 0, largest_weight_ = 0, largest_location_ = 0;

@@ -76,6 +76,13 @@ double envelope_shift(const Exact<Scalar>& exact, Scalar location, double side, 
   return rounding.unit * terms * (1 + 8 * rounding.unit);
 }
 
+/// floor(t) without a library call; |t| is far below 2^63.
+template <typename Scalar>
+std::int64_t floor_index(Scalar t) {
+  const auto truncated = static_cast<std::int64_t>(t);
+  return truncated - (t < static_cast<Scalar>(truncated) ? 1 : 0);
+}
+
 }  // namespace
 
 template <typename Scalar>
@@ -102,7 +109,7 @@ AxisSample<Scalar> locate(Scalar location, std::int64_t side, Coordinates coordi
   sample.shift += exact.own_error;
   const double magnitude = std::fabs(static_cast<double>(location));
   if (magnitude != 0 && magnitude < 4 * rounding.tiny) sample.shift += 2 * rounding.underflow * width;
-  if (!representable(extent, rounding)) sample.shift += 2 * rounding.unit * magnitude * width;
+  if (side >= std::int64_t{1} << rounding.precision) sample.shift += 2 * rounding.unit * magnitude * width;
   // Left of the first pixel the fraction is x + 1, which rounds: by at most u/2, being at most 1.
   const bool exact_fraction = sample.shift == 0 && representable(sample.position + 1, rounding);
   if (sample.position < 0 && !exact_fraction) sample.shift += rounding.unit / 2;
@@ -111,9 +118,9 @@ AxisSample<Scalar> locate(Scalar location, std::int64_t side, Coordinates coordi
   const Scalar low = sample.position - static_cast<Scalar>(sample.shift);
   const Scalar high = sample.position + static_cast<Scalar>(sample.shift);
   if (high <= -1 || low >= extent) return sample;
-  sample.cell = static_cast<std::int64_t>(std::floor(std::clamp(sample.position, Scalar(-2), extent)));
-  sample.first = static_cast<std::int64_t>(std::floor(std::max(low, Scalar(-1))));
-  sample.last = std::min(static_cast<std::int64_t>(std::floor(std::min(high, extent))), side - 1);
+  sample.cell = floor_index(std::clamp(sample.position, Scalar(-2), extent));
+  sample.first = floor_index(std::max(low, Scalar(-1)));
+  sample.last = std::min(floor_index(std::min(high, extent)), side - 1);
   sample.surely_inside = low > -1 && high < extent;
   return sample;
 }
