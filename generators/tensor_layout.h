@@ -20,4 +20,26 @@ enum class Layout : std::uint8_t {
 /// `contiguous` laid out anew. Storage beyond the view holds NaN or 1e30 (1 for integers).
 Tensor with_layout(const Tensor& contiguous, Layout layout, const CounterRandom& random);
 
+/// What of a tensor's layout can be kept while its extents change.
+struct LayoutTraits {
+  std::vector<std::size_t> order;  ///< axes, outermost in memory first
+  std::vector<bool> expanded;      ///< stride 0
+  std::vector<bool> gap;           ///< elements that are not of the view between two indices of the axis
+  std::int64_t offset = 0;
+  bool tail = false;                  ///< elements after the view
+  std::array<std::byte, 8> hidden{};  ///< one of the elements that are not of the view
+};
+
+LayoutTraits traits_of(const Tensor& tensor);
+
+/// `dense`, which is contiguous, with such a layout in as little storage as that takes. The elements of
+/// an expanded axis are those of its index 0.
+Tensor with_traits(const Tensor& dense, const LayoutTraits& traits);
+
+/// 0 for a contiguous tensor of this shape; each trait that matters adds to it.
+std::int64_t complexity(const LayoutTraits& traits, const Shape& shape);
+
+/// Traits with one thing less each; contiguous first.
+std::vector<LayoutTraits> simpler_traits(const LayoutTraits& traits);
+
 }  // namespace deformdiff

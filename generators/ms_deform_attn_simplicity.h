@@ -1,0 +1,54 @@
+// The order in which cases get simpler. It is well-founded: shrinking along it ends.
+#pragma once
+
+#include "core/case.h"
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+namespace deformdiff::ms_deform_attn {
+
+/// How simple a number is; less is simpler. 0, 1, -1, 2, -2, 1/2, ..., 3, ...: with x = m * 2^e and m odd, by
+/// the bits of m, |e|, m and the sign, in this order. Infinities and NaN are last.
+struct NumberRank {
+  int kind = 0;  ///< 0 a number; more for what is worse
+  int bits = 0;
+  int exponent = 0;
+  std::uint64_t odd = 0;
+  int sign = 0;
+  auto operator<=>(const NumberRank&) const = default;
+};
+
+NumberRank rank_of(double number);
+
+/// That of the pixel coordinate where the location is one of whole eighths of a pixel on a side of `side`
+/// pixels; worse a few ULPs beside one, and then that of the location itself.
+template <typename T>
+NumberRank rank_of_location(T location, std::int64_t side);
+
+/// A location taken apart: whole eighths of a pixel, and ULPs from there.
+struct PixelPlace {
+  bool dyadic = false;  ///< the location is within 8 ULPs of eighths / 8 pixels
+  std::int64_t eighths = 0;
+  int ulps = 0;
+  double pixel = 0;  ///< loc * side - 1/2
+};
+
+template <typename T>
+PixelPlace pixel_place(T location, std::int64_t side);
+
+/// The location of a pixel coordinate: (pixel + 1/2) / side, rounded once.
+template <typename T>
+T location_of(double pixel, std::int64_t side) {
+  return static_cast<T>((pixel + 0.5) / static_cast<double>(side));
+}
+
+/// Compared lexicographically: extents and sides; gaps, overlaps and inversions of the levels' rows;
+/// im2col_step (64 first, then small ones); complexity of the layouts.
+std::vector<std::int64_t> structure_rank(const Case& c);
+
+/// Whether structure_rank() is less, or is the same and no element of any input is worse and one is better.
+bool is_simpler(const Case& a, const Case& b);
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,113 @@
+#include "generators/ms_deform_attn_simplifications.h"
+
+#include "generators/ms_deform_attn_simplicity.h"
+#include "generators/numbers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// To the nearest multiple of `unit`, a power of two.
+double rounded(double x, double unit) {
+  return std::floor(x / unit + 0.5) * unit;
+}
+
+double leading_power(double x) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return std::copysign(std::ldexp(1.0, exponent - 1), x);
+}
+
+/// The power of two half-way to 1.
+double halved_exponent(double x) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return std::copysign(std::ldexp(1.0, (exponent - 1) / 2), x);
+}
+
+/// The power of two one step nearer to 1.
+double nearer_power(double x) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  int exponent = 0;
+  std::frexp(x, &exponent);
+  return std::copysign(std::ldexp(1.0, exponent - 1 + (exponent > 1 ? -1 : 1)), x);
+}
+
+double first_nonfinite(double x) {
+  return std::isnan(x) ? std::numeric_limits<double>::infinity() : x;
+}
+
+std::vector<Simplify> number_roundings() {
+  return {[](double x, const ElementPlace&) { return std::abs(first_nonfinite(x)); },
+          [](double x, const ElementPlace&) { return first_nonfinite(x); },
+          [](double x, const ElementPlace&) { return leading_power(x); },
+          [](double x, const ElementPlace&) { return rounded(x, 1); },
+          [](double x, const ElementPlace&) { return halved_exponent(x); },
+          [](double x, const ElementPlace&) { return nearer_power(x); },
+          [](double x, const ElementPlace&) { return rounded(x, 0.5); },
+          [](double x, const ElementPlace&) { return rounded(x, 0.125); }};
+}
+
+/// From the old pixel coordinate and the side to a new pixel coordinate.
+using MovePixel = double (*)(double pixel, double side);
+
+template <typename T>
+Simplify moving(MovePixel move) {
+  return [move](double location, const ElementPlace& place) {
+    const double pixel = location * static_cast<double>(place.side) - 0.5;
+    if (!std::isfinite(pixel)) return location;
+    return static_cast<double>(location_of<T>(move(pixel, static_cast<double>(place.side)), place.side));
+  };
+}
+
+/// One ULP beside the nearest eighth of a pixel, on the same side of it.
+template <typename T>
+double one_ulp_beside(double location, const ElementPlace& place) {
+  const PixelPlace pixel = pixel_place(static_cast<T>(location), place.side);
+  if (!pixel.dyadic || pixel.ulps == 0) return location;
+  const T nearest = location_of<T>(static_cast<double>(pixel.eighths) / 8, place.side);
+  return static_cast<double>(step_ulps(nearest, pixel.ulps > 0 ? 1 : -1));
+}
+
+template <typename T>
+std::vector<Simplify> location_roundings() {
+  static constexpr double kSmall = sizeof(T) == 8 ? 0x1p-30 : 0x1p-12;
+  std::vector<Simplify> steps;
+  for (const MovePixel move : std::initializer_list<MovePixel>{
+           [](double x, double n) { return std::clamp(rounded(x, 1), 0.0, n - 1); },
+           [](double x, double) { return std::floor(x) + 0.5; }, [](double, double) { return 0.5; },
+           [](double, double) { return -0.5; }, [](double, double) { return -1.0; },
+           [](double, double n) { return n; }, [](double, double n) { return n - 0.5; },
+           [](double, double n) { return 2 * n; }, [](double x, double) { return rounded(x, 1); },
+           [](double x, double) { return std::floor(x / 2); },
+           [](double x, double) { return rounded(x, 0.25); },
+           [](double x, double) { return rounded(x, 0.125); },
+           [](double x, double) { return rounded(x, 1) - kSmall; },
+           [](double x, double) { return rounded(x, 1) + kSmall; }}) {
+    steps.push_back(moving<T>(move));
+  }
+  steps.emplace_back([](double x, const ElementPlace& place) { return one_ulp_beside<T>(x, place); });
+  for (Simplify& rounding : number_roundings()) steps.push_back(std::move(rounding));
+  return steps;
+}
+
+}  // namespace
+
+std::vector<Simplify> constants_for(Input input) {
+  if (input == kLocations) {
+    return {[](double, const ElementPlace& place) { return 0.5 / static_cast<double>(place.side); }};
+  }
+  return {[](double, const ElementPlace&) { return 0.0; }, [](double, const ElementPlace&) { return 1.0; }};
+}
+
+std::vector<Simplify> roundings_for(Input input, DType dtype) {
+  if (input != kLocations) return number_roundings();
+  return dtype == DType::kFloat64 ? location_roundings<double>() : location_roundings<float>();
+}
+
+}  // namespace deformdiff::ms_deform_attn
