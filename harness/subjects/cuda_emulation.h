@@ -5,7 +5,7 @@
 
 // A kernel asserts its launch assumptions, in release builds too.
 #undef NDEBUG
-#include <cassert>
+
 #include <cmath>
 
 #define __global__

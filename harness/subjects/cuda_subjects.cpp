@@ -5,12 +5,10 @@
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/forward.h"
 
-#include <ATen/ops/empty.h>
+#include <utility>
 
 namespace deformdiff::worker {
 namespace {
-
-using ms_deform_attn::Inputs;
 
 #if defined(DEFORMDIFF_HAS_CUDA)
 constexpr bool kBuiltWithCuda = true;
@@ -18,25 +16,23 @@ constexpr bool kBuiltWithCuda = true;
 constexpr bool kBuiltWithCuda = false;
 #endif
 
-/// On the current device, with the same strides and offset in storage of the same size.
-at::Tensor to_device(const at::Tensor& tensor) {
-  const auto elements = static_cast<std::int64_t>(tensor.storage().nbytes() / tensor.element_size());
-  const at::Tensor storage = tensor.as_strided({elements}, {1}, 0).to(at::kCUDA);
-  return storage.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset());
-}
+/// Loads its library before its first inputs, so that a worker that never uses the device stays small.
+class CudaSubject : public Subject {
+ public:
+  CudaSubject(const SubjectInfo& info, MsDeformAttnFunction function, const char* library)
+      : subject_(make_ms_deform_attn_subject(info, std::move(function))), library_(library) {}
 
-Inputs to_device(const Inputs& inputs) {
-  return {
-      to_device(inputs.value),        to_device(inputs.spatial_shapes), to_device(inputs.level_start_index),
-      to_device(inputs.sampling_loc), to_device(inputs.attn_weight),    inputs.im2col_step};
-}
+  SubjectInfo info() const override { return subject_->info(); }
+  void prepare() override { load_library(library_); }
+  std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
+                              const std::vector<at::Tensor>& inputs) override {
+    return subject_->run(attributes, inputs);
+  }
 
-MsDeformAttnFunction on_device(MsDeformAttnFunction function, const char* library) {
-  return [function = std::move(function), library](const Inputs& inputs) {
-    load_library(library);
-    return function(to_device(inputs)).cpu();
-  };
-}
+ private:
+  std::unique_ptr<Subject> subject_;
+  const char* library_;
+};
 
 SubjectInfo on_cuda(SubjectInfo info) {
   info.device = "cuda";
@@ -49,15 +45,14 @@ SubjectInfo on_cuda(SubjectInfo info) {
 std::unique_ptr<Subject> cuda_subject() {
   SubjectInfo info = on_cuda(fused_info("cuda"));
   if (!kBuiltWithCuda) info.not_run = "built without CUDA";
-  return make_ms_deform_attn_subject(info,
-                                     on_device(ms_deform_attn::forward_operator, "libdeformdiff_cuda.so"));
+  return std::make_unique<CudaSubject>(info, ms_deform_attn::forward_operator, "libdeformdiff_cuda.so");
 }
 
 std::unique_ptr<Subject> composite_cuda_subject() {
   SubjectInfo info = on_cuda(composite_info("composite_cuda"));
-  // The device's grid_sampler clamps what is not finite to a coordinate outside the map.
-  info.contract.nonfinite_location = NonfiniteLocation::kAny;
-  return make_ms_deform_attn_subject(info, on_device(ms_deform_attn::forward_composite, "libtorch_cuda.so"));
+  // The device's grid_sampler takes what is not finite for a coordinate outside the map.
+  info.contract.nonfinite_location = NonfiniteLocation::kZero;
+  return std::make_unique<CudaSubject>(info, ms_deform_attn::forward_composite, "libtorch_cuda.so");
 }
 
 }  // namespace deformdiff::worker

@@ -20,9 +20,13 @@ class Subject {
   /// Name, blocks, Precision and Contract: fixed for the life of the worker.
   virtual SubjectInfo info() const = 0;
 
+  /// Makes the subject's device usable: loads the libraries that its inputs need. Called once, before the
+  /// first inputs are made; throws what the loader says.
+  virtual void prepare() {}
+
   /// Computes the block's outputs, in order, from its inputs in the block's order, with the layout that the
-  /// case asks for. Throws c10::NotImplementedError for what it does not do; anything else it throws, and
-  /// anything it breaks, is a verdict about it.
+  /// case asks for; inputs and outputs are on the subject's device. Throws c10::NotImplementedError for what
+  /// it does not do; anything else it throws, and anything it breaks, is a verdict about it.
   virtual std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
                                       const std::vector<at::Tensor>& inputs) = 0;
 };

@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/frontend/tracer.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 namespace deformdiff::worker {
@@ -54,6 +55,8 @@ MsDeformAttnFunction traced(MsDeformAttnFunction function, Reload reload) {
   return [function = std::move(function), reload](const Inputs& inputs) {
     torch::jit::Module module = trace(function, tracing_inputs(inputs));
     if (reload == Reload::kYes) module = reloaded(module);
+    // Without optimisation: what is judged is the recorded graph, and it costs less than compiling it.
+    const torch::jit::GraphOptimizerEnabledGuard plain(false);
     return module.forward(stack_of(inputs)).toTensor();
   };
 }

@@ -5,8 +5,6 @@
 #include "subjects/ms_deform_attn/kernel.cuh"
 #include "subjects/ms_deform_attn/kernel_launch.h"
 
-#include <cassert>
-
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
 

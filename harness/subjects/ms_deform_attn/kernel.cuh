@@ -4,6 +4,8 @@
 
 #include "subjects/ms_deform_attn/forward_arguments.h"
 
+#include <cassert>
+
 namespace deformdiff::worker::ms_deform_attn {
 
 /// Bilinear interpolation of one channel at pixel coordinate (x, y), which is in range: above -1 and below
