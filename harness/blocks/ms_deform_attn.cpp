@@ -64,6 +64,8 @@ class MsDeformAttn : public Block {
     return {"value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight"};
   }
 
+  std::vector<std::string> output_names() const override { return {"output"}; }
+
   std::map<std::string, std::int64_t> default_attributes() const override { return {{"im2col_step", 64}}; }
 
   void validate(const Case& c) const override { parse(c); }

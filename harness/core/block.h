@@ -1,11 +1,11 @@
 // The operation under test: what its inputs and outputs are. Not an implementation.
 #pragma once
 
+#include "core/case.h"
+
 #include <map>
 #include <string>
 #include <vector>
-
-#include "core/case.h"
 
 namespace deformdiff {
 
@@ -23,6 +23,9 @@ class Block {
 
   /// Names of the inputs, in the order of the operator's arguments.
   virtual std::vector<std::string> inputs() const = 0;
+
+  /// Names of the outputs, in the order in which they are returned.
+  virtual std::vector<std::string> output_names() const = 0;
 
   /// Attributes and what they are when a recorded file does not say.
   virtual std::map<std::string, std::int64_t> default_attributes() const = 0;

@@ -25,4 +25,10 @@ std::int64_t element_count(const Case& c) {
   return total;
 }
 
+std::int64_t storage_bytes(const Case& c) {
+  std::int64_t bytes = 0;
+  for (const NamedTensor& input : c.inputs) bytes += static_cast<std::int64_t>(input.tensor.storage().size());
+  return bytes;
+}
+
 }  // namespace deformdiff

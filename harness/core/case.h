@@ -38,4 +38,7 @@ struct Case {
 /// Elements of all inputs together (views, not storage): the size that shrinking reports.
 std::int64_t element_count(const Case& c);
 
+/// Bytes of the storage of all inputs.
+std::int64_t storage_bytes(const Case& c);
+
 }  // namespace deformdiff

@@ -1,6 +1,6 @@
 #include "core/case_file.h"
 
-#include "core/arbitrary_case.h"
+#include "core/arbitrary_case_test.h"
 #include "core/files.h"
 
 #include <filesystem>

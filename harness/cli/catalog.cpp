@@ -1,0 +1,45 @@
+#include "cli/catalog.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "cli/options.h"
+#include "core/error.h"
+#include "generators/ms_deform_attn_gen.h"
+#include "generators/ms_deform_attn_shrinks.h"
+#include "oracles/ms_deform_attn_oracle.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+// Blocks that files recorded elsewhere already name.
+constexpr std::array<std::string_view, 12> kLater{
+    "ms_deform_attn_backward", "attention_layer", "encoder_layer",      "pixel_decoder_encoder",
+    "pixel_decoder",           "decoder_layer",   "mask_predictor",     "transformer_decoder",
+    "mask2former_head",        "mask_head",       "position_embedding", "reference_points"};
+
+}  // namespace
+
+const std::vector<BlockEntry>& blocks() {
+  static const std::vector<BlockEntry> entries{
+      {&ms_deform_attn::block(), &ms_deform_attn::oracle(), &ms_deform_attn::generator(),
+       ms_deform_attn::shrink_stream},
+  };
+  return entries;
+}
+
+const BlockEntry& find_block(const std::string& name) {
+  std::string known;
+  for (const BlockEntry& entry : blocks()) {
+    if (entry.block->name() == name) return entry;
+    known += " " + entry.block->name();
+  }
+  if (std::ranges::find(kLater, name) != kLater.end()) not_available_yet(fmt::format("block {}", name));
+  throw InputError(fmt::format("no block '{}'; there are:{}", name, known));
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,17 @@
+// The commands, one file each. Each returns the exit code and throws InputError for bad input.
+#pragma once
+
+#include "cli/options.h"
+
+namespace deformdiff::cli {
+
+int run_fuzz(const Options& options);
+int run_replay(const Options& options);
+int run_shrink(const Options& options);
+int run_explain(const Options& options);
+int run_judge(const Options& options);
+int run_list(const Options& options);
+int run_selftest(const Options& options);
+int run_bench(const Options& options);
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,72 @@
+// Generates cases, runs and judges implementations, shrinks and saves what is found.
+#include "cli/addresses.h"
+#include "cli/catalog.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session_options.h"
+#include "engine/session.h"
+#include "reports/progress.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+std::vector<const BlockEntry*> blocks_of(const Options& options) {
+  std::vector<const BlockEntry*> entries;
+  if (options.blocks.empty()) {
+    for (const BlockEntry& entry : blocks()) entries.push_back(&entry);
+  }
+  for (const std::string& name : options.blocks) {
+    const BlockEntry* entry = &find_block(name);
+    if (std::ranges::find(entries, entry) == entries.end()) entries.push_back(entry);
+  }
+  return entries;
+}
+
+void check_tiers(const Options& options, const BlockEntry& entry) {
+  std::set<std::string> known;
+  std::string listed;
+  for (const Tier& tier : entry.generator->tiers()) {
+    known.insert(tier.name);
+    listed += " " + tier.name;
+  }
+  for (const std::string& tier : options.tiers) {
+    if (!known.contains(tier)) throw InputError(fmt::format("--tier {}: there are:{}", tier, listed));
+  }
+}
+
+/// One block's report behind another's.
+void append(SessionReport& all, SessionReport one) {
+  std::ranges::move(one.subjects, std::back_inserter(all.subjects));
+  std::ranges::move(one.findings, std::back_inserter(all.findings));
+  for (const auto& [name, count] : one.triggers) all.triggers[name] += count;
+  all.environment.merge(one.environment);
+  all.split.generate += one.split.generate;
+  all.split.transport += one.split.transport;
+  all.split.run += one.split.run;
+  all.split.oracle += one.split.oracle;
+  all.split.compare += one.split.compare;
+  all.seconds += one.seconds;
+}
+
+}  // namespace
+
+int run_fuzz(const Options& options) {
+  const auto entries = blocks_of(options);
+  for (const BlockEntry* entry : entries) check_tiers(options, *entry);
+  const SessionOptions session_options = session_options_of(options);
+  RunReport report;
+  {
+    ProgressLine progress(stderr, options.progress);
+    for (const BlockEntry* entry : entries) {
+      append(report.session, fuzz(*entry, parse_subjects(options.subjects), session_options, progress));
+    }
+  }
+  return finish(options, report);
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,235 @@
+#include "cli/options.h"
+
+#include "core/error.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// Flags as typed, where they are not yet what Options wants.
+struct Raw {
+  std::vector<std::string> reports;
+  std::string progress = "auto";
+  std::optional<int> threads;
+  std::string time, case_timeout = "30s", budget = "60s";
+  std::vector<std::string> mapping;
+  bool resume = false;
+  std::string shard, worker_prefix, distribution = "standard";
+};
+
+void add_common(CLI::App& command, Options& options, Raw& raw) {
+  command.add_option("--report", raw.reports, "KIND[:FILE], repeatable; kinds: terminal, json, junit, html");
+  command.add_option("--progress", raw.progress,
+                     "auto or never: a line on standard error if that is a terminal");
+  command.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
+  command.add_flag("--quiet", options.quiet, "print nothing but errors");
+}
+
+void add_run_options(CLI::App& command, Options& options, Raw& raw) {
+  command.add_option("--seed", options.seed, "first number of every case's random stream (default 0)");
+  command.add_option("--cases", options.cases,
+                     "cases a block, the same for every implementation (default 500)");
+  command.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
+}
+
+void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& fuzz =
+      *app.add_subcommand("fuzz", "generate cases, run and judge implementations, shrink what is found");
+  fuzz.add_option("--block", options.blocks, "operation under test, repeatable (default: every one)");
+  fuzz.add_option("--subject", options.subjects,
+                  "implementation or address, repeatable (default: every built-in one)");
+  fuzz.add_option("--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
+  add_run_options(fuzz, options, raw);
+  fuzz.add_option("--time", raw.time, "stop after this long, as in 30s, 10m, 8h");
+  fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
+  fuzz.add_flag("--resume", raw.resume, "go on with an interrupted run");
+  fuzz.add_option("--shard", raw.shard, "I/N: this machine's part of a run");
+  fuzz.add_flag("--first-finding", options.first_finding,
+                "an implementation that has a finding gets no further cases");
+  fuzz.add_flag_callback(
+      "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
+  fuzz.add_option("--require", options.required, "exit 1 if this implementation was not run, repeatable");
+  add_common(fuzz, options, raw);
+}
+
+void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& replay = *app.add_subcommand("replay", "judge saved cases again");
+  replay.add_option("CASE", options.files, "saved cases")->required();
+  replay.add_option("--subject", options.subjects,
+                    "implementation or address, repeatable (default: as recorded)");
+  replay.add_option("--worker-prefix", raw.worker_prefix,
+                    "command to start the worker under, as in \"gdb --args\"");
+  replay.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
+  add_common(replay, options, raw);
+
+  CLI::App& shrink = *app.add_subcommand("shrink", "make a saved finding smaller");
+  shrink.add_option("CASE", options.files, "a saved case")->required()->expected(1);
+  shrink.add_option("--subject", options.subjects, "implementation or address (default: as recorded)")
+      ->expected(1);
+  shrink.add_option("--budget", raw.budget, "longest it may take, as in 60s");
+  shrink.add_option("--evaluations", options.evaluations, "most cases to try (default 2000)");
+  shrink.add_option("-o", options.output, "file to write (default: the case itself)");
+  add_common(shrink, options, raw);
+
+  CLI::App& explain =
+      *app.add_subcommand("explain", "which rule, which element, which term of the bound, which cell");
+  explain.add_option("CASE", options.files, "a saved case")->required()->expected(1);
+  explain.add_option("--subject", options.subjects, "implementation or address (default: as recorded)")
+      ->expected(1);
+  add_common(explain, options, raw);
+}
+
+void add_judge(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& judge = *app.add_subcommand("judge", "judge recorded tensors like any implementation");
+  judge.add_option("FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
+      ->required()
+      ->expected(1);
+  judge.add_option("--block", options.blocks, "operation (default: the file's metadata)")->expected(1);
+  judge.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
+  judge.add_option("--config", options.config, "JSON file with the block's configuration");
+  judge.add_option("--map", raw.mapping, "ours=theirs: the file's name for one of our tensors, repeatable");
+  add_common(judge, options, raw);
+}
+
+void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& list =
+      *app.add_subcommand("list", "blocks, subjects, addresses, tiers, triggers, rules or faults");
+  list.add_option("TOPIC", options.topic, "what to list (default: everything)");
+  add_common(list, options, raw);
+
+  CLI::App& selftest =
+      *app.add_subcommand("selftest", "faults and controls: detection power, false alarms, sharpness");
+  add_run_options(selftest, options, raw);
+  selftest.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
+  add_common(selftest, options, raw);
+
+  CLI::App& bench =
+      *app.add_subcommand("bench", "time the implementations, the oracle and the harness itself");
+  bench.add_option("--distribution", raw.distribution, "cases for the throughput: standard");
+  bench.add_option("--rounds", options.rounds, "rounds; every measurement once a round (default 5)");
+  bench.add_option("--seed", options.seed, "of the cases (default 0)");
+  bench.add_option("--subject", options.subjects,
+                   "implementation or address, repeatable (default: every built-in one)");
+  add_common(bench, options, raw);
+
+  for (const char* later : {"check", "report", "merge", "emit"}) {
+    app.add_subcommand(later, "not available yet")->allow_extras();
+  }
+}
+
+ReportTarget parse_report(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  ReportTarget target{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
+  if (target.kind == "junit" || target.kind == "html")
+    not_available_yet(fmt::format("--report {}", target.kind));
+  if (target.kind != "terminal" && target.kind != "json") {
+    throw InputError(fmt::format("--report {}: kinds are terminal, json, junit, html", text));
+  }
+  if (colon != std::string::npos && target.file.empty()) {
+    throw InputError(fmt::format("--report {}: a file name is wanted behind the colon", text));
+  }
+  return target;
+}
+
+template <typename Number>
+void want_at_least(Number smallest, Number value, const char* flag) {
+  if (value < smallest) throw InputError(fmt::format("{} {}: at least {} wanted", flag, value, smallest));
+}
+
+void refuse_unbuilt(const Options& options, const Raw& raw) {
+  for (const char* later : {"check", "report", "merge", "emit"}) {
+    if (options.command == later) not_available_yet(later);
+  }
+  if (raw.resume) not_available_yet("--resume");
+  if (!raw.shard.empty()) not_available_yet("--shard");
+  if (!raw.worker_prefix.empty()) not_available_yet("--worker-prefix");
+}
+
+void convert(const Raw& raw, Options& options) {
+  refuse_unbuilt(options, raw);
+  for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
+  if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
+  if (raw.progress != "auto" && raw.progress != "never") {
+    throw InputError(fmt::format("--progress {}: auto or never wanted", raw.progress));
+  }
+  options.progress = raw.progress == "auto" && !options.quiet;
+  if (raw.threads) want_at_least(1, *raw.threads, "--threads");
+  options.threads = raw.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  if (options.cases) want_at_least<std::int64_t>(1, *options.cases, "--cases");
+  if (!raw.time.empty()) options.time_seconds = parse_duration(raw.time, "--time");
+  options.case_timeout_seconds = parse_duration(raw.case_timeout, "--case-timeout");
+  options.budget_seconds = parse_duration(raw.budget, "--budget");
+  want_at_least<std::int64_t>(1, options.evaluations, "--evaluations");
+  want_at_least(1, options.rounds, "--rounds");
+  if (raw.distribution != "standard") {
+    throw InputError(fmt::format("--distribution {}: the only one is standard", raw.distribution));
+  }
+  for (const std::string& pair : raw.mapping) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
+      throw InputError(fmt::format("--map {}: ours=theirs wanted, as in value=memory", pair));
+    }
+    if (!options.mapping.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second) {
+      throw InputError(fmt::format("--map {}: '{}' is mapped twice", pair, pair.substr(0, equals)));
+    }
+  }
+}
+
+}  // namespace
+
+void not_available_yet(const std::string& what) {
+  throw InputError(fmt::format("{}: not available yet", what));
+}
+
+double parse_duration(const std::string& text, const std::string& flag) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const std::string unit(rest, end);
+  static const std::map<std::string, double> kUnits{{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}};
+  const auto seconds = kUnits.find(unit);
+  if (error != std::errc() || seconds == kUnits.end() || !(number > 0) || !std::isfinite(number)) {
+    throw InputError(fmt::format("{} {}: a time such as 30s, 500ms, 10m or 8h wanted", flag, text));
+  }
+  return number * seconds->second;
+}
+
+Options parse_options(int argc, const char* const* argv) {
+  Options options;
+  Raw raw;
+  CLI::App app("Numerical differential testing of multi-scale deformable attention.", "deformdiff");
+  app.set_version_flag("--version", std::string("deformdiff ") + DEFORMDIFF_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 something agreed and nothing was found; 1 findings; 2 bad usage or an unreadable file;\n"
+      "3 the harness itself failed; 4 nothing was judged.");
+  add_fuzz(app, options, raw);
+  add_case_commands(app, options, raw);
+  add_judge(app, options, raw);
+  add_other_commands(app, options, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion& version) {
+    options.message = std::string(version.what()) + "\n";
+    return options;
+  } catch (const CLI::CallForHelp&) {
+    // The innermost command given is the one that help is wanted for.
+    const CLI::App* wanted = app.get_subcommands().empty() ? &app : app.get_subcommands().back();
+    options.message = wanted->help();
+    return options;
+  } catch (const CLI::ParseError& error) {
+    throw InputError(fmt::format("{} (see deformdiff --help)", error.what()));
+  }
+  options.command = app.get_subcommands().front()->get_name();
+  convert(raw, options);
+  return options;
+}
+
+}  // namespace deformdiff::cli

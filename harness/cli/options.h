@@ -1,0 +1,64 @@
+// The command line as data. Every flag of DESIGN section 13 is known here; what is not built yet is refused
+// by name.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+struct ReportTarget {
+  std::string kind;            ///< "terminal" or "json"
+  std::filesystem::path file;  ///< empty for standard output
+};
+
+struct Options {
+  std::string command;  ///< "fuzz", ...; empty if `message` is all there is to do
+  std::string message;  ///< help or version text for standard output
+
+  // common
+  std::vector<ReportTarget> reports;
+  bool progress = true;  ///< if standard error is a terminal
+  bool quiet = false;
+  int threads = 0;
+
+  // fuzz, selftest, bench
+  std::vector<std::string> blocks;
+  std::vector<std::string> subjects;
+  std::vector<std::string> tiers;
+  std::vector<std::string> required;
+  std::optional<std::int64_t> cases;
+  std::optional<double> time_seconds;
+  std::uint64_t seed = 0;
+  std::filesystem::path out = "deformdiff-out";
+  bool first_finding = false;
+  bool shrink = true;
+  double case_timeout_seconds = 30;
+  int rounds = 5;
+
+  // replay, shrink, explain, judge
+  std::vector<std::filesystem::path> files;
+  double budget_seconds = 60;
+  std::int64_t evaluations = 2000;
+  std::filesystem::path output;
+  std::string layout;
+  std::filesystem::path config;
+  std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
+
+  std::string topic;  ///< list
+};
+
+/// Throws InputError naming the flag and the fix.
+Options parse_options(int argc, const char* const* argv);
+
+/// "90", "90s", "1.5m", "8h", "200ms" in seconds. Throws InputError naming `flag`.
+double parse_duration(const std::string& text, const std::string& flag);
+
+/// Throws the InputError of something that is promised and not built.
+[[noreturn]] void not_available_yet(const std::string& what);
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,44 @@
+#include "cli/output.h"
+
+#include "core/files.h"
+
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+namespace deformdiff::cli {
+
+int finish(const Options& options, RunReport& report) {
+  report.command = options.command;
+  report.seed = options.seed;
+  report.exit_code = decide_exit_code(report, options.required);
+  for (const ReportTarget& target : options.reports) {
+    const std::string text = target.kind == "json" ? json_report(report) : terminal_report(report);
+    if (target.file.empty()) {
+      std::fputs(text.c_str(), stdout);
+    } else {
+      write_file(target.file, text);
+    }
+  }
+  return report.exit_code;
+}
+
+Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
+                       const std::filesystem::path& file) {
+  Finding finding;
+  finding.signature = std::move(signature);
+  if (std::isfinite(comparison.ratio) && comparison.ratio > 0) {
+    finding.decade = static_cast<int>(std::floor(std::log10(comparison.ratio)));
+  }
+  finding.count = 1;
+  finding.case_path = file;
+  finding.original_elements = finding.shrunk_elements = element_count(c);
+  finding.one_line = comparison.reason;
+  return finding;
+}
+
+void say(const Options& options, const std::string& text) {
+  if (!options.quiet) std::fputs(text.c_str(), stdout);
+}
+
+}  // namespace deformdiff::cli

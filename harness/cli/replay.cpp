@@ -1,0 +1,102 @@
+// Saved cases, judged again.
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/saved_run.h"
+#include "cli/session_options.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// What the verdict says about what the case expected.
+std::string against_expectation(const SavedCase& saved, const Judgement& judgement) {
+  const Verdict verdict = judgement.comparison.verdict;
+  const bool open = saved.expectation != name_of(Verdict::kAgree);
+  if (verdict == Verdict::kAgree) return open ? "gone" : "as expected";
+  if (!is_finding(verdict)) return "not judged";
+  if (!open) return "DIFFERS: expected agree";
+  return saved.expectation == name_of(verdict)
+             ? "reproduces"
+             : fmt::format("fails differently: expected {}", saved.expectation);
+}
+
+class Replayer {
+ public:
+  explicit Replayer(const Options& options) : options_(options) {}
+
+  void replay(const std::filesystem::path& path) {
+    SavedRun run = load_saved_run(path, options_.subjects);
+    if (!run.warning.empty()) report_.warnings.push_back(run.warning);
+    for (SubjectSpec& spec : run.subjects) {
+      Subject& subject = opened(std::move(spec));
+      // An open finding must not depend on the cases replayed before it.
+      if (run.saved.expectation != name_of(Verdict::kAgree) && subject.started()) subject.runner->restart();
+      const Judgement judgement = judge_case(subject, *run.entry, run.saved.problem, run.saved.earlier_calls,
+                                             options_.threads, kMemoryLimit);
+      record(run, subject, judgement);
+    }
+  }
+
+  RunReport& report() { return report_; }
+
+ private:
+  Subject& opened(SubjectSpec spec) {
+    const auto known = subjects_.find(spec.name);
+    if (known != subjects_.end()) return known->second;
+    const std::string name = spec.name;
+    return subjects_.emplace(name, open_subject(std::move(spec), run_limits_of(options_))).first->second;
+  }
+
+  SubjectReport& report_of(const Subject& subject, const std::string& block) {
+    auto& reports = report_.session.subjects;
+    const auto known = std::ranges::find_if(reports, [&](const SubjectReport& report) {
+      return report.name == subject.spec.name && report.block == block;
+    });
+    if (known != reports.end()) return *known;
+    SubjectReport& report = reports.emplace_back();
+    report.name = subject.spec.name;
+    report.block = block;
+    report.info = subject.info;
+    return report;
+  }
+
+  void record(const SavedRun& run, const Subject& subject, const Judgement& judgement) {
+    SubjectReport& counts = report_of(subject, run.saved.problem.block);
+    const Comparison& comparison = judgement.comparison;
+    count(counts, comparison);
+    if (comparison.verdict == Verdict::kAgree || comparison.verdict == Verdict::kOutOfBound) {
+      counts.ratios.add(std::vector<float>{static_cast<float>(comparison.ratio)}, comparison.ratio);
+    }
+    if (subject.runner) report_.session.environment = subject.runner->environment();
+    if (is_finding(comparison.verdict)) {
+      Finding finding = judged_finding(judgement.signature, run.saved.problem, comparison, run.path);
+      finding.earlier_calls = run.saved.earlier_calls.size();
+      report_.session.findings.push_back(std::move(finding));
+    }
+    say(options_, fmt::format("{}: {}: {} ({})\n", run.path.string(), subject.spec.name,
+                              name_of(comparison.verdict), against_expectation(run.saved, judgement)));
+  }
+
+  const Options& options_;
+  std::map<std::string, Subject> subjects_;
+  RunReport report_;
+};
+
+}  // namespace
+
+int run_replay(const Options& options) {
+  const auto start = std::chrono::steady_clock::now();
+  Replayer replayer(options);
+  for (const auto& path : options.files) replayer.replay(path);
+  say(options, "\n");
+  RunReport& report = replayer.report();
+  report.session.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return finish(options, report);
+}
+
+}  // namespace deformdiff::cli

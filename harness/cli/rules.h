@@ -1,0 +1,27 @@
+// The numbered rules of oracles/README.md, for people.
+#pragma once
+
+#include "core/verdict.h"
+
+#include <array>
+#include <string_view>
+
+namespace deformdiff::cli {
+
+/// By number, from 1.
+constexpr std::array<std::string_view, 7> kRules{
+    "the implementation returned",
+    "shapes and dtypes are those that the block defines",
+    "nothing was written outside, everything inside, and no input or earlier result changed",
+    "NaN and infinities are where they are due, and only there",
+    "every element lies in its admissible set",
+    "a second run gives the same bits, where determinism is declared",
+    "the case could have shown a fault",
+};
+
+/// Causes that a report may name.
+constexpr std::array<std::string_view, 9> kCauses{
+    "outputs_ignore_inputs", "stale_constant", "baked_shape",          "baked_batch", "baked_device",
+    "wrong_stage",           "training_mode",  "unsupported_operator", "unknown"};
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,41 @@
+#include "cli/saved_run.h"
+
+#include "cli/addresses.h"
+#include "cli/catalog.h"
+#include "core/error.h"
+#include "core/sha256.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+
+SavedRun load_saved_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects) {
+  SavedRun run;
+  run.path = path;
+  run.saved = read_case(path);
+  std::vector<std::string> names = typed_subjects;
+  if (names.empty() && !run.saved.subject.empty()) names.push_back(run.saved.subject);
+  try {
+    run.entry = &find_block(run.saved.problem.block);
+    for (const Case& call : run.saved.earlier_calls) run.entry->block->validate(call);
+    run.entry->block->validate(run.saved.problem);
+    run.subjects = parse_subjects(names);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+  }
+  const bool recorded = typed_subjects.empty() && !run.saved.subject_sha256.empty();
+  if (recorded && sha256_of_file(run.subjects.front().library) != run.saved.subject_sha256) {
+    run.warning = fmt::format("{}: {} is not the library that was recorded (its SHA-256 differs)",
+                              path.string(), run.subjects.front().library);
+  }
+  return run;
+}
+
+SavedRun load_single_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects) {
+  if (typed_subjects.empty() && read_case(path).subject.empty()) {
+    throw InputError(fmt::format("{}: the case names no implementation: give --subject", path.string()));
+  }
+  return load_saved_run(path, typed_subjects);
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,55 @@
+#include "cli/session_options.h"
+
+#include "core/error.h"
+
+#include <limits>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kDefaultCases = 500;
+
+/// Saved cases that are kept are chosen by people: no run writes among them.
+void refuse_source_cases(const fs::path& out) {
+  for (fs::path folder = fs::weakly_canonical(fs::absolute(out)); folder != folder.root_path();
+       folder = folder.parent_path()) {
+    const fs::path beside = folder.parent_path();
+    if (folder.filename() == "cases" && fs::exists(beside / "oracles") && fs::exists(beside / "generators")) {
+      throw InputError(
+          fmt::format("--out {}: lies inside the source tree's cases/; choose another folder", out.string()));
+    }
+  }
+}
+
+}  // namespace
+
+RunLimits run_limits_of(const Options& options) {
+  RunLimits limits;
+  limits.case_timeout_seconds = options.case_timeout_seconds;
+  return limits;
+}
+
+SessionOptions session_options_of(const Options& options) {
+  refuse_source_cases(options.out);
+  SessionOptions session;
+  session.seed = options.seed;
+  session.tiers = options.tiers;
+  const bool timed = options.time_seconds.has_value();
+  session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : kDefaultCases);
+  session.time_limit_seconds = options.time_seconds;
+  session.first_finding = options.first_finding;
+  session.shrink = options.shrink;
+  session.shrink_budget_seconds = options.budget_seconds;
+  session.shrink_evaluations = options.evaluations;
+  session.limits = run_limits_of(options);
+  session.memory_limit = kMemoryLimit;
+  session.threads = options.threads;
+  session.out = options.out;
+  return session;
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,76 @@
+#include "reports/run_report.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace deformdiff {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json subject_json(const SubjectReport& subject) {
+  Json json{{"name", subject.name}, {"block", subject.block}, {"cases", subject.cases}};
+  json["verdicts"] = Json::object();
+  for (const auto& [verdict, cases] : subject.verdicts) {
+    if (cases > 0) json["verdicts"][std::string(name_of(verdict))] = cases;
+  }
+  json["not_judged"] = subject.not_judged;
+  json["estimated"] = 0;
+  // JSON has no infinity; the largest double says the same to a program that compares.
+  const auto finite = [](double ratio) {
+    return std::isfinite(ratio) ? ratio : std::numeric_limits<double>::max();
+  };
+  json["ratio"] = {{"median", finite(subject.ratios.quantile(0.5))},
+                   {"p99", finite(subject.ratios.quantile(0.99))},
+                   {"max", finite(subject.ratios.max())}};
+  if (subject.first_finding_case) json["first_finding_case"] = *subject.first_finding_case;
+  return json;
+}
+
+Json finding_json(const Finding& finding) {
+  const Signature& s = finding.signature;
+  return {{"signature",
+           {{"block", s.block},
+            {"subject", s.subject},
+            {"rule", s.rule},
+            {"output", s.output},
+            {"class", s.element_class}}},
+          {"decade", finding.decade},
+          {"count", finding.count},
+          {"first_case", finding.first_case},
+          {"case", finding.case_path.string()},
+          {"original_elements", finding.original_elements},
+          {"shrunk_elements", finding.shrunk_elements},
+          {"evaluations", finding.evaluations},
+          {"certificate_evaluations", finding.certificate_evaluations},
+          {"minimal", finding.minimal},
+          {"earlier_calls", finding.earlier_calls},
+          {"reproduction_rate", finding.reproduction_rate},
+          {"one_line", finding.one_line}};
+}
+
+}  // namespace
+
+std::string json_report(const RunReport& report) {
+  const SessionReport& session = report.session;
+  Json json{{"deformdiff", DEFORMDIFF_VERSION}, {"command", report.command}, {"seed", report.seed}};
+  json["environment"] = session.environment;
+  json["exit_code"] = report.exit_code;
+  json["seconds"] = session.seconds;
+  json["subjects"] = Json::array();
+  for (const SubjectReport& subject : session.subjects) json["subjects"].push_back(subject_json(subject));
+  json["triggers"] = session.triggers;
+  json["findings"] = Json::array();
+  for (const Finding& finding : session.findings) json["findings"].push_back(finding_json(finding));
+  json["split"] = {{"generate", session.split.generate},
+                   {"transport", session.split.transport},
+                   {"run", session.split.run},
+                   {"oracle", session.split.oracle},
+                   {"compare", session.split.compare}};
+  if (!report.ignored.empty()) json["ignored"] = report.ignored;
+  if (!report.warnings.empty()) json["warnings"] = report.warnings;
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace deformdiff

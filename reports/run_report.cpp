@@ -1,0 +1,43 @@
+#include "reports/run_report.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+
+void count(SubjectReport& report, const Comparison& comparison) {
+  if (is_finding(comparison.verdict) && !report.first_finding_case) {
+    report.first_finding_case = static_cast<std::uint64_t>(report.cases);
+  }
+  ++report.cases;
+  ++report.verdicts[comparison.verdict];
+  if (comparison.verdict >= Verdict::kVacuous && comparison.verdict != Verdict::kAgree) {
+    ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
+  }
+}
+
+int decide_exit_code(RunReport& report, const std::vector<std::string>& required) {
+  std::int64_t found = static_cast<std::int64_t>(report.session.findings.size());
+  std::int64_t agreed = 0;
+  for (const SubjectReport& subject : report.session.subjects) {
+    for (const auto& [verdict, cases] : subject.verdicts) {
+      if (is_finding(verdict)) found += cases;
+      if (verdict == Verdict::kAgree) agreed += cases;
+    }
+  }
+  bool missing = false;
+  for (const std::string& name : required) {
+    const bool ran = std::ranges::any_of(report.session.subjects, [&](const SubjectReport& subject) {
+      return subject.name == name && std::ranges::any_of(subject.verdicts, [](const auto& entry) {
+               return entry.first != Verdict::kNotRun && entry.second > 0;
+             });
+    });
+    if (!ran) report.warnings.push_back(fmt::format("{} is required and was not run", name));
+    missing = missing || !ran;
+  }
+  if (found > 0 || missing) return 1;
+  return agreed > 0 ? 0 : 4;
+}
+
+}  // namespace deformdiff

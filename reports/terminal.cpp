@@ -1,0 +1,117 @@
+#include "reports/run_report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff {
+namespace {
+
+struct Tally {
+  std::int64_t agree = 0, found = 0, not_judged = 0;
+};
+
+Tally tally_of(const SubjectReport& subject) {
+  Tally tally;
+  for (const auto& [verdict, cases] : subject.verdicts) {
+    (verdict == Verdict::kAgree ? tally.agree
+     : is_finding(verdict)      ? tally.found
+                                : tally.not_judged) += cases;
+  }
+  return tally;
+}
+
+std::string ratio_text(const SubjectReport& subject) {
+  if (subject.ratios.total() == 0) return "-";
+  return std::isfinite(subject.ratios.max()) ? fmt::format("{:.3g}", subject.ratios.max()) : "inf";
+}
+
+std::string table(const std::vector<SubjectReport>& subjects) {
+  std::size_t width = 7;
+  for (const SubjectReport& subject : subjects) width = std::max(width, subject.name.size());
+  std::string text = fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", "subject", width, "cases", "agree",
+                                 "found", "not judged", "max error/bound");
+  for (const SubjectReport& subject : subjects) {
+    const Tally tally = tally_of(subject);
+    text += fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", subject.name, width, subject.cases,
+                        tally.agree, tally.found, tally.not_judged, ratio_text(subject));
+  }
+  return text;
+}
+
+/// Each reason once, with how many cases of which subjects it kept from being judged.
+std::string reasons(const std::vector<SubjectReport>& subjects) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const SubjectReport& subject : subjects) {
+    for (const auto& [reason, cases] : subject.not_judged) {
+      by_reason[reason].push_back(fmt::format("{} {}", subject.name, cases));
+    }
+  }
+  std::string text = by_reason.empty() ? "" : "\nNot judged:\n";
+  for (const auto& [reason, who] : by_reason)
+    text += fmt::format("  {} ({})\n", reason, fmt::join(who, ", "));
+  return text;
+}
+
+std::string findings(const RunReport& report) {
+  std::string text;
+  for (const Finding& finding : report.session.findings) {
+    text += fmt::format("\n{}: {} ({} {})\n  {}\n", finding.signature.subject, finding.signature.rule,
+                        finding.count, finding.count == 1 ? "case" : "cases", finding.one_line);
+    if (finding.evaluations > 0) {
+      text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
+                          finding.shrunk_elements, finding.evaluations,
+                          finding.minimal ? "; no single step is left" : "");
+    }
+    if (finding.earlier_calls > 0)
+      text += fmt::format("  depends on {} earlier calls\n", finding.earlier_calls);
+    if (finding.reproduction_rate < 1)
+      text +=
+          fmt::format("  flaky: reproduces in {:.0f} % of fresh workers\n", 100 * finding.reproduction_rate);
+    if (report.command != "judge")
+      text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+  }
+  return text;
+}
+
+std::string final_sentence(const RunReport& report) {
+  std::int64_t cases = 0;
+  Tally total;
+  std::size_t judged_subjects = 0;
+  for (const SubjectReport& subject : report.session.subjects) {
+    const Tally tally = tally_of(subject);
+    cases += subject.cases;
+    total.agree += tally.agree;
+    total.found += tally.found;
+    total.not_judged += tally.not_judged;
+    if (tally.agree + tally.found > 0) ++judged_subjects;
+  }
+  if (total.found > 0 || !report.session.findings.empty()) {
+    return fmt::format("{} found in {} of {} judged runs; {} not judged.\n",
+                       report.session.findings.size() == 1
+                           ? "1 failure"
+                           : fmt::format("{} failures", report.session.findings.size()),
+                       total.found, total.agree + total.found, total.not_judged);
+  }
+  if (total.agree == 0)
+    return fmt::format("Nothing was judged: none of {} runs could show anything.\n", cases);
+  return fmt::format(
+      "Nothing found: {} agree in {} runs; {} not judged.\n",
+      judged_subjects == 1 ? "1 implementation" : fmt::format("{} implementations", judged_subjects),
+      total.agree, total.not_judged);
+}
+
+}  // namespace
+
+std::string terminal_report(const RunReport& report) {
+  std::string text = table(report.session.subjects) + reasons(report.session.subjects) + findings(report);
+  if (!report.ignored.empty())
+    text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
+  text += "\n";
+  for (const std::string& warning : report.warnings) text += fmt::format("Warning: {}.\n", warning);
+  return text + final_sentence(report);
+}
+
+}  // namespace deformdiff
