@@ -17,12 +17,6 @@ Outcome refusal(Outcome::Kind kind, std::string reason) {
   return outcome;
 }
 
-std::int64_t bytes_of(const Case& c) {
-  std::int64_t bytes = 0;
-  for (const NamedTensor& input : c.inputs) bytes += static_cast<std::int64_t>(input.tensor.storage().size());
-  return bytes;
-}
-
 /// The step of an im2col loop must divide the batch, as the operator it comes from asserts.
 bool step_divides(const BlockEntry& entry, const Case& c) {
   const auto step = c.attributes.find("im2col_step");
@@ -65,7 +59,7 @@ Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, s
   if (info.contract.im2col_step == Im2colStep::kDivides && !step_divides(entry, c)) {
     return refusal(Outcome::Kind::kUnsupported, "im2col_step does not divide the batch");
   }
-  const std::int64_t needed = bytes_of(c) + entry.oracle->memory(c) + entry.block->working_memory(c);
+  const std::int64_t needed = storage_bytes(c) + entry.oracle->memory(c) + entry.block->working_memory(c);
   if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
   return refusal(Outcome::Kind::kReturned, "");
 }

@@ -1,20 +1,90 @@
 #include "engine/reducer.h"
 
+#include "core/random.h"
 #include "engine/case_hash.h"
 
 #include <algorithm>
 #include <chrono>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 namespace deformdiff {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+std::uint64_t hash_of(const Calls& calls) {
+  std::uint64_t hash = calls.size();
+  for (const Case& call : calls) hash = mix_bits(hash ^ content_hash(call));
+  return hash;
+}
+
+/// Smaller sequences, by the steps that reduce_calls names.
+class CallsStream {
+ public:
+  CallsStream(const Calls& calls, const Shrinks& shrinks) : calls_(calls), shrinks_(shrinks) {
+    for (const Case& call : calls) together_.push_back(shrinks(call));
+    if (calls.size() == 1) stage_ = Stage::kOne;
+  }
+
+  std::optional<Calls> next() {
+    if (stage_ == Stage::kTogether) {
+      if (auto smaller = step_together()) return smaller;
+      stage_ = Stage::kDrop;
+    }
+    if (stage_ == Stage::kDrop) {
+      if (at_ + 1 < calls_.size()) return without(at_++);
+      stage_ = Stage::kOne;
+      at_ = 0;
+    }
+    return step_one();
+  }
+
+ private:
+  enum class Stage { kTogether, kDrop, kOne };
+
+  std::optional<Calls> step_together() {
+    Calls smaller;
+    for (const CaseStream& stream : together_) {
+      std::optional<Case> call = stream();
+      if (!call) return std::nullopt;
+      smaller.push_back(std::move(*call));
+    }
+    return smaller;
+  }
+
+  Calls without(std::size_t dropped) const {
+    Calls smaller = calls_;
+    smaller.erase(smaller.begin() + static_cast<std::ptrdiff_t>(dropped));
+    return smaller;
+  }
+
+  /// The failing call first, then those before it from the nearest on.
+  std::optional<Calls> step_one() {
+    for (; at_ < calls_.size(); ++at_, one_ = nullptr) {
+      const std::size_t position = calls_.size() - 1 - at_;
+      if (!one_) one_ = shrinks_(calls_[position]);
+      if (std::optional<Case> call = one_()) {
+        Calls smaller = calls_;
+        smaller[position] = std::move(*call);
+        return smaller;
+      }
+    }
+    return std::nullopt;
+  }
+
+  const Calls calls_;
+  const Shrinks& shrinks_;
+  std::vector<CaseStream> together_;
+  Stage stage_ = Stage::kTogether;
+  std::size_t at_ = 0;
+  CaseStream one_;
+};
+
 class Reducer {
  public:
-  Reducer(const Case& original, const Shrinks& shrinks, const StillFails& still_fails,
+  Reducer(const Calls& original, const Shrinks& shrinks, const std::function<bool(const Calls&)>& still_fails,
           const ReductionBudget& budget)
       : shrinks_(shrinks),
         still_fails_(still_fails),
@@ -22,40 +92,36 @@ class Reducer {
         deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                      std::chrono::duration<double>(budget.seconds))) {
     result_.smallest = original;
-    tried_.insert(content_hash(original));
+    tried_.insert(hash_of(original));
   }
 
-  Reduction run(const OnSmaller& on_smaller) {
+  CallsReduction run(const std::function<void(const Calls&)>& on_smaller) {
     std::size_t position = 0;
     while (const std::optional<std::size_t> found = round_from(position)) {
       position = *found;
       if (on_smaller) on_smaller(result_.smallest);
       if (spent_) break;
     }
-    result_.evaluations = before_round_;
-    if (result_.minimal) {
-      result_.certificate_evaluations = in_round_;
-    } else {
-      // Tries past the budget were made for a certificate that did not come about.
-      result_.evaluations = std::min(before_round_ + in_round_, budget_.evaluations);
-      result_.certificate_evaluations = before_round_ + in_round_ - result_.evaluations;
-    }
-    return result_;
+    // Tries past the budget were made for a certificate, even if it did not come about.
+    const std::int64_t total = before_round_ + in_round_;
+    result_.evaluations = result_.minimal ? before_round_ : std::min(total, budget_.evaluations);
+    result_.certificate_evaluations = total - result_.evaluations;
+    return std::move(result_);
   }
 
  private:
-  /// Tries the list of the smallest case from `start` to its end, then from its beginning. The position of
-  /// the candidate that became the smallest; nothing if there is none or the budget is spent.
+  /// Tries the list of the smallest from `start` to its end, then from its beginning. The position of the
+  /// candidate that became the smallest; nothing if there is none or the budget is spent.
   std::optional<std::size_t> round_from(std::size_t start) {
     before_round_ += in_round_;
     in_round_ = 0;
     for (const bool wrapped : {false, true}) {
-      const CaseStream next = shrinks_(result_.smallest);
+      CallsStream stream(result_.smallest, shrinks_);
       for (std::size_t position = 0; !wrapped || position < start; ++position) {
-        std::optional<Case> candidate = next();
+        std::optional<Calls> candidate = stream.next();
         if (!candidate) break;
         if (!wrapped && position < start) continue;
-        if (!tried_.insert(content_hash(*candidate)).second) continue;
+        if (!tried_.insert(hash_of(*candidate)).second) continue;
         if (!may_try()) return std::nullopt;
         ++in_round_;
         if (!still_fails_(*candidate)) continue;
@@ -75,10 +141,10 @@ class Reducer {
   }
 
   const Shrinks& shrinks_;
-  const StillFails& still_fails_;
+  const std::function<bool(const Calls&)>& still_fails_;
   ReductionBudget budget_;
   Clock::time_point deadline_;
-  Reduction result_;
+  CallsReduction result_;
   std::unordered_set<std::uint64_t> tried_;
   std::int64_t before_round_ = 0;  ///< evaluations up to the last success
   std::int64_t in_round_ = 0;      ///< evaluations since
@@ -87,9 +153,21 @@ class Reducer {
 
 }  // namespace
 
+CallsReduction reduce_calls(const Calls& original, const Shrinks& shrinks,
+                            const std::function<bool(const Calls&)>& still_fails,
+                            const ReductionBudget& budget,
+                            const std::function<void(const Calls&)>& on_smaller) {
+  return Reducer(original, shrinks, still_fails, budget).run(on_smaller);
+}
+
 Reduction reduce(const Case& original, const Shrinks& shrinks, const StillFails& still_fails,
                  const ReductionBudget& budget, const OnSmaller& on_smaller) {
-  return Reducer(original, shrinks, still_fails, budget).run(on_smaller);
+  CallsReduction calls = reduce_calls(
+      {original}, shrinks, [&](const Calls& candidate) { return still_fails(candidate.back()); }, budget,
+      [&](const Calls& smaller) {
+        if (on_smaller) on_smaller(smaller.back());
+      });
+  return {static_cast<ReductionCost>(calls), std::move(calls.smallest.back())};
 }
 
 }  // namespace deformdiff

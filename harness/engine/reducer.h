@@ -14,12 +14,14 @@ struct ReductionBudget {
   std::int64_t evaluations = 2000;
 };
 
-struct Reduction {
+struct ReductionCost {
+  std::int64_t evaluations = 0;              ///< candidates that were run, those of the certificate apart
+  std::int64_t certificate_evaluations = 0;  ///< candidates of the smallest that were run: none fails
+  bool minimal = false;  ///< every step of the list was tried on the smallest and no longer shows the failure
+};
+
+struct Reduction : ReductionCost {
   Case smallest;
-  std::int64_t evaluations = 0;  ///< candidates that were run, those of the certificate apart
-  std::int64_t certificate_evaluations =
-      0;                 ///< candidates of `smallest` that were run: none shows the failure
-  bool minimal = false;  ///< every step of the list was tried on `smallest` and no longer shows the failure
 };
 
 /// Whether the candidate, which is valid, still shows the same failure.
@@ -36,5 +38,19 @@ Reduction reduce(const Case& original, const Shrinks& shrinks, const StillFails&
                  const ReductionBudget& budget, const OnSmaller& on_smaller);
 
 constexpr std::int64_t kCertificateAllowance = 1000;
+
+/// Calls made in order on one worker; the last is the one that fails.
+using Calls = std::vector<Case>;
+
+struct CallsReduction : ReductionCost {
+  Calls smallest;
+};
+
+/// The same for a sequence of calls. Steps: the same step on all calls at once, a call less, a step on one
+/// call. The last call is never dropped.
+CallsReduction reduce_calls(const Calls& original, const Shrinks& shrinks,
+                            const std::function<bool(const Calls&)>& still_fails,
+                            const ReductionBudget& budget,
+                            const std::function<void(const Calls&)>& on_smaller);
 
 }  // namespace deformdiff

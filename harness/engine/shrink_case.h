@@ -1,13 +1,13 @@
 // Shrinks a saved case on an open subject: for the command `shrink` and for sessions.
 #pragma once
 
-#include <functional>
-#include <optional>
-
 #include "core/case_file.h"
 #include "engine/catalog.h"
 #include "engine/judge.h"
 #include "engine/reducer.h"
+
+#include <functional>
+#include <optional>
 
 namespace deformdiff {
 
@@ -20,7 +20,8 @@ struct ShrunkCase {
 };
 
 struct ShrinkHooks {
-  std::function<void(const SavedCase&, const Comparison&)> on_smaller;  ///< each smaller case that still fails
+  std::function<void(const SavedCase&, const Comparison&)>
+      on_smaller;  ///< each smaller case that still fails
   /// A candidate that fails in another way, on its own in the present worker; never one after earlier calls.
   std::function<void(const Case&, const Judgement&)> on_other;
 };
@@ -29,6 +30,7 @@ struct ShrinkHooks {
 /// failure today if it has none). Nothing if it does not fail so in a fresh worker. The result is confirmed
 /// in a fresh worker. Restarts the subject's worker.
 std::optional<ShrunkCase> shrink_case(Subject& subject, const BlockEntry& entry, const SavedCase& original,
-                                      const ReductionBudget& budget, int threads, const ShrinkHooks& hooks = {});
+                                      const ReductionBudget& budget, int threads,
+                                      const ShrinkHooks& hooks = {});
 
 }  // namespace deformdiff

@@ -1,0 +1,20 @@
+#include "engine/batch.h"
+
+namespace deformdiff {
+
+Batch BatchSource::next() {
+  Batch batch;
+  batch.first = next_;
+  std::int64_t bytes = 0;
+  while (next_ < end_ && batch.cases.size() < kBatchCases) {
+    if (!waiting_) waiting_ = generator_.generate(seed_, tiers_, next_);
+    bytes += storage_bytes(*waiting_);
+    if (bytes > kBatchBytes && !batch.cases.empty()) break;
+    batch.cases.push_back(std::move(*waiting_));
+    waiting_.reset();
+    ++next_;
+  }
+  return batch;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,42 @@
+// The stream of cases, cut into batches.
+#pragma once
+
+#include "core/generator.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+constexpr std::size_t kBatchCases = 64;
+constexpr std::int64_t kBatchBytes = std::int64_t{32} << 20;
+
+/// Consecutive cases of the stream.
+struct Batch {
+  std::uint64_t first = 0;  ///< index of cases.front()
+  std::vector<Case> cases;
+};
+
+/// Cases first .. end-1 of the stream, in batches of at most kBatchCases and kBatchBytes; a case beyond that
+/// is a batch of its own. Where the cuts are changes no result.
+class BatchSource {
+ public:
+  BatchSource(const Generator& generator, std::uint64_t seed, std::vector<std::string> tiers,
+              std::uint64_t first, std::uint64_t end)
+      : generator_(generator), seed_(seed), tiers_(std::move(tiers)), next_(first), end_(end) {}
+
+  /// Empty at the end.
+  Batch next();
+
+ private:
+  const Generator& generator_;
+  std::uint64_t seed_;
+  std::vector<std::string> tiers_;
+  std::uint64_t next_;
+  std::uint64_t end_;
+  std::optional<Case> waiting_;  ///< case next_, if it is generated already
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,38 @@
+// Does a failing case fail again: alone, after the calls that went before, now and then, or never?
+#pragma once
+
+#include "engine/judge.h"
+#include "engine/reducer.h"
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+namespace deformdiff {
+
+struct Confirmation {
+  Calls earlier;        ///< calls that the failure needs before it; empty if it fails alone
+  double rate = 1;      ///< part of the runs in fresh workers that showed it; below 1 is flaky
+  Judgement judgement;  ///< of a run that showed it; the one given if none did
+};
+
+/// What confirm() needs of the world.
+struct ConfirmActions {
+  /// Judges the last case after the calls before it, in a fresh worker.
+  std::function<Judgement(const Calls&)> judge_fresh;
+  /// Whether a judgement shows the failure of this signature.
+  std::function<bool(const Judgement&, const Signature&)> shows;
+  /// Call `position` of the `available` ones made before the case in its worker.
+  std::size_t available = 0;
+  std::function<Case(std::size_t)> earlier_call;
+  std::function<bool()> may_go_on;  ///< false once the budget is spent
+};
+
+/// Runs of a case alone before it is called reproducible, and those before it is called flaky.
+constexpr int kConfirmations = 3;
+constexpr int kFlakyRuns = 10;
+
+/// `first` is the judgement of `c` in the run. A hang is run only once more.
+Confirmation confirm(const Case& c, const Judgement& first, const ConfirmActions& actions);
+
+}  // namespace deformdiff

@@ -1,0 +1,102 @@
+#include "engine/findings.h"
+
+#include "core/sha256.h"
+#include "engine/case_hash.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+constexpr std::size_t kLongestReason = 240;
+constexpr std::size_t kLongestName = 40;
+
+std::string in_one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  if (text.size() > kLongestReason) text = text.substr(0, kLongestReason) + " ...";
+  return text;
+}
+
+std::string safe_in_a_path(const std::string& name) {
+  std::string safe = name.size() > kLongestName ? name.substr(name.size() - kLongestName) : name;
+  std::replace_if(
+      safe.begin(), safe.end(),
+      [](unsigned char c) { return c >= 128 || (std::isalnum(c) == 0 && c != '_'); }, '-');
+  return safe;
+}
+
+}  // namespace
+
+std::string one_line(const std::string& subject, const Comparison& comparison, const Case& c,
+                     std::size_t earlier_calls) {
+  std::string line = fmt::format("{}: {}: {} on a case of {} numbers", subject, name_of(comparison.verdict),
+                                 in_one_line(comparison.reason), element_count(c));
+  if (earlier_calls > 0) {
+    line += fmt::format(", depends on {} earlier call{}", earlier_calls, earlier_calls == 1 ? "" : "s");
+  }
+  return line;
+}
+
+int decade_of(double ratio) {
+  return ratio > 0 && std::isfinite(ratio) ? static_cast<int>(std::floor(std::log10(ratio))) : 0;
+}
+
+std::string finding_id(const Signature& signature) {
+  const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject,
+                                       signature.rule, signature.output, signature.element_class);
+  const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
+  return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
+                     signature.element_class, hash >> 24);
+}
+
+SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
+                     const Comparison& comparison) {
+  SavedCase saved;
+  saved.note = one_line(subject.spec.name, comparison, problem, earlier.size());
+  saved.problem = std::move(problem);
+  saved.earlier_calls = std::move(earlier);
+  saved.expectation = signature.rule;
+  saved.subject = subject.spec.name;
+  saved.signature = signature;
+  if (std::filesystem::is_regular_file(subject.spec.library)) {
+    saved.subject_sha256 = sha256_of_file(subject.spec.library);
+  }
+  return saved;
+}
+
+FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folder)) {
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
+}
+
+Finding* FindingBook::find(const Signature& signature) {
+  const auto found = by_signature_.find(signature);
+  return found == by_signature_.end() ? nullptr : found->second;
+}
+
+Finding& FindingBook::add(const Signature& signature, const Signature& also) {
+  Finding& finding = findings_.emplace_back();
+  finding.signature = signature;
+  finding.case_path = folder_ / (finding_id(signature) + ".json");
+  by_signature_[signature] = &finding;
+  by_signature_.emplace(also, &finding);
+  return finding;
+}
+
+void FindingBook::save(Finding& finding, const SavedCase& saved) const {
+  write_case(finding.case_path, saved);
+  finding.shrunk_elements = element_count(saved.problem);
+  finding.earlier_calls = saved.earlier_calls.size();
+  finding.one_line = saved.note;
+}
+
+}  // namespace deformdiff

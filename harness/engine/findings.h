@@ -1,0 +1,54 @@
+// What is kept of failures: one entry a signature, and its file.
+#pragma once
+
+#include "engine/reducer.h"
+#include "engine/session.h"
+
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// One line for people: "cpu: out_of_bound: output[0] = 2, wanted 1 +- 1e-7 (ratio 1e+07) on a case of 7
+/// numbers".
+std::string one_line(const std::string& subject, const Comparison& comparison, const Case& c,
+                     std::size_t earlier_calls);
+
+/// floor(log10(ratio)); 0 where there is no finite positive ratio.
+int decade_of(double ratio);
+
+/// Name of a finding's file without its ending: stable, unlike that of any other signature, safe in a path.
+std::string finding_id(const Signature& signature);
+
+/// The case with what replay needs to know of the finding.
+SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
+                     const Comparison& comparison);
+
+/// The findings of a session. References stay valid.
+class FindingBook {
+ public:
+  /// Creates the folder. Throws InputError if it cannot.
+  explicit FindingBook(std::filesystem::path folder);
+
+  /// nullptr if the signature is new.
+  Finding* find(const Signature& signature);
+
+  /// Starts an entry for `signature`; `also`, if another, leads to it too.
+  Finding& add(const Signature& signature, const Signature& also);
+
+  /// Writes the case to the finding's file in place of what is there.
+  void save(Finding& finding, const SavedCase& saved) const;
+
+  std::size_t size() const { return findings_.size(); }
+  std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
+
+ private:
+  std::filesystem::path folder_;
+  std::deque<Finding> findings_;
+  std::map<Signature, Finding*> by_signature_;
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,112 @@
+#include "engine/investigate.h"
+
+#include "engine/shrink_case.h"
+#include "engine/stopwatch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// Calls that a search for the ones that matter goes back at most.
+constexpr std::size_t kMostEarlierCalls = 4096;
+
+}  // namespace
+
+Investigator::Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener)
+    : entry_(entry), options_(options), listener_(listener), book_(options.out / "findings") {}
+
+bool Investigator::is_known(const Signature& signature) {
+  Finding* finding = book_.find(signature);
+  if (finding == nullptr) return false;
+  ++finding->count;
+  return true;
+}
+
+void Investigator::investigate(SubjectState& state, Failure failure) {
+  met_.push_back(std::move(failure));
+  while (!met_.empty()) {
+    const Failure next = std::move(met_.front());
+    met_.pop_front();
+    if (book_.find(next.judgement.signature) == nullptr) investigate_one(state, next);
+  }
+  state.subject.runner->restart();
+  state.forget_calls();
+}
+
+void Investigator::investigate_one(SubjectState& state, const Failure& failure) {
+  if (on_activity) on_activity("confirming " + state.report.name);
+  const Confirmation confirmation = confirmed(state, failure);
+  const Signature& signature = confirmation.judgement.signature;
+  if (is_known(signature)) return;
+
+  Finding& finding = book_.add(signature, failure.judgement.signature);
+  finding.count = 1;
+  finding.first_case = failure.index;
+  finding.reproduction_rate = confirmation.rate;
+  finding.original_elements = element_count(failure.problem);
+  const SavedCase unshrunk = saved_case(state.subject, signature, failure.problem, confirmation.earlier,
+                                        confirmation.judgement.comparison);
+  keep(finding, unshrunk, confirmation.judgement.comparison);
+  if (options_.shrink && confirmation.rate == 1 && state.subject.started()) {
+    shrink(state, failure, finding, unshrunk);
+  }
+}
+
+Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure) const {
+  Confirmation confirmation;
+  confirmation.judgement = failure.judgement;
+  if (!state.subject.started()) return confirmation;
+
+  const Stopwatch watch;
+  const std::span<const std::uint64_t> earlier =
+      std::span(failure.earlier).last(std::min(failure.earlier.size(), kMostEarlierCalls));
+  ConfirmActions actions;
+  actions.judge_fresh = [&](const Calls& calls) {
+    state.subject.runner->restart();
+    return judge_case(state.subject, entry_, calls.back(), std::span(calls).first(calls.size() - 1),
+                      options_.threads, options_.memory_limit);
+  };
+  actions.shows = [&](const Judgement& judgement, const Signature& signature) {
+    return shows(entry_, signature, failure.problem, judgement.comparison);
+  };
+  actions.available = earlier.size();
+  actions.earlier_call = [&](std::size_t position) {
+    return entry_.generator->generate(options_.seed, options_.tiers, earlier[position]);
+  };
+  actions.may_go_on = [&] { return watch.seconds() < options_.shrink_budget_seconds; };
+  return confirm(failure.problem, failure.judgement, actions);
+}
+
+void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& finding,
+                          const SavedCase& unshrunk) {
+  if (on_activity) on_activity("shrinking " + state.report.name);
+  ShrinkHooks hooks;
+  hooks.on_smaller = [&](const SavedCase& smaller, const Comparison& comparison) {
+    keep(finding, smaller, comparison);
+  };
+  hooks.on_other = [&](const Case& c, const Judgement& judgement) {
+    const auto same = [&](const Failure& met) { return met.judgement.signature == judgement.signature; };
+    if (book_.find(judgement.signature) != nullptr || std::any_of(met_.begin(), met_.end(), same)) return;
+    met_.push_back({failure.index, c, judgement, {}});
+  };
+  const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};
+  const auto shrunk = shrink_case(state.subject, entry_, unshrunk, budget, options_.threads, hooks);
+  if (!shrunk) {
+    keep(finding, unshrunk, failure.judgement.comparison);
+    return;
+  }
+  finding.evaluations = shrunk->evaluations;
+  finding.certificate_evaluations = shrunk->certificate_evaluations;
+  finding.minimal = shrunk->minimal;
+  keep(finding, shrunk->saved, shrunk->comparison);
+}
+
+void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparison& comparison) {
+  book_.save(finding, saved);
+  finding.decade = decade_of(comparison.ratio);
+  listener_.on_finding(finding);
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,56 @@
+// From a failing case to a finding: confirmed, saved, shrunk.
+#pragma once
+
+#include "engine/confirm.h"
+#include "engine/findings.h"
+#include "engine/session.h"
+#include "engine/subject_state.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// A failure as the run met it.
+struct Failure {
+  std::uint64_t index = 0;  ///< of the case, or of the case from which shrinking came to it
+  Case problem;
+  Judgement judgement;
+  std::vector<std::uint64_t> earlier;  ///< indices of the cases that the worker was given before
+};
+
+class Investigator {
+ public:
+  /// `entry`, `options` and `listener` must outlive this. Creates the folder of findings.
+  Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener);
+
+  /// Counts a failure of a known signature. False if it is new: then investigate() it.
+  bool is_known(const Signature& signature);
+
+  /// Requires a failure whose signature is not known. Confirms, saves, shrinks, and does the same for every
+  /// new failure met on the way. Leaves the subject without a worker.
+  void investigate(SubjectState& state, Failure failure);
+
+  std::vector<Finding> findings() const { return book_.all(); }
+  std::size_t count() const { return book_.size(); }
+
+  /// Told what is going on, for progress.
+  std::function<void(const std::string& activity)> on_activity;
+
+ private:
+  void investigate_one(SubjectState& state, const Failure& failure);
+  Confirmation confirmed(SubjectState& state, const Failure& failure) const;
+  void shrink(SubjectState& state, const Failure& failure, Finding& finding, const SavedCase& unshrunk);
+  void keep(Finding& finding, const SavedCase& saved, const Comparison& comparison);
+
+  const BlockEntry& entry_;
+  const SessionOptions& options_;
+  Listener& listener_;
+  FindingBook book_;
+  std::deque<Failure> met_;  ///< on the way, and not yet investigated
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,88 @@
+#include "engine/references.h"
+
+#include "engine/parallel.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace deformdiff {
+namespace {
+
+/// Its square and its product with any extent are far below the largest float32, 3e38.
+constexpr double kTame = 1e15;
+
+/// Elements of inputs from which on a case gets all threads for itself.
+constexpr std::int64_t kLarge = std::int64_t{1} << 17;
+
+template <typename T>
+bool all_tame(const Tensor& tensor) {
+  const auto* begin = tensor.storage_as<T>();
+  const auto count = tensor.storage().size() / sizeof(T);
+  bool tame = true;
+  for (std::size_t i = 0; i < count; ++i) tame &= std::abs(begin[i]) <= static_cast<T>(kTame);
+  return tame;
+}
+
+}  // namespace
+
+bool is_tame(const Case& c) {
+  return std::all_of(c.inputs.begin(), c.inputs.end(), [](const NamedTensor& input) {
+    switch (input.tensor.dtype()) {
+      case DType::kFloat32:
+        return all_tame<float>(input.tensor);
+      case DType::kFloat64:
+        return all_tame<double>(input.tensor);
+      default:
+        return !is_floating(input.tensor.dtype());
+    }
+  });
+}
+
+ReferenceKey reference_key(const SubjectInfo& info, bool tame) {
+  ReferenceKey key{info.precision, info.contract};
+  key.contract.deterministic = Deterministic::kUnknown;
+  key.contract.im2col_step = Im2colStep::kAny;
+  if (tame) {
+    key.contract.nonfinite_location = NonfiniteLocation::kAny;
+    key.contract.nonfinite_weight_outside = NonfiniteWeightOutside::kAny;
+    key.contract.nonfinite_value_at_zero_weight = NonfiniteValueAtZeroWeight::kAny;
+  }
+  return key;
+}
+
+References::References(std::span<const Case> cases) : cases_(cases) {
+  for (const Case& c : cases) tame_.push_back(is_tame(c));
+}
+
+References::Key References::key(std::size_t position, const SubjectInfo& info) const {
+  return {position, reference_key(info, tame_[position])};
+}
+
+void References::need(std::size_t position, const SubjectInfo& info) {
+  references_[key(position, info)];
+}
+
+void References::evaluate(const Oracle& oracle, int threads) {
+  std::vector<std::pair<const Key, Reference>*> small;
+  for (auto& entry : references_) {
+    const Key& key = entry.first;
+    const Case& c = cases_[key.first];
+    if (element_count(c) < kLarge) {
+      small.push_back(&entry);
+    } else {
+      entry.second = oracle.evaluate(c, key.second.precision, key.second.contract, threads);
+    }
+  }
+  parallel_for(small.size(), threads, [&](std::size_t i) {
+    const auto& [position, key] = small[i]->first;
+    small[i]->second = oracle.evaluate(cases_[position], key.precision, key.contract, 1);
+  });
+}
+
+const Reference& References::of(std::size_t position, const SubjectInfo& info) const {
+  const auto found = references_.find(key(position, info));
+  DEFORMDIFF_CHECK(found != references_.end());
+  return found->second;
+}
+
+}  // namespace deformdiff

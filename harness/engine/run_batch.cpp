@@ -1,0 +1,134 @@
+#include "engine/run_batch.h"
+
+#include "engine/references.h"
+#include "engine/stopwatch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// A batch on one subject.
+class SubjectBatch {
+ public:
+  SubjectBatch(SubjectState& state, const BlockEntry& entry, const SessionOptions& options,
+               const Batch& batch)
+      : state_(state), entry_(entry), options_(options), batch_(batch) {}
+
+  /// Gives the worker the cases that the subject admits, and says which references they need.
+  void start(References& references) {
+    std::vector<Case> cases;
+    for (std::size_t position = 0; position < batch_.cases.size(); ++position) {
+      const Case& c = batch_.cases[position];
+      outcomes_.push_back(state_.admit_case(entry_, c, options_.memory_limit));
+      if (outcomes_.back().kind != Outcome::Kind::kReturned) continue;
+      given_.push_back(position);
+      cases.push_back(c);
+      references.need(position, state_.subject.info);
+    }
+    const Stopwatch watch;
+    if (!cases.empty()) state_.subject.runner->start(cases, runs_twice(state_.subject.info));
+    start_seconds_ = watch.seconds();
+    since_start_ = Stopwatch();
+  }
+
+  /// Waits for the outcomes, compares and counts. The failures of signatures that are not known.
+  std::vector<Failure> finish(const References& references, Investigator& investigator, TimeSplit& split) {
+    if (!given_.empty()) collect(split);
+    const Stopwatch watch;
+    std::vector<Failure> failures = judge(references, investigator);
+    split.compare += watch.seconds();
+    return failures;
+  }
+
+ private:
+  /// The worker computed while the parent did other things; what it computed beyond that was waited for, and
+  /// the rest of the waiting is transport.
+  void collect(TimeSplit& split) {
+    const double overlapped = since_start_.seconds();
+    const Stopwatch watch;
+    std::vector<Outcome> returned = state_.subject.runner->finish();
+    const double waited = watch.seconds();
+    double run = 0;
+    for (const Outcome& outcome : returned) run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
+    split.run += run;
+    split.transport += start_seconds_ + std::max(0.0, waited - std::max(0.0, run - overlapped));
+    DEFORMDIFF_CHECK(returned.size() == given_.size());
+    for (std::size_t i = 0; i < returned.size(); ++i) outcomes_[given_[i]] = std::move(returned[i]);
+  }
+
+  std::vector<Failure> judge(const References& references, Investigator& investigator) {
+    static const Reference kNone;
+    std::vector<Failure> failures;
+    auto next_given = given_.begin();
+    for (std::size_t position = 0; position < batch_.cases.size() && !state_.stopped; ++position) {
+      const bool was_given = next_given != given_.end() && *next_given == position;
+      const Reference& reference = was_given ? references.of(position, state_.subject.info) : kNone;
+      Comparison comparison =
+          compare(outcomes_[position], reference, state_.subject.info.contract, &state_.report.ratios);
+      state_.count(comparison);
+      if (is_finding(comparison.verdict)) {
+        Failure failure = failure_at(position, std::move(comparison));
+        if (!investigator.is_known(failure.judgement.signature)) failures.push_back(std::move(failure));
+      }
+      if (!was_given) continue;
+      ++next_given;
+      state_.note_call(batch_.first + position, outcomes_[position]);
+    }
+    return failures;
+  }
+
+  Failure failure_at(std::size_t position, Comparison comparison) {
+    Failure failure;
+    failure.index = batch_.first + position;
+    failure.problem = batch_.cases[position];
+    failure.judgement.signature = signature_of(entry_, state_.report.name, failure.problem, comparison);
+    failure.judgement.comparison = std::move(comparison);
+    const auto calls = state_.calls_of_worker();
+    failure.earlier.assign(calls.begin(), calls.end());
+    if (!state_.report.first_finding_case) state_.report.first_finding_case = failure.index;
+    if (options_.first_finding) state_.stopped = true;
+    return failure;
+  }
+
+  SubjectState& state_;
+  const BlockEntry& entry_;
+  const SessionOptions& options_;
+  const Batch& batch_;
+  std::vector<std::size_t> given_;  ///< positions of the cases that the worker was given
+  std::vector<Outcome> outcomes_;   ///< one a case: what it returned, or why it was not given it
+  double start_seconds_ = 0;
+  Stopwatch since_start_;
+};
+
+}  // namespace
+
+void run_batch(const BlockEntry& entry, const SessionOptions& options,
+               const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
+               TimeSplit& split, const std::function<void()>& meanwhile) {
+  References references(batch.cases);
+  std::vector<std::pair<SubjectState*, SubjectBatch>> running;
+  for (SubjectState* state : group) {
+    if (state->stopped) continue;
+    running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
+    running.back().second.start(references);
+  }
+  const Stopwatch watch;
+  references.evaluate(*entry.oracle, options.threads);
+  split.oracle += watch.seconds();
+  meanwhile();
+
+  // Investigations take long and restart workers: only when every worker is idle.
+  std::vector<std::pair<SubjectState*, std::vector<Failure>>> met;
+  for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, investigator, split));
+  for (auto& [state, failures] : met) {
+    for (Failure& failure : failures) {
+      if (!investigator.is_known(failure.judgement.signature)) {
+        investigator.investigate(*state, std::move(failure));
+      }
+    }
+  }
+}
+
+}  // namespace deformdiff

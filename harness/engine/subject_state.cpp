@@ -1,0 +1,51 @@
+#include "engine/subject_state.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+
+SubjectState::SubjectState(Subject opened, const std::string& block) : subject(std::move(opened)) {
+  report.name = subject.spec.name;
+  report.block = block;
+  report.info = subject.info;
+}
+
+Outcome SubjectState::admit_case(const BlockEntry& entry, const Case& c, std::int64_t memory_limit) const {
+  if (!subject.started()) return subject.start_failure;
+  if (hangs_ < kMostHangs) return admit(subject.info, entry, c, memory_limit);
+  Outcome given_up;
+  given_up.message = fmt::format("timed out {} times before", kMostHangs);
+  return given_up;
+}
+
+void SubjectState::note_call(std::uint64_t index, const Outcome& outcome) {
+  given_.push_back(index);
+  switch (outcome.kind) {
+    case Outcome::Kind::kTimedOut:
+      ++hangs_;
+      [[fallthrough]];
+    case Outcome::Kind::kCrashed:
+    case Outcome::Kind::kDeviceError:
+      forget_calls();
+      break;
+    default:
+      break;
+  }
+}
+
+std::span<const std::uint64_t> SubjectState::calls_of_worker() const {
+  return std::span(given_).subspan(began_);
+}
+
+void SubjectState::count(const Comparison& comparison) {
+  ++report.cases;
+  ++report.verdicts[comparison.verdict];
+  if (comparison.verdict == Verdict::kVacuous || comparison.verdict == Verdict::kUnsupported ||
+      comparison.verdict == Verdict::kNotRun) {
+    ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
+  }
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,46 @@
+// What a session knows of one subject while it runs.
+#pragma once
+
+#include "engine/session.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// Hangs after which a subject gets no further cases: each costs the whole case timeout.
+constexpr int kMostHangs = 20;
+
+class SubjectState {
+ public:
+  SubjectState(Subject opened, const std::string& block);
+
+  Subject subject;
+  SubjectReport report;
+  bool stopped = false;  ///< gets no further cases, and none is counted
+
+  /// Why the case is not given to the subject, or kReturned if it is.
+  Outcome admit_case(const BlockEntry& entry, const Case& c, std::int64_t memory_limit) const;
+
+  /// Notes that case `index` was given and how it ended: keeps the list of calls of the present worker.
+  void note_call(std::uint64_t index, const Outcome& outcome);
+
+  /// Indices of the cases that the present worker was given.
+  std::span<const std::uint64_t> calls_of_worker() const;
+
+  /// The worker was replaced, or its state is no longer what the calls made it.
+  void forget_calls() { began_ = given_.size(); }
+
+  /// Counts one judged case.
+  void count(const Comparison& comparison);
+
+ private:
+  std::vector<std::uint64_t> given_;
+  std::size_t began_ = 0;  ///< position in given_ of the present worker's first call
+  int hangs_ = 0;
+};
+
+}  // namespace deformdiff
