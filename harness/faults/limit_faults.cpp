@@ -3,6 +3,7 @@
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <algorithm>
+#include <array>
 
 #include <ATen/ops/empty.h>
 
@@ -50,7 +51,7 @@ at::Tensor tail_channels_unwritten(const Inputs& inputs) {
   const at::Tensor right = forward_cpu(inputs);
   const at::Tensor output = at::empty(right.sizes(), right.options());
   const std::int64_t heads = inputs.value.size(2), channels = inputs.value.size(3), kept = channels / 4 * 4;
-  const at::IntArrayRef shape{right.size(0), right.size(1), heads, channels};
+  const std::array<std::int64_t, 4> shape{right.size(0), right.size(1), heads, channels};
   output.view(shape).narrow(3, 0, kept).copy_(right.view(shape).narrow(3, 0, kept));
   return output;
 }
