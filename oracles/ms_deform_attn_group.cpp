@@ -37,15 +37,15 @@ GroupEvaluator<T>::GroupEvaluator(const Inputs<T>& inputs, const Rounding& round
     : inputs_(inputs), rounding_(rounding), coordinates_(coordinates) {}
 
 template <typename T>
-void GroupEvaluator<T>::collect(const GroupIndex& group) {
+void GroupEvaluator<T>::collect(const GroupIndex& group, ZeroWeights zero_weights) {
   points_.clear();
   for (std::int64_t l = 0; l < inputs_.dims().L; ++l) {
     const Level& level = inputs_.level(l);
     for (std::int64_t p = 0; p < inputs_.dims().P; ++p) {
       const T* location = inputs_.location(group.n, group.q, group.m, l, p);
       const T weight = inputs_.weight(group.n, group.q, group.m, l, p);
-      if (weight == 0 || !std::isfinite(weight) || !std::isfinite(location[0]) || !std::isfinite(location[1]))
-        continue;
+      if (weight == 0 && zero_weights == ZeroWeights::kSkip) continue;
+      if (!std::isfinite(weight) || !std::isfinite(location[0]) || !std::isfinite(location[1])) continue;
       Point<Scalar> point{l, p, static_cast<double>(weight), {}, {}};
       point.x = locate<Scalar>(location[0], level.width, coordinates_, rounding_);
       if (!point.x.in_reach()) continue;
@@ -184,7 +184,7 @@ double GroupEvaluator<T>::margin() const {
 template <typename T>
 void GroupEvaluator<T>::evaluate(const GroupIndex& group, const Parts& parts, GroupResult<Scalar>& result) {
   const auto channels = static_cast<std::size_t>(inputs_.dims().D);
-  collect(group);
+  collect(group, ZeroWeights::kSkip);
   count_terms();
   result.value.assign(channels, 0);
   result.bound.assign(channels, 0);
@@ -226,6 +226,15 @@ bool GroupEvaluator<T>::may_overflow(const GroupIndex& group, std::int64_t d) co
     if (most > limit || !(sum <= limit)) return true;
   }
   return false;
+}
+
+/// Zero weights count too: an infinity times 0 is NaN.
+template <typename T>
+void GroupEvaluator<T>::find_overflows(const GroupIndex& group, std::vector<bool>& overflows) {
+  collect(group, ZeroWeights::kKeep);
+  overflows.assign(static_cast<std::size_t>(inputs_.dims().D), false);
+  for (std::size_t d = 0; d < overflows.size(); ++d)
+    overflows[d] = may_overflow(group, static_cast<std::int64_t>(d));
 }
 
 template class GroupEvaluator<float>;

@@ -48,11 +48,13 @@ class GroupEvaluator {
   /// Factor for second-order terms and for the oracle's own rounding in the bound of the last group.
   double margin() const;
 
-  /// Some stable formula's intermediate of element d of the last group may exceed the largest number.
-  bool may_overflow(const GroupIndex& group, std::int64_t d) const;
+  /// Sets overflows[d] where an intermediate of some stable formula may exceed the largest number.
+  void find_overflows(const GroupIndex& group, std::vector<bool>& overflows);
 
  private:
-  void collect(const GroupIndex& group);
+  enum class ZeroWeights : bool { kSkip, kKeep };
+  void collect(const GroupIndex& group, ZeroWeights zero_weights);
+  bool may_overflow(const GroupIndex& group, std::int64_t d) const;
   void count_terms();
   AxisFractions fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const;
   BoundTerms terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x, std::int64_t cell_y,

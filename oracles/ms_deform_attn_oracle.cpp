@@ -140,13 +140,14 @@ class Evaluation {
     return tally;
   }
 
-  void admit_overflow(const GroupEvaluator<T>& evaluator, const GroupIndex& group, std::size_t at,
-                      GroupResult<typename Wider<T>::Type>& result, OutputReference& output) const {
-    for (std::int64_t d = 0; d < inputs_.dims().D; ++d) {
-      const auto channel = static_cast<std::size_t>(d);
-      if (!evaluator.may_overflow(group, d)) continue;
-      output.admits[at + channel] = kAdmitsAnything;
-      result.bound[channel] = std::numeric_limits<double>::max();
+  static void admit_overflow(GroupEvaluator<T>& evaluator, const GroupIndex& group, std::size_t at,
+                             GroupResult<typename Wider<T>::Type>& result, OutputReference& output) {
+    std::vector<bool> overflows;
+    evaluator.find_overflows(group, overflows);
+    for (std::size_t d = 0; d < overflows.size(); ++d) {
+      if (!overflows[d]) continue;
+      output.admits[at + d] = kAdmitsAnything;
+      result.bound[d] = std::numeric_limits<double>::max();
     }
   }
 

@@ -105,11 +105,12 @@ T tricky_location(Dice& dice, std::int64_t side) {
   }
 }
 
-/// Values of one kind for a whole case: cancelling, sparse, constant, of every size, near underflow.
+/// Values of one kind for a whole case: cancelling, sparse, constant, of every size, near underflow, near
+/// overflow.
 template <typename T>
 void fill_tricky_values(Dice& dice, std::vector<T>& values) {
-  const std::int64_t kind = dice.below(8);
-  const int low = std::numeric_limits<T>::min_exponent;
+  const std::int64_t kind = dice.below(9);
+  const int low = std::numeric_limits<T>::min_exponent, high = std::numeric_limits<T>::max_exponent;
   for (T& v : values) {
     const double sign = dice.below(2) != 0 ? 1 : -1;
     double t = dice.uniform(-1, 1);
@@ -119,6 +120,7 @@ void fill_tricky_values(Dice& dice, std::vector<T>& values) {
     if (kind == 3) t = std::ldexp(t, static_cast<int>(dice.between(-30, 30)));
     if (kind == 4) t = std::ldexp(t, low + static_cast<int>(dice.between(-24, 6)));
     if (kind == 5) t = 1000 + t;
+    if (kind == 6) t = std::ldexp(t, high - static_cast<int>(dice.between(0, 8)));
     v = static_cast<T>(t);
   }
 }
