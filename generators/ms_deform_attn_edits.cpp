@@ -312,6 +312,32 @@ std::vector<Crop> touched_parts(const Draft& draft) {
   return draft.structure.dtype == DType::kFloat64 ? touched<double>(draft) : touched<float>(draft);
 }
 
+std::optional<Draft> transposed(const Draft& draft) {
+  Draft turned = draft;
+  std::vector<bool> used(static_cast<std::size_t>(draft.structure.dims.S), false);
+  std::vector<std::int64_t> rows(used.size());
+  std::iota(rows.begin(), rows.end(), std::int64_t{0});
+  for (Level& level : turned.structure.levels) {
+    for (std::int64_t y = 0; y < level.height; ++y) {
+      for (std::int64_t x = 0; x < level.width; ++x) {
+        const auto to = static_cast<std::size_t>(level.start + x * level.height + y);
+        if (used[to]) return std::nullopt;
+        used[to] = true;
+        rows[to] = level.start + y * level.width + x;
+      }
+    }
+    std::swap(level.height, level.width);
+  }
+  turned.value = take(draft.value, 1, rows);
+  const std::size_t width = size_of(draft.structure.dtype);
+  Tensor::Bytes bytes(draft.locations.storage().begin(), draft.locations.storage().end());
+  for (auto at = bytes.begin(); at != bytes.end(); at += static_cast<std::ptrdiff_t>(2 * width)) {
+    std::swap_ranges(at, at + static_cast<std::ptrdiff_t>(width), at + static_cast<std::ptrdiff_t>(width));
+  }
+  turned.locations = Tensor(draft.structure.dtype, draft.locations.shape(), std::move(bytes));
+  return turned;
+}
+
 std::optional<Draft> simplified(const Draft& draft, Input input,
                                 const std::function<bool(std::int64_t)>& chosen, const Simplify& simplify) {
   Draft simpler = draft;

@@ -60,6 +60,9 @@ std::vector<Crop> whole_levels(const Draft& draft);
 /// The smallest part of each level that holds every pixel that a point reads; at least one pixel.
 std::vector<Crop> touched_parts(const Draft& draft);
 
+/// The same problem with x for y and widths for heights. Nothing if levels share rows.
+std::optional<Draft> transposed(const Draft& draft);
+
 /// Which element of an input is meant: its row-major index, and the map's side for a location, else 0.
 struct ElementPlace {
   std::int64_t index;

@@ -190,6 +190,18 @@ Stage simpler_step(const std::vector<std::int64_t>& steps) {
           }};
 }
 
+/// Batch and step together, where neither alone may change: a batch of 2 in steps of 1, of 3 in steps of 2.
+Stage small_batch_with_step() {
+  return {2, [](const Draft& draft, std::int64_t which) -> std::optional<Draft> {
+            const std::int64_t step = which + 1;
+            if (draft.structure.dims.N <= step + 1) return std::nullopt;
+            Draft smaller =
+                keep(draft, Extent::kBatch, range(draft.structure.dims.N - step - 1, draft.structure.dims.N));
+            smaller.structure.im2col_step = step;
+            return smaller;
+          }};
+}
+
 const Tensor& elements_tensor(const Draft& draft, std::size_t input) {
   return input == kValue ? draft.value : input == kLocations ? draft.locations : draft.weights;
 }
@@ -304,9 +316,19 @@ void add_single_roundings(const Draft& draft, Stages& stages) {
   }
 }
 
+/// Of a problem and its transposition, one is the normal form.
+Stage transposition() {
+  return {1, [](const Draft& draft, std::int64_t) -> std::optional<Draft> {
+            std::optional<Draft> turned = transposed(draft);
+            if (!turned || !is_simpler(case_of(*turned), case_of(draft))) return std::nullopt;
+            return turned;
+          }};
+}
+
 Stages stages_of(const Draft& draft) {
   Stages stages{single_everything()};
   add_halves(draft, stages);
+  stages.push_back(small_batch_with_step());
   stages.push_back(crop_to_touched());
   stages.push_back(tidy_levels());
   stages.push_back(simpler_step({64, 1}));
@@ -321,6 +343,7 @@ Stages stages_of(const Draft& draft) {
   add_slices(draft, stages);
   add_chunks(draft, stages, false);
   stages.push_back(simpler_step({draft.structure.im2col_step / 2, draft.structure.im2col_step - 1}));
+  stages.push_back(transposition());
   add_drops(draft, stages);
   add_chunks(draft, stages, true);
   add_single_roundings(draft, stages);

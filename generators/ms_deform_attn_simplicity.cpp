@@ -4,10 +4,11 @@
 #include "generators/numbers.h"
 #include "generators/tensor_layout.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
+#include <functional>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
@@ -35,37 +36,14 @@ std::int64_t level_disorder(const Problem& problem) {
   return disorder + std::abs(problem.dims.S - covered);
 }
 
-enum class Order { kSame, kSimpler, kOther };
-
-Order compare(const NumberRank& a, const NumberRank& b) {
-  if (a == b) return Order::kSame;
-  return a < b ? Order::kSimpler : Order::kOther;
-}
-
-/// Element by element; kOther as soon as one is worse.
 template <typename T>
-Order compare_elements(const Problem& a, const Problem& b) {
-  Order order = Order::kSame;
-  const auto add = [&order](Order next) {
-    if (next == Order::kOther || order == Order::kOther) {
-      order = Order::kOther;
-    } else if (next == Order::kSimpler) {
-      order = next;
-    }
-  };
-  for (std::int64_t i = 0; i < a.value.elements(); ++i) {
-    add(compare(rank_of(a.value.element(i)), rank_of(b.value.element(i))));
+void add_location_ranks(const Problem& problem, std::vector<NumberRank>& ranks) {
+  const Dims& d = problem.dims;
+  for (std::int64_t i = 0; i < problem.sampling_loc.elements(); ++i) {
+    const Level& level = problem.levels[static_cast<std::size_t>(i / 2 / d.P % d.L)];
+    const std::int64_t side = i % 2 == 0 ? level.width : level.height;
+    ranks.push_back(rank_of_location(static_cast<T>(problem.sampling_loc.element(i)), side));
   }
-  for (std::int64_t i = 0; i < a.attn_weight.elements(); ++i) {
-    add(compare(rank_of(a.attn_weight.element(i)), rank_of(b.attn_weight.element(i))));
-    const Level& level = a.levels[static_cast<std::size_t>(i / a.dims.P % a.dims.L)];
-    for (std::int64_t axis = 0; axis < 2; ++axis) {
-      const std::int64_t side = axis == 0 ? level.width : level.height;
-      add(compare(rank_of_location(static_cast<T>(a.sampling_loc.element(2 * i + axis)), side),
-                  rank_of_location(static_cast<T>(b.sampling_loc.element(2 * i + axis)), side)));
-    }
-  }
-  return order;
 }
 
 }  // namespace
@@ -128,24 +106,43 @@ std::vector<std::int64_t> structure_rank(const Case& c) {
   const Problem problem = parse(c);
   const Dims& d = problem.dims;
   std::int64_t extents = d.N + d.Q + d.M + d.D + d.P;
-  for (const Level& level : problem.levels) extents += 1 + level.height + level.width;
+  std::int64_t heights = 0;
+  for (const Level& level : problem.levels) {
+    extents += 1 + level.height + level.width;
+    heights += level.height;
+  }
   std::int64_t layouts = 0;
   for (const NamedTensor& input : c.inputs)
     layouts += complexity(traits_of(input.tensor), input.tensor.shape());
-  return {extents, level_disorder(problem), step_rank(problem.im2col_step), layouts};
+  return {extents, heights, level_disorder(problem), step_rank(problem.im2col_step), layouts};
+}
+
+std::vector<NumberRank> element_ranks(const Case& c) {
+  const Problem problem = parse(c);
+  std::vector<NumberRank> ranks;
+  if (problem.dtype == DType::kFloat64) {
+    add_location_ranks<double>(problem, ranks);
+  } else {
+    add_location_ranks<float>(problem, ranks);
+  }
+  for (const Tensor* tensor : {&problem.value, &problem.attn_weight}) {
+    for (std::int64_t i = 0; i < tensor->elements(); ++i) ranks.push_back(rank_of(tensor->element(i)));
+  }
+  return ranks;
 }
 
 bool is_simpler(const Case& a, const Case& b) {
   const auto rank_a = structure_rank(a);
   const auto rank_b = structure_rank(b);
   if (rank_a != rank_b) return rank_a < rank_b;
-  const Problem left = parse(a);
-  const Problem right = parse(b);
-  if (left.value.shape() != right.value.shape() || left.sampling_loc.shape() != right.sampling_loc.shape())
-    return false;
-  const Order order = left.dtype == DType::kFloat64 ? compare_elements<double>(left, right)
-                                                    : compare_elements<float>(left, right);
-  return order == Order::kSimpler;
+  const std::vector<NumberRank> in_order_a = element_ranks(a);
+  const std::vector<NumberRank> in_order_b = element_ranks(b);
+  std::vector<NumberRank> worst_first_a = in_order_a;
+  std::vector<NumberRank> worst_first_b = in_order_b;
+  std::ranges::sort(worst_first_a, std::greater());
+  std::ranges::sort(worst_first_b, std::greater());
+  if (worst_first_a != worst_first_b) return worst_first_a < worst_first_b;
+  return in_order_a < in_order_b;
 }
 
 }  // namespace deformdiff::ms_deform_attn

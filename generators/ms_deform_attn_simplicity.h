@@ -44,11 +44,16 @@ T location_of(double pixel, std::int64_t side) {
   return static_cast<T>((pixel + 0.5) / static_cast<double>(side));
 }
 
-/// Compared lexicographically: extents and sides; gaps, overlaps and inversions of the levels' rows;
-/// im2col_step (64 first, then small ones); complexity of the layouts.
+/// Compared lexicographically: extents and sides; heights (wide maps are simpler than high ones); gaps,
+/// overlaps and inversions of the levels' rows; im2col_step (64 first, then small ones); complexity of the
+/// layouts.
 std::vector<std::int64_t> structure_rank(const Case& c);
 
-/// Whether structure_rank() is less, or is the same and no element of any input is worse and one is better.
+/// Ranks of the elements: of sampling_loc, value, attn_weight.
+std::vector<NumberRank> element_ranks(const Case& c);
+
+/// Whether structure_rank() is less, or is the same and of the elements, worst first, the first that differs
+/// is better, or they are the same in another order, and the first that differs is better.
 bool is_simpler(const Case& a, const Case& b);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -238,7 +238,7 @@ Structure draw_typical(Draw& draw) {
   dims.L = draw.between(3, 4);
   dims.P = draw.one_of<std::int64_t>({4, 4, 8});
   dims.Q = 1;
-  const std::int64_t rows = draw.magnitude(1 << 14, 1 << 18) / (dims.N * dims.M * dims.D);
+  const std::int64_t rows = draw.magnitude(1 << 13, 1 << 17) / (dims.N * dims.M * dims.D);
   // The levels' areas are a, 4a, 16a, ...: together less than 4^L a / 3.
   const std::int64_t first_area = std::max<std::int64_t>(2, 3 * rows >> (2 * dims.L));
   std::int64_t height = std::min<std::int64_t>(draw.between(1, 25), first_area);
@@ -251,7 +251,7 @@ Structure draw_typical(Draw& draw) {
   if (draw.chance(25)) std::ranges::reverse(structure.levels);
   dims.S = place_levels(structure.levels, Starts::kConsecutive, draw);
   const std::int64_t affordable =
-      std::max<std::int64_t>(1, draw.magnitude(1 << 14, 1 << 18) / multiply_adds(dims));
+      std::max<std::int64_t>(1, draw.magnitude(1 << 13, 1 << 17) / multiply_adds(dims));
   dims.Q = draw.chance(15) && dims.S <= 2 * affordable ? dims.S : draw.between(1, 2 * affordable);
   return structure;
 }

@@ -1,5 +1,6 @@
 #include "generators/ms_deform_attn_values.h"
 
+#include "generators/normal_fill.h"
 #include "generators/numbers.h"
 
 #include <algorithm>
@@ -29,22 +30,6 @@ std::vector<RowPlace> places_of_rows(const Structure& s) {
 
 double power_of_two(std::int64_t exponent) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
-}
-
-template <typename T>
-void fill_normal(const CounterRandom& random, std::size_t count, T* out) {
-  for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(normal(random.bits(i)));
-}
-
-template <>
-void fill_normal<float>(const CounterRandom& random, std::size_t count, float* out) {
-  const std::size_t pairs = count / 2;
-  for (std::size_t i = 0; i < pairs; ++i) {
-    const std::uint64_t word = random.bits(i);
-    out[2 * i] = normal_float(static_cast<std::uint32_t>(word));
-    out[2 * i + 1] = normal_float(static_cast<std::uint32_t>(word >> 32));
-  }
-  if (count % 2 != 0) out[count - 1] = normal_float(static_cast<std::uint32_t>(random.bits(pairs)));
 }
 
 struct ElementAt {
@@ -156,7 +141,7 @@ Tensor make(const Structure& s, ValueStyle style, const CounterRandom& random) {
   Tensor::Bytes bytes(count * sizeof(T));
   T* const out = reinterpret_cast<T*>(bytes.data());
   if (style == ValueStyle::kNormal) {
-    fill_normal<T>(random, count, out);
+    fill_normal(random, count, out);
   } else {
     fill_styled<T>(s, style, random, out);
   }

@@ -174,7 +174,8 @@ Tensor with_traits(const Tensor& dense, const LayoutTraits& traits) {
   }
   const std::int64_t offset = traits.offset == 0 ? 0 : (traits.offset - 1) % 4 + 1;
   const std::size_t width = size_of(dense.dtype());
-  const std::int64_t elements = offset + size + (traits.tail ? 1 : 0);
+  std::int64_t elements = offset + 1 + (traits.tail ? 1 : 0);
+  for (std::size_t a = 0; a < shape.size(); ++a) elements += strides[a] * (shape[a] - 1);
   auto storage = std::make_shared<Tensor::Bytes>(static_cast<std::size_t>(elements) * width);
   for (std::size_t at = 0; at < storage->size(); at += width) {
     std::copy_n(traits.hidden.begin(), width, storage->begin() + static_cast<std::ptrdiff_t>(at));
