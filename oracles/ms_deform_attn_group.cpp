@@ -1,6 +1,7 @@
 #include "oracles/ms_deform_attn_group.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <type_traits>
 
@@ -20,9 +21,10 @@ constexpr std::int64_t kCacheLine = 16;
 /// Roundings along the longest path of any stable formula, beside the additions of the outer sum.
 constexpr double kInnerRoundings = 40;
 
+/// False for subnormals, which is safe.
 bool is_power_of_two(double weight) {
-  int exponent = 0;
-  return std::fabs(std::frexp(weight, &exponent)) == 0.5;
+  constexpr std::uint64_t kSignificand = (std::uint64_t{1} << 52) - 1;
+  return (std::bit_cast<std::uint64_t>(weight) & kSignificand) == 0;
 }
 
 /// Products of one corner that can underflow, times the parts that each may lose: README, "Underflow".

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
+#include <utility>
+
+#include <Eigen/Core>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
@@ -13,41 +17,48 @@ struct Counts {
   double points;     ///< additions of a sum over sampling points
 };
 
-/// Weight of a corner along one axis, with the weight of its opposite.
-struct Side {
-  double weight, opposite;
-  double error, opposite_error;  ///< absolute errors of both, in u
+using Corners = Eigen::Array4d;
+
+/// Weights of the four corners along one axis, those of their opposites, and the absolute errors of both, in
+/// u.
+struct Sides {
+  Corners weight, opposite, error, opposite_error;
 };
 
-Side near_side(const AxisFractions& axis) {
-  return {axis.near, axis.far, axis.near, axis.before_first_pixel ? axis.far : 0};
+/// The corners' axis values from those of the near and the far side: x alternates, y comes in pairs.
+Corners along_x(double near, double far) {
+  return {near, far, near, far};
+}
+Corners along_y(double near, double far) {
+  return {near, near, far, far};
 }
 
-Side far_side(const AxisFractions& axis) {
-  return {axis.far, axis.near, axis.before_first_pixel ? axis.far : 0, axis.near};
-}
-
-/// Weight formed by subtraction from 1: 1 - p - q + pq and its other orders.
-double opposite_error(double p, double q) {
-  return std::max(1.5 + p * q, std::min(2.5, (1 + p) * (1 + q)));
+template <typename Arrange>
+Sides sides_of(const AxisFractions& axis, const Arrange& arrange) {
+  const double far_error = axis.before_first_pixel ? axis.far : 0;
+  return {arrange(axis.near, axis.far), arrange(axis.far, axis.near), arrange(axis.near, far_error),
+          arrange(far_error, axis.near)};
 }
 
 /// Product weights, expanded weights, nested interpolation, sums over rows; the polynomial is apart because
 /// it treats the corners differently.
-double general_error(const Side& x, const Side& y, const Counts& n) {
-  const double w = x.weight * y.weight;
-  const double product = x.error * y.weight + y.error * x.weight + (2 + n.attention + n.flat) * w;
-  const double expanded = opposite_error(x.opposite, y.opposite) + x.opposite_error * y.weight +
-                          y.opposite_error * x.weight + (1 + n.attention + n.flat) * w;
-  const double in_x = 3 * y.weight * std::max(x.weight, x.opposite);
-  const double in_y = 3 * x.weight * std::max(y.weight, y.opposite);
-  const double nested = in_x + in_y + (2 + n.attention + n.points) * w;
-  const double rows = std::max(in_x, in_y) + (3 + n.attention + n.rows) * w;
-  return std::max({product, expanded, nested, rows});
+Corners general_errors(const Sides& x, const Sides& y, const Counts& n) {
+  const Corners w = x.weight * y.weight;
+  const Corners product = x.error * y.weight + y.error * x.weight + (2 + n.attention + n.flat) * w;
+  // The weight formed by subtraction from 1: 1 - p - q + pq and its other orders.
+  const Corners p = x.opposite, q = y.opposite;
+  const Corners by_subtraction = (1.5 + p * q).max(((1 + p) * (1 + q)).min(2.5));
+  const Corners expanded = by_subtraction + x.opposite_error * y.weight + y.opposite_error * x.weight +
+                           (1 + n.attention + n.flat) * w;
+  const Corners in_x = 3 * y.weight * x.weight.max(x.opposite);
+  const Corners in_y = 3 * x.weight * y.weight.max(y.opposite);
+  const Corners nested = in_x + in_y + (2 + n.attention + n.points) * w;
+  const Corners rows = in_x.max(in_y) + (3 + n.attention + n.rows) * w;
+  return product.max(expanded).max(nested).max(rows);
 }
 
 /// v00 + fx (v01 - v00) + fy (v10 - v00) + fx fy (v00 - v01 - v10 + v11).
-std::array<double, 4> polynomial_errors(const AxisFractions& x, const AxisFractions& y, const Counts& n) {
+Corners polynomial_errors(const AxisFractions& x, const AxisFractions& y, const Counts& n) {
   const double both = x.far * y.far;
   const double first = x.near * y.near;
   const double all = n.attention + n.points;
@@ -60,22 +71,19 @@ std::array<double, 4> polynomial_errors(const AxisFractions& x, const AxisFracti
           (8 + all) * both};
 }
 
-std::array<double, 4> errors_in_plane(const AxisFractions& x, const AxisFractions& y, const Counts& n) {
-  const Side x0 = near_side(x), x1 = far_side(x), y0 = near_side(y), y1 = far_side(y);
-  std::array<double, 4> errors = polynomial_errors(x, y, n);
-  errors[0] = std::max(errors[0], general_error(x0, y0, n));
-  errors[1] = std::max(errors[1], general_error(x1, y0, n));
-  errors[2] = std::max(errors[2], general_error(x0, y1, n));
-  errors[3] = std::max(errors[3], general_error(x1, y1, n));
-  return errors;
+/// The other axis is exactly on a pixel: its weights are 1 and 0, products with them and sums with 0 exact.
+double error_on_line(double weight, double opposite, double error, double opposite_error, const Counts& n) {
+  const double product = error + (1 + n.attention + n.flat) * weight;
+  const double expanded = 1 + opposite_error + (1 + n.attention + n.flat) * weight;
+  const double nested = 3 * std::max(weight, opposite) + (1 + n.attention + n.points) * weight;
+  return std::max({product, expanded, nested});
 }
 
-/// The other axis is exactly on a pixel: its weights are 1 and 0, products with them and sums with 0 exact.
-double error_on_line(const Side& side, const Counts& n) {
-  const double product = side.error + (1 + n.attention + n.flat) * side.weight;
-  const double expanded = 1 + side.opposite_error + (1 + n.attention + n.flat) * side.weight;
-  const double nested = 3 * std::max(side.weight, side.opposite) + (1 + n.attention + n.points) * side.weight;
-  return std::max({product, expanded, nested});
+/// Errors of the near and the far side of the one axis that is not on a pixel.
+std::pair<double, double> errors_on_line(const AxisFractions& axis, const Counts& n) {
+  const double far_error = axis.before_first_pixel ? axis.far : 0;
+  return {error_on_line(axis.near, axis.far, axis.near, far_error, n),
+          error_on_line(axis.far, axis.near, far_error, axis.near, n)};
 }
 
 }  // namespace
@@ -85,20 +93,20 @@ CornerErrors corner_errors(const AxisFractions& x, const AxisFractions& y, const
   const Counts n{weight_is_power_of_two ? 0.0 : 1.0, std::max(static_cast<double>(counts.corners) - 1, 0.0),
                  std::max(2 * static_cast<double>(counts.points) - 1, 0.0),
                  std::max(static_cast<double>(counts.points) - 1, 0.0)};
-  CornerErrors result;
+  const Sides in_x = sides_of(x, along_x), in_y = sides_of(y, along_y);
+  Corners total = Corners::Zero();
   if (x.on_pixel && y.on_pixel) {
-    result.total = {n.attention + n.flat, 0, 0, 0};
+    total[0] = n.attention + n.flat;
   } else if (x.on_pixel) {
-    result.total = {error_on_line(near_side(y), n), 0, error_on_line(far_side(y), n), 0};
+    std::tie(total[0], total[2]) = errors_on_line(y, n);
   } else if (y.on_pixel) {
-    result.total = {error_on_line(near_side(x), n), error_on_line(far_side(x), n), 0, 0};
+    std::tie(total[0], total[1]) = errors_on_line(x, n);
   } else {
-    result.total = errors_in_plane(x, y, n);
+    total = general_errors(in_x, in_y, n).max(polynomial_errors(x, y, n));
   }
-  const std::array<double, 4> weights{x.near * y.near, x.far * y.near, x.near * y.far, x.far * y.far};
-  for (std::size_t corner = 0; corner < 4; ++corner) {
-    result.accumulation[corner] = std::min(n.flat * weights[corner], result.total[corner]);
-  }
+  CornerErrors result;
+  Eigen::Map<Corners>(result.total.data()) = total;
+  Eigen::Map<Corners>(result.accumulation.data()) = (n.flat * in_x.weight * in_y.weight).min(total);
   return result;
 }
 
