@@ -23,7 +23,7 @@ struct WorkerCommand {
 struct RunLimits {
   double case_timeout_seconds = 30;
   double start_timeout_seconds = 60;
-  std::int64_t memory_bytes = 0;  ///< address space a worker may take; 0 for no limit
+  std::int64_t memory_bytes = 0;  ///< of data that a worker may allocate; 0 for no limit
 };
 
 /// Owns at most one worker process, started on first use, kept across cases, killed on a timeout and

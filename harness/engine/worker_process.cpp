@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +16,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+// glibc 2.36 declares its functions without C linkage.
+extern "C" {
+#include <sys/pidfd.h>
+}
 
 namespace deformdiff {
 namespace {
@@ -130,7 +134,7 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t 
   static_assert(wire::kToWorkerMemory == 3 && wire::kFromWorkerMemory == 4);
   pid_ = spawn(argv, given);
   limit(pid_, RLIMIT_CORE, 0);
-  if (memory_bytes > 0) limit(pid_, RLIMIT_AS, static_cast<rlim_t>(memory_bytes));
+  if (memory_bytes > 0) limit(pid_, RLIMIT_DATA, static_cast<rlim_t>(memory_bytes));
   process_ = FileDescriptor(::pidfd_open(pid_, 0));
   to_worker_ = std::move(to.write);
   from_worker_ = std::move(from.read);
