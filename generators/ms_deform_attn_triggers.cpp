@@ -189,6 +189,28 @@ std::int64_t ulps_between(T a, T b) {
   return difference < 0 ? -difference : difference;
 }
 
+/// Borders and centres are whole or half pixels, to a few ULPs of a location on the longest sides.
+bool is_near_half_pixel(double pixel) {
+  const double halves = 2 * pixel;
+  return std::abs(halves - std::floor(halves + 0.5)) < 0.1;
+}
+
+/// Marks borders and centres, exact and a few ULPs off.
+template <typename T>
+void look_at_special(T location, double pixel, double n, Hits& hits) {
+  for (const double edge : {0.0, 1.0, -0.5 / n, (n + 0.5) / n}) {
+    const std::int64_t ulps = ulps_between(location, static_cast<T>(edge));
+    hits.mark(kBorderExact, ulps == 0);
+    hits.mark(kBorderUlp, ulps > 0 && ulps <= 3);
+  }
+  const double nearest = std::floor(pixel + 0.5);
+  if (!(nearest >= 0 && nearest < n)) return;
+  const std::int64_t ulps = ulps_between(location, static_cast<T>((nearest + 0.5) / n));
+  hits.mark(kCentreExact, ulps == 0);
+  hits.mark(kCentreUlp, ulps > 0 && ulps <= 3);
+  hits.mark(kNearCentreFloat64, sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
+}
+
 /// Marks what one coordinate is; returns whether it is inside the map's support.
 template <typename T>
 bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
@@ -203,25 +225,17 @@ bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
     hits.mark(kWraps32Bits, std::abs(pixel) >= 0x1p31);
     return false;
   }
-  for (const double edge : {0.0, 1.0, -0.5 / n, (n + 0.5) / n}) {
-    const std::int64_t ulps = ulps_between(location, static_cast<T>(edge));
-    hits.mark(kBorderExact, ulps == 0);
-    hits.mark(kBorderUlp, ulps > 0 && ulps <= 3);
-  }
-  const double nearest = std::floor(pixel + 0.5);
-  if (nearest >= 0 && nearest < n) {
-    const std::int64_t ulps = ulps_between(location, static_cast<T>((nearest + 0.5) / n));
-    hits.mark(kCentreExact, ulps == 0);
-    hits.mark(kCentreUlp, ulps > 0 && ulps <= 3);
-    hits.mark(kNearCentreFloat64, sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
-  }
   hits.mark(kBelowBorderFloat64, sizeof(T) == 8 && pixel < n && pixel > n - 1e-7);
   hits.mark(kNegativeFraction, pixel > -1 && pixel < 0);
   hits.mark(kFarEdge, pixel > n - 1 && pixel < n);
+  if (is_near_half_pixel(pixel)) look_at_special(location, pixel, n, hits);
   return pixel > -1 && pixel < n;
 }
 
-/// Distance between the elements looked at.
+constexpr std::int64_t kMostPoints = 1 << 14;
+constexpr std::int64_t kMostValues = 1 << 17;
+
+/// Distance between the elements, or blocks of them, that are looked at.
 std::int64_t sampling_step(std::int64_t elements) {
   return 1 + elements / (1 << 17);
 }
@@ -235,7 +249,7 @@ void look_at_points(const Problem& problem, Hits& hits) {
   const auto w = weights.values<T>();
   const Dims& d = problem.dims;
   const std::int64_t points = weights.elements();
-  const std::int64_t step = sampling_step(points);
+  const std::int64_t step = sampling_step(points, kMostPoints);
   for (std::int64_t i = 0; i < points; i += step) {
     const Level& level = problem.levels[static_cast<std::size_t>(i / d.P % d.L)];
     const auto at = static_cast<std::size_t>(i);
@@ -255,24 +269,44 @@ void look_at_points(const Problem& problem, Hits& hits) {
   hits.mark(kWeightsUnnormalised, std::abs(sum - 1) > 1e-3);
 }
 
+/// What occurs among the magnitudes of some elements, as the bits of numbers: they order like the numbers.
+template <typename Bits>
+struct Magnitudes {
+  Bits largest = 0;  ///< finite
+  Bits above_infinity = 0, infinite = 0, subnormal = 0;
+};
+
+/// Without branches, so that it runs in wide registers.
+template <typename T, typename Bits>
+void look_at_block(const T* elements, std::size_t count, Magnitudes<Bits>& seen) {
+  const Bits infinity = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  const Bits normal = std::bit_cast<Bits>(std::numeric_limits<T>::min());
+  for (std::size_t i = 0; i < count; ++i) {
+    const Bits magnitude = std::bit_cast<Bits>(elements[i]) & std::numeric_limits<Bits>::max();
+    seen.above_infinity |= magnitude > infinity ? 1 : 0;
+    seen.infinite |= magnitude == infinity ? 1 : 0;
+    seen.subnormal |= static_cast<Bits>(magnitude - 1) >= 0 && magnitude < normal ? 1 : 0;
+    const Bits finite = magnitude < infinity ? magnitude : 0;
+    seen.largest = finite > seen.largest ? finite : seen.largest;
+  }
+}
+
 template <typename T>
 void look_at_value(const Tensor& value, Hits& hits) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  constexpr std::size_t kBlock = 1024;
   if (value.elements() == 0) return;
   const Tensor dense = value.contiguous();
   const auto elements = dense.values<T>();
-  const auto step = static_cast<std::size_t>(sampling_step(value.elements()));
-  T largest = 0;
-  bool subnormal = false, nan = false, infinite = false;
-  for (std::size_t i = 0; i < elements.size(); i += step) {
-    const T magnitude = std::abs(elements[i]);
-    nan = nan || magnitude != magnitude;
-    infinite = infinite || magnitude == std::numeric_limits<T>::infinity();
-    subnormal = subnormal || (magnitude != 0 && magnitude < std::numeric_limits<T>::min());
-    if (magnitude > largest && magnitude <= std::numeric_limits<T>::max()) largest = magnitude;
+  const std::size_t step = kBlock * static_cast<std::size_t>(sampling_step(value.elements(), kMostValues));
+  Magnitudes<Bits> seen;
+  for (std::size_t first = 0; first < elements.size(); first += step) {
+    look_at_block(elements.data() + first, std::min(kBlock, elements.size() - first), seen);
   }
-  hits.mark(kNanValue, nan);
-  hits.mark(kInfValue, infinite);
-  hits.mark(kSubnormal, subnormal);
+  const T largest = std::bit_cast<T>(seen.largest);
+  hits.mark(kNanValue, seen.above_infinity != 0);
+  hits.mark(kInfValue, seen.infinite != 0);
+  hits.mark(kSubnormal, seen.subnormal != 0);
   hits.mark(kNearOverflow, largest > std::numeric_limits<T>::max() / 0x1p16F);
   hits.mark(kBeyondFloat16, largest > 65504);
 }

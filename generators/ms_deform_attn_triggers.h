@@ -10,7 +10,7 @@ namespace deformdiff::ms_deform_attn {
 
 const std::vector<TriggerClass>& trigger_classes();
 
-/// Of tensors with more than 2^17 elements, an evenly spread sample of that many is looked at.
+/// Where there are more than 2^14 points or 2^17 elements of value, an evenly spread sample is looked at.
 std::vector<std::string> triggers_hit(const Case& c);
 
 }  // namespace deformdiff::ms_deform_attn
