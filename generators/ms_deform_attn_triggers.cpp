@@ -236,8 +236,8 @@ constexpr std::int64_t kMostPoints = 1 << 14;
 constexpr std::int64_t kMostValues = 1 << 17;
 
 /// Distance between the elements, or blocks of them, that are looked at.
-std::int64_t sampling_step(std::int64_t elements) {
-  return 1 + elements / (1 << 17);
+std::int64_t sampling_step(std::int64_t elements, std::int64_t most) {
+  return 1 + elements / most;
 }
 
 template <typename T>
