@@ -158,6 +158,30 @@ TEST(Reducer, TellsOfEachSmallerCase) {
   EXPECT_EQ(told.back(), (Numbers{0, 0}));
 }
 
+TEST(ReduceCalls, ShrinksTogetherAndDropsWhatDoesNotMatter) {
+  // Fails if the call before has the same length: a result that is wrongly remembered by shape.
+  const auto same_length = [](const Calls& calls) {
+    return calls.size() >= 2 && numbers_of(calls[calls.size() - 2]).size() == numbers_of(calls.back()).size();
+  };
+  const Calls calls{case_of({7}), case_of({1, 2, 3, 4}), case_of({5, 6, 7, 8})};
+  const CallsReduction result = reduce_calls(calls, smaller_lists, same_length, {}, {});
+  ASSERT_EQ(result.smallest.size(), 2U);
+  EXPECT_TRUE(result.minimal);
+  EXPECT_LE(numbers_of(result.smallest.front()).size(), 1U);
+  EXPECT_EQ(numbers_of(result.smallest.front()).size(), numbers_of(result.smallest.back()).size());
+}
+
+TEST(ReduceCalls, NeverDropsTheLast) {
+  const auto always = [](const Calls& calls) {
+    EXPECT_FALSE(calls.empty());
+    return true;
+  };
+  const auto none = [](const Case&) { return stream_of({}); };
+  const CallsReduction result = reduce_calls({case_of({1}), case_of({2})}, none, always, {}, {});
+  ASSERT_EQ(result.smallest.size(), 1U);
+  EXPECT_EQ(numbers_of(result.smallest.front()), Numbers{2});
+}
+
 TEST(ContentHash, SeesEverythingButTheProvenance) {
   const Case c = case_of({1, 2});
   Case other = c;

@@ -1,0 +1,61 @@
+#include "engine/findings.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+Case seven_numbers() {
+  Case c;
+  c.inputs = {{"x", Tensor::of<float>(DType::kFloat32, {7}, std::vector<float>(7))}};
+  return c;
+}
+
+TEST(OneLine, SaysWhatWasFoundAndHowSmallTheCaseIs) {
+  Comparison comparison;
+  comparison.verdict = Verdict::kOutOfBound;
+  comparison.reason = "output[0] = 2, wanted 1 +- 1e-07 (ratio 1e+07)";
+  EXPECT_EQ(one_line("cpu", comparison, seven_numbers(), 0),
+            "cpu: out_of_bound: output[0] = 2, wanted 1 +- 1e-07 (ratio 1e+07) on a case of 7 numbers");
+  comparison.reason = "two\nlines";
+  EXPECT_EQ(one_line("cpu", comparison, seven_numbers(), 2),
+            "cpu: out_of_bound: two lines on a case of 7 numbers, depends on 2 earlier calls");
+}
+
+TEST(Decade, OfRatiosAndOfNone) {
+  EXPECT_EQ(decade_of(31), 1);
+  EXPECT_EQ(decade_of(1.5), 0);
+  EXPECT_EQ(decade_of(3.3e5), 5);
+  EXPECT_EQ(decade_of(0), 0);
+  EXPECT_EQ(decade_of(std::numeric_limits<double>::infinity()), 0);
+}
+
+TEST(FindingId, IsSafeStableAndItsOwn) {
+  Signature signature{"block", "torchop:/tmp/../x y.so#ns::op?a=b", "threw", "", "structure"};
+  const std::string id = finding_id(signature);
+  EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
+            std::string::npos);
+  EXPECT_EQ(finding_id(signature), id);
+  signature.subject[0] = 'T';
+  EXPECT_NE(finding_id(signature), id);
+}
+
+TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
+  FindingBook book(std::filesystem::path(testing::TempDir()) / "findings");
+  const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
+  const Signature alone{"b", "s", "threw", "", "structure"};
+  EXPECT_EQ(book.find(alone), nullptr);
+  Finding& finding = book.add(alone, in_the_run);
+  EXPECT_EQ(book.find(alone), &finding);
+  EXPECT_EQ(book.find(in_the_run), &finding);
+  EXPECT_EQ(book.size(), 1U);
+}
+
+TEST(FindingBook, AFolderThatCannotBeMadeIsBadInput) {
+  EXPECT_THROW(FindingBook("/dev/null/findings"), InputError);
+}
+
+}  // namespace
+}  // namespace deformdiff
