@@ -15,7 +15,8 @@ add_library(deformdiff::torch ALIAS deformdiff_torch)
 target_include_directories(deformdiff_torch SYSTEM INTERFACE
   ${DEFORMDIFF_TORCH_DIR}/include ${DEFORMDIFF_TORCH_DIR}/include/torch/csrc/api/include)
 # RecordFunction and others have members under NDEBUG: always match the release library's layout.
-target_compile_definitions(deformdiff_torch INTERFACE NDEBUG)
+# Its include folder holds a newer fmt than the distribution's, without the library: header-only there.
+target_compile_definitions(deformdiff_torch INTERFACE NDEBUG FMT_HEADER_ONLY)
 target_link_libraries(deformdiff_torch INTERFACE ${DEFORMDIFF_TORCH_CPU} ${DEFORMDIFF_C10})
 # DT_RPATH, not DT_RUNPATH: it is searched for the libraries of operators loaded later as well. Where the
 # nvidia wheels lie beside torch, torch's own RPATH finds them; the toolkit is in the loader's path.
