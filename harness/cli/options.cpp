@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -155,6 +156,9 @@ void refuse_unbuilt(const Options& options, const Raw& raw) {
 void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
+  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "bench"};
+  const bool json = std::ranges::find(options.reports, "json", &ReportTarget::kind) != options.reports.end();
+  if (json && !kReporting.contains(options.command)) not_available_yet(options.command + " --report json");
   if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
   if (raw.progress != "auto" && raw.progress != "never") {
     throw InputError(fmt::format("--progress {}: auto or never wanted", raw.progress));

@@ -30,6 +30,7 @@ void refuse_source_cases(const fs::path& out) {
 RunLimits run_limits_of(const Options& options) {
   RunLimits limits;
   limits.case_timeout_seconds = options.case_timeout_seconds;
+  limits.memory_bytes = kWorkerMemory;
   return limits;
 }
 

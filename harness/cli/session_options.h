@@ -9,6 +9,15 @@ namespace deformdiff::cli {
 /// Bytes that a case may need over oracle and implementation; more is counted as not run.
 constexpr std::int64_t kMemoryLimit = std::int64_t{4} << 30;
 
+/// Bytes that a worker may allocate: what a case may need, and LibTorch. An implementation that wants more
+/// gets an allocation failure, and the machine stays usable. AddressSanitizer maps far more than this for
+/// itself.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::int64_t kWorkerMemory = 0;
+#else
+constexpr std::int64_t kWorkerMemory = 2 * kMemoryLimit;
+#endif
+
 RunLimits run_limits_of(const Options& options);
 
 /// Throws InputError if --out lies inside the source tree's cases/.

@@ -1,0 +1,136 @@
+// Faults and controls: detection power, false alarms, sharpness.
+#include "cli/addresses.h"
+#include "cli/catalog.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/session_options.h"
+#include "cli/sharpness.h"
+#include "engine/session.h"
+#include "reports/progress.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+constexpr std::int64_t kCasesForFaults = 5000;
+constexpr std::int64_t kCasesForCorrect = 1000;
+
+std::vector<SubjectSpec> named_with(const std::string& prefix) {
+  std::vector<std::string> names;
+  for (const SubjectInfo& info : faults_and_controls().subjects) {
+    if (info.name.starts_with(prefix)) names.push_back(info.name);
+  }
+  return names.empty() ? std::vector<SubjectSpec>() : parse_subjects(names);
+}
+
+SessionReport run_session(const Options& options, const BlockEntry& entry, std::vector<SubjectSpec> subjects,
+                          bool first_finding, std::int64_t cases) {
+  if (subjects.empty()) return {};
+  SessionOptions session = session_options_of(options);
+  session.first_finding = first_finding;
+  session.cases = options.cases.value_or(cases);
+  ProgressLine progress(stderr, options.progress);
+  return fuzz(entry, std::move(subjects), session, progress);
+}
+
+/// A fault's first finding; nullptr if it was not found.
+const Finding* finding_of(const SessionReport& session, const std::string& subject) {
+  const Finding* first = nullptr;
+  for (const Finding& finding : session.findings) {
+    const bool earlier = first == nullptr || finding.first_case < first->first_case;
+    if (finding.signature.subject == subject && earlier) first = &finding;
+  }
+  return first;
+}
+
+/// Returns how many faults were missed, found with another verdict than theirs, or could not be run.
+int print_faults(const Options& options, const SessionReport& session) {
+  int wrong = 0;
+  std::string text =
+      fmt::format("{:<40} {:<20} {:>10} {:>18}\n", "fault", "verdict", "first case", "shrunk elements");
+  for (const SubjectReport& subject : session.subjects) {
+    const Finding* finding = finding_of(session, subject.name);
+    if (finding == nullptr) {
+      ++wrong;
+      text += fmt::format("{:<40} NOT FOUND in {} cases\n", subject.name, subject.cases);
+      continue;
+    }
+    const bool expected = subject.info.expected.empty() || subject.info.expected == finding->signature.rule;
+    wrong += expected ? 0 : 1;
+    text += fmt::format("{:<40} {:<20} {:>10} {:>8} of {:>6}{}\n", subject.name, finding->signature.rule,
+                        finding->first_case, finding->shrunk_elements, finding->original_elements,
+                        expected ? "" : fmt::format("  EXPECTED {}", subject.info.expected));
+  }
+  text += fmt::format("{} of {} faults found with the verdict they must get.\n\n",
+                      session.subjects.size() - static_cast<std::size_t>(wrong), session.subjects.size());
+  say(options, text);
+  return wrong;
+}
+
+/// Returns the number of false alarms.
+std::int64_t print_correct(const Options& options, const SessionReport& session) {
+  std::int64_t alarms = 0;
+  std::string text = fmt::format("{:<40} {:>8} {:>8} {:>12} {:>12} {:>12}\n", "correct implementation",
+                                 "cases", "judged", "false alarms", "median ratio", "max ratio");
+  for (const SubjectReport& subject : session.subjects) {
+    std::int64_t found = 0;
+    std::int64_t judged = 0;
+    for (const auto& [verdict, cases] : subject.verdicts) {
+      if (is_finding(verdict)) found += cases;
+      if (is_finding(verdict) || verdict == Verdict::kAgree) judged += cases;
+    }
+    alarms += found;
+    text += fmt::format("{:<40} {:>8} {:>8} {:>12} {:>12.3g} {:>12.3g}\n", subject.name, subject.cases,
+                        judged, found, subject.ratios.quantile(0.5), subject.ratios.max());
+  }
+  say(options, text + fmt::format("{} false alarms.\n\n", alarms));
+  return alarms;
+}
+
+std::string first_text(const std::optional<std::uint64_t>& first) {
+  return first ? fmt::format("case {}", *first) : std::string("never");
+}
+
+void print_sharpness(const Options& options, const BlockEntry& entry, std::int64_t cases) {
+  std::string text = fmt::format("{:<12} {:>8} {:>10} {:>24} {:>22} {:>14}\n", "injected", "error", "cases",
+                                 "typical cases caught", "all cases caught", "first caught");
+  std::string terms;
+  for (const std::string& name : {std::string("cpu"), std::string("composite")}) {
+    Subject subject = open_subject(parse_subject(name), run_limits_of(options));
+    const Sharpness s = measure_sharpness(subject, entry, options.seed, cases, options.threads, kMemoryLimit);
+    for (std::size_t i = 0; i < kInjected.size(); ++i) {
+      text += fmt::format("{:<12} {:>8.0e} {:>10} {:>15} of {:>5} {:>13} of {:>5} {:>14}\n", name,
+                          kInjected[i], s.cases, s.typical_caught[i], s.typical_cases, s.caught[i], s.cases,
+                          first_text(s.first_caught[i]));
+    }
+    for (const auto& [term, count] : s.dominant_terms)
+      terms += fmt::format("  {:<12} {:<32} {:>6} cases\n", name, term, count);
+  }
+  if (!terms.empty()) {
+    text += fmt::format(
+        "\nWhere a relative error of {:.0e} stays inside the bound, the bound's largest term is\n{}",
+        kInjected.back(), terms);
+  }
+  say(options, text);
+}
+
+}  // namespace
+
+int run_selftest(const Options& options) {
+  const BlockEntry& entry = blocks().front();
+  const SessionReport faults = run_session(options, entry, named_with("fault/"), true, kCasesForFaults);
+  const int wrong = print_faults(options, faults);
+
+  std::vector<SubjectSpec> correct = parse_subjects({});
+  std::ranges::move(named_with("control/"), std::back_inserter(correct));
+  const std::int64_t alarms =
+      print_correct(options, run_session(options, entry, std::move(correct), false, kCasesForCorrect));
+
+  print_sharpness(options, entry, options.cases.value_or(kCasesForCorrect));
+  return wrong > 0 || alarms > 0 ? 1 : 0;
+}
+
+}  // namespace deformdiff::cli
