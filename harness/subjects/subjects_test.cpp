@@ -264,6 +264,20 @@ TEST(CpuKernel, ItsVariantsAgree) {
   expect_variants_agree<double>(at::kDouble);
 }
 
+TEST(CpuKernel, StaysInsideAMapWhoseWidthFloat32DoesNotHold) {
+  TestShape shape;
+  shape.levels = {{1, (1 << 24) + 3}};
+  shape.batch = shape.heads = shape.channels = shape.queries = shape.points = 1;
+  shape.dtype = at::kFloat;
+  Inputs inputs = test_inputs(shape);
+  inputs.value = at::empty({1, (1 << 24) + 4, 1, 1}, at::kFloat).fill_(1);
+  inputs.value.select(1, (1 << 24) + 3).fill_(kNan);  // beyond the map
+  inputs.sampling_loc.fill_(0.5);
+  inputs.sampling_loc.select(-1, 0).fill_(1 - 0x1p-24);
+  inputs.attn_weight.fill_(1);
+  EXPECT_EQ(forward_operator(inputs).item<double>(), 1);
+}
+
 TEST(Operator, GivesTheSameBitsWithAnyNumberOfThreads) {
   TestShape shape;
   shape.queries = 500;

@@ -15,8 +15,8 @@ void fill_tables(const ForwardArguments<T>& a, const CpuPlan<T>& plan) {
   for (std::int64_t m = 0; m < a.M; ++m) {
     for (std::int64_t l = 0; l < a.L; ++l) {
       for (std::int64_t p = 0; p < a.P; ++p, ++sample) {
-        plan.height[sample] = static_cast<T>(a.spatial_shapes[2 * l]);
-        plan.width[sample] = static_cast<T>(a.spatial_shapes[2 * l + 1]);
+        plan.height[sample] = static_cast<std::int32_t>(a.spatial_shapes[2 * l]);
+        plan.width[sample] = static_cast<std::int32_t>(a.spatial_shapes[2 * l + 1]);
         plan.base[sample] = (a.level_start_index[l] * a.M + m) * a.D;
       }
     }
@@ -31,8 +31,8 @@ template <typename T>
 void plan_weights(const T* __restrict location, const T* __restrict attention, std::int64_t samples,
                   const CpuPlan<T>& plan) {
   constexpr std::int32_t kOutside = -2;
-  const T* __restrict width = plan.width;
-  const T* __restrict height = plan.height;
+  const std::int32_t* __restrict widths = plan.width;
+  const std::int32_t* __restrict heights = plan.height;
   std::int32_t* __restrict column = plan.x;
   std::int32_t* __restrict row = plan.y;
   T* __restrict upper_left = plan.corner[0];
@@ -41,9 +41,11 @@ void plan_weights(const T* __restrict location, const T* __restrict attention, s
   T* __restrict lower_right = plan.corner[3];
   T* __restrict weight = plan.weight;
   for (std::int64_t s = 0; s < samples; ++s) {
-    const T x = location[2 * s] * width[s] - T(0.5);
-    const T y = location[2 * s + 1] * height[s] - T(0.5);
-    const bool in = (x > T(-1)) & (x < width[s]) & (y > T(-1)) & (y < height[s]);
+    const T width = static_cast<T>(widths[s]);
+    const T height = static_cast<T>(heights[s]);
+    const T x = location[2 * s] * width - T(0.5);
+    const T y = location[2 * s + 1] * height - T(0.5);
+    const bool in = (x > T(-1)) & (x < width) & (y > T(-1)) & (y < height);
     const T x_in = in ? x : T(0);
     const T y_in = in ? y : T(0);
     // floor() by truncation: exact, since both are between -1 and 2^31.
@@ -65,12 +67,13 @@ void plan_weights(const T* __restrict location, const T* __restrict attention, s
   }
 }
 
-/// Where the corners' channels lie. A corner outside the map reads zeros with weight 0: it adds exactly 0.
+/// Where the corners' channels lie. A corner outside the map reads zeros: with its weight, which is
+/// finite, it adds exactly 0.
 template <typename T>
 void plan_pixels(const T* value, std::int64_t samples, std::int64_t pitch, const CpuPlan<T>& plan) {
   for (std::int64_t s = 0; s < samples; ++s) {
-    const auto width = static_cast<std::int64_t>(plan.width[s]);
-    const auto height = static_cast<std::int64_t>(plan.height[s]);
+    const std::int64_t width = plan.width[s];
+    const std::int64_t height = plan.height[s];
     const std::int64_t x = plan.x[s];
     const std::int64_t y = plan.y[s];
     const std::int64_t first = plan.base[s] + (y * width + x) * pitch;
@@ -78,10 +81,7 @@ void plan_pixels(const T* value, std::int64_t samples, std::int64_t pitch, const
     const bool left = x >= 0 && x < width, right = x + 1 >= 0 && x + 1 < width;
     const bool upper = y >= 0 && y < height, lower = y + 1 >= 0 && y + 1 < height;
     const bool inside[4] = {upper && left, upper && right, lower && left, lower && right};
-    for (int k = 0; k < 4; ++k) {
-      plan.pixel[k][s] = inside[k] ? value + offset[k] : plan.zeros;
-      if (!inside[k]) plan.corner[k][s] = 0;
-    }
+    for (int k = 0; k < 4; ++k) plan.pixel[k][s] = inside[k] ? value + offset[k] : plan.zeros;
   }
 }
 

@@ -15,16 +15,17 @@ namespace {
 /// Arrays over the M*L*P samples of one query, in the order of attn_weight.
 template <typename T>
 struct CpuPlan {
-  T* width;   ///< of the sample's level, once a call
-  T* height;  ///< likewise
-  std::int64_t*
-      base;  ///< element of `value` (in one batch) where the sample's level and head begin, once a call
+  // Once a call:
+  std::int32_t* width;   ///< of the sample's level
+  std::int32_t* height;  ///< likewise
+  std::int64_t* base;    ///< element of `value`, in one batch, where the sample's level and head begin
+  T* zeros;              ///< [D]
+  // Once a query:
   std::int32_t* x;     ///< column of the upper left corner; both columns are outside if the sample is skipped
   std::int32_t* y;     ///< its row
-  T* corner[4];        ///< bilinear weights: upper left, upper right, lower left, lower right; 0 outside
+  T* corner[4];        ///< bilinear weights: upper left, upper right, lower left, lower right
   T* weight;           ///< attention weight; 0 if the sample is skipped
   const T** pixel[4];  ///< the corners' channels; a row of zeros for a corner outside
-  T* zeros;            ///< [D]
 };
 
 constexpr std::int64_t aligned(std::int64_t bytes) {
