@@ -60,7 +60,7 @@ std::uint8_t NonfiniteJudge<T>::outside(T weight) const {
 
 /// The location is no number, or its arithmetic may overflow to one.
 template <typename T>
-std::uint8_t NonfiniteJudge<T>::lost_location(T) const {
+std::uint8_t NonfiniteJudge<T>::lost_location() const {
   switch (contract_.nonfinite_location) {
     case NonfiniteLocation::kZero:
       return kAdmitsFinite;
@@ -147,12 +147,12 @@ void NonfiniteJudge<T>::judge(const GroupIndex& group, std::span<std::uint8_t> a
       const T* location = inputs_.location(group.n, group.q, group.m, l, p);
       const T weight = inputs_.weight(group.n, group.q, group.m, l, p);
       if (!std::isfinite(location[0]) || !std::isfinite(location[1])) {
-        add_to_all(lost_location(weight));
+        add_to_all(lost_location());
         continue;
       }
       if (coordinate_may_overflow(location[0], level.width, rounding_) ||
           coordinate_may_overflow(location[1], level.height, rounding_)) {
-        add_to_all(outside(weight) | (lost_location(weight) & kAdmitsNan));
+        add_to_all(outside(weight) | (lost_location() & kAdmitsNan));
         continue;
       }
       const Point<Scalar> at{l, p, static_cast<double>(weight),
