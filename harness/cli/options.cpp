@@ -25,8 +25,15 @@ struct Raw {
   std::string shard, worker_prefix, distribution = "standard";
 };
 
+/// One value each time it is given: never the words behind it.
+CLI::Option& add_repeatable(CLI::App& command, const char* flag, std::vector<std::string>& values,
+                            const char* help) {
+  return *command.add_option(flag, values, help)->allow_extra_args(false);
+}
+
 void add_common(CLI::App& command, Options& options, Raw& raw) {
-  command.add_option("--report", raw.reports, "KIND[:FILE], repeatable; kinds: terminal, json, junit, html");
+  add_repeatable(command, "--report", raw.reports,
+                 "KIND[:FILE], repeatable; kinds: terminal, json, junit, html");
   command.add_option("--progress", raw.progress,
                      "auto or never: a line on standard error if that is a terminal");
   command.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
@@ -43,10 +50,10 @@ void add_run_options(CLI::App& command, Options& options, Raw& raw) {
 void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& fuzz =
       *app.add_subcommand("fuzz", "generate cases, run and judge implementations, shrink what is found");
-  fuzz.add_option("--block", options.blocks, "operation under test, repeatable (default: every one)");
-  fuzz.add_option("--subject", options.subjects,
-                  "implementation or address, repeatable (default: every built-in one)");
-  fuzz.add_option("--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
+  add_repeatable(fuzz, "--block", options.blocks, "operation under test, repeatable (default: every one)");
+  add_repeatable(fuzz, "--subject", options.subjects,
+                 "implementation or address, repeatable (default: every built-in one)");
+  add_repeatable(fuzz, "--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
   add_run_options(fuzz, options, raw);
   fuzz.add_option("--time", raw.time, "stop after this long, as in 30s, 10m, 8h");
   fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
@@ -56,15 +63,16 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
-  fuzz.add_option("--require", options.required, "exit 1 if this implementation was not run, repeatable");
+  add_repeatable(fuzz, "--require", options.required,
+                 "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);
 }
 
 void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& replay = *app.add_subcommand("replay", "judge saved cases again");
   replay.add_option("CASE", options.files, "saved cases")->required();
-  replay.add_option("--subject", options.subjects,
-                    "implementation or address, repeatable (default: as recorded)");
+  add_repeatable(replay, "--subject", options.subjects,
+                 "implementation or address, repeatable (default: as recorded)");
   replay.add_option("--worker-prefix", raw.worker_prefix,
                     "command to start the worker under, as in \"gdb --args\"");
   replay.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
@@ -72,8 +80,8 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
 
   CLI::App& shrink = *app.add_subcommand("shrink", "make a saved finding smaller");
   shrink.add_option("CASE", options.files, "a saved case")->required()->expected(1);
-  shrink.add_option("--subject", options.subjects, "implementation or address (default: as recorded)")
-      ->expected(1);
+  add_repeatable(shrink, "--subject", options.subjects, "implementation or address (default: as recorded)")
+      .expected(1);
   shrink.add_option("--budget", raw.budget, "longest it may take, as in 60s");
   shrink.add_option("--evaluations", options.evaluations, "most cases to try (default 2000)");
   shrink.add_option("-o", options.output, "file to write (default: the case itself)");
@@ -82,8 +90,8 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& explain =
       *app.add_subcommand("explain", "which rule, which element, which term of the bound, which cell");
   explain.add_option("CASE", options.files, "a saved case")->required()->expected(1);
-  explain.add_option("--subject", options.subjects, "implementation or address (default: as recorded)")
-      ->expected(1);
+  add_repeatable(explain, "--subject", options.subjects, "implementation or address (default: as recorded)")
+      .expected(1);
   add_common(explain, options, raw);
 }
 
@@ -92,10 +100,11 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
   judge.add_option("FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
       ->required()
       ->expected(1);
-  judge.add_option("--block", options.blocks, "operation (default: the file's metadata)")->expected(1);
+  add_repeatable(judge, "--block", options.blocks, "operation (default: the file's metadata)").expected(1);
   judge.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
   judge.add_option("--config", options.config, "JSON file with the block's configuration");
-  judge.add_option("--map", raw.mapping, "ours=theirs: the file's name for one of our tensors, repeatable");
+  add_repeatable(judge, "--map", raw.mapping,
+                 "ours=theirs: the file's name for one of our tensors, repeatable");
   add_common(judge, options, raw);
 }
 
@@ -116,8 +125,8 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   bench.add_option("--distribution", raw.distribution, "cases for the throughput: standard");
   bench.add_option("--rounds", options.rounds, "rounds; every measurement once a round (default 5)");
   bench.add_option("--seed", options.seed, "of the cases (default 0)");
-  bench.add_option("--subject", options.subjects,
-                   "implementation or address, repeatable (default: every built-in one)");
+  add_repeatable(bench, "--subject", options.subjects,
+                 "implementation or address, repeatable (default: every built-in one)");
   add_common(bench, options, raw);
 
   for (const char* later : {"check", "report", "merge", "emit"}) {
@@ -210,7 +219,7 @@ Options parse_options(int argc, const char* const* argv) {
   Raw raw;
   CLI::App app("Numerical differential testing of multi-scale deformable attention.", "deformdiff");
   app.set_version_flag("--version", std::string("deformdiff ") + DEFORMDIFF_VERSION);
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer(
       "Exit codes: 0 something agreed and nothing was found; 1 findings; 2 bad usage or an unreadable file;\n"
       "3 the harness itself failed; 4 nothing was judged.");
@@ -226,11 +235,12 @@ Options parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForHelp&) {
     // The innermost command given is the one that help is wanted for.
     const CLI::App* wanted = app.get_subcommands().empty() ? &app : app.get_subcommands().back();
-    options.message = wanted->help();
+    options.message = wanted == &app ? app.help() : wanted->help("deformdiff");
     return options;
   } catch (const CLI::ParseError& error) {
     throw InputError(fmt::format("{} (see deformdiff --help)", error.what()));
   }
+  if (app.get_subcommands().empty()) throw InputError("a command is wanted (see deformdiff --help)");
   options.command = app.get_subcommands().front()->get_name();
   convert(raw, options);
   return options;

@@ -1,0 +1,129 @@
+#include "cli/options.h"
+
+#include "core/error.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::cli {
+namespace {
+
+Options parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "deformdiff");
+  return parse_options(static_cast<int>(words.size()), words.data());
+}
+
+std::string refusal(const std::vector<const char*>& words) {
+  try {
+    parse(words);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Options, FuzzTakesEveryFlag) {
+  const Options options = parse({"fuzz",
+                                 "--block",
+                                 "ms_deform_attn",
+                                 "--subject",
+                                 "cpu",
+                                 "--subject",
+                                 "torchop:a.so#n?supports=D%8==0,L<=4",
+                                 "--tier",
+                                 "exact",
+                                 "--cases",
+                                 "20",
+                                 "--time",
+                                 "1.5m",
+                                 "--seed",
+                                 "7",
+                                 "--out",
+                                 "d",
+                                 "--first-finding",
+                                 "--no-shrink",
+                                 "--case-timeout",
+                                 "200ms",
+                                 "--require",
+                                 "cuda",
+                                 "--report",
+                                 "json:x.json",
+                                 "--report",
+                                 "terminal",
+                                 "--progress",
+                                 "never",
+                                 "--threads",
+                                 "3",
+                                 "--quiet"});
+  EXPECT_EQ(options.command, "fuzz");
+  EXPECT_EQ(options.subjects, (std::vector<std::string>{"cpu", "torchop:a.so#n?supports=D%8==0,L<=4"}));
+  EXPECT_EQ(options.tiers, std::vector<std::string>{"exact"});
+  EXPECT_EQ(options.cases, 20);
+  EXPECT_EQ(options.time_seconds, 90);
+  EXPECT_EQ(options.seed, 7U);
+  EXPECT_TRUE(options.first_finding);
+  EXPECT_FALSE(options.shrink);
+  EXPECT_DOUBLE_EQ(options.case_timeout_seconds, 0.2);
+  EXPECT_EQ(options.required, std::vector<std::string>{"cuda"});
+  ASSERT_EQ(options.reports.size(), 2U);
+  EXPECT_EQ(options.reports[0].file, "x.json");
+  EXPECT_FALSE(options.progress);
+  EXPECT_EQ(options.threads, 3);
+  EXPECT_TRUE(options.quiet);
+}
+
+TEST(Options, ARepeatableFlagDoesNotSwallowFiles) {
+  const Options options = parse({"replay", "--subject", "cpu", "a.json", "b.json"});
+  EXPECT_EQ(options.subjects, std::vector<std::string>{"cpu"});
+  EXPECT_EQ(options.files.size(), 2U);
+  EXPECT_EQ(parse({"judge", "--map", "value=v", "f.safetensors"}).mapping.at("value"), "v");
+}
+
+TEST(Options, TheTerminalReportIsTheDefault) {
+  EXPECT_EQ(parse({"fuzz"}).reports.size(), 1U);
+  EXPECT_TRUE(parse({"fuzz", "--quiet"}).reports.empty());
+  EXPECT_GE(parse({"fuzz"}).threads, 1);
+}
+
+TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
+  const std::vector<std::vector<const char*>> later{{"check", "m.pt", "--block", "b"},
+                                                    {"report", "d"},
+                                                    {"merge", "a", "b", "-o", "c"},
+                                                    {"emit", "c.json", "--python"},
+                                                    {"fuzz", "--resume"},
+                                                    {"fuzz", "--shard", "1/2"},
+                                                    {"replay", "c.json", "--worker-prefix", "gdb --args"},
+                                                    {"fuzz", "--report", "junit"},
+                                                    {"fuzz", "--report", "html:x"},
+                                                    {"selftest", "--report", "json:x"}};
+  for (const auto& words : later) {
+    EXPECT_NE(refusal(words).find("not available yet"), std::string::npos)
+        << words.front() << ": " << refusal(words);
+  }
+}
+
+TEST(Options, BadInputNamesTheFlag) {
+  EXPECT_NE(refusal({}).find("a command is wanted"), std::string::npos);
+  EXPECT_NE(refusal({"frobnicate"}).find("frobnicate"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--cases", "many"}).find("--cases"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--cases", "0"}).find("--cases 0: at least 1"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--threads", "0"}).find("--threads 0"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "8 hours"}).find("--time 8 hours"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "-1s"}).find("--time"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--case-timeout", "nan"}).find("--case-timeout"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--progress", "always"}).find("--progress always"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--report", "pdf"}).find("--report pdf"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--colour"}).find("--colour"), std::string::npos);
+  EXPECT_NE(refusal({"replay"}).find("CASE"), std::string::npos);
+  EXPECT_NE(refusal({"judge", "f", "--map", "value"}).find("--map value"), std::string::npos);
+}
+
+TEST(Options, HelpAndVersionAreText) {
+  EXPECT_EQ(parse({"--version"}).message, std::string("deformdiff ") + DEFORMDIFF_VERSION + "\n");
+  EXPECT_NE(parse({"--help"}).message.find("selftest"), std::string::npos);
+  EXPECT_NE(parse({"fuzz", "--help"}).message.find("--first-finding"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace deformdiff::cli
