@@ -154,6 +154,7 @@ Tensor::Tensor(DType dtype, Shape shape, Shape strides, std::int64_t offset,
 
 bool Tensor::is_contiguous() const {
   if (offset_ != 0 || storage().size() != static_cast<std::size_t>(elements_) * size_of(dtype_)) return false;
+  if (elements_ == 0) return true;
   std::int64_t step = 1;
   for (std::size_t axis = shape_.size(); axis-- > 0;) {
     if (shape_[axis] > 1 && strides_[axis] != step) return false;
