@@ -3,7 +3,7 @@
 #include "cli/worker/executor.h"
 #include "cli/worker/guarded_allocator.h"
 #include "cli/worker/operator_library.h"
-#include "faults/process_faults.h"
+#include "faults/faults.h"
 #include "subjects/subjects.h"
 
 #include <algorithm>
@@ -58,7 +58,7 @@ Service open_service(const Options& options) {
   if (options.operators.empty()) {
     service.subjects = worker::builtin_subjects();
     if (options.faults) {
-      for (auto& fault : worker::process_faults()) service.subjects.push_back(std::move(fault));
+      for (auto& fault : worker::fault_subjects()) service.subjects.push_back(std::move(fault));
     }
   } else {
     auto loaded = worker::load_operators(options.operators, options.device);

@@ -1,12 +1,10 @@
 #include "faults/faults.h"
 
 #include "faults/fault.h"
+#include "faults/process_faults.h"
 
 #include <iterator>
 #include <utility>
-#if defined(DEFORMDIFF_HAS_PROCESS_FAULTS)
-#include "faults/process_faults.h"
-#endif
 
 namespace deformdiff::worker {
 namespace {
@@ -33,9 +31,7 @@ SubjectList fault_subjects() {
   append(list, limit_faults());
   append(list, state_faults());
   append(list, traced_faults());
-#if defined(DEFORMDIFF_HAS_PROCESS_FAULTS)
   append(list, process_faults());
-#endif
   return list;
 }
 

@@ -48,7 +48,8 @@ std::byte* bytes_of(const at::Tensor& tensor) {
 }
 
 at::Tensor segfault(const Inputs&, at::Tensor right) {
-  *std::bit_cast<volatile int*>(std::uintptr_t{64}) = 1;
+  volatile std::uintptr_t nowhere = 64;
+  *std::bit_cast<int*>(std::uintptr_t{nowhere}) = 1;
   return right;
 }
 

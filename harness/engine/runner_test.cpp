@@ -1,0 +1,303 @@
+// The parent's end of isolation, against the real worker and against programs that only pretend to be one.
+#include "engine/runner.h"
+
+#include "core/random.h"
+#include "engine/worker_process.h"
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <numeric>
+#include <poll.h>
+#include <string>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+using Kind = Outcome::Kind;
+
+/// Samples a map of side x side at every pixel's centre with weight 1: the output is `value` itself, to the
+/// bit. Side is a power of two, so that the centres are exact.
+Case copying_case(std::int64_t side, std::int64_t queries, std::int64_t channels) {
+  const std::int64_t pixels = side * side;
+  std::vector<float> value(static_cast<std::size_t>(pixels * channels));
+  const CounterRandom random(7);
+  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<float>(random.uniform(i)) + 0.5F;
+  std::vector<float> locations;
+  for (std::int64_t q = 0; q < queries; ++q) {
+    locations.push_back((static_cast<float>(q % side) + 0.5F) / static_cast<float>(side));
+    locations.push_back((static_cast<float>(q / side) + 0.5F) / static_cast<float>(side));
+  }
+  const std::vector<float> weights(static_cast<std::size_t>(queries), 1.0F);
+  const std::int64_t sides[] = {side, side};
+  const std::int64_t start[] = {0};
+  Case c{"ms_deform_attn", {{"im2col_step", 64}}, {}, {}};
+  c.inputs = {{"value", Tensor::of<float>(DType::kFloat32, {1, pixels, 1, channels}, value)},
+              {"spatial_shapes", Tensor::of<std::int64_t>(DType::kInt64, {1, 2}, sides)},
+              {"level_start_index", Tensor::of<std::int64_t>(DType::kInt64, {1}, start)},
+              {"sampling_loc", Tensor::of<float>(DType::kFloat32, {1, queries, 1, 1, 1, 2}, locations)},
+              {"attn_weight", Tensor::of<float>(DType::kFloat32, {1, queries, 1, 1, 1}, weights)}};
+  return c;
+}
+
+/// The same with `value` as a view that skips elements and begins late.
+Case strided(Case c) {
+  const Tensor plain = c.inputs[0].tensor;
+  const std::int64_t pixels = plain.dim(1), channels = plain.dim(3), row = channels + 3;
+  auto storage = std::make_shared<Tensor::Bytes>(static_cast<std::size_t>(pixels * row + 5) * sizeof(float));
+  for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+    std::memcpy(storage->data() + (5 + pixel * row) * sizeof(float),
+                plain.storage().data() + pixel * channels * sizeof(float), channels * sizeof(float));
+  }
+  c.inputs[0].tensor = Tensor(DType::kFloat32, plain.shape(), {pixels * row, row, channels, 1}, 5, storage);
+  return c;
+}
+
+void expect_copy(const Outcome& outcome, const Case& c) {
+  ASSERT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
+  EXPECT_EQ(outcome.overran + outcome.modified + outcome.unwritten_output, "");
+  ASSERT_EQ(outcome.outputs.size(), 1U);
+  const Tensor& output = outcome.outputs[0].tensor;
+  const Tensor value = c.input("value").contiguous();
+  const std::int64_t queries = c.input("sampling_loc").dim(1);
+  EXPECT_EQ(output.shape(), (Shape{1, queries, value.dim(3)}));
+  ASSERT_LE(output.storage().size(), value.storage().size());
+  EXPECT_EQ(std::memcmp(output.storage().data(), value.storage().data(), output.storage().size()), 0);
+}
+
+WorkerCommand worker(std::string subject) {
+  return {{DEFORMDIFF_WORKER, "--faults"}, std::move(subject)};
+}
+
+WorkerCommand shell(const char* script) {
+  return {{"/bin/sh", "-c", script}, "any"};
+}
+
+WorkerCommand operators(const char* deed, const std::string& space) {
+  const std::string address = std::string(DEFORMDIFF_FIXTURE_LIBRARY) + "#" + space;
+  return {
+      {"/usr/bin/env", std::string("DEFORMDIFF_FIXTURE=") + deed, DEFORMDIFF_WORKER, "--operator", address},
+      address};
+}
+
+/// Queries odd triggers the process faults, even does not.
+const Case kCalm = copying_case(4, 4, 3);
+const Case kTrigger = copying_case(4, 5, 3);
+
+struct Expectation {
+  const char* subject;
+  Kind kind;
+  const char* words;  ///< in the message
+  std::int64_t workers;
+  double timeout = 20;
+};
+
+void PrintTo(const Expectation& expectation, std::ostream* stream) {
+  *stream << expectation.subject;
+}
+
+class ProcessFault : public ::testing::TestWithParam<Expectation> {};
+
+TEST_P(ProcessFault, IsOneVerdictAndTheRunGoesOn) {
+  const Expectation& expected = GetParam();
+  RunLimits limits{.case_timeout_seconds = expected.timeout, .memory_bytes = std::int64_t{3} << 30};
+  Runner runner(worker(expected.subject), limits);
+  const std::vector<Case> cases{kCalm, kTrigger, kCalm, kCalm};
+  const auto outcomes = runner.run(cases, false);
+  ASSERT_EQ(outcomes.size(), cases.size());
+  for (const std::size_t calm : {0U, 2U, 3U}) expect_copy(outcomes[calm], cases[calm]);
+  EXPECT_EQ(outcomes[1].kind, expected.kind) << outcomes[1].message;
+  EXPECT_NE(outcomes[1].message.find(expected.words), std::string::npos) << outcomes[1].message;
+  EXPECT_EQ(runner.workers_started(), expected.workers);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Runner, ProcessFault,
+    ::testing::Values(
+        Expectation{"fault/segfaults", Kind::kCrashed, "killed by SIGSEGV (Segmentation fault)", 2},
+        Expectation{"fault/aborts", Kind::kCrashed, "killed by SIGABRT", 2},
+        Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 2},
+        Expectation{"fault/exits", Kind::kCrashed, "left with exit code 0", 2},
+        Expectation{"fault/babbles", Kind::kCrashed, "wrote nonsense into the channel: Segment", 2},
+        Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
+        Expectation{"fault/eats_memory", Kind::kThrew, "out of memory", 1},
+        Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1}),
+    [](const auto& test) { return std::string(test.param.subject).substr(sizeof "fault/" - 1); });
+
+Outcome outcome_of_trigger(const char* subject, bool run_twice) {
+  Runner runner(worker(subject), {});
+  auto outcomes = runner.run(std::vector<Case>{kTrigger, kTrigger}, run_twice);
+  EXPECT_EQ(runner.workers_started(), 1);
+  return std::move(outcomes[1]);
+}
+
+TEST(Watched, BothSidesOfTheOutput) {
+  EXPECT_EQ(outcome_of_trigger("fault/overruns", false).overran, "after the output");
+  EXPECT_EQ(outcome_of_trigger("fault/underruns", false).overran, "before the output");
+}
+
+TEST(Watched, InputsAndEarlierOutputs) {
+  EXPECT_EQ(outcome_of_trigger("fault/modifies_input", false).modified, "attn_weight");
+  EXPECT_EQ(outcome_of_trigger("fault/modifies_earlier_output", false).modified, "earlier output");
+}
+
+TEST(Watched, ElementsThatWereNotWritten) {
+  const Outcome outcome = outcome_of_trigger("fault/leaves_poison", false);
+  EXPECT_EQ(outcome.unwritten_output, "output");
+  EXPECT_EQ(outcome.first_unwritten, 7);
+}
+
+TEST(Watched, BitsOfASecondRun) {
+  const Outcome changing = outcome_of_trigger("fault/nondeterministic", true);
+  EXPECT_TRUE(changing.ran_twice);
+  EXPECT_FALSE(changing.repeated_bits);
+  EXPECT_TRUE(outcome_of_trigger("cpu", true).repeated_bits);
+  EXPECT_FALSE(outcome_of_trigger("cpu", false).ran_twice);
+}
+
+TEST(Watched, OutputsAreReturnedAsTheyAre) {
+  EXPECT_EQ(outcome_of_trigger("fault/wrong_shape", false).outputs.at(0).tensor.shape(), (Shape{5, 3}));
+  EXPECT_EQ(outcome_of_trigger("fault/wrong_dtype", false).outputs.at(0).tensor.dtype(), DType::kFloat64);
+}
+
+TEST(Watched, PrintingDisturbsNothing) {
+  expect_copy(outcome_of_trigger("control/prints", false), kTrigger);
+}
+
+TEST(RunnerTest, TellsWhatTheWorkerSays) {
+  Runner runner(worker("cpu"), {});
+  Outcome failure;
+  const SubjectInfo info = runner.info(failure);
+  EXPECT_EQ(info.name, "cpu");
+  EXPECT_TRUE(info.blocks.contains("ms_deform_attn"));
+  EXPECT_EQ(failure.kind, Kind::kNotRun);
+  EXPECT_EQ(failure.message, "");
+  EXPECT_TRUE(runner.environment().contains("libtorch"));
+  EXPECT_EQ(runner.calls_since_start(), 0);
+  runner.run(std::vector<Case>(40, kCalm), false);
+  EXPECT_EQ(runner.calls_since_start(), 40);
+  runner.restart();
+  EXPECT_EQ(runner.calls_since_start(), 0);
+  expect_copy(runner.run(std::span(&kCalm, 1), false).at(0), kCalm);
+  EXPECT_EQ(runner.workers_started(), 2);
+}
+
+TEST(RunnerTest, LargeTensorsKeepEveryBit) {
+  Runner runner(worker("cpu"), {});
+  const Case large = copying_case(128, 128 * 128, 64);
+  const std::vector<Case> cases{kCalm,          large,   strided(kCalm), copying_case(64, 4096, 17),
+                                strided(large), kTrigger};
+  for (int round = 0; round < 2; ++round) {
+    const auto outcomes = runner.run(cases, false);
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+  }
+  EXPECT_EQ(runner.workers_started(), 1);
+}
+
+TEST(RunnerTest, RunnersWorkAtTheSameTime) {
+  Runner hanging(worker("fault/hangs"), {.case_timeout_seconds = 2});
+  Runner working(worker("cpu"), {});
+  hanging.start(std::span(&kTrigger, 1), false);
+  working.start(std::span(&kCalm, 1), false);
+  expect_copy(working.finish().at(0), kCalm);
+  EXPECT_EQ(hanging.finish().at(0).kind, Kind::kTimedOut);
+}
+
+TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
+  Runner runner(worker("cpu"), {});
+  const std::vector<Case> cases(20000, kCalm);
+  runner.start(cases, false);
+  const auto outcomes = runner.finish();
+  ASSERT_EQ(outcomes.size(), cases.size());
+  for (const Outcome& outcome : outcomes) ASSERT_EQ(outcome.kind, Kind::kReturned);
+}
+
+TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
+  Runner runner(worker("nobody"), {});
+  const auto outcomes = runner.run(std::span(&kCalm, 1), false);
+  EXPECT_EQ(outcomes.at(0).kind, Kind::kNotRun);
+  EXPECT_NE(outcomes[0].message.find("no subject 'nobody'"), std::string::npos) << outcomes[0].message;
+}
+
+void expect_on_loading(const WorkerCommand& command, Kind kind, const std::string& words) {
+  Runner runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
+  const std::vector<Case> cases{kCalm, kCalm};
+  for (const Outcome& outcome : runner.run(cases, false)) {
+    EXPECT_EQ(outcome.kind, kind) << outcome.message;
+    EXPECT_NE(outcome.message.find(words), std::string::npos) << outcome.message;
+  }
+  Outcome failure;
+  EXPECT_EQ(runner.info(failure).name, "");
+  EXPECT_EQ(failure.kind, kind);
+  EXPECT_EQ(runner.workers_started(), 1);
+}
+
+TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
+  expect_on_loading(shell("echo about to leave >&2; exit 3"), Kind::kCrashed,
+                    "on loading: left with exit code 3; its last words: about to leave");
+  expect_on_loading(shell("kill -BUS $$"), Kind::kCrashed, "on loading: killed by SIGBUS");
+  expect_on_loading(shell("echo hello, this is no protocol; sleep 60"), Kind::kCrashed,
+                    "on loading: wrote nonsense into the channel: hello");
+  expect_on_loading(shell("exec >&- ; sleep 60"), Kind::kCrashed, "on loading: closed its channel");
+  expect_on_loading(shell("sleep 60"), Kind::kTimedOut, "on loading: no answer within 2 s");
+}
+
+TEST(Loading, AProgramThatIsNotThereIsBadInput) {
+  Runner runner({{"/nowhere/worker"}, "any"}, {});
+  EXPECT_THROW(runner.start(std::span(&kCalm, 1), false), InputError);
+}
+
+TEST(Loading, OperatorLibraries) {
+  Runner good(operators("print", "fixture"), {});
+  const Outcome outcome = good.run(std::span(&kCalm, 1), false).at(0);
+  EXPECT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
+  Runner without_kernel(operators("", "fixture_no_kernel"), {});
+  EXPECT_EQ(without_kernel.run(std::span(&kCalm, 1), false).at(0).kind, Kind::kUnsupported);
+  expect_on_loading(operators("abort", "fixture"), Kind::kCrashed, "on loading: killed by SIGABRT");
+  expect_on_loading(operators("exit", "fixture"), Kind::kCrashed, "on loading: left with exit code 0");
+  expect_on_loading(operators("hang", "fixture"), Kind::kTimedOut, "on loading: no answer");
+  expect_on_loading(
+      operators("", "missing"), Kind::kNotRun,
+      "registers no missing::ms_deform_attn_forward; it registers fixture::ms_deform_attn_forward");
+  expect_on_loading(operators("", "fixture_schema"), Kind::kNotRun, "is wanted");
+}
+
+/// True once the process is gone.
+bool is_gone_within(int process, int milliseconds) {
+  pollfd wait{process, POLLIN, 0};
+  return ::poll(&wait, 1, milliseconds) > 0;
+}
+
+TEST(Parent, WorkersEndWithItEvenInTheMiddleOfACase) {
+  int told[2];
+  ASSERT_EQ(::pipe(told), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    WorkerProcess process(worker("fault/hangs").argv, 0);
+    const wire::RunRequest request{"fault/hangs", false, {kTrigger}};
+    process.send(wire::encode(request));
+    process.receive(WorkerProcess::Clock::now() + std::chrono::seconds(60));
+    const pid_t pid = process.pid();
+    static_cast<void>(!::write(told[1], &pid, sizeof pid));
+    ::pause();
+    ::_exit(0);
+  }
+  pid_t pid = 0;
+  ASSERT_EQ(::read(told[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  ASSERT_GE(process, 0);
+  EXPECT_FALSE(is_gone_within(process, 200));
+  ASSERT_EQ(::kill(parent, SIGKILL), 0);
+  EXPECT_TRUE(is_gone_within(process, 10000));
+  ::waitpid(parent, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace deformdiff
