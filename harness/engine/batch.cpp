@@ -1,12 +1,14 @@
 #include "engine/batch.h"
 
+#include <algorithm>
+
 namespace deformdiff {
 
 Batch BatchSource::next() {
   Batch batch;
   batch.first = next_;
   std::int64_t bytes = 0;
-  while (next_ < end_ && batch.cases.size() < kBatchCases) {
+  while (next_ < end_ && batch.cases.size() < size_) {
     if (!waiting_) waiting_ = generator_.generate(seed_, tiers_, next_);
     bytes += storage_bytes(*waiting_);
     if (bytes > kBatchBytes && !batch.cases.empty()) break;
@@ -14,6 +16,7 @@ Batch BatchSource::next() {
     waiting_.reset();
     ++next_;
   }
+  size_ = std::min(2 * size_, kBatchCases);
   return batch;
 }
 

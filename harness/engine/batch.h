@@ -10,6 +10,9 @@
 
 namespace deformdiff {
 
+/// Cases of the first batch and of those from the fifth on; in between they double. A subject that loses its
+/// worker on every case is given up between batches, so the first are small.
+constexpr std::size_t kFirstBatchCases = 4;
 constexpr std::size_t kBatchCases = 64;
 constexpr std::int64_t kBatchBytes = std::int64_t{32} << 20;
 
@@ -36,6 +39,7 @@ class BatchSource {
   std::vector<std::string> tiers_;
   std::uint64_t next_;
   std::uint64_t end_;
+  std::size_t size_ = kFirstBatchCases;
   std::optional<Case> waiting_;  ///< case next_, if it is generated already
 };
 

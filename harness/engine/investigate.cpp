@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace deformdiff {
 namespace {
 
@@ -46,8 +48,12 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   finding.first_case = failure.index;
   finding.reproduction_rate = confirmation.rate;
   finding.original_elements = element_count(failure.problem);
-  const SavedCase unshrunk = saved_case(state.subject, signature, failure.problem, confirmation.earlier,
-                                        confirmation.judgement.comparison);
+  SavedCase unshrunk = saved_case(state.subject, signature, failure.problem, confirmation.earlier,
+                                  confirmation.judgement.comparison);
+  if (confirmation.rate < 1) {
+    unshrunk.note +=
+        fmt::format(", flaky: seen in {:.0f} % of runs in fresh workers", confirmation.rate * 100);
+  }
   keep(finding, unshrunk, confirmation.judgement.comparison);
   if (options_.shrink && confirmation.rate == 1 && state.subject.started()) {
     shrink(state, failure, finding, unshrunk);

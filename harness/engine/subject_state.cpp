@@ -14,9 +14,11 @@ SubjectState::SubjectState(Subject opened, const std::string& block) : subject(s
 
 Outcome SubjectState::admit_case(const BlockEntry& entry, const Case& c, std::int64_t memory_limit) const {
   if (!subject.started()) return subject.start_failure;
-  if (hangs_ < kMostHangs) return admit(subject.info, entry, c, memory_limit);
+  const bool hangs = hangs_ >= kMostHangs;
+  if (!hangs && lost_workers_ < kMostLostWorkers) return admit(subject.info, entry, c, memory_limit);
   Outcome given_up;
-  given_up.message = fmt::format("timed out {} times before", kMostHangs);
+  given_up.message = hangs ? fmt::format("timed out {} times before", kMostHangs)
+                           : fmt::format("took its worker down {} times before", kMostLostWorkers);
   return given_up;
 }
 
@@ -28,6 +30,7 @@ void SubjectState::note_call(std::uint64_t index, const Outcome& outcome) {
       [[fallthrough]];
     case Outcome::Kind::kCrashed:
     case Outcome::Kind::kDeviceError:
+      ++lost_workers_;
       forget_calls();
       break;
     default:

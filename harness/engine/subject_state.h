@@ -11,8 +11,10 @@
 
 namespace deformdiff {
 
-/// Hangs after which a subject gets no further cases: each costs the whole case timeout.
-constexpr int kMostHangs = 20;
+/// Hangs, and workers lost in any way, after which a subject gets no further cases: a hang costs the whole
+/// case timeout, a new worker some tenths of a second.
+constexpr int kMostHangs = 10;
+constexpr int kMostLostWorkers = 200;
 
 class SubjectState {
  public:
@@ -41,6 +43,7 @@ class SubjectState {
   std::vector<std::uint64_t> given_;
   std::size_t began_ = 0;  ///< position in given_ of the present worker's first call
   int hangs_ = 0;
+  int lost_workers_ = 0;
 };
 
 }  // namespace deformdiff
