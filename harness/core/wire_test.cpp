@@ -1,6 +1,6 @@
 #include "core/wire.h"
 
-#include "core/arbitrary_case.h"
+#include "core/arbitrary_case_test.h"
 #include "core/random.h"
 
 #include <cstring>
