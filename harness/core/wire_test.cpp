@@ -143,6 +143,16 @@ TEST(Wire, DataThatIsMissingIsRefused) {
   EXPECT_THROW(decode_run_result(message.header, message.data), InputError);
 }
 
+TEST(Wire, AnEmptyTensorOfImpossibleExtentsIsRefused) {
+  const Tensor empty = counting(DType::kFloat32, {0, 7, 4});
+  RunResult result = some_result();
+  result.outcome.outputs = {{"output", empty}};
+  std::string header = encode(result).header;
+  ASSERT_NO_THROW(decode_run_result(header, {}));
+  header.replace(header.find("0,7,4"), 5, "0,4611686018427387904,4");
+  EXPECT_THROW(decode_run_result(header, {}), InputError);
+}
+
 TEST(Wire, PreludesOfNonsenseAreRefused) {
   const Prelude sent{123456789, 4711};
   const Prelude got = decode_prelude(encode(sent));
