@@ -1,5 +1,7 @@
 #include "blocks/ms_deform_attn.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace deformdiff::ms_deform_attn {
@@ -81,6 +83,20 @@ class MsDeformAttn : public Block {
   std::map<std::string, std::int64_t> dimensions(const Case& c) const override {
     const Dims d = parse(c).dims;
     return {{"N", d.N}, {"S", d.S}, {"M", d.M}, {"D", d.D}, {"Q", d.Q}, {"L", d.L}, {"P", d.P}};
+  }
+
+  std::string outside_contract(const Case& c, const Contract& contract) const override {
+    const Problem problem = parse(c);
+    const std::int64_t together = std::min(problem.dims.N, problem.im2col_step);
+    if (contract.im2col_step == Im2colStep::kDivides && together > 0 && problem.dims.N % together != 0) {
+      return "im2col_step does not divide the batch";
+    }
+    std::int64_t rows = 0;
+    for (const Level& level : problem.levels) rows += level.height * level.width;
+    if (contract.level_start_index == LevelStartIndex::kIgnored && rows != problem.dims.S) {
+      return "level_start_index is ignored and the levels do not fill value";
+    }
+    return "";
   }
 
   std::int64_t working_memory(const Case& c) const override {

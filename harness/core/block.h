@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/case.h"
+#include "core/precision.h"
 
 #include <map>
 #include <string>
@@ -41,6 +42,9 @@ class Block {
 
   /// The named sizes that a `supports` declaration may speak of: N, Q, M, D, L, P, S, ...
   virtual std::map<std::string, std::int64_t> dimensions(const Case& c) const = 0;
+
+  /// Why a subject with this contract cannot be given the case; empty if it can.
+  virtual std::string outside_contract(const Case& c, const Contract& contract) const = 0;
 
   /// Bytes that a straightforward implementation needs beyond the case itself.
   virtual std::int64_t working_memory(const Case& c) const = 0;

@@ -17,16 +17,6 @@ Outcome refusal(Outcome::Kind kind, std::string reason) {
   return outcome;
 }
 
-/// The step of an im2col loop must divide the batch, as the operator it comes from asserts.
-bool step_divides(const BlockEntry& entry, const Case& c) {
-  const auto step = c.attributes.find("im2col_step");
-  const auto dimensions = entry.block->dimensions(c);
-  const auto batch = dimensions.find("N");
-  if (step == c.attributes.end() || batch == dimensions.end()) return true;
-  const std::int64_t together = std::min(batch->second, step->second);
-  return together <= 0 || batch->second % together == 0;
-}
-
 bool has_element(Verdict verdict) {
   return verdict == Verdict::kOutOfBound || verdict == Verdict::kNonfiniteMismatch ||
          verdict == Verdict::kUnwrittenOutput;
@@ -56,9 +46,8 @@ Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, s
     const std::string violated = first_violated(info.supports, entry.block->dimensions(c));
     if (!violated.empty()) return refusal(Outcome::Kind::kUnsupported, "needs " + violated);
   }
-  if (info.contract.im2col_step == Im2colStep::kDivides && !step_divides(entry, c)) {
-    return refusal(Outcome::Kind::kUnsupported, "im2col_step does not divide the batch");
-  }
+  const std::string outside = entry.block->outside_contract(c, info.contract);
+  if (!outside.empty()) return refusal(Outcome::Kind::kUnsupported, outside);
   const std::int64_t needed = storage_bytes(c) + entry.oracle->memory(c) + entry.block->working_memory(c);
   if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
   return refusal(Outcome::Kind::kReturned, "");
