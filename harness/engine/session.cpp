@@ -34,12 +34,13 @@ class Session {
     const auto total = static_cast<std::uint64_t>(options_.cases);
     const bool sliced = options_.time_limit_seconds && states_.size() > kGroup;
     std::uint64_t size = sliced ? kFirstSlice : total;
-    for (std::uint64_t begin = 0; begin < total && !out_of_time() && size > 0;) {
+    for (std::uint64_t begin = 0; begin < total && size > 0;) {
       const std::uint64_t end = begin + std::min(size, total - begin);
       const Stopwatch watch;
       run_slice(begin, end);
       if (sliced) size = next_slice(end - begin, watch.seconds());
       begin = end;
+      if (out_of_time()) break;
     }
     for (SubjectState& state : states_) report_.subjects.push_back(std::move(state.report));
     report_.findings = investigator_.findings();
