@@ -46,7 +46,7 @@ RunReport with_finding() {
   finding.shrunk_elements = 7;
   finding.evaluations = 80;
   finding.minimal = true;
-  finding.one_line = "output[0] = 1, wanted 2";
+  finding.one_line = "cpu: out_of_bound: output[0] = 1, wanted 2";
   report.session.findings = {finding};
   return report;
 }
@@ -66,8 +66,7 @@ TEST(TerminalReport, NothingFound) {
 
 TEST(TerminalReport, AFindingComesWithItsReplay) {
   const std::string text = terminal_report(with_finding());
-  EXPECT_NE(text.find("\ncpu: out_of_bound (3 cases)\n"
-                      "  output[0] = 1, wanted 2\n"
+  EXPECT_NE(text.find("\ncpu: out_of_bound: output[0] = 1, wanted 2 (3 cases)\n"
                       "  shrunk from 500 to 7 elements in 80 evaluations; no single step is left\n"
                       "  deformdiff replay out/findings/a.json\n"
                       "\n"
@@ -108,7 +107,7 @@ TEST(JsonReport, HasEveryPromisedField) {
   EXPECT_EQ(finding["shrunk_elements"], 7);
   EXPECT_EQ(finding["evaluations"], 80);
   EXPECT_EQ(finding["minimal"], true);
-  EXPECT_EQ(finding["one_line"], "output[0] = 1, wanted 2");
+  EXPECT_EQ(finding["one_line"], "cpu: out_of_bound: output[0] = 1, wanted 2");
 }
 
 TEST(JsonReport, InfiniteRatiosStayNumbers) {

@@ -58,8 +58,8 @@ std::string reasons(const std::vector<SubjectReport>& subjects) {
 std::string findings(const RunReport& report) {
   std::string text;
   for (const Finding& finding : report.session.findings) {
-    text += fmt::format("\n{}: {} ({} {})\n  {}\n", finding.signature.subject, finding.signature.rule,
-                        finding.count, finding.count == 1 ? "case" : "cases", finding.one_line);
+    text +=
+        fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
     if (finding.evaluations > 0) {
       text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                           finding.shrunk_elements, finding.evaluations,

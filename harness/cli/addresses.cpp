@@ -104,7 +104,11 @@ const WorkerList& builtin_subjects() {
 }
 
 const WorkerList& faults_and_controls() {
-  static const WorkerList list = ask_worker({worker_program(), "--faults"});
+  static const WorkerList list = [] {
+    WorkerList all = ask_worker({worker_program(), "--faults"});
+    std::erase_if(all.subjects, [](const SubjectInfo& info) { return !is_fault_name(info.name); });
+    return all;
+  }();
   return list;
 }
 

@@ -36,7 +36,7 @@ const BlockEntry& find_block(const std::string& name) {
   std::string known;
   for (const BlockEntry& entry : blocks()) {
     if (entry.block->name() == name) return entry;
-    known += " " + entry.block->name();
+    known += fmt::format(" {}", entry.block->name());
   }
   if (std::ranges::find(kLater, name) != kLater.end()) not_available_yet(fmt::format("block {}", name));
   throw InputError(fmt::format("no block '{}'; there are:{}", name, known));

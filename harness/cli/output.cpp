@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace deformdiff::cli {
 
 int finish(const Options& options, RunReport& report) {
@@ -33,7 +35,8 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   finding.count = 1;
   finding.case_path = file;
   finding.original_elements = finding.shrunk_elements = element_count(c);
-  finding.one_line = comparison.reason;
+  finding.one_line =
+      fmt::format("{}: {}: {}", finding.signature.subject, finding.signature.rule, comparison.reason);
   return finding;
 }
 
