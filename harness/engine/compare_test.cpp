@@ -125,6 +125,14 @@ TEST(Compare, SeesDifferencesBelowAnUlpOfTheValue) {
   EXPECT_EQ(compare(returned<double>({1}), reference, {}).verdict, Verdict::kOutOfBound);
 }
 
+TEST(Compare, SeesATailFarBelowAnUlpOfTheBound) {
+  Reference reference = reference_of<double>({0}, {1});
+  reference.outputs.front().value_low = {0x1p-80};
+  EXPECT_EQ(compare(returned<double>({1}), reference, {}).verdict, Verdict::kAgree);
+  reference.outputs.front().value_low = {-0x1p-80};
+  EXPECT_EQ(compare(returned<double>({1}), reference, {}).verdict, Verdict::kOutOfBound);
+}
+
 TEST(Compare, WrongKindsOfNumberComeBeforeDistances) {
   const Reference reference = reference_of<float>({1, 2}, {0, 0});
   const Comparison result = compare(returned<float>({9, static_cast<float>(kNan)}), reference, {});
