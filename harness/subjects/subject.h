@@ -20,8 +20,8 @@ class Subject {
   /// Name, blocks, Precision and Contract: fixed for the life of the worker.
   virtual SubjectInfo info() const = 0;
 
-  /// Makes the subject's device usable: loads the libraries that its inputs need. Called once, before the
-  /// first inputs are made; throws what the loader says.
+  /// Makes the subject's device usable: loads the libraries that its inputs need. Called before the
+  /// inputs of each call are made; throws what the loader says.
   virtual void prepare() {}
 
   /// Computes the block's outputs, in order, from its inputs in the block's order, with the layout that the

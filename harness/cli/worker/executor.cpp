@@ -110,6 +110,7 @@ Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, cons
   Outcome outcome;
   std::vector<at::Tensor> inputs, outputs;
   try {
+    subject.prepare();
     for (const NamedTensor& input : c.inputs) inputs.push_back(to_torch(input.tensor, device));
     const auto start = Clock::now();
     outputs = subject.run(c.attributes, inputs);
