@@ -53,6 +53,8 @@ class Runner::Impl {
   }
 
   std::vector<Outcome> finish() {
+    // The time the caller took since start() is not the subject's.
+    progress_ = Clock::now();
     while (next_ < cases_.size() && !refusal_) step();
     for (; next_ < cases_.size(); ++next_) outcomes_[next_] = *refusal_;
     cases_.clear();
