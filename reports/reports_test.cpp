@@ -131,6 +131,10 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   RunReport unjudged = sample();
   unjudged.session.subjects.erase(unjudged.session.subjects.begin());
   EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
+  unjudged.session.subjects[0].verdicts = {{Verdict::kVacuous, 1}};
+  EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
+  unjudged.command = "replay";
+  EXPECT_EQ(decide_exit_code(unjudged, {}), 0);
 }
 
 TEST(Count, KeepsReasonsAndTheFirstFinding) {

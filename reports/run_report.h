@@ -22,7 +22,8 @@ struct RunReport {
 void count(SubjectReport& report, const Comparison& comparison);
 
 /// 0 something agreed and nothing was found; 1 findings, or one of `required` was not run; 4 nothing was
-/// judged. Reasons for 1 without a finding are added to the warnings.
+/// judged, where a vacuous case counts as agreeing in a replay. Reasons for 1 without a finding are added to
+/// the warnings.
 int decide_exit_code(RunReport& report, const std::vector<std::string>& required);
 
 /// For people: a line an implementation, then the findings with the command that replays each.

@@ -65,11 +65,6 @@ std::string findings(const RunReport& report) {
                           finding.shrunk_elements, finding.evaluations,
                           finding.minimal ? "; no single step is left" : "");
     }
-    if (finding.earlier_calls > 0)
-      text += fmt::format("  depends on {} earlier calls\n", finding.earlier_calls);
-    if (finding.reproduction_rate < 1)
-      text +=
-          fmt::format("  flaky: reproduces in {:.0f} % of fresh workers\n", 100 * finding.reproduction_rate);
     if (report.command != "judge")
       text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
   }

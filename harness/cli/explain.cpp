@@ -24,11 +24,11 @@ std::string element_name(const OutputSpec& output, std::int64_t element) {
   return output.name + to_string(index);
 }
 
-/// |got - wanted| in units of the last place of `wanted`.
-double ulps(double got, double wanted, DType dtype) {
+/// One unit in the last place of `value`.
+double ulp(double value, DType dtype) {
   const FloatFormat format = float_format(dtype);
-  const double magnitude = std::max(std::fabs(wanted), format.smallest_normal);
-  return std::fabs(got - wanted) / std::ldexp(1.0, std::ilogb(magnitude) - format.precision + 1);
+  return std::ldexp(1.0,
+                    std::ilogb(std::max(std::fabs(value), format.smallest_normal)) - format.precision + 1);
 }
 
 std::string explain_element(const BlockEntry& entry, const Case& c, const SubjectInfo& info,
@@ -39,11 +39,14 @@ std::string explain_element(const BlockEntry& entry, const Case& c, const Subjec
   std::string text = fmt::format("element   {}, class {}\n", element_name(*output, comparison.element),
                                  entry.oracle->element_class(c, comparison.output, comparison.element));
   text += fmt::format("got       {:.17g}\nwanted    {:.17g}\n", comparison.got, comparison.wanted);
-  if (std::isfinite(comparison.got) && std::isfinite(comparison.wanted)) {
-    text += fmt::format("error     {:.3g}, {:.3g} ULPs, {:.3g} times the bound of {:.3g}\n",
-                        std::fabs(comparison.got - comparison.wanted),
-                        ulps(comparison.got, comparison.wanted, output->dtype), comparison.ratio,
-                        comparison.bound);
+  const double error = std::fabs(comparison.got - comparison.wanted);
+  if (std::isfinite(error)) {
+    // The last place of zero says nothing.
+    const std::string places =
+        comparison.wanted == 0 ? ""
+                               : fmt::format("{:.3g} ULPs, ", error / ulp(comparison.wanted, output->dtype));
+    text += fmt::format("error     {:.3g}, {}{:.3g} times the bound of {:.3g}\n", error, places,
+                        comparison.ratio, comparison.bound);
   }
   const Explanation explanation =
       entry.oracle->explain(c, info.precision, info.contract, comparison.output, comparison.element);

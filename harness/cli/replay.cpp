@@ -17,7 +17,7 @@ namespace {
 std::string against_expectation(const SavedCase& saved, const Judgement& judgement) {
   const Verdict verdict = judgement.comparison.verdict;
   const bool open = saved.expectation != name_of(Verdict::kAgree);
-  if (verdict == Verdict::kAgree) return open ? "gone" : "as expected";
+  if (verdict == Verdict::kAgree || verdict == Verdict::kVacuous) return open ? "gone" : "as expected";
   if (!is_finding(verdict)) return "not judged";
   if (!open) return "DIFFERS: expected agree";
   return saved.expectation == name_of(verdict)
