@@ -29,6 +29,10 @@ Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
   subject.limits = limits;
   subject.runner = std::make_unique<Runner>(spec.command, limits);
   subject.info = subject.runner->info(subject.start_failure);
+  // A library that loads but is not what the address says, or cannot be loaded: the address is wrong.
+  if (subject.start_failure.kind == Outcome::Kind::kNotRun && !subject.start_failure.message.empty()) {
+    throw InputError(fmt::format("subject '{}': {}", spec.name, subject.start_failure.message));
+  }
   subject.info.name = spec.name;
   if (spec.declare) spec.declare(subject.info);
   subject.spec = std::move(spec);

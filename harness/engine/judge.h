@@ -35,7 +35,8 @@ struct Subject {
   }
 };
 
-/// Starts the worker and merges its word with the declaration.
+/// Starts the worker and merges its word with the declaration. Throws InputError if the worker says that
+/// there is no such subject; a worker that dies is in start_failure.
 Subject open_subject(SubjectSpec spec, const RunLimits& limits);
 
 /// Why this subject is not given this case: outside `supports` or dtypes, im2col_step, no device, memory.
