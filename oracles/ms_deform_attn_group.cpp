@@ -5,8 +5,6 @@
 #include <cmath>
 #include <type_traits>
 
-#include <Eigen/Core>
-
 namespace deformdiff::ms_deform_attn {
 namespace {
 
@@ -33,6 +31,8 @@ double underflow_factor(const Rounding& rounding) {
 }
 
 }  // namespace
+
+static_assert(kRowPadding >= kLanes - 1);
 
 template <typename T>
 GroupEvaluator<T>::GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates)
@@ -135,46 +135,35 @@ std::array<const T*, 4> GroupEvaluator<T>::corners(const GroupIndex& group, cons
 }
 
 template <typename T>
-void GroupEvaluator<T>::add_point_value(const GroupIndex& group, const Point<Scalar>& point,
-                                        Scalar* value) const {
-  const Level& level = inputs_.level(point.level);
-  const std::int64_t cell_x = point.x.cell, cell_y = point.y.cell;
-  if (cell_x < -1 || cell_y < -1 || cell_x >= level.width || cell_y >= level.height) return;
+std::array<typename GroupEvaluator<T>::Scalar, 4> GroupEvaluator<T>::value_weights(
+    const Point<Scalar>& point) const {
   const Scalar a = point.weight;
-  const Scalar far_x = point.x.position - static_cast<Scalar>(cell_x), near_x = 1 - far_x;
-  const Scalar far_y = point.y.position - static_cast<Scalar>(cell_y), near_y = 1 - far_y;
-  add_value(corners(group, point, cell_x, cell_y),
-            {a * (near_x * near_y), a * (far_x * near_y), a * (near_x * far_y), a * (far_x * far_y)},
-            inputs_.dims().D, value);
+  const Scalar far_x = point.x.position - static_cast<Scalar>(point.x.cell), near_x = 1 - far_x;
+  const Scalar far_y = point.y.position - static_cast<Scalar>(point.y.cell), near_y = 1 - far_y;
+  return {a * (near_x * near_y), a * (far_x * near_y), a * (near_x * far_y), a * (far_x * far_y)};
 }
 
-/// The computed position may lie in one of several cells: the largest slope and rounding over all of them.
+/// A point that is outside the map, but not surely, is in none of its candidate cells and has no value.
 template <typename T>
-void GroupEvaluator<T>::add_crossing_bound(const GroupIndex& group, const Point<Scalar>& point,
-                                           const Parts& parts, GroupResult<Scalar>& result) const {
-  const std::int64_t D = inputs_.dims().D;
-  std::array<Eigen::ArrayXd, 4> largest;
-  for (Eigen::ArrayXd& term : largest) term.setZero(D);
-  Eigen::ArrayXd magnitude = Eigen::ArrayXd::Zero(D);
-  for (std::int64_t cell_y = point.y.first; cell_y <= point.y.last; ++cell_y) {
-    for (std::int64_t cell_x = point.x.first; cell_x <= point.x.last; ++cell_x) {
-      const BoundTerms all = terms_in_cell(point, cell_x, cell_y, parts);
-      const auto rows = corners(group, point, cell_x, cell_y);
-      for (std::size_t kind = 0; kind < 4; ++kind) {
-        BoundTerms terms = all;
-        if (kind != 0) terms.absolute = {};
-        if (kind != 1) terms.shift_x = 0;
-        if (kind != 2) terms.shift_y = 0;
-        if (kind != 3) terms.shift_xy = 0;
-        Eigen::ArrayXd term = Eigen::ArrayXd::Zero(D), here = Eigen::ArrayXd::Zero(D);
-        add_bound(rows, terms, D, term.data(), here.data());
-        largest[kind] = largest[kind].max(term);
-        magnitude = magnitude.max(here);
+void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
+                                  GroupResult<Scalar>& result) {
+  Contribution contribution{{}, 0, 0};
+  for (std::int64_t y = point.y.first; y <= point.y.last; ++y) {
+    for (std::int64_t x = point.x.first; x <= point.x.last; ++x) {
+      const Cell<T>& cell =
+          cells_.emplace_back(Cell<T>{corners(group, point, x, y), terms_in_cell(point, x, y, parts)});
+      if (x == point.x.cell && y == point.y.cell) {
+        contribution.value_cell = contribution.cells;
+        if constexpr (std::is_same_v<T, float>) {
+          contribution.weights = value_weights(point);
+        } else {
+          add_value(cell.corners, value_weights(point), inputs_.dims().D, result.value.data());
+        }
       }
+      ++contribution.cells;
     }
   }
-  Eigen::Map<Eigen::ArrayXd>(result.bound.data(), D) += largest[0] + largest[1] + largest[2] + largest[3];
-  Eigen::Map<Eigen::ArrayXd>(result.magnitude.data(), D) += magnitude;
+  contributions_.push_back(contribution);
 }
 
 template <typename T>
@@ -189,22 +178,23 @@ void GroupEvaluator<T>::evaluate(const GroupIndex& group, const Parts& parts, Gr
   collect(group, ZeroWeights::kSkip);
   count_terms();
   result.value.assign(channels, 0);
-  result.bound.assign(channels, 0);
-  result.magnitude.assign(channels, 0);
+  result.bound.resize(channels);
+  result.magnitude.resize(channels);
   result.reached = !points_.empty();
+  cells_.clear();
+  contributions_.clear();
   double constant = 0;
   for (const Point<Scalar>& point : points_) {
-    add_point_value(group, point, result.value.data());
-    if (point.x.first == point.x.last && point.y.first == point.y.last) {
-      const BoundTerms terms = terms_in_cell(point, point.x.first, point.y.first, parts);
-      add_bound(corners(group, point, point.x.first, point.y.first), terms, inputs_.dims().D,
-                result.bound.data(), result.magnitude.data());
-    } else {
-      add_crossing_bound(group, point, parts, result);
-    }
+    add_cells(group, point, parts, result);
     if (parts.underflow) {
       constant += 4 * underflow_factor(rounding_) * rounding_.underflow * (1 + std::fabs(point.weight));
     }
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    sum_up(contributions_, cells_.data(), inputs_.dims().D, result.value.data(), result.bound.data(),
+           result.magnitude.data());
+  } else {
+    sum_up(contributions_, cells_.data(), inputs_.dims().D, result.bound.data(), result.magnitude.data());
   }
   const double factor = margin();
   for (double& bound : result.bound) bound = (bound + constant) * factor;

@@ -61,14 +61,16 @@ class GroupEvaluator {
                            const Parts& parts) const;
   std::array<const T*, 4> corners(const GroupIndex& group, const Point<Scalar>& point, std::int64_t cell_x,
                                   std::int64_t cell_y) const;
-  void add_point_value(const GroupIndex& group, const Point<Scalar>& point, Scalar* value) const;
-  void add_crossing_bound(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
-                          GroupResult<Scalar>& result) const;
+  std::array<Scalar, 4> value_weights(const Point<Scalar>& point) const;
+  void add_cells(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
+                 GroupResult<Scalar>& result);
 
   const Inputs<T>& inputs_;
   Rounding rounding_;
   Coordinates coordinates_;
   std::vector<Point<Scalar>> points_;
+  std::vector<Contribution> contributions_;
+  std::vector<Cell<T>> cells_;
   TermCounts counts_;
 };
 

@@ -17,7 +17,7 @@ Inputs<T>::Inputs(const Problem& problem, const Contract& contract)
       weights_(problem.attn_weight.contiguous()),
       location_data_(locations_.storage_as<T>()),
       weight_data_(weights_.storage_as<T>()),
-      zeros_(static_cast<std::size_t>(problem.dims.D), T(0)) {
+      zeros_(static_cast<std::size_t>(problem.dims.D) + kRowPadding, T(0)) {
   if (contract.level_start_index == LevelStartIndex::kIgnored) {
     std::int64_t start = 0;
     for (Level& level : levels_) {
@@ -31,7 +31,7 @@ Inputs<T>::Inputs(const Problem& problem, const Contract& contract)
     }
   }
   copy_value();
-  largest_value_ = survey(rows_.data(), static_cast<std::int64_t>(rows_.size()));
+  largest_value_ = survey(rows_.data(), value_.elements());
   if (has_nonfinite_) {
     std::replace_if(
         rows_.begin(), rows_.end(), [](T v) { return !std::isfinite(v); }, T(0));
@@ -42,7 +42,7 @@ Inputs<T>::Inputs(const Problem& problem, const Contract& contract)
 
 template <typename T>
 void Inputs<T>::copy_value() {
-  rows_.resize(static_cast<std::size_t>(value_.elements()));
+  rows_.resize(static_cast<std::size_t>(value_.elements()) + kRowPadding);
   T* to = rows_.data();
   const Shape& strides = value_.strides();
   for (std::int64_t n = 0; n < dims_.N; ++n) {

@@ -4,6 +4,7 @@
 #include "blocks/ms_deform_attn.h"
 #include "core/precision.h"
 
+#include <span>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
@@ -25,6 +26,9 @@ struct GroupIndex {
   std::int64_t n, q, m;
 };
 
+/// Elements that are readable behind every row.
+constexpr std::size_t kRowPadding = 7;
+
 /// Contiguous views and copies of one case. T is the C++ type of its dtype.
 template <typename T>
 class Inputs {
@@ -42,7 +46,8 @@ class Inputs {
     return weight_data_[point_index(n, q, m, l, p)];
   }
 
-  /// D channels of a pixel, NaN and infinities replaced by 0; zeros outside the map.
+  /// D channels of a pixel, NaN and infinities replaced by 0; zeros outside the map. kRowPadding elements of
+  /// no meaning follow.
   const T* pixel(std::int64_t n, std::int64_t m, std::int64_t l, std::int64_t y, std::int64_t x) const {
     if (!inside(l, y, x)) return zeros_.data();
     return rows_.data() + ((n * dims_.M + m) * dims_.S + row(l, y, x)) * dims_.D;
@@ -60,8 +65,9 @@ class Inputs {
                                   m * strides[2] + d * strides[3]];
   }
 
-  const std::vector<T>& rows() const { return rows_; }     ///< every value, NaN and infinities replaced by 0
-  double largest_value() const { return largest_value_; }  ///< of the finite ones
+  /// Every value, NaN and infinities replaced by 0.
+  std::span<const T> rows() const { return std::span(rows_).first(rows_.size() - kRowPadding); }
+  double largest_value() const { return largest_value_; }    ///< of the finite ones
   double largest_weight() const { return largest_weight_; }  ///< of the finite ones
   double largest_location() const { return largest_location_; }
   bool has_nonfinite() const { return has_nonfinite_; }
@@ -82,7 +88,7 @@ class Inputs {
   Tensor value_, locations_, weights_;
   const T* location_data_;
   const T* weight_data_;
-  std::vector<T> rows_;  ///< [N, M, S, D]
+  std::vector<T> rows_;  ///< [N, M, S, D], and the padding
   std::vector<T> zeros_;
   double largest_value_ = 0, largest_weight_ = 0, largest_location_ = 0;
   bool has_nonfinite_ = false;

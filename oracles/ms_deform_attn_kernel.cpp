@@ -1,53 +1,113 @@
 #include "oracles/ms_deform_attn_kernel.h"
 
-#include <cmath>
+#include <algorithm>
+#include <cstring>
+
+// Vectors stay inside this file, in functions that are inlined: their calling convention is of no matter.
+#pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-template <typename T, typename Scalar>
-[[gnu::always_inline]] inline void value_loop(const std::array<const T*, 4>& corners,
-                                              const std::array<Scalar, 4>& weights, std::int64_t channels,
-                                              Scalar* __restrict value) {
-  const T* __restrict v00 = corners[0];
-  const T* __restrict v01 = corners[1];
-  const T* __restrict v10 = corners[2];
-  const T* __restrict v11 = corners[3];
-  for (std::int64_t d = 0; d < channels; ++d) {
-    value[d] += (weights[0] * static_cast<Scalar>(v00[d]) + weights[1] * static_cast<Scalar>(v01[d])) +
-                (weights[2] * static_cast<Scalar>(v10[d]) + weights[3] * static_cast<Scalar>(v11[d]));
+#define DEFORMDIFF_INLINE [[gnu::always_inline]] inline
+
+/// Eight channels beside each other; the compiler cuts them to the machine's registers.
+using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
+using FloatLanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+using LaneBits = std::int64_t __attribute__((vector_size(kLanes * sizeof(std::int64_t))));
+
+DEFORMDIFF_INLINE Lanes load(const float* from) {
+  FloatLanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return __builtin_convertvector(lanes, Lanes);
+}
+DEFORMDIFF_INLINE Lanes load(const double* from) {
+  Lanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+DEFORMDIFF_INLINE void store(const Lanes& lanes, std::int64_t count, double* to) {
+  if (count >= kLanes) {
+    std::memcpy(to, &lanes, sizeof lanes);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = lanes[i];
   }
+}
+DEFORMDIFF_INLINE Lanes magnitude_of(const Lanes& t) {
+  return reinterpret_cast<Lanes>(reinterpret_cast<LaneBits>(t) & INT64_MAX);
+}
+DEFORMDIFF_INLINE Lanes larger(const Lanes& a, const Lanes& b) {
+  return a > b ? a : b;
+}
+
+/// One cell's share of everything, for eight channels.
+struct CellSums {
+  Lanes value, magnitude, rounding, moved_x, moved_y, moved_xy;
+};
+
+template <typename T>
+DEFORMDIFF_INLINE CellSums sums_of(const Cell<T>& cell, const std::array<double, 4>& w, std::int64_t d) {
+  const BoundTerms& t = cell.terms;
+  const Lanes a = load(cell.corners[0] + d), b = load(cell.corners[1] + d);
+  const Lanes c = load(cell.corners[2] + d), e = load(cell.corners[3] + d);
+  const Lanes top = b - a, bottom = e - c;
+  const Lanes slope_x = t.near_y * top + t.far_y * bottom;
+  const Lanes slope_y = t.near_x * (c - a) + t.far_x * (e - b);
+  const Lanes ma = magnitude_of(a), mb = magnitude_of(b), mc = magnitude_of(c), me = magnitude_of(e);
+  CellSums sums;
+  sums.value = (w[0] * a + w[1] * b) + (w[2] * c + w[3] * e);
+  sums.magnitude = (t.magnitude[0] * ma + t.magnitude[1] * mb) + (t.magnitude[2] * mc + t.magnitude[3] * me);
+  sums.rounding = (t.absolute[0] * ma + t.absolute[1] * mb) + (t.absolute[2] * mc + t.absolute[3] * me);
+  sums.moved_x = t.shift_x * magnitude_of(slope_x);
+  sums.moved_y = t.shift_y * magnitude_of(slope_y);
+  sums.moved_xy = t.shift_xy * magnitude_of(bottom - top);
+  return sums;
+}
+
+/// The computed position may lie in one of several cells: the largest slope and rounding over all of them.
+template <typename T>
+DEFORMDIFF_INLINE CellSums largest_of(const Contribution& point, const Cell<T>* cells, std::int64_t d) {
+  CellSums largest = sums_of(cells[0], point.weights, d);
+  for (std::int64_t i = 1; i < point.cells; ++i) {
+    const CellSums sums = sums_of(cells[i], point.weights, d);
+    if (i == point.value_cell) largest.value = sums.value;
+    largest.magnitude = larger(largest.magnitude, sums.magnitude);
+    largest.rounding = larger(largest.rounding, sums.rounding);
+    largest.moved_x = larger(largest.moved_x, sums.moved_x);
+    largest.moved_y = larger(largest.moved_y, sums.moved_y);
+    largest.moved_xy = larger(largest.moved_xy, sums.moved_xy);
+  }
+  return largest;
 }
 
 template <typename T>
-[[gnu::always_inline]] inline void bound_loop(const std::array<const T*, 4>& corners, const BoundTerms& terms,
-                                              std::int64_t channels, double* __restrict bound,
-                                              double* __restrict magnitude) {
-  const T* __restrict v00 = corners[0];
-  const T* __restrict v01 = corners[1];
-  const T* __restrict v10 = corners[2];
-  const T* __restrict v11 = corners[3];
-  const BoundTerms t = terms;
-  for (std::int64_t d = 0; d < channels; ++d) {
-    const double a = v00[d], b = v01[d], c = v10[d], e = v11[d];
-    const double top = b - a, bottom = e - c;
-    const double slope_x = t.near_y * top + t.far_y * bottom;
-    const double slope_y = t.near_x * (c - a) + t.far_x * (e - b);
-    magnitude[d] += (t.magnitude[0] * std::fabs(a) + t.magnitude[1] * std::fabs(b)) +
-                    (t.magnitude[2] * std::fabs(c) + t.magnitude[3] * std::fabs(e));
-    const double rounding = (t.absolute[0] * std::fabs(a) + t.absolute[1] * std::fabs(b)) +
-                            (t.absolute[2] * std::fabs(c) + t.absolute[3] * std::fabs(e));
-    const double moved = t.shift_x * std::fabs(slope_x) + t.shift_y * std::fabs(slope_y) +
-                         t.shift_xy * std::fabs(bottom - top);
-    bound[d] += rounding + moved;
+DEFORMDIFF_INLINE void sum_lanes(std::span<const Contribution> points, const Cell<T>* cells,
+                                 std::int64_t channels, double* value, double* bound, double* magnitude) {
+  for (std::int64_t d = 0; d < channels; d += kLanes) {
+    Lanes values{}, bounds{}, magnitudes{};
+    const Cell<T>* cell = cells;
+    for (const Contribution& point : points) {
+      if (point.cells == 1) {
+        const CellSums sums = sums_of(*cell, point.weights, d);
+        values += sums.value;
+        magnitudes += sums.magnitude;
+        bounds += sums.rounding + ((sums.moved_x + sums.moved_y) + sums.moved_xy);
+      } else {
+        const CellSums sums = largest_of(point, cell, d);
+        values += sums.value;
+        magnitudes += sums.magnitude;
+        bounds += ((sums.rounding + sums.moved_x) + sums.moved_y) + sums.moved_xy;
+      }
+      cell += point.cells;
+    }
+    if (value != nullptr) store(values, channels - d, value + d);
+    store(bounds, channels - d, bound + d);
+    store(magnitudes, channels - d, magnitude + d);
   }
 }
 
-}  // namespace
-
-// One binary for every machine: the loops are compiled for three levels of the architecture.
+// One binary for every machine: the loop is compiled for three levels of the architecture.
 #if defined(__x86_64__) && defined(__GNUC__)
-namespace {
 
 enum class Level { kBase, kV3, kV4 };
 
@@ -65,94 +125,60 @@ Level machine_level() {
 
 const Level kLevel = machine_level();
 
-template <typename T, typename Scalar>
-[[gnu::target("arch=x86-64-v4")]] void value_v4(const std::array<const T*, 4>& corners,
-                                                const std::array<Scalar, 4>& weights, std::int64_t channels,
-                                                Scalar* value) {
-  value_loop(corners, weights, channels, value);
-}
-template <typename T, typename Scalar>
-[[gnu::target("arch=x86-64-v3")]] void value_v3(const std::array<const T*, 4>& corners,
-                                                const std::array<Scalar, 4>& weights, std::int64_t channels,
-                                                Scalar* value) {
-  value_loop(corners, weights, channels, value);
+template <typename T>
+[[gnu::target("arch=x86-64-v4")]] void sum_v4(std::span<const Contribution> points, const Cell<T>* cells,
+                                              std::int64_t channels, double* value, double* bound,
+                                              double* magnitude) {
+  sum_lanes(points, cells, channels, value, bound, magnitude);
 }
 template <typename T>
-[[gnu::target("arch=x86-64-v4")]] void bound_v4(const std::array<const T*, 4>& corners,
-                                                const BoundTerms& terms, std::int64_t channels, double* bound,
-                                                double* magnitude) {
-  bound_loop(corners, terms, channels, bound, magnitude);
-}
-template <typename T>
-[[gnu::target("arch=x86-64-v3")]] void bound_v3(const std::array<const T*, 4>& corners,
-                                                const BoundTerms& terms, std::int64_t channels, double* bound,
-                                                double* magnitude) {
-  bound_loop(corners, terms, channels, bound, magnitude);
+[[gnu::target("arch=x86-64-v3")]] void sum_v3(std::span<const Contribution> points, const Cell<T>* cells,
+                                              std::int64_t channels, double* value, double* bound,
+                                              double* magnitude) {
+  sum_lanes(points, cells, channels, value, bound, magnitude);
 }
 
-template <typename T, typename Scalar>
-void value_any(const std::array<const T*, 4>& corners, const std::array<Scalar, 4>& weights,
-               std::int64_t channels, Scalar* value) {
+template <typename T>
+void sum_any(std::span<const Contribution> points, const Cell<T>* cells, std::int64_t channels, double* value,
+             double* bound, double* magnitude) {
   switch (kLevel) {
     case Level::kV4:
-      return value_v4(corners, weights, channels, value);
+      return sum_v4(points, cells, channels, value, bound, magnitude);
     case Level::kV3:
-      return value_v3(corners, weights, channels, value);
+      return sum_v3(points, cells, channels, value, bound, magnitude);
     case Level::kBase:
-      return value_loop(corners, weights, channels, value);
+      return sum_lanes(points, cells, channels, value, bound, magnitude);
   }
 }
 
-template <typename T>
-void bound_any(const std::array<const T*, 4>& corners, const BoundTerms& terms, std::int64_t channels,
-               double* bound, double* magnitude) {
-  switch (kLevel) {
-    case Level::kV4:
-      return bound_v4(corners, terms, channels, bound, magnitude);
-    case Level::kV3:
-      return bound_v3(corners, terms, channels, bound, magnitude);
-    case Level::kBase:
-      return bound_loop(corners, terms, channels, bound, magnitude);
-  }
-}
-
-}  // namespace
 #else
-namespace {
-
-template <typename T, typename Scalar>
-void value_any(const std::array<const T*, 4>& corners, const std::array<Scalar, 4>& weights,
-               std::int64_t channels, Scalar* value) {
-  value_loop(corners, weights, channels, value);
-}
 
 template <typename T>
-void bound_any(const std::array<const T*, 4>& corners, const BoundTerms& terms, std::int64_t channels,
-               double* bound, double* magnitude) {
-  bound_loop(corners, terms, channels, bound, magnitude);
+void sum_any(std::span<const Contribution> points, const Cell<T>* cells, std::int64_t channels, double* value,
+             double* bound, double* magnitude) {
+  sum_lanes(points, cells, channels, value, bound, magnitude);
 }
 
-}  // namespace
 #endif
 
-void add_value(const std::array<const float*, 4>& corners, const std::array<double, 4>& weights,
-               std::int64_t channels, double* value) {
-  value_any(corners, weights, channels, value);
+}  // namespace
+
+void sum_up(std::span<const Contribution> points, const Cell<float>* cells, std::int64_t channels,
+            double* value, double* bound, double* magnitude) {
+  sum_any(points, cells, channels, value, bound, magnitude);
+}
+
+void sum_up(std::span<const Contribution> points, const Cell<double>* cells, std::int64_t channels,
+            double* bound, double* magnitude) {
+  sum_any(points, cells, channels, nullptr, bound, magnitude);
 }
 
 void add_value(const std::array<const double*, 4>& corners, const std::array<long double, 4>& weights,
-               std::int64_t channels, long double* value) {
-  value_loop(corners, weights, channels, value);
-}
-
-void add_bound(const std::array<const float*, 4>& corners, const BoundTerms& terms, std::int64_t channels,
-               double* bound, double* magnitude) {
-  bound_any(corners, terms, channels, bound, magnitude);
-}
-
-void add_bound(const std::array<const double*, 4>& corners, const BoundTerms& terms, std::int64_t channels,
-               double* bound, double* magnitude) {
-  bound_any(corners, terms, channels, bound, magnitude);
+               std::int64_t channels, long double* __restrict value) {
+  const auto& [v00, v01, v10, v11] = corners;
+  for (std::int64_t d = 0; d < channels; ++d) {
+    value[d] += (weights[0] * v00[d] + weights[1] * v01[d]) + (weights[2] * v10[d] + weights[3] * v11[d]);
+  }
 }
 
 }  // namespace deformdiff::ms_deform_attn
