@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::int64_t kCasesForFaults = 5000;
 constexpr std::int64_t kCasesForCorrect = 1000;
+// Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
+constexpr double kShrinkSeconds = 10;
 
 std::vector<SubjectSpec> named_with(const std::string& prefix) {
   std::vector<std::string> names;
@@ -31,6 +33,7 @@ SessionReport run_session(const Options& options, const BlockEntry& entry, std::
   if (subjects.empty()) return {};
   SessionOptions session = session_options_of(options);
   session.first_finding = first_finding;
+  session.shrink_budget_seconds = kShrinkSeconds;
   session.cases = options.cases.value_or(cases);
   ProgressLine progress(stderr, options.progress);
   return fuzz(entry, std::move(subjects), session, progress);
