@@ -16,6 +16,9 @@ constexpr double kOwnError = std::is_same_v<T, float> ? 0x1p-20 : 0x1p-8;
 /// Elements of a cache line.
 constexpr std::int64_t kCacheLine = 16;
 
+/// Bytes of values that stay in a core's cache: nothing to prefetch.
+constexpr std::size_t kSmallMaps = std::size_t{1} << 19;
+
 /// Roundings along the longest path of any stable formula, beside the additions of the outer sum.
 constexpr double kInnerRoundings = 40;
 
@@ -36,30 +39,45 @@ static_assert(kRowPadding >= kLanes - 1);
 
 template <typename T>
 GroupEvaluator<T>::GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates)
-    : inputs_(inputs), rounding_(rounding), coordinates_(coordinates) {}
+    : inputs_(inputs), rounding_(rounding), maps_are_large_(inputs.rows().size_bytes() > kSmallMaps) {
+  for (std::int64_t l = 0; l < inputs.dims().L; ++l) {
+    const Level& level = inputs.level(l);
+    locators_.push_back({{level.width, coordinates, rounding}, {level.height, coordinates, rounding}});
+  }
+}
 
 template <typename T>
 void GroupEvaluator<T>::collect(const GroupIndex& group, ZeroWeights zero_weights) {
   points_.clear();
+  const T* location = inputs_.location(group.n, group.q, group.m, 0, 0);
+  const T* weight = inputs_.weights(group.n, group.q, group.m);
   for (std::int64_t l = 0; l < inputs_.dims().L; ++l) {
-    const Level& level = inputs_.level(l);
-    for (std::int64_t p = 0; p < inputs_.dims().P; ++p) {
-      const T* location = inputs_.location(group.n, group.q, group.m, l, p);
-      const T weight = inputs_.weight(group.n, group.q, group.m, l, p);
-      if (weight == 0 && zero_weights == ZeroWeights::kSkip) continue;
-      if (!std::isfinite(weight) || !std::isfinite(location[0]) || !std::isfinite(location[1])) continue;
-      Point<Scalar> point{l, p, static_cast<double>(weight), {}, {}};
-      point.x = locate<Scalar>(location[0], level.width, coordinates_, rounding_);
-      if (!point.x.in_reach()) continue;
-      point.y = locate<Scalar>(location[1], level.height, coordinates_, rounding_);
-      if (!point.y.in_reach()) continue;
-      points_.push_back(point);
-      for (const std::int64_t y : {point.y.first, point.y.first + 1}) {
-        // The rows are read only after all points are known: by then they are in cache.
-        const T* row = inputs_.pixel(group.n, group.m, l, y, std::max<std::int64_t>(point.x.first, 0));
-        for (std::int64_t d = 0; d < 2 * inputs_.dims().D; d += kCacheLine) __builtin_prefetch(row + d);
+    const Locators& locators = locators_[static_cast<std::size_t>(l)];
+    for (std::int64_t p = 0; p < inputs_.dims().P; ++p, location += 2, ++weight) {
+      if (*weight == 0 && zero_weights == ZeroWeights::kSkip) continue;
+      if (!std::isfinite(*weight) || !std::isfinite(location[0]) || !std::isfinite(location[1])) continue;
+      // In place: a point is large, and most are kept.
+      Point<Scalar>& point = points_.emplace_back();
+      locators.x.locate(location[0], point.x);
+      if (point.x.in_reach()) locators.y.locate(location[1], point.y);
+      if (!point.x.in_reach() || !point.y.in_reach()) {
+        points_.pop_back();
+        continue;
       }
+      point.level = l;
+      point.point = p;
+      point.weight = static_cast<double>(*weight);
+      if (maps_are_large_) prefetch(group, point);
     }
+  }
+}
+
+/// The rows are read only after all points are known: by then they are in cache.
+template <typename T>
+void GroupEvaluator<T>::prefetch(const GroupIndex& group, const Point<Scalar>& point) const {
+  for (const std::int64_t y : {point.y.first, point.y.first + 1}) {
+    const T* row = inputs_.pixel(group.n, group.m, point.level, y, std::max<std::int64_t>(point.x.first, 0));
+    for (std::int64_t d = 0; d < 2 * inputs_.dims().D; d += kCacheLine) __builtin_prefetch(row + d);
   }
 }
 
@@ -67,10 +85,11 @@ void GroupEvaluator<T>::collect(const GroupIndex& group, ZeroWeights zero_weight
 template <typename Scalar>
 std::int64_t pixels_touched(const AxisSample<Scalar>& axis, std::int64_t side) {
   if (axis.on_pixel()) return axis.cell >= 0 ? 1 : 0;
-  std::int64_t most = 0;
-  for (const std::int64_t cell : {axis.first, axis.last}) {
-    most = std::max<std::int64_t>(most, (cell >= 0 ? 1 : 0) + (cell + 1 < side ? 1 : 0));
-  }
+  const auto of_cell = [side](std::int64_t cell) -> std::int64_t {
+    return (cell >= 0 ? 1 : 0) + (cell + 1 < side ? 1 : 0);
+  };
+  if (axis.first == axis.last) return of_cell(axis.first);
+  const std::int64_t most = std::max(of_cell(axis.first), of_cell(axis.last));
   return axis.last - axis.first > 1 ? std::min<std::int64_t>(side, 2) : most;
 }
 
@@ -126,15 +145,6 @@ BoundTerms GroupEvaluator<T>::terms_in_cell(const Point<Scalar>& point, std::int
 }
 
 template <typename T>
-std::array<const T*, 4> GroupEvaluator<T>::corners(const GroupIndex& group, const Point<Scalar>& point,
-                                                   std::int64_t cell_x, std::int64_t cell_y) const {
-  const auto at = [&](std::int64_t y, std::int64_t x) {
-    return inputs_.pixel(group.n, group.m, point.level, y, x);
-  };
-  return {at(cell_y, cell_x), at(cell_y, cell_x + 1), at(cell_y + 1, cell_x), at(cell_y + 1, cell_x + 1)};
-}
-
-template <typename T>
 std::array<typename GroupEvaluator<T>::Scalar, 4> GroupEvaluator<T>::value_weights(
     const Point<Scalar>& point) const {
   const Scalar a = point.weight;
@@ -150,8 +160,8 @@ void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& 
   Contribution contribution{{}, 0, 0};
   for (std::int64_t y = point.y.first; y <= point.y.last; ++y) {
     for (std::int64_t x = point.x.first; x <= point.x.last; ++x) {
-      const Cell<T>& cell =
-          cells_.emplace_back(Cell<T>{corners(group, point, x, y), terms_in_cell(point, x, y, parts)});
+      const Cell<T>& cell = cells_.emplace_back(
+          Cell<T>{inputs_.corners(group.n, group.m, point.level, y, x), terms_in_cell(point, x, y, parts)});
       if (x == point.x.cell && y == point.y.cell) {
         contribution.value_cell = contribution.cells;
         if constexpr (std::is_same_v<T, float>) {
@@ -209,7 +219,7 @@ bool GroupEvaluator<T>::may_overflow(const GroupIndex& group, std::int64_t d) co
     for (std::int64_t cell_y = point.y.first; cell_y <= point.y.last; ++cell_y) {
       for (std::int64_t cell_x = point.x.first; cell_x <= point.x.last; ++cell_x) {
         double cell = 0;
-        for (const T* row : corners(group, point, cell_x, cell_y))
+        for (const T* row : inputs_.corners(group.n, group.m, point.level, cell_y, cell_x))
           cell += std::fabs(static_cast<double>(row[d]));
         most = std::max(most, cell);
       }

@@ -52,22 +52,25 @@ class GroupEvaluator {
   void find_overflows(const GroupIndex& group, std::vector<bool>& overflows);
 
  private:
+  struct Locators {
+    AxisLocator<Scalar> x, y;
+  };
   enum class ZeroWeights : bool { kSkip, kKeep };
   void collect(const GroupIndex& group, ZeroWeights zero_weights);
+  void prefetch(const GroupIndex& group, const Point<Scalar>& point) const;
   bool may_overflow(const GroupIndex& group, std::int64_t d) const;
   void count_terms();
   AxisFractions fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const;
   BoundTerms terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x, std::int64_t cell_y,
                            const Parts& parts) const;
-  std::array<const T*, 4> corners(const GroupIndex& group, const Point<Scalar>& point, std::int64_t cell_x,
-                                  std::int64_t cell_y) const;
   std::array<Scalar, 4> value_weights(const Point<Scalar>& point) const;
   void add_cells(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
                  GroupResult<Scalar>& result);
 
   const Inputs<T>& inputs_;
   Rounding rounding_;
-  Coordinates coordinates_;
+  std::vector<Locators> locators_;  ///< one a level
+  bool maps_are_large_;
   std::vector<Point<Scalar>> points_;
   std::vector<Contribution> contributions_;
   std::vector<Cell<T>> cells_;

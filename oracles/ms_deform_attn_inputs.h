@@ -4,6 +4,7 @@
 #include "blocks/ms_deform_attn.h"
 #include "core/precision.h"
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -46,11 +47,29 @@ class Inputs {
     return weight_data_[point_index(n, q, m, l, p)];
   }
 
+  /// All L * P of them.
+  const T* weights(std::int64_t n, std::int64_t q, std::int64_t m) const {
+    return weight_data_ + point_index(n, q, m, 0, 0);
+  }
+
   /// D channels of a pixel, NaN and infinities replaced by 0; zeros outside the map. kRowPadding elements of
   /// no meaning follow.
   const T* pixel(std::int64_t n, std::int64_t m, std::int64_t l, std::int64_t y, std::int64_t x) const {
     if (!inside(l, y, x)) return zeros_.data();
     return rows_.data() + ((n * dims_.M + m) * dims_.S + row(l, y, x)) * dims_.D;
+  }
+
+  /// pixel() of (y, x), (y, x+1), (y+1, x) and (y+1, x+1).
+  std::array<const T*, 4> corners(std::int64_t n, std::int64_t m, std::int64_t l, std::int64_t y,
+                                  std::int64_t x) const {
+    const Level& map = level(l);
+    if (x < 0 || y < 0 || x + 1 >= map.width || y + 1 >= map.height) {
+      return {pixel(n, m, l, y, x), pixel(n, m, l, y, x + 1), pixel(n, m, l, y + 1, x),
+              pixel(n, m, l, y + 1, x + 1)};
+    }
+    const T* upper = rows_.data() + ((n * dims_.M + m) * dims_.S + row(l, y, x)) * dims_.D;
+    const T* lower = upper + map.width * dims_.D;
+    return {upper, upper + dims_.D, lower, lower + dims_.D};
   }
 
   bool inside(std::int64_t l, std::int64_t y, std::int64_t x) const {

@@ -24,18 +24,52 @@ struct AxisSample {
   bool on_pixel() const { return shift == 0 && position == static_cast<Scalar>(cell); }
 };
 
-/// Requires a finite `location`; one whose arithmetic may overflow is outside. Rule and derivation:
-/// oracles/README.md, "Coordinates".
-template <typename Scalar>
-AxisSample<Scalar> locate(Scalar location, std::int64_t side, Coordinates coordinates,
-                          const Rounding& rounding);
-
-/// An intermediate of the coordinate (2 loc - 1, (g + 1) side, loc side, ...) may exceed the largest number.
+/// An intermediate of the coordinate (2 loc - 1, (g + 1) side, loc side, ...) may exceed the largest number
+/// if |loc| exceeds this.
+inline double largest_safe_location(std::int64_t side, const Rounding& rounding) {
+  return rounding.largest / (4 * (static_cast<double>(side) + 1));
+}
 inline bool coordinate_may_overflow(double location, std::int64_t side, const Rounding& rounding) {
-  return std::fabs(location) > rounding.largest / (4 * (static_cast<double>(side) + 1));
+  return std::fabs(location) > largest_safe_location(side, rounding);
 }
 
-extern template AxisSample<double> locate(double, std::int64_t, Coordinates, const Rounding&);
-extern template AxisSample<long double> locate(long double, std::int64_t, Coordinates, const Rounding&);
+/// Places coordinates on one side of a map. Rule and derivation: oracles/README.md, "Coordinates".
+template <typename Scalar>
+class AxisLocator {
+ public:
+  AxisLocator(std::int64_t side, Coordinates coordinates, const Rounding& rounding);
+
+  /// Requires a finite `location`; one whose arithmetic may overflow is outside.
+  void locate(Scalar location, AxisSample<Scalar>& sample) const;
+
+ private:
+  struct Exact;
+  Exact evaluate(Scalar location) const;
+  double fused_shift(const Exact& exact) const;
+  double grid_sample_shift(const Exact& exact, Scalar location) const;
+  double envelope_shift(const Exact& exact, Scalar location) const;
+  double shift_of(const Exact& exact, Scalar location) const;
+
+  std::int64_t side_;
+  Coordinates coordinates_;
+  Rounding rounding_;
+  Scalar extent_;
+  double width_;
+  double largest_location_;
+  bool dyadic_;           ///< side is a power of two
+  bool product_exact_;    ///< loc * side is, in Scalar
+  bool side_is_inexact_;  ///< side may be no number of the dtype
+};
+
+template <typename Scalar>
+AxisSample<Scalar> locate(Scalar location, std::int64_t side, Coordinates coordinates,
+                          const Rounding& rounding) {
+  AxisSample<Scalar> sample;
+  AxisLocator<Scalar>(side, coordinates, rounding).locate(location, sample);
+  return sample;
+}
+
+extern template class AxisLocator<double>;
+extern template class AxisLocator<long double>;
 
 }  // namespace deformdiff::ms_deform_attn
