@@ -9,6 +9,7 @@
 #include "generators/tensor_layout.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -20,8 +21,11 @@ namespace {
 
 /// One case in so many is large, at a place of its own in each period.
 constexpr std::uint64_t kLargePeriod = 1000;
-/// One case in so many repeats the extents of the case before it: for implementations that remember.
+/// One case in so many repeats the case before it in part: for implementations that remember.
 constexpr std::uint64_t kSiblingPeriod = 12;
+
+/// What a case shares with the one before it.
+enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
 
 const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
@@ -137,15 +141,33 @@ class MsDeformAttnGenerator : public Generator {
   }
 
   static Case ordinary(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
-    const bool sibling = index % kSiblingPeriod == kSiblingPeriod - 1;
-    Draw structure_draw(stream.bits(sibling ? index - 1 : index));
+    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(chosen, stream, index, Sibling::kNone);
+    constexpr std::array kinds{Sibling::kTransposedExtents, Sibling::kTransposedExtents, Sibling::kExtents,
+                               Sibling::kAllButOneInput};
+    const CounterRandom choice = stream.stream(3).stream(index);
+    const Sibling kind = kinds[choice.below(0, kinds.size())];
+    Case c = drawn(chosen, stream, index, kind);
+    if (kind != Sibling::kAllButOneInput) return c;
+    Case before = drawn(chosen, stream, index - 1, Sibling::kNone);
+    constexpr std::array inputs{"value", "sampling_loc", "attn_weight"};
+    const std::string_view other = inputs[choice.below(1, inputs.size())];
+    for (NamedTensor& input : before.inputs) {
+      if (input.name == other) input.tensor = c.input(other).contiguous();
+    }
+    return before;
+  }
+
+  /// The extents of case `index`, or of the one before it, with tensors of its own.
+  static Case drawn(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index,
+                    Sibling sibling) {
+    Draw structure_draw(stream.bits(sibling == Sibling::kNone ? index : index - 1));
     std::vector<int> shares;
     for (const Tier& tier : chosen) shares.push_back(tier.share);
     const std::string& tier = chosen[structure_draw.share_of(shares)].name;
     Structure structure = draw_structure(tier, structure_draw);
+    if (sibling == Sibling::kTransposedExtents) transpose_levels(structure);
     const CounterRandom elements = stream.stream(2).stream(index);
     Draw draw(elements.bits(0));
-    if (sibling && draw.chance(50)) transpose_levels(structure);
     Case c = fill(tier, structure, draw, elements);
     draw_layouts(draw, elements.stream(4), c);
     c.provenance.tier = tier;
