@@ -17,8 +17,9 @@ constexpr std::int64_t kDefaultCases = 500;
 void refuse_source_cases(const fs::path& out) {
   for (fs::path folder = fs::weakly_canonical(fs::absolute(out)); folder != folder.root_path();
        folder = folder.parent_path()) {
-    const fs::path beside = folder.parent_path();
-    if (folder.filename() == "cases" && fs::exists(beside / "oracles") && fs::exists(beside / "generators")) {
+    // The build tree has folders of the same names, without the READMEs.
+    const fs::path rules = folder.parent_path() / "oracles" / "README.md";
+    if (folder.filename() == "cases" && fs::exists(folder / "README.md") && fs::exists(rules)) {
       throw InputError(
           fmt::format("--out {}: lies inside the source tree's cases/; choose another folder", out.string()));
     }
