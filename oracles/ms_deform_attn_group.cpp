@@ -1,7 +1,6 @@
 #include "oracles/ms_deform_attn_group.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <type_traits>
 
@@ -21,12 +20,6 @@ constexpr std::size_t kSmallMaps = std::size_t{1} << 19;
 
 /// Roundings along the longest path of any stable formula, beside the additions of the outer sum.
 constexpr double kInnerRoundings = 40;
-
-/// False for subnormals, which is safe.
-bool is_power_of_two(double weight) {
-  constexpr std::uint64_t kSignificand = (std::uint64_t{1} << 52) - 1;
-  return (std::bit_cast<std::uint64_t>(weight) & kSignificand) == 0;
-}
 
 /// Products of one corner that can underflow, times the parts that each may lose: README, "Underflow".
 double underflow_factor(const Rounding& rounding) {
@@ -115,33 +108,18 @@ AxisFractions GroupEvaluator<T>::fractions(const AxisSample<Scalar>& axis, std::
 }
 
 template <typename T>
-BoundTerms GroupEvaluator<T>::terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x,
-                                            std::int64_t cell_y, const Parts& parts) const {
-  const AxisFractions x = fractions(point.x, cell_x);
-  const AxisFractions y = fractions(point.y, cell_y);
-  const CornerErrors errors = corner_errors(x, y, counts_, is_power_of_two(point.weight));
-  const double a = std::fabs(point.weight);
-  BoundTerms terms;
-  terms.magnitude = {a * x.near * y.near, a * x.far * y.near, a * x.near * y.far, a * x.far * y.far};
-  // Slopes are differences of doubles: what they lose themselves counts where the subject is in double too.
-  const double slope_loss = parts.coordinates ? 0x1p-50 * (x.shift + y.shift) : 0;
-  const double underflow = parts.underflow ? underflow_factor(rounding_) * rounding_.underflow * (1 + a) : 0;
-  for (std::size_t corner = 0; corner < 4; ++corner) {
-    const double weights = errors.total[corner] - errors.accumulation[corner];
-    const double units =
-        (parts.accumulation ? errors.accumulation[corner] : 0) + (parts.weights ? weights : 0);
-    terms.absolute[corner] = a * (rounding_.unit * units + slope_loss) + underflow;
-  }
-  terms.near_x = 1 - x.fraction;
-  terms.far_x = x.fraction;
-  terms.near_y = 1 - y.fraction;
-  terms.far_y = y.fraction;
-  if (parts.coordinates) {
-    terms.shift_x = a * x.shift;
-    terms.shift_y = a * y.shift;
-    terms.shift_xy = a * x.shift * y.shift;
-  }
-  return terms;
+TermRules GroupEvaluator<T>::rules_of(const Parts& parts) const {
+  const double underflow = parts.underflow ? underflow_factor(rounding_) * rounding_.underflow : 0;
+  return {counts_, rounding_.unit, underflow, parts.accumulation, parts.weights, parts.coordinates};
+}
+
+template <typename T>
+void GroupEvaluator<T>::add_cell(const Rows<T>& rows, const AxisFractions& x, const AxisFractions& y,
+                                 double weight) {
+  const auto lane = static_cast<std::int64_t>(rows_.size()) % kLanes;
+  if (lane == 0) weights_.emplace_back();
+  weights_.back().set(lane, x, y, weight);
+  rows_.push_back(rows);
 }
 
 template <typename T>
@@ -155,19 +133,20 @@ std::array<typename GroupEvaluator<T>::Scalar, 4> GroupEvaluator<T>::value_weigh
 
 /// A point that is outside the map, but not surely, is in none of its candidate cells and has no value.
 template <typename T>
-void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
+void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& point,
                                   GroupResult<Scalar>& result) {
   Contribution contribution{{}, 0, 0};
   for (std::int64_t y = point.y.first; y <= point.y.last; ++y) {
+    const AxisFractions in_y = fractions(point.y, y);
     for (std::int64_t x = point.x.first; x <= point.x.last; ++x) {
-      const Cell<T>& cell = cells_.emplace_back(
-          Cell<T>{inputs_.corners(group.n, group.m, point.level, y, x), terms_in_cell(point, x, y, parts)});
+      const Rows<T> rows = inputs_.corners(group.n, group.m, point.level, y, x);
+      add_cell(rows, fractions(point.x, x), in_y, point.weight);
       if (x == point.x.cell && y == point.y.cell) {
         contribution.value_cell = contribution.cells;
         if constexpr (std::is_same_v<T, float>) {
           contribution.weights = value_weights(point);
         } else {
-          add_value(cell.corners, value_weights(point), inputs_.dims().D, result.value.data());
+          add_value(rows, value_weights(point), inputs_.dims().D, result.value.data());
         }
       }
       ++contribution.cells;
@@ -191,20 +170,24 @@ void GroupEvaluator<T>::evaluate(const GroupIndex& group, const Parts& parts, Gr
   result.bound.resize(channels);
   result.magnitude.resize(channels);
   result.reached = !points_.empty();
-  cells_.clear();
+  rows_.clear();
+  weights_.clear();
   contributions_.clear();
   double constant = 0;
   for (const Point<Scalar>& point : points_) {
-    add_cells(group, point, parts, result);
+    add_cells(group, point, result);
     if (parts.underflow) {
       constant += 4 * underflow_factor(rounding_) * rounding_.underflow * (1 + std::fabs(point.weight));
     }
   }
+  terms_.resize(std::max(terms_.size(), weights_.size()));
+  fill_terms(weights_, rules_of(parts), terms_);
   if constexpr (std::is_same_v<T, float>) {
-    sum_up(contributions_, cells_.data(), inputs_.dims().D, result.value.data(), result.bound.data(),
-           result.magnitude.data());
+    sum_up(contributions_, rows_.data(), terms_.data(), inputs_.dims().D, result.value.data(),
+           result.bound.data(), result.magnitude.data());
   } else {
-    sum_up(contributions_, cells_.data(), inputs_.dims().D, result.bound.data(), result.magnitude.data());
+    sum_up(contributions_, rows_.data(), terms_.data(), inputs_.dims().D, result.bound.data(),
+           result.magnitude.data());
   }
   const double factor = margin();
   for (double& bound : result.bound) bound = (bound + constant) * factor;

@@ -61,11 +61,10 @@ class GroupEvaluator {
   bool may_overflow(const GroupIndex& group, std::int64_t d) const;
   void count_terms();
   AxisFractions fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const;
-  BoundTerms terms_in_cell(const Point<Scalar>& point, std::int64_t cell_x, std::int64_t cell_y,
-                           const Parts& parts) const;
+  TermRules rules_of(const Parts& parts) const;
   std::array<Scalar, 4> value_weights(const Point<Scalar>& point) const;
-  void add_cells(const GroupIndex& group, const Point<Scalar>& point, const Parts& parts,
-                 GroupResult<Scalar>& result);
+  void add_cells(const GroupIndex& group, const Point<Scalar>& point, GroupResult<Scalar>& result);
+  void add_cell(const Rows<T>& rows, const AxisFractions& x, const AxisFractions& y, double weight);
 
   const Inputs<T>& inputs_;
   Rounding rounding_;
@@ -73,7 +72,9 @@ class GroupEvaluator {
   bool maps_are_large_;
   std::vector<Point<Scalar>> points_;
   std::vector<Contribution> contributions_;
-  std::vector<Cell<T>> cells_;
+  std::vector<Rows<T>> rows_;         ///< of all points' cells
+  std::vector<CellWeights> weights_;  ///< of the same, eight an element
+  std::vector<CellTerms> terms_;
   TermCounts counts_;
 };
 

@@ -1,10 +1,17 @@
-// What the rounding of corner weights, products and sums can cost, per corner of one sampling point.
+// How the bound grows with the four corner values of a cell: what the rounding of coordinates, corner
+// weights, products and sums can cost. Eight cells at once.
 #pragma once
+
+#include "oracles/lanes.h"
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace deformdiff::ms_deform_attn {
+
+/// One number for each of eight cells.
+using PerCell = std::array<double, kLanes>;
 
 /// Weights of one axis inside a cell.
 struct AxisFractions {
@@ -16,21 +23,48 @@ struct AxisFractions {
   bool before_first_pixel = false;  ///< x < 0: the fraction is x + 1, which rounds
 };
 
+/// AxisFractions of eight cells.
+struct AxisLanes {
+  PerCell fraction{}, near{}, far{}, shift{};
+  PerCell far_error{};  ///< of `far`, in u
+};
+
+/// Eight cells that sampling points may fall in.
+struct alignas(64) CellWeights {
+  AxisLanes x, y;
+  PerCell weight{};                 ///< |a|
+  PerCell attention{};              ///< roundings of the product with a: 1, or 0 if a is a power of two
+  std::array<bool, kLanes> on_x{};  ///< on a pixel along x
+  std::array<bool, kLanes> on_y{};  ///< on a pixel along y
+  bool any_on_pixel = false;
+
+  void set(std::int64_t cell, const AxisFractions& in_x, const AxisFractions& in_y, double attention_weight);
+};
+
+/// Factors of the corner values' magnitudes and slopes in eight cells' bounds.
+/// Corners: (x0,y0), (x1,y0), (x0,y1), (x1,y1).
+struct alignas(64) CellTerms {
+  std::array<PerCell, 4> magnitude{};  ///< |a| w_c
+  std::array<PerCell, 4> absolute{};   ///< factor of |v_c|
+  PerCell near_x{}, far_x{}, near_y{}, far_y{};
+  PerCell shift_x{}, shift_y{}, shift_xy{};  ///< |a| times shifts; factors of the local slopes
+};
+
 /// What one output element sums up.
 struct TermCounts {
   std::int64_t points = 0;   ///< sampling points that contribute
   std::int64_t corners = 0;  ///< their corners inside the map with a weight that is not surely 0
 };
 
-/// In units of u |attention weight| |corner value|. Corners: (x0,y0), (x1,y0), (x0,y1), (x1,y1).
-struct CornerErrors {
-  std::array<double, 4> total{};  ///< summation, products and weights, the largest over all stable formulas
-  std::array<double, 4> accumulation{};  ///< the summation's part of it
+/// What all cells of a group share.
+struct TermRules {
+  TermCounts counts;
+  double unit = 0;       ///< u
+  double underflow = 0;  ///< of one corner's products, to be multiplied by 1 + |a|
+  bool accumulation = true, weights = true, coordinates = true;  ///< terms that count
 };
 
-/// `weight_is_power_of_two`: the product with the attention weight is exact.
-/// Derivation of every coefficient: oracles/README.md, "Corner weights".
-CornerErrors corner_errors(const AxisFractions& x, const AxisFractions& y, const TermCounts& counts,
-                           bool weight_is_power_of_two);
+/// Derivation of every coefficient: oracles/README.md, "Corner weights". Requires at least as many terms.
+void fill_terms(std::span<const CellWeights> cells, const TermRules& rules, std::span<CellTerms> terms);
 
 }  // namespace deformdiff::ms_deform_attn
