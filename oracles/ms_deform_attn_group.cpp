@@ -116,7 +116,7 @@ TermRules GroupEvaluator<T>::rules_of(const Parts& parts) const {
 template <typename T>
 void GroupEvaluator<T>::add_cell(const Rows<T>& rows, const AxisFractions& x, const AxisFractions& y,
                                  double weight) {
-  const auto lane = static_cast<std::int64_t>(rows_.size()) % kLanes;
+  const std::size_t lane = rows_.size() % kLanes;
   if (lane == 0) weights_.emplace_back();
   weights_.back().set(lane, x, y, weight);
   rows_.push_back(rows);

@@ -1,5 +1,7 @@
 #include "oracles/ms_deform_attn_inputs.h"
 
+#include "oracles/lanes.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -59,16 +61,28 @@ void Inputs<T>::copy_value() {
   }
 }
 
+namespace {
+
+/// Magnitudes are ordered as their bits are, NaN and infinity above all numbers; integers compare in vectors.
+struct FindLargest {
+  template <typename T>
+  DEFORMDIFF_INLINE static void run(const T* values, std::int64_t count, T* largest) {
+    using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    Bits most = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Bits bits = std::bit_cast<Bits>(values[i]) & std::numeric_limits<Bits>::max();
+      most = bits > most ? bits : most;
+    }
+    *largest = std::bit_cast<T>(most);
+  }
+};
+
+}  // namespace
+
 template <typename T>
 double Inputs<T>::survey(const T* values, std::int64_t count) {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  // Magnitudes are ordered as their bits are, NaN and infinity above all numbers; integers compare in
-  // vectors.
-  Bits most = 0;
-  for (std::int64_t i = 0; i < count; ++i) {
-    most = std::max(most, std::bit_cast<Bits>(values[i]) & std::numeric_limits<Bits>::max());
-  }
-  const T largest = std::bit_cast<T>(most);
+  T largest = 0;
+  run_on_lanes<FindLargest>(values, count, &largest);
   if (std::isfinite(largest)) return static_cast<double>(largest);
   has_nonfinite_ = true;
   T largest_finite = 0;

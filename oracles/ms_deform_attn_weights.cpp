@@ -1,7 +1,6 @@
 #include "oracles/ms_deform_attn_weights.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace deformdiff::ms_deform_attn {
@@ -137,33 +136,7 @@ struct FillTerms {
   }
 };
 
-/// False for subnormals, which is safe.
-bool is_power_of_two(double weight) {
-  constexpr std::uint64_t kSignificand = (std::uint64_t{1} << 52) - 1;
-  return (std::bit_cast<std::uint64_t>(weight) & kSignificand) == 0;
-}
-
-void set_axis(AxisLanes& axis, std::size_t cell, const AxisFractions& fractions) {
-  axis.fraction[cell] = fractions.fraction;
-  axis.near[cell] = fractions.near;
-  axis.far[cell] = fractions.far;
-  axis.shift[cell] = fractions.shift;
-  axis.far_error[cell] = fractions.before_first_pixel ? fractions.far : 0;
-}
-
 }  // namespace
-
-void CellWeights::set(std::int64_t cell, const AxisFractions& in_x, const AxisFractions& in_y,
-                      double attention_weight) {
-  const auto at = static_cast<std::size_t>(cell);
-  set_axis(x, at, in_x);
-  set_axis(y, at, in_y);
-  weight[at] = std::fabs(attention_weight);
-  attention[at] = is_power_of_two(attention_weight) ? 0 : 1;
-  on_x[at] = in_x.on_pixel;
-  on_y[at] = in_y.on_pixel;
-  any_on_pixel = any_on_pixel || in_x.on_pixel || in_y.on_pixel;
-}
 
 void fill_terms(std::span<const CellWeights> cells, const TermRules& rules, std::span<CellTerms> terms) {
   const Additions additions = additions_of(rules.counts);

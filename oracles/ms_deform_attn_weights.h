@@ -5,6 +5,8 @@
 #include "oracles/lanes.h"
 
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -27,7 +29,21 @@ struct AxisFractions {
 struct AxisLanes {
   PerCell fraction{}, near{}, far{}, shift{};
   PerCell far_error{};  ///< of `far`, in u
+
+  void set(std::size_t cell, const AxisFractions& of_cell) {
+    fraction[cell] = of_cell.fraction;
+    near[cell] = of_cell.near;
+    far[cell] = of_cell.far;
+    shift[cell] = of_cell.shift;
+    far_error[cell] = of_cell.before_first_pixel ? of_cell.far : 0;
+  }
 };
+
+/// False for subnormals, which is safe.
+inline bool is_power_of_two(double weight) {
+  constexpr std::uint64_t kSignificand = (std::uint64_t{1} << 52) - 1;
+  return (std::bit_cast<std::uint64_t>(weight) & kSignificand) == 0;
+}
 
 /// Eight cells that sampling points may fall in.
 struct alignas(64) CellWeights {
@@ -38,7 +54,15 @@ struct alignas(64) CellWeights {
   std::array<bool, kLanes> on_y{};  ///< on a pixel along y
   bool any_on_pixel = false;
 
-  void set(std::int64_t cell, const AxisFractions& in_x, const AxisFractions& in_y, double attention_weight);
+  void set(std::size_t cell, const AxisFractions& in_x, const AxisFractions& in_y, double attention_weight) {
+    x.set(cell, in_x);
+    y.set(cell, in_y);
+    weight[cell] = std::fabs(attention_weight);
+    attention[cell] = is_power_of_two(attention_weight) ? 0 : 1;
+    on_x[cell] = in_x.on_pixel;
+    on_y[cell] = in_y.on_pixel;
+    any_on_pixel = any_on_pixel || in_x.on_pixel || in_y.on_pixel;
+  }
 };
 
 /// Factors of the corner values' magnitudes and slopes in eight cells' bounds.

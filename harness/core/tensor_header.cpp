@@ -1,5 +1,6 @@
 #include "core/tensor_header.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -157,7 +158,13 @@ std::string format_tensor_header(const TensorHeader& header) {
 
 void append_json_string(std::string& json, std::string_view text) {
   json += '"';
+  const auto is_plain = [](char c) { return c >= 0x20 && c != '"' && c != '\\' && c < 0x7F; };
   while (!text.empty()) {
+    const auto plain =
+        static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_plain) - text.begin());
+    json.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const std::size_t length = utf8_length(text);
     const char first = text.front();
     if (length == 0) {
