@@ -174,8 +174,7 @@ bool is_repetition(const Tensor& tensor, const LayoutTraits& layout, std::int64_
 
 template <typename T>
 std::optional<Tensor> simplified_elements(const Draft& draft, Input input, const Tensor& tensor,
-                                          const std::function<bool(std::int64_t)>& chosen,
-                                          const Simplify& simplify) {
+                                          const Elements& some, const Simplify& simplify) {
   const auto old = tensor.values<T>();
   std::optional<Tensor::Bytes> bytes;
   const auto rank = [&](T x, std::int64_t side) {
@@ -183,8 +182,14 @@ std::optional<Tensor> simplified_elements(const Draft& draft, Input input, const
   };
   const bool any_expanded =
       std::ranges::find(draft.layouts[input].expanded, true) != draft.layouts[input].expanded.end();
-  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
-    if (!chosen(i)) continue;
+  const std::int64_t end = tensor.elements();
+  std::int64_t run = some.first;
+  for (std::int64_t i = run; i < end; ++i) {
+    if (i - run == some.count) {
+      if (some.every == 0) break;
+      i = run += some.every;
+      if (i >= end) break;
+    }
     const T from = old[static_cast<std::size_t>(i)];
     const std::int64_t side = input == kLocations ? side_of(draft.structure, i) : 0;
     const T to = static_cast<T>(simplify(static_cast<double>(from), {i, side}));
@@ -338,18 +343,19 @@ std::optional<Draft> transposed(const Draft& draft) {
   return turned;
 }
 
-std::optional<Draft> simplified(const Draft& draft, Input input,
-                                const std::function<bool(std::int64_t)>& chosen, const Simplify& simplify) {
-  Draft simpler = draft;
-  Tensor& tensor = input == kValue       ? simpler.value
-                   : input == kLocations ? simpler.locations
-                                         : simpler.weights;
+std::optional<Draft> simplified(const Draft& draft, Input input, const Elements& some,
+                                const Simplify& simplify) {
+  const auto member = input == kValue       ? &Draft::value
+                      : input == kLocations ? &Draft::locations
+                                            : &Draft::weights;
+  const Tensor& tensor = draft.*member;
   if (tensor.elements() == 0) return std::nullopt;
   std::optional<Tensor> changed = draft.structure.dtype == DType::kFloat64
-                                      ? simplified_elements<double>(draft, input, tensor, chosen, simplify)
-                                      : simplified_elements<float>(draft, input, tensor, chosen, simplify);
+                                      ? simplified_elements<double>(draft, input, tensor, some, simplify)
+                                      : simplified_elements<float>(draft, input, tensor, some, simplify);
   if (!changed) return std::nullopt;
-  tensor = std::move(*changed);
+  Draft simpler = draft;
+  simpler.*member = std::move(*changed);
   return simpler;
 }
 

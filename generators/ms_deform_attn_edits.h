@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -70,9 +71,16 @@ struct ElementPlace {
 };
 using Simplify = std::function<double(double element, const ElementPlace& place)>;
 
-/// Applies `simplify` to the elements of `input` (kValue, kLocations or kWeights) with chosen(index); each
-/// only where it gets simpler. Nothing if none does.
-std::optional<Draft> simplified(const Draft& draft, Input input,
-                                const std::function<bool(std::int64_t)>& chosen, const Simplify& simplify);
+/// Elements of an input, by row-major index: `count` at most from `first` on, then `count` from `first +
+/// every` on, and so forth.
+struct Elements {
+  std::int64_t first, count, every;
+};
+constexpr Elements kAllElements{0, std::numeric_limits<std::int64_t>::max(), 0};
+
+/// Applies `simplify` to some elements of `input` (kValue, kLocations or kWeights); to each only where it
+/// gets simpler. Nothing if none does.
+std::optional<Draft> simplified(const Draft& draft, Input input, const Elements& some,
+                                const Simplify& simplify);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -240,15 +240,11 @@ void add_layouts(const Draft& draft, Stages& stages) {
   }
 }
 
-bool everywhere(std::int64_t) {
-  return true;
-}
-
 /// Every element of one input by one of the simplifications.
 Stage whole_input(Input input, std::vector<Simplify> steps) {
   const auto count = static_cast<std::int64_t>(steps.size());
   return {count, [input, steps = std::move(steps)](const Draft& draft, std::int64_t which) {
-            return simplified(draft, input, everywhere, steps[static_cast<std::size_t>(which)]);
+            return simplified(draft, input, kAllElements, steps[static_cast<std::size_t>(which)]);
           }};
 }
 
@@ -256,7 +252,7 @@ Stage whole_input(Input input, std::vector<Simplify> steps) {
 Stage small_numbers() {
   return {2, [](const Draft& draft, std::int64_t which) {
             const std::int64_t row = draft.structure.dims.M * draft.structure.dims.D;
-            return simplified(draft, kValue, everywhere, [=](double, const ElementPlace& place) {
+            return simplified(draft, kValue, kAllElements, [=](double, const ElementPlace& place) {
               const std::int64_t index = which == 0 ? place.index / row : place.index;
               return static_cast<double>(index % 5 == 4 ? 0 : 1 << (index % 5));
             });
@@ -275,11 +271,11 @@ void add_slices(const Draft& draft, Stages& stages) {
       if (size == 1 || size > kFew || size == elements_tensor(draft, input).elements()) continue;
       const std::vector<Simplify> constants = constants_for(input);
       const auto ways = static_cast<std::int64_t>(constants.size());
-      stages.push_back(
-          {size * ways, [=](const Draft& from, std::int64_t which) {
-             const auto chosen = [=](std::int64_t i) { return i / inner % size == which / ways; };
-             return simplified(from, input, chosen, constants[static_cast<std::size_t>(which % ways)]);
-           }});
+      stages.push_back({size * ways, [=](const Draft& from, std::int64_t which) {
+                          const Elements slice{which / ways * inner, inner, size * inner};
+                          return simplified(from, input, slice,
+                                            constants[static_cast<std::size_t>(which % ways)]);
+                        }});
     }
   }
 }
@@ -293,8 +289,8 @@ void add_chunks(const Draft& draft, Stages& stages, bool single) {
     for (std::int64_t chunk = (elements + 1) / 2; elements > 1; chunk = (chunk + 1) / 2) {
       if ((chunk <= 2) == single) {
         stages.push_back({(elements + chunk - 1) / chunk * ways, [=](const Draft& from, std::int64_t which) {
-                            const auto chosen = [=](std::int64_t i) { return i / chunk == which / ways; };
-                            return simplified(from, input, chosen,
+                            const Elements one{which / ways * chunk, chunk, 0};
+                            return simplified(from, input, one,
                                               constants[static_cast<std::size_t>(which % ways)]);
                           }});
       }
@@ -310,8 +306,8 @@ void add_single_roundings(const Draft& draft, Stages& stages) {
     const auto ways = static_cast<std::int64_t>(steps.size());
     stages.push_back(
         {elements_tensor(draft, input).elements() * ways, [=](const Draft& from, std::int64_t which) {
-           const auto chosen = [=](std::int64_t i) { return i == which / ways; };
-           return simplified(from, input, chosen, steps[static_cast<std::size_t>(which % ways)]);
+           return simplified(from, input, {which / ways, 1, 0},
+                             steps[static_cast<std::size_t>(which % ways)]);
          }});
   }
 }

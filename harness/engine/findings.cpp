@@ -86,10 +86,43 @@ Finding* FindingBook::find(const Signature& signature) {
 Finding& FindingBook::add(const Signature& signature, const Signature& also) {
   Finding& finding = findings_.emplace_back();
   finding.signature = signature;
-  finding.case_path = folder_ / (finding_id(signature) + ".json");
+  finding.case_path = path_of(signature);
   by_signature_[signature] = &finding;
   by_signature_.emplace(also, &finding);
   return finding;
+}
+
+Finding& FindingBook::refile(Finding& finding, const Signature& signature) {
+  remove_files(finding);
+  Finding* const known = find(signature);
+  if (known == nullptr || known == &finding) {
+    finding.signature = signature;
+    finding.case_path = path_of(signature);
+    by_signature_[signature] = &finding;
+    return finding;
+  }
+  known->count += finding.count;
+  known->first_case = std::min(known->first_case, finding.first_case);
+  for (auto& [led_by, to] : by_signature_) {
+    if (to == &finding) to = known;
+  }
+  findings_.remove_if([&](const Finding& each) { return &each == &finding; });
+  return *known;
+}
+
+/// The case and what is beside it of its tensors.
+void FindingBook::remove_files(const Finding& finding) const {
+  const std::string stem = finding.case_path.stem().string() + ".";
+  std::error_code ignored;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+    if (entry.path().filename().string().starts_with(stem)) files.push_back(entry.path());
+  }
+  for (const std::filesystem::path& file : files) std::filesystem::remove(file, ignored);
+}
+
+std::filesystem::path FindingBook::path_of(const Signature& signature) const {
+  return folder_ / (finding_id(signature) + ".json");
 }
 
 void FindingBook::save(Finding& finding, const SavedCase& saved) const {

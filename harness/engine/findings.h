@@ -4,8 +4,8 @@
 #include "engine/reducer.h"
 #include "engine/session.h"
 
-#include <deque>
 #include <filesystem>
+#include <list>
 #include <map>
 #include <string>
 #include <vector>
@@ -39,6 +39,11 @@ class FindingBook {
   /// Starts an entry for `signature`; `also`, if another, leads to it too.
   Finding& add(const Signature& signature, const Signature& also);
 
+  /// Files the finding, at present the owner of a saved file, under the signature that its smallest case has.
+  /// Where that is another finding's they are one: the other gets the count, this one and its file go. The
+  /// finding that stays. What led to `finding` leads to it.
+  Finding& refile(Finding& finding, const Signature& signature);
+
   /// Writes the case to the finding's file in place of what is there.
   void save(Finding& finding, const SavedCase& saved) const;
 
@@ -46,8 +51,11 @@ class FindingBook {
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:
+  void remove_files(const Finding& finding) const;
+  std::filesystem::path path_of(const Signature& signature) const;
+
   std::filesystem::path folder_;
-  std::deque<Finding> findings_;
+  std::list<Finding> findings_;
   std::map<Signature, Finding*> by_signature_;
 };
 

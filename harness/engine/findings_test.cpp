@@ -53,6 +53,31 @@ TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
   EXPECT_EQ(book.size(), 1U);
 }
 
+TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
+  FindingBook book(std::filesystem::path(testing::TempDir()) / "refiled");
+  const Signature border{"b", "s", "out_of_bound", "output", "border"};
+  const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
+  const Signature outside{"b", "s", "out_of_bound", "output", "outside"};
+  Finding& first = book.add(interior, interior);
+  first.count = 2;
+  SavedCase saved;
+  saved.problem.block = "b";
+  book.save(first, saved);
+  const std::filesystem::path old_path = first.case_path;
+  EXPECT_EQ(&book.refile(first, border), &first);
+  EXPECT_EQ(first.signature, border);
+  EXPECT_NE(first.case_path, old_path);
+  EXPECT_FALSE(std::filesystem::exists(old_path));
+  EXPECT_EQ(book.find(interior), &first);
+
+  Finding& second = book.add(outside, outside);
+  second.count = 3;
+  EXPECT_EQ(&book.refile(second, border), &first);
+  EXPECT_EQ(book.size(), 1U);
+  EXPECT_EQ(first.count, 5);
+  EXPECT_EQ(book.find(outside), &first);
+}
+
 TEST(FindingBook, AFolderThatCannotBeMadeIsBadInput) {
   EXPECT_THROW(FindingBook("/dev/null/findings"), InputError);
 }

@@ -42,6 +42,8 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   const Confirmation confirmation = confirmed(state, failure);
   const Signature& signature = confirmation.judgement.signature;
   if (is_known(signature)) return;
+  // What only the calls made while shrinking brought about says nothing beyond the finding itself.
+  if (failure.by_shrinking && confirmation.rate == 0) return;
 
   Finding& finding = book_.add(signature, failure.judgement.signature);
   finding.count = 1;
@@ -93,9 +95,13 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     keep(finding, smaller, comparison);
   };
   hooks.on_other = [&](const Case& c, const Judgement& judgement) {
-    const auto same = [&](const Failure& met) { return met.judgement.signature == judgement.signature; };
+    // Of what shrinking meets, one of a rule is enough: classes of elements are told apart in the run.
+    const auto same = [&](const Failure& met) {
+      return met.judgement.signature.rule == judgement.signature.rule &&
+             met.judgement.signature.output == judgement.signature.output;
+    };
     if (book_.find(judgement.signature) != nullptr || std::any_of(met_.begin(), met_.end(), same)) return;
-    met_.push_back({failure.index, c, judgement, {}});
+    met_.push_back({failure.index, c, judgement, {}, true});
   };
   const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};
   const auto shrunk = shrink_case(state.subject, entry_, unshrunk, budget, options_.threads, hooks);
@@ -106,7 +112,13 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
   finding.evaluations = shrunk->evaluations;
   finding.certificate_evaluations = shrunk->certificate_evaluations;
   finding.minimal = shrunk->minimal;
-  keep(finding, shrunk->saved, shrunk->comparison);
+  const Signature& signature = shrunk->saved.signature.value();
+  if (signature == finding.signature) {
+    keep(finding, shrunk->saved, shrunk->comparison);
+    return;
+  }
+  Finding& filed = book_.refile(finding, signature);
+  if (&filed == &finding) keep(filed, shrunk->saved, shrunk->comparison);
 }
 
 void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparison& comparison) {

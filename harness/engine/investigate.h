@@ -20,6 +20,7 @@ struct Failure {
   Case problem;
   Judgement judgement;
   std::vector<std::uint64_t> earlier;  ///< indices of the cases that the worker was given before
+  bool by_shrinking = false;           ///< met on the way, after calls that nobody recorded
 };
 
 class Investigator {

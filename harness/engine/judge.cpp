@@ -63,13 +63,18 @@ bool runs_twice(const SubjectInfo& info) {
 
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
                      int threads, std::int64_t memory_limit) {
+  if (!earlier.empty()) subject.runner->restart();
+  return judge_case_here(subject, entry, c, earlier, threads, memory_limit);
+}
+
+Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case& c,
+                          std::span<const Case> earlier, int threads, std::int64_t memory_limit) {
   Judgement judgement;
   judgement.outcome = subject.started() ? admit(subject.info, entry, c, memory_limit) : subject.start_failure;
   Reference reference;
   if (judgement.outcome.kind == Outcome::Kind::kReturned) {
     std::vector<Case> calls(earlier.begin(), earlier.end());
     calls.push_back(c);
-    if (!earlier.empty()) subject.runner->restart();
     subject.runner->start(calls, runs_twice(subject.info));
     reference = entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
     judgement.outcome = std::move(subject.runner->finish().back());
@@ -98,9 +103,12 @@ bool shows(const BlockEntry& entry, const Signature& signature, const Case& c, c
   if (!has_element(comparison.verdict) || comparison.violating.empty()) {
     return signature.element_class == "structure";
   }
-  return std::any_of(comparison.violating.begin(), comparison.violating.end(), [&](std::int64_t element) {
+  const auto has_class = [&](std::int64_t element) {
     return entry.oracle->element_class(c, comparison.output, element) == signature.element_class;
-  });
+  };
+  // Only the first of many violating elements are listed: the one to blame may lie behind them.
+  if (comparison.element >= 0 && has_class(comparison.element)) return true;
+  return std::any_of(comparison.violating.begin(), comparison.violating.end(), has_class);
 }
 
 }  // namespace deformdiff

@@ -57,6 +57,10 @@ struct Judgement {
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
                      int threads, std::int64_t memory_limit);
 
+/// The same in the present worker, whatever calls it was given before `earlier`.
+Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case& c,
+                          std::span<const Case> earlier, int threads, std::int64_t memory_limit);
+
 /// Identity of a finding.
 Signature signature_of(const BlockEntry& entry, const std::string& subject, const Case& c,
                        const Comparison& comparison);

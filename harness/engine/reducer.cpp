@@ -25,10 +25,20 @@ class CallsStream {
  public:
   CallsStream(const Calls& calls, const Shrinks& shrinks) : calls_(calls), shrinks_(shrinks) {
     for (const Case& call : calls) together_.push_back(shrinks(call));
-    if (calls.size() == 1) stage_ = Stage::kOne;
+    alike_ = std::all_of(calls.begin(), calls.end(),
+                         [&](const Case& call) { return content_hash(call) == content_hash(calls.back()); });
+    if (calls.size() == 1) {
+      stage_ = Stage::kOne;
+    } else if (alike_) {
+      stage_ = Stage::kTogether;
+    }
   }
 
   std::optional<Calls> next() {
+    if (stage_ == Stage::kAlike) {
+      stage_ = Stage::kTogether;
+      return Calls(calls_.size(), calls_.back());
+    }
     if (stage_ == Stage::kTogether) {
       if (auto smaller = step_together()) return smaller;
       stage_ = Stage::kDrop;
@@ -38,11 +48,12 @@ class CallsStream {
       stage_ = Stage::kOne;
       at_ = 0;
     }
+    if (alike_ && calls_.size() > 1) return std::nullopt;
     return step_one();
   }
 
  private:
-  enum class Stage { kTogether, kDrop, kOne };
+  enum class Stage { kAlike, kTogether, kDrop, kOne };
 
   std::optional<Calls> step_together() {
     Calls smaller;
@@ -77,7 +88,8 @@ class CallsStream {
   const Calls calls_;
   const Shrinks& shrinks_;
   std::vector<CaseStream> together_;
-  Stage stage_ = Stage::kTogether;
+  bool alike_ = false;
+  Stage stage_ = Stage::kAlike;
   std::size_t at_ = 0;
   CaseStream one_;
 };

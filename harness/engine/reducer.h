@@ -46,8 +46,9 @@ struct CallsReduction : ReductionCost {
   Calls smallest;
 };
 
-/// The same for a sequence of calls. Steps: the same step on all calls at once, a call less, a step on one
-/// call. The last call is never dropped.
+/// The same for a sequence of calls. Steps: every call like the last, the same step on all calls at once, a
+/// call less, a step on one call (not where all are alike: one problem is simpler than many). The last call
+/// is never dropped.
 CallsReduction reduce_calls(const Calls& original, const Shrinks& shrinks,
                             const std::function<bool(const Calls&)>& still_fails,
                             const ReductionBudget& budget,

@@ -171,6 +171,18 @@ TEST(ReduceCalls, ShrinksTogetherAndDropsWhatDoesNotMatter) {
   EXPECT_EQ(numbers_of(result.smallest.front()).size(), numbers_of(result.smallest.back()).size());
 }
 
+TEST(ReduceCalls, CallsThatOnlyHaveToBeMadeBecomeOneProblem) {
+  const auto third = [](const Calls& calls) {
+    return calls.size() == 3 && !numbers_of(calls.back()).empty() && numbers_of(calls.back())[0] > 2;
+  };
+  const Calls calls{case_of({7}), case_of({1, 2, 3, 4}), case_of({5, 6})};
+  const CallsReduction result = reduce_calls(calls, smaller_lists, third, {}, {});
+  ASSERT_EQ(result.smallest.size(), 3U);
+  EXPECT_TRUE(result.minimal);
+  for (const Case& call : result.smallest) EXPECT_EQ(numbers_of(call), numbers_of(result.smallest.back()));
+  EXPECT_EQ(numbers_of(result.smallest.back()).size(), 1U);
+}
+
 TEST(ReduceCalls, NeverDropsTheLast) {
   const auto always = [](const Calls& calls) {
     EXPECT_FALSE(calls.empty());

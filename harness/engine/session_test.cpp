@@ -95,6 +95,18 @@ TEST_F(SessionTest, AFaultIsFoundShrunkAndSaved) {
   EXPECT_GE(counted, count_of(report.subjects.front(), Verdict::kOutOfBound));
 }
 
+TEST_F(SessionTest, APointThatTheFailureDoesNotNeedIsNotKeptForItsClass) {
+  options_.tiers = {"exact"};
+  options_.first_finding = true;
+  const SessionReport report = fuzzed({"fault/border_padding"});
+  ASSERT_EQ(report.findings.size(), 1U);
+  const Finding& finding = report.findings.front();
+  EXPECT_EQ(finding.signature.element_class, "border");
+  EXPECT_EQ(finding.shrunk_elements, 7) << finding.one_line;
+  EXPECT_TRUE(finding.minimal);
+  EXPECT_TRUE(reproduces(finding));
+}
+
 TEST_F(SessionTest, ACrashIsOneFindingAndTheRunGoesOn) {
   options_.cases = 6;
   options_.shrink = false;

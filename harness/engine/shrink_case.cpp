@@ -36,48 +36,102 @@ class CaseShrinker {
     signature_.subject = subject_.spec.name;
     if (!shown(calls_, today)) return std::nullopt;
 
-    // Calls made while shrinking can leave a state in which more fails: then again, without any.
-    const bool hang = today.comparison.verdict == Verdict::kTimedOut;
-    if (descend(hang ? Mode::kHurried : Mode::kWarm)) return std::move(result_);
-    if (!hang && descend(Mode::kFresh)) return std::move(result_);
     result_.saved = saved(calls_, today.comparison);
     result_.comparison = today.comparison;
-    result_.minimal = false;
+    descend();
+    while (go_on_in_another_class()) {
+    }
     return std::move(result_);
   }
 
  private:
   enum class Mode { kWarm, kFresh, kHurried };
 
-  /// False if what it finds does not fail in a fresh worker.
+  /// Calls made while shrinking can leave a state in which more fails, or less: so what was found is tried
+  /// again where each sequence gets a worker without any.
+  void descend() {
+    if (result_.comparison.verdict == Verdict::kTimedOut) {
+      descend(Mode::kHurried);
+      return;
+    }
+    const bool kept = descend(Mode::kWarm);
+    if (!kept || calls_.size() > 1) descend(Mode::kFresh);
+  }
+
+  /// False, and nothing changes, if what it finds does not fail in a fresh worker.
   bool descend(Mode mode) {
-    const auto still_fails = [&](const Calls& candidate) {
-      const Judgement judgement = mode == Mode::kFresh ? judge_fresh(candidate) : judge(candidate);
-      if (shown(candidate, judgement)) {
-        latest_ = judgement.comparison;
-        return true;
-      }
-      if (hooks_.on_other && candidate.size() == 1 && is_finding(judgement.comparison.verdict)) {
-        hooks_.on_other(candidate.back(), judgement);
-      }
-      return false;
-    };
+    const auto still_fails = [&](const Calls& candidate) { return fails(candidate, mode); };
     const auto on_smaller = [&](const Calls& smaller) {
       if (hooks_.on_smaller) hooks_.on_smaller(saved(smaller, latest_), latest_);
     };
     std::unique_ptr<Runner> patient;
     if (mode == Mode::kHurried) patient = std::exchange(subject_.runner, hurried_runner());
-    const CallsReduction reduction =
-        reduce_calls(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
+    CallsReduction reduction = reduce_calls(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
     if (patient) subject_.runner = std::move(patient);
 
     result_.evaluations += reduction.evaluations;
     result_.certificate_evaluations = reduction.certificate_evaluations;
-    result_.minimal = reduction.minimal;
+    result_.minimal = false;
     const Judgement last = judge_fresh(reduction.smallest);
+    if (!shown(reduction.smallest, last)) return false;
+    result_.minimal = reduction.minimal;
     result_.saved = saved(reduction.smallest, last.comparison);
     result_.comparison = last.comparison;
-    return shown(reduction.smallest, last);
+    calls_ = std::move(reduction.smallest);
+    return true;
+  }
+
+  bool fails(const Calls& candidate, Mode mode) {
+    Judgement judgement = mode == Mode::kFresh ? judge_fresh(candidate) : judge_here(candidate);
+    // A sequence that fails after others need not fail without them.
+    if (mode == Mode::kWarm && candidate.size() > 1 && shown(candidate, judgement)) {
+      judgement = judge_fresh(candidate);
+    }
+    if (shown(candidate, judgement)) {
+      latest_ = judgement.comparison;
+      return true;
+    }
+    if (!is_finding(judgement.comparison.verdict)) return false;
+    if (differs_in_class(judgement.signature)) {
+      note_other_class(candidate, judgement.signature);
+    } else if (hooks_.on_other && candidate.size() == 1) {
+      hooks_.on_other(candidate.back(), judgement);
+    }
+    return false;
+  }
+
+  bool differs_in_class(const Signature& signature) const {
+    return signature.rule == signature_.rule && signature.output == signature_.output &&
+           signature.element_class != signature_.element_class;
+  }
+
+  void note_other_class(const Calls& candidate, const Signature& signature) {
+    if (other_class_ && elements_of(other_class_->calls) <= elements_of(candidate)) return;
+    other_class_ = {candidate, signature};
+  }
+
+  /// What was left out on the way to a smaller failure in another class was not needed: an element is of the
+  /// class of all its points together, and one of them may do. True if the smallest became smaller so.
+  bool go_on_in_another_class() {
+    const std::optional<OtherClass> other = std::exchange(other_class_, std::nullopt);
+    if (!other || elements_of(other->calls) >= elements_of(calls_)) return false;
+    const Signature before = std::exchange(signature_, other->signature);
+    const Judgement judgement = judge_fresh(other->calls);
+    if (!shown(other->calls, judgement)) {
+      signature_ = before;
+      return false;
+    }
+    calls_ = other->calls;
+    result_.saved = saved(calls_, judgement.comparison);
+    result_.comparison = judgement.comparison;
+    descend();
+    return true;
+  }
+
+  static std::int64_t elements_of(const Calls& calls) {
+    std::int64_t elements = 0;
+    for (const Case& call : calls) elements += element_count(call);
+    return elements;
   }
 
   std::unique_ptr<Runner> hurried_runner() const {
@@ -93,12 +147,13 @@ class CaseShrinker {
   }
 
   Judgement judge_fresh(const Calls& calls) {
-    if (calls.size() == 1) subject_.runner->restart();
-    return judge(calls);
+    subject_.runner->restart();
+    return judge_here(calls);
   }
 
-  Judgement judge(const Calls& calls) {
-    return judge_case(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1), threads_, 0);
+  Judgement judge_here(const Calls& calls) {
+    return judge_case_here(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1), threads_,
+                           0);
   }
 
   bool shown(const Calls& calls, const Judgement& judgement) const {
@@ -114,6 +169,12 @@ class CaseShrinker {
     return saved_case(subject_, signature_, std::move(problem), std::move(calls), comparison);
   }
 
+  /// A candidate that failed by the same rule in an element of another class.
+  struct OtherClass {
+    Calls calls;
+    Signature signature;
+  };
+
   Subject& subject_;
   const BlockEntry& entry_;
   const SavedCase& original_;
@@ -124,6 +185,7 @@ class CaseShrinker {
   const Stopwatch watch_;
   Signature signature_;
   Comparison latest_;
+  std::optional<OtherClass> other_class_;  ///< the smallest of them
   ShrunkCase result_;
 };
 

@@ -12,7 +12,7 @@
 namespace deformdiff {
 
 struct ShrunkCase {
-  SavedCase saved;                           ///< the smallest, its note and earlier calls included
+  SavedCase saved;                           ///< the smallest, its note, earlier calls and signature included
   Comparison comparison;                     ///< of `saved` in a fresh worker
   std::int64_t evaluations = 0;              ///< candidates that were run, those of the certificate apart
   std::int64_t certificate_evaluations = 0;  ///< candidates of the smallest: none of them fails
@@ -22,12 +22,15 @@ struct ShrunkCase {
 struct ShrinkHooks {
   std::function<void(const SavedCase&, const Comparison&)>
       on_smaller;  ///< each smaller case that still fails
-  /// A candidate that fails in another way, on its own in the present worker; never one after earlier calls.
+  /// A candidate that fails by another rule or in another output, on its own in the present worker; never one
+  /// after earlier calls.
   std::function<void(const Case&, const Judgement&)> on_other;
 };
 
 /// Shrinks the problem and the calls before it, keeping to the signature of `original` (to that of its
-/// failure today if it has none). Nothing if it does not fail so in a fresh worker. The result is confirmed
+/// failure today if it has none). Where candidates smaller than the smallest of its element class fail by the
+/// same rule in another class, it goes on with those: the signature of the result is then of that class.
+/// Nothing if it does not fail so in a fresh worker. The result is confirmed
 /// in a fresh worker. Restarts the subject's worker.
 std::optional<ShrunkCase> shrink_case(Subject& subject, const BlockEntry& entry, const SavedCase& original,
                                       const ReductionBudget& budget, int threads,
