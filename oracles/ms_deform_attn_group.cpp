@@ -4,6 +4,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include <Eigen/Core>
+
 namespace deformdiff::ms_deform_attn {
 namespace {
 
@@ -189,8 +191,8 @@ void GroupEvaluator<T>::evaluate(const GroupIndex& group, const Parts& parts, Gr
     sum_up(contributions_, rows_.data(), terms_.data(), inputs_.dims().D, result.bound.data(),
            result.magnitude.data());
   }
-  const double factor = margin();
-  for (double& bound : result.bound) bound = (bound + constant) * factor;
+  Eigen::Map<Eigen::ArrayXd> bound(result.bound.data(), inputs_.dims().D);
+  bound = (bound + constant) * margin();
 }
 
 template <typename T>

@@ -1,5 +1,7 @@
 #include "oracles/ms_deform_attn_kernel.h"
 
+#include <Eigen/Core>
+
 namespace deformdiff::ms_deform_attn {
 namespace {
 
@@ -103,11 +105,12 @@ void sum_up(std::span<const Contribution> points, const Rows<double>* rows, cons
 }
 
 void add_value(const Rows<double>& corners, const std::array<long double, 4>& weights, std::int64_t channels,
-               long double* __restrict value) {
-  const auto& [v00, v01, v10, v11] = corners;
-  for (std::int64_t d = 0; d < channels; ++d) {
-    value[d] += (weights[0] * v00[d] + weights[1] * v01[d]) + (weights[2] * v10[d] + weights[3] * v11[d]);
-  }
+               long double* value) {
+  using Wide = Eigen::Array<long double, Eigen::Dynamic, 1>;
+  const auto weighted = [&](std::size_t corner) {
+    return weights[corner] * Eigen::Map<const Eigen::ArrayXd>(corners[corner], channels).cast<long double>();
+  };
+  Eigen::Map<Wide>(value, channels) += (weighted(0) + weighted(1)) + (weighted(2) + weighted(3));
 }
 
 }  // namespace deformdiff::ms_deform_attn
