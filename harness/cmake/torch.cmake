@@ -18,6 +18,9 @@ target_include_directories(deformdiff_torch SYSTEM INTERFACE
 # Its include folder holds a newer fmt than the distribution's, without the library: header-only there.
 target_compile_definitions(deformdiff_torch INTERFACE NDEBUG FMT_HEADER_ONLY)
 target_link_libraries(deformdiff_torch INTERFACE ${DEFORMDIFF_TORCH_CPU} ${DEFORMDIFF_C10})
+# at::parallel_for is a template over LibTorch's OpenMP threads: without the flag it runs on one.
+target_compile_options(deformdiff_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_options(deformdiff_torch INTERFACE -fopenmp)
 # DT_RPATH, not DT_RUNPATH: it is searched for the libraries of operators loaded later as well. Where the
 # nvidia wheels lie beside torch, torch's own RPATH finds them; the toolkit is in the loader's path.
 target_link_options(deformdiff_torch INTERFACE
