@@ -92,7 +92,14 @@ install_torch() {
 find_nvcc() {
   local nvcc
   nvcc=$(system_nvcc)
-  [ -n "$nvcc" ] || nvcc=$DEFORMDIFF_TORCH_DIR/../nvidia/cu13/bin/nvcc
+  if [ -z "$nvcc" ]; then
+    local toolkit
+    toolkit=$(dirname "$(readlink -f "$DEFORMDIFF_TORCH_DIR")")/nvidia/cu13
+    nvcc=$toolkit/bin/nvcc
+    # The wheels keep libraries in lib, where their nvcc does not look, and leave out the name to link by.
+    export LIBRARY_PATH=$toolkit/lib${LIBRARY_PATH:+:$LIBRARY_PATH}
+    [ ! -e "$toolkit/lib/libcudart.so.13" ] || ln -sf libcudart.so.13 "$toolkit/lib/libcudart.so"
+  fi
   if [ -x "$nvcc" ]; then
     export PATH="${nvcc%/*}:$PATH"
   else
