@@ -135,6 +135,25 @@ std::uint8_t NonfiniteJudge<T>::point(const GroupIndex& group, const Point<Scala
   return admits;
 }
 
+/// On the edge of the map along an axis: a NaN or an infinity in the first pixels may be met with weight 0.
+template <typename T>
+std::uint8_t NonfiniteJudge<T>::edge(const GroupIndex& group, const Point<Scalar>& at, T weight,
+                                     std::int64_t d) const {
+  if (contract_.nonfinite_value_at_zero_weight == NonfiniteValueAtZeroWeight::kIgnored)
+    return outside(weight);
+  const std::int64_t first_x = at.x.on_edge() ? -1 : at.x.first, last_x = at.x.on_edge() ? -1 : at.x.last;
+  const std::int64_t first_y = at.y.on_edge() ? -1 : at.y.first, last_y = at.y.on_edge() ? -1 : at.y.last;
+  for (std::int64_t y = first_y; y <= last_y + 1; ++y) {
+    for (std::int64_t x = first_x; x <= last_x + 1; ++x) {
+      if (!inputs_.inside(at.level, y, x)) continue;
+      if (!std::isfinite(inputs_.raw_value(group.n, group.m, at.level, y, x, d))) {
+        return outside(weight) | kAdmitsNan;
+      }
+    }
+  }
+  return outside(weight);
+}
+
 template <typename T>
 void NonfiniteJudge<T>::judge(const GroupIndex& group, std::span<std::uint8_t> admits) const {
   std::fill(admits.begin(), admits.end(), static_cast<std::uint8_t>(kAdmitsFinite));
@@ -158,12 +177,15 @@ void NonfiniteJudge<T>::judge(const GroupIndex& group, std::span<std::uint8_t> a
       const Point<Scalar> at{l, p, static_cast<double>(weight),
                              locate<Scalar>(location[0], level.width, coordinates_, rounding_),
                              locate<Scalar>(location[1], level.height, coordinates_, rounding_)};
-      if (!at.x.in_reach() || !at.y.in_reach()) {
+      const bool on_edge = at.x.on_edge() || at.y.on_edge();
+      if (!(at.x.in_reach() || at.x.on_edge()) || !(at.y.in_reach() || at.y.on_edge())) {
         add_to_all(outside(weight));
         continue;
       }
       for (std::size_t d = 0; d < admits.size(); ++d) {
-        admits[d] = sum_of(admits[d], point(group, at, weight, static_cast<std::int64_t>(d)));
+        const auto channel = static_cast<std::int64_t>(d);
+        admits[d] =
+            sum_of(admits[d], on_edge ? edge(group, at, weight, channel) : point(group, at, weight, channel));
       }
     }
   }

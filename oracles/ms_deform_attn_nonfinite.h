@@ -28,6 +28,7 @@ class NonfiniteJudge {
   std::uint8_t outside(T weight) const;
   std::uint8_t lost_location() const;
   std::uint8_t corner(T value, double weight, bool surely_zero, double least) const;
+  std::uint8_t edge(const GroupIndex& group, const Point<Scalar>& at, T weight, std::int64_t d) const;
   std::uint8_t point(const GroupIndex& group, const Point<Scalar>& at, T weight, std::int64_t d) const;
   std::uint8_t in_cell(const GroupIndex& group, const Point<Scalar>& at, std::int64_t cell_x,
                        std::int64_t cell_y, std::int64_t d) const;

@@ -148,6 +148,19 @@ TEST(MsDeformAttnNonfinite, ValuesWhereTheCellIsInDoubtAdmitBoth) {
   EXPECT_EQ(admits(c, kContracts.ignored), kFinite | kNanSet | kPlus | kMinus);
 }
 
+TEST(MsDeformAttnNonfinite, OnTheEdgeCodeWithoutARangeTestMeetsTheFirstPixels) {
+  PlainCase<float> c = one_point(1, -1, 1);
+  c.value[1] = kInf;
+  EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
+  EXPECT_EQ(admits(c, kContracts.propagates), kFinite | kNanSet);
+  EXPECT_EQ(admits(c, kContracts.ignored), kFinite);
+  c.weights = {0};
+  EXPECT_EQ(admits(c, kContracts.propagates), kFinite | kNanSet);
+  c.value[1] = 1;
+  c.value[9] = kInf;  // not in the first row
+  EXPECT_EQ(admits(c, kContracts.any), kFinite);
+}
+
 TEST(MsDeformAttnNonfinite, PointsOutsideNeverTouchValues) {
   PlainCase<float> c = one_point(-2, 1, 1);
   for (float& v : c.value) v = kNan;

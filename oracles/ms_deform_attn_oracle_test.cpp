@@ -40,6 +40,22 @@ TEST(MsDeformAttnOracle, PixelCentresGiveThePixels) {
   }
 }
 
+TEST(MsDeformAttnOracle, ASumThatTheOracleRoundsIsNotTakenForExact) {
+  // 2 loc - 1 is 5e-20 from a double: lost in extended precision, and enlarged by half the width.
+  constexpr double location = -7.62951094834821e-06;
+  PlainCase<double> c;
+  c.set_levels({{1, 14530}});
+  c.resize();
+  c.value[0] = 1;
+  c.locations = {location, 0.5};
+  Precision precision;
+  precision.coordinates = Coordinates::kGridSample;
+  const OutputReference output = refer(c.build(), precision).outputs[0];
+  const double grid = 2 * location - 1;
+  const double weight = ((grid + 1) * 7265 - 0.5) + 1;
+  EXPECT_LE(std::fabs((weight - output.value[0]) - output.value_low[0]), output.bound[0]);
+}
+
 TEST(MsDeformAttnOracle, PixelsOutsideTheMapAreZero) {
   PlainCase<float> c = one_level(1, 1, {8});
   c.locations = {0, 0};  // x = y = -1/2: a quarter of the pixel

@@ -17,6 +17,25 @@ bool representable(Scalar t, const Rounding& rounding) {
   return static_cast<Scalar>(static_cast<double>(t)) == t;
 }
 
+/// A sum and what its rounding lost, exactly (Knuth's TwoSum; Higham 4.3).
+template <typename Scalar>
+struct Sum {
+  Scalar value, lost;
+};
+
+template <typename Scalar>
+Sum<Scalar> two_sum(Scalar a, Scalar b) {
+  const Scalar value = a + b;
+  const Scalar back = value - a;
+  return {value, (a - (value - back)) + (b - back)};
+}
+
+/// Whether a sum is a number of the subject's dtype.
+template <typename Scalar>
+bool representable(const Sum<Scalar>& sum, const Rounding& rounding) {
+  return sum.lost == 0 && representable(sum.value, rounding);
+}
+
 /// An error that is made only if what went before, or the result, is inexact.
 template <typename Scalar>
 double rounding_error(Scalar exact_result, double error_before, const Rounding& rounding) {
@@ -59,10 +78,7 @@ template <typename Scalar>
 typename AxisLocator<Scalar>::Exact AxisLocator<Scalar>::evaluate(Scalar location) const {
   constexpr Scalar kUnit = std::numeric_limits<Scalar>::epsilon() / 2;
   const Scalar product = location * extent_;
-  const Scalar position = product - Scalar(0.5);
-  // The rounding error of the subtraction, exactly (Knuth's TwoSum; Higham 4.3).
-  const Scalar back = position - product;
-  const Scalar lost = (product - (position - back)) + (Scalar(-0.5) - back);
+  const auto [position, lost] = two_sum(product, Scalar(-0.5));
   double own_error = static_cast<double>(std::fabs(lost));
   if (!product_exact_) own_error += 2 * static_cast<double>(kUnit * std::fabs(product));
   return {product, position, own_error};
@@ -76,7 +92,10 @@ double AxisLocator<Scalar>::fused_shift(const Exact& exact) const {
 
 template <typename Scalar>
 double AxisLocator<Scalar>::grid_sample_shift(const Exact& exact, Scalar location) const {
-  const double grid = rounding_error(2 * location - 1, 0, rounding_);
+  const Sum<Scalar> g = two_sum(2 * location, Scalar(-1));
+  const double lost = std::fabs(static_cast<double>(g.lost));
+  // Where g is a number of the dtype but for what the oracle lost, the subject rounds to it.
+  const double grid = representable(g.value, rounding_) ? lost : rounding_error(g.value, lost, rounding_);
   const double lifted = grid + rounding_error(2 * location, grid, rounding_);
   const double scaled = lifted * width_ / 2 + rounding_error(exact.product, lifted * width_ / 2, rounding_);
   return scaled + rounding_error(exact.position, scaled + exact.own_error, rounding_);
@@ -85,7 +104,7 @@ double AxisLocator<Scalar>::grid_sample_shift(const Exact& exact, Scalar locatio
 template <typename Scalar>
 double AxisLocator<Scalar>::envelope_shift(const Exact& exact, Scalar location) const {
   if (dyadic_ && exact.own_error == 0 && representable(exact.position, rounding_) &&
-      representable(2 * location - 1, rounding_)) {
+      representable(two_sum(2 * location, Scalar(-1)), rounding_)) {
     return 0;
   }
   const double loc = static_cast<double>(location);
@@ -113,7 +132,7 @@ double AxisLocator<Scalar>::shift_of(const Exact& exact, Scalar location) const 
   if (magnitude != 0 && magnitude < 4 * rounding_.tiny) shift += 2 * rounding_.underflow * width_;
   if (side_is_inexact_) shift += 2 * rounding_.unit * magnitude * width_;
   // Left of the first pixel the fraction is x + 1, which rounds: by at most u/2, being at most 1.
-  if (exact.position < 0 && !(shift == 0 && representable(exact.position + 1, rounding_))) {
+  if (exact.position < 0 && !(shift == 0 && representable(two_sum(exact.position, Scalar(1)), rounding_))) {
     shift += rounding_.unit / 2;
   }
   return shift * (1 + 0x1p-40);

@@ -20,6 +20,9 @@ struct AxisSample {
   bool surely_inside = false;  ///< -1 < computed position < side whatever the rounding
 
   bool in_reach() const { return first <= last; }
+  /// The position is exactly -1 in every evaluation: a test of the range skips it, while code without one
+  /// meets the first pixel with weight 0.
+  bool on_edge() const { return shift == 0 && position == -1; }
   /// The position is exactly a pixel centre in every evaluation: the right or lower corner has weight 0.
   bool on_pixel() const { return shift == 0 && position == static_cast<Scalar>(cell); }
 };
