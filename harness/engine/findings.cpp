@@ -92,15 +92,18 @@ Finding& FindingBook::add(const Signature& signature, const Signature& also) {
   return finding;
 }
 
-Finding& FindingBook::refile(Finding& finding, const Signature& signature) {
-  remove_files(finding);
+Finding& FindingBook::refile(Finding& finding, const Signature& signature, const SavedCase& saved) {
+  const std::filesystem::path old_path = finding.case_path;
   Finding* const known = find(signature);
   if (known == nullptr || known == &finding) {
     finding.signature = signature;
     finding.case_path = path_of(signature);
     by_signature_[signature] = &finding;
+    save(finding, saved);
+    remove_files(old_path);
     return finding;
   }
+  remove_files(old_path);
   known->count += finding.count;
   known->first_case = std::min(known->first_case, finding.first_case);
   for (auto& [led_by, to] : by_signature_) {
@@ -111,8 +114,8 @@ Finding& FindingBook::refile(Finding& finding, const Signature& signature) {
 }
 
 /// The case and what is beside it of its tensors.
-void FindingBook::remove_files(const Finding& finding) const {
-  const std::string stem = finding.case_path.stem().string() + ".";
+void FindingBook::remove_files(const std::filesystem::path& case_path) const {
+  const std::string stem = case_path.stem().string() + ".";
   std::error_code ignored;
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {

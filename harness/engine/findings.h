@@ -39,10 +39,11 @@ class FindingBook {
   /// Starts an entry for `signature`; `also`, if another, leads to it too.
   Finding& add(const Signature& signature, const Signature& also);
 
-  /// Files the finding, at present the owner of a saved file, under the signature that its smallest case has.
-  /// Where that is another finding's they are one: the other gets the count, this one and its file go. The
-  /// finding that stays. What led to `finding` leads to it.
-  Finding& refile(Finding& finding, const Signature& signature);
+  /// Files the finding, at present the owner of a saved file, under the signature that its smallest case,
+  /// `saved`, has; the new file is written before the old one goes, so that a kill at any moment leaves one
+  /// of them. Where that is another finding's they are one: the other gets the count, this one and its file
+  /// go. The finding that stays. What led to `finding` leads to it.
+  Finding& refile(Finding& finding, const Signature& signature, const SavedCase& saved);
 
   /// Writes the case to the finding's file in place of what is there.
   void save(Finding& finding, const SavedCase& saved) const;
@@ -51,7 +52,7 @@ class FindingBook {
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:
-  void remove_files(const Finding& finding) const;
+  void remove_files(const std::filesystem::path& case_path) const;
   std::filesystem::path path_of(const Signature& signature) const;
 
   std::filesystem::path folder_;

@@ -64,15 +64,16 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   saved.problem.block = "b";
   book.save(first, saved);
   const std::filesystem::path old_path = first.case_path;
-  EXPECT_EQ(&book.refile(first, border), &first);
+  EXPECT_EQ(&book.refile(first, border, saved), &first);
   EXPECT_EQ(first.signature, border);
   EXPECT_NE(first.case_path, old_path);
   EXPECT_FALSE(std::filesystem::exists(old_path));
+  EXPECT_TRUE(std::filesystem::exists(first.case_path));
   EXPECT_EQ(book.find(interior), &first);
 
   Finding& second = book.add(outside, outside);
   second.count = 3;
-  EXPECT_EQ(&book.refile(second, border), &first);
+  EXPECT_EQ(&book.refile(second, border, saved), &first);
   EXPECT_EQ(book.size(), 1U);
   EXPECT_EQ(first.count, 5);
   EXPECT_EQ(book.find(outside), &first);

@@ -117,12 +117,16 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     keep(finding, shrunk->saved, shrunk->comparison);
     return;
   }
-  Finding& filed = book_.refile(finding, signature);
-  if (&filed == &finding) keep(filed, shrunk->saved, shrunk->comparison);
+  Finding& filed = book_.refile(finding, signature, shrunk->saved);
+  if (&filed == &finding) tell(filed, shrunk->comparison);
 }
 
 void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparison& comparison) {
   book_.save(finding, saved);
+  tell(finding, comparison);
+}
+
+void Investigator::tell(Finding& finding, const Comparison& comparison) {
   finding.decade = decade_of(comparison.ratio);
   listener_.on_finding(finding);
 }
