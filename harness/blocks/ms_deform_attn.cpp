@@ -68,14 +68,14 @@ class MsDeformAttn : public Block {
 
   std::vector<std::string> output_names() const override { return {"output"}; }
 
-  std::map<std::string, std::int64_t> default_attributes() const override { return {{"im2col_step", 64}}; }
+  Attributes default_attributes() const override { return {{"im2col_step", 64}}; }
 
   void validate(const Case& c) const override { parse(c); }
 
   std::vector<OutputSpec> outputs(const Case& c) const override {
     const Problem problem = parse(c);
     const Dims& dims = problem.dims;
-    return {{"output", problem.dtype, {dims.N, dims.Q, dims.M * dims.D}}};
+    return {{"output", problem.dtype, {dims.N, dims.Q, dims.M * dims.D}, ""}};
   }
 
   DType compute_dtype(const Case& c) const override { return c.input("value").dtype(); }

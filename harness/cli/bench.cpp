@@ -102,7 +102,7 @@ class Bench {
     const Case c = ms_deform_attn::model_case(shape, locations, DType::kFloat32, options_.seed);
     for (auto& [threads, subject] : subjects_) {
       if (!runs(subject, entry_, c)) continue;
-      const Outcome outcome = subject.runner->run({&c, 1}, false).front();
+      const Outcome outcome = subject.runner->run({&c, 1}, {}).front();
       environment_ = subject.runner->environment();
       measurements_.add(fmt::format("op/{}/{}/fwd/{}/t{}", shape, locations, subject.spec.name, threads),
                         "ms", 1e3 * returned(outcome, subject.spec.name).seconds);
@@ -135,7 +135,7 @@ class Bench {
   void judge_batch(Subject& subject, const std::vector<Case>& batch) {
     std::vector<Reference> references;
     const auto start = Clock::now();
-    subject.runner->start(batch, false);
+    subject.runner->start(batch, {});
     const double referred = timed([&] {
       for (const Case& c : batch) {
         references.push_back(entry_.oracle->evaluate(c, subject.info.precision, subject.info.contract, 1));
@@ -173,11 +173,11 @@ class Bench {
     Runner& runner = *subject.runner;
     const auto overhead = [&](std::span<const Case> cases) {
       std::vector<Outcome> outcomes;
-      double seconds = timed([&] { outcomes = runner.run(cases, false); });
+      double seconds = timed([&] { outcomes = runner.run(cases, {}); });
       for (const Outcome& outcome : outcomes) seconds -= returned(outcome, subject.spec.name).seconds;
       return 1e6 * seconds / static_cast<double>(cases.size());
     };
-    runner.run({&small, 1}, false);
+    runner.run({&small, 1}, {});
     double unbatched = 0;
     for (int i = 0; i < kIsolationRepeats; ++i) unbatched += overhead({&small, 1}) / kIsolationRepeats;
     measurements_.add("isolation/unbatched", "us", unbatched);

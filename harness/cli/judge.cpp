@@ -25,7 +25,7 @@ std::string block_name(const Options& options, const SafetensorsFile& file) {
 }
 
 /// The block's attributes: those that the configuration sets, the defaults otherwise.
-std::map<std::string, std::int64_t> attributes_of(const Options& options, const SafetensorsFile& file,
+Attributes attributes_of(const Options& options, const SafetensorsFile& file,
                                                   const Block& block) {
   Json config = Json::object();
   if (!options.config.empty()) {
@@ -37,9 +37,8 @@ std::map<std::string, std::int64_t> attributes_of(const Options& options, const 
   auto attributes = block.default_attributes();
   for (auto& [name, value] : attributes) {
     if (!config.contains(name)) continue;
-    if (!config[name].is_number_integer())
-      throw InputError(fmt::format("configuration: '{}': an integer wanted", name));
-    value = config[name].get<std::int64_t>();
+    if (!config[name].is_number()) throw InputError(fmt::format("configuration: '{}': a number wanted", name));
+    value = config[name].get<double>();
   }
   return attributes;
 }
@@ -63,7 +62,7 @@ Outcome outcome_of(const RecordedRun& run) {
 }
 
 void judge_run(const Options& options, const BlockEntry& entry, const Recording& recording,
-               const RecordedRun& run, const std::map<std::string, std::int64_t>& attributes,
+               const RecordedRun& run, const Attributes& attributes,
                SessionReport& session) {
   SubjectReport& report = session.subjects.emplace_back();
   report.name = report.info.name = run.name;

@@ -154,7 +154,7 @@ Recording take_apart(const SafetensorsFile& file, const Block& block,
 }
 
 Case recorded_case(const Recording& recording, const Block& block, DType dtype,
-                   const std::map<std::string, std::int64_t>& attributes) {
+                   const Attributes& attributes) {
   Case c;
   c.block = block.name();
   c.attributes = attributes;

@@ -30,6 +30,6 @@ Recording take_apart(const SafetensorsFile& file, const Block& block,
 
 /// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to `dtype`.
 Case recorded_case(const Recording& recording, const Block& block, DType dtype,
-                   const std::map<std::string, std::int64_t>& attributes);
+                   const Attributes& attributes);
 
 }  // namespace deformdiff::cli

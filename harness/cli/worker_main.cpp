@@ -88,7 +88,7 @@ void answer(worker::Channel& channel, Service& service, worker::Executor& execut
       result.outcome.message = fmt::format("this worker has no subject {}", request.subject);
     } else {
       worker::Subject& subject = *service.subjects[static_cast<std::size_t>(info - infos.begin())];
-      result.outcome = executor.execute(subject, device, request.cases[position], request.run_twice);
+      result.outcome = executor.execute(subject, device, request.cases[position], request.mode);
     }
     channel.send(wire::encode(result));
   }

@@ -47,11 +47,17 @@ inline std::string arbitrary_name() {
   return *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange<char>(1, 127)));
 }
 
+/// Any bits but those of NaN and infinity.
+inline double arbitrary_attribute() {
+  const auto whole = static_cast<double>(*rc::gen::inRange(-9'000'000'000'000'000, 9'000'000'000'000'000));
+  return *rc::gen::arbitrary<bool>() ? whole : whole * *rc::gen::element(0x1p-30, 1e-7, 1e300);
+}
+
 inline Case arbitrary_problem() {
   Case c;
   c.block = arbitrary_name();
   for (int i = *rc::gen::inRange(0, 3); i-- > 0;) {
-    c.attributes.emplace(arbitrary_name(), *rc::gen::arbitrary<std::int64_t>());
+    c.attributes.emplace(arbitrary_name(), arbitrary_attribute());
   }
   const int count = *rc::gen::inRange(0, 4);
   for (int i = 0; i < count; ++i)

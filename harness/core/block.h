@@ -3,6 +3,7 @@
 
 #include "core/case.h"
 #include "core/precision.h"
+#include "core/stage.h"
 
 #include <map>
 #include <string>
@@ -14,6 +15,7 @@ struct OutputSpec {
   std::string name;
   DType dtype;
   Shape shape;
+  std::string stage;  ///< whose value it is; empty where the block has no stages
 };
 
 class Block {
@@ -22,20 +24,24 @@ class Block {
 
   virtual std::string name() const = 0;
 
-  /// Names of the inputs, in the order of the operator's arguments.
+  /// Names of the inputs, in the order of the operator's arguments; of all that there may be.
   virtual std::vector<std::string> inputs() const = 0;
 
   /// Names of the outputs, in the order in which they are returned.
   virtual std::vector<std::string> output_names() const = 0;
 
   /// Attributes and what they are when a recorded file does not say.
-  virtual std::map<std::string, std::int64_t> default_attributes() const = 0;
+  virtual Attributes default_attributes() const = 0;
 
   /// Throws InputError with the offending input or attribute, what was found and what is wanted.
   virtual void validate(const Case& c) const = 0;
 
   /// What every implementation must return for a valid case.
   virtual std::vector<OutputSpec> outputs(const Case& c) const = 0;
+
+  /// The steps from the inputs of a valid case to its outputs, in an order in which each can be computed;
+  /// empty for an operation that is judged as a whole.
+  virtual std::vector<Stage> stages(const Case&) const { return {}; }
 
   /// The floating dtype that the case computes in.
   virtual DType compute_dtype(const Case& c) const = 0;

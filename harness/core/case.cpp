@@ -1,22 +1,37 @@
 #include "core/case.h"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 namespace deformdiff {
 
 const Tensor& Case::input(std::string_view name) const {
-  for (const NamedTensor& input : inputs) {
-    if (input.name == name) return input.tensor;
-  }
+  if (const Tensor* found = find_input(name)) return *found;
   throw InputError(fmt::format("block {}: input '{}' is missing", block, name));
 }
 
-std::int64_t Case::attribute(const std::string& name) const {
+const Tensor* Case::find_input(std::string_view name) const {
+  for (const NamedTensor& input : inputs) {
+    if (input.name == name) return &input.tensor;
+  }
+  return nullptr;
+}
+
+double Case::number(const std::string& name) const {
   const auto found = attributes.find(name);
   if (found == attributes.end()) {
     throw InputError(fmt::format("block {}: attribute '{}' is missing", block, name));
   }
   return found->second;
+}
+
+std::int64_t Case::attribute(const std::string& name) const {
+  const double value = number(name);
+  if (std::trunc(value) != value || std::abs(value) >= 0x1p53) {
+    throw InputError(fmt::format("block {}: attribute '{}' is {}, a whole number wanted", block, name, value));
+  }
+  return static_cast<std::int64_t>(value);
 }
 
 std::int64_t element_count(const Case& c) {

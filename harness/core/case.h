@@ -20,16 +20,24 @@ struct Provenance {
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
 
+/// What an operation is told beside its tensors: numbers by name, finite; a switch is 0 or 1.
+using Attributes = std::map<std::string, double>;
+
 /// Block, attributes and inputs: everything an implementation is given. An immutable value; copying is
-/// cheap because tensors share their storage.
+/// cheap because tensors share their storage. A module's parameters are inputs named "param.NAME".
 struct Case {
   std::string block;
-  std::map<std::string, std::int64_t> attributes;
+  Attributes attributes;
   std::vector<NamedTensor> inputs;
   Provenance provenance;
 
   /// Throws InputError naming the block and the input if there is none of that name.
   const Tensor& input(std::string_view name) const;
+  const Tensor* find_input(std::string_view name) const;  ///< nullptr if there is none of that name
+
+  /// Throws InputError naming the block and the attribute if there is none of that name.
+  double number(const std::string& name) const;
+  /// The same of an attribute that must be a whole number below 2^53.
   std::int64_t attribute(const std::string& name) const;
 
   friend bool operator==(const Case&, const Case&) = default;

@@ -6,6 +6,7 @@
 #include "core/strict_json.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
@@ -86,6 +87,11 @@ class Field {
   std::uint64_t counter() const {
     if (!json_.is_number_unsigned()) refuse("an integer of at least 0 wanted");
     return json_.get<std::uint64_t>();
+  }
+
+  double number() const {
+    if (!json_.is_number() || !std::isfinite(json_.get<double>())) refuse("a finite number wanted");
+    return json_.get<double>();
   }
 
   Shape sizes() const {
@@ -201,7 +207,7 @@ Case read_problem(const Field& field, Companions& companions) {
   Case problem;
   problem.block = field.at("block").string();
   field.at("attributes").each_field([&](const std::string& name, const Field& value) {
-    problem.attributes.emplace(name, value.integer());
+    problem.attributes.emplace(name, value.number());
   });
   field.at("inputs").each_field([&](const std::string& name, const Field& value) {
     problem.inputs.push_back({name, read_tensor(value, companions)});

@@ -9,6 +9,13 @@
 
 namespace deformdiff {
 
+/// How a worker calls a subject on a case.
+struct CallMode {
+  bool twice = false;  ///< once more on fresh copies of the inputs, to see whether the bits repeat
+  bool tap = false;    ///< once more for the values of the block's stages
+  friend bool operator==(const CallMode&, const CallMode&) = default;
+};
+
 struct Outcome {
   enum class Kind : std::uint8_t {
     kReturned,
@@ -23,6 +30,7 @@ struct Outcome {
   Kind kind = Kind::kNotRun;
   std::string message;
   std::vector<NamedTensor> outputs;  ///< contiguous; only if returned
+  std::vector<NamedTensor> stages;   ///< values on the way, by stage name, of a call that was tapped
   double seconds = 0;                ///< of the first run, inside the worker
 
   // Rule 3 and 6, seen by the worker. Names are of inputs or outputs, empty if all is well.

@@ -54,6 +54,7 @@ class Tensor {
   bool is_contiguous() const;  ///< row-major, offset 0, and no storage beyond the view
 
   std::span<const std::byte> storage() const;
+  const std::shared_ptr<const Bytes>& shared_storage() const { return storage_; }
 
   /// First element of the storage (not of the view: add offset()). Requires sizeof(T) == size_of(dtype()).
   template <typename T>

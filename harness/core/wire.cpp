@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -20,6 +21,9 @@ namespace {
 
 using nlohmann::json;
 using Data = std::span<const std::byte>;
+
+/// Before a stage's name, where its value is a tensor of the message.
+const std::string kStagePrefix = "stage.";
 
 constexpr std::uint64_t kMaxHeader = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMaxData = std::uint64_t{1} << 46;
@@ -237,6 +241,11 @@ std::int64_t integer(const json& value, const char* field) {
   return value.get<std::int64_t>();
 }
 
+double finite_number(const json& value, const char* field) {
+  if (!value.is_number() || !std::isfinite(value.get<double>())) refuse(field, "a finite number");
+  return value.get<double>();
+}
+
 Shape integers(const json& array, const char* field) {
   if (!array.is_array()) refuse(field, "an array of integers");
   Shape result;
@@ -249,7 +258,7 @@ Case decode_case(const Unpacker& message, const json& text, std::size_t position
   c.block = text_member(text, "block", "cases");
   const json& attributes = member(text, "attributes", "cases");
   if (!attributes.is_object()) refuse("cases", "an object as 'attributes'");
-  for (const auto& [name, value] : attributes.items()) c.attributes[name] = integer(value, "attributes");
+  for (const auto& [name, value] : attributes.items()) c.attributes[name] = finite_number(value, "attributes");
   for (std::string& name : texts(member(text, "inputs", "cases"), "inputs")) {
     const TensorEntry& entry = message.entry(fmt::format("{}.{}", position, name));
     const auto view = text.find("view." + name);
@@ -328,7 +337,8 @@ Hello decode_hello(std::string_view header, Data data) {
 Message encode(const RunRequest& message) {
   Packer packer("run");
   packer.field("subject") = message.subject;
-  packer.flag("run_twice", message.run_twice);
+  packer.flag("run_twice", message.mode.twice);
+  packer.flag("tap", message.mode.tap);
   std::string& cases = packer.field("cases");
   cases = '[';
   for (std::size_t position = 0; position < message.cases.size(); ++position) {
@@ -343,7 +353,7 @@ Message encode(const RunRequest& message) {
 
 RunRequest decode_run_request(std::string_view header, Data data) {
   const Unpacker message(header, data, "run");
-  RunRequest request{message.field("subject"), message.flag("run_twice"), {}};
+  RunRequest request{message.field("subject"), {message.flag("run_twice"), message.flag("tap")}, {}};
   const json cases = message.nested("cases");
   if (!cases.is_array()) refuse("cases", "an array");
   for (const json& each : cases) request.cases.push_back(decode_case(message, each, request.cases.size()));
@@ -372,6 +382,12 @@ Message encode(const RunResult& message) {
     packer.add(name, tensor);
   }
   append_strings(packer.field("outputs"), names);
+  names.clear();
+  for (const auto& [name, tensor] : outcome.stages) {
+    names.push_back(name);
+    packer.add(kStagePrefix + name, tensor);
+  }
+  append_strings(packer.field("stages"), names);
   return packer.finish();
 }
 
@@ -393,6 +409,11 @@ RunResult decode_run_result(std::string_view header, Data data) {
     const TensorEntry& entry = message.entry(name);
     Tensor tensor(entry.dtype, entry.shape, message.bytes(entry));
     outcome.outputs.push_back({std::move(name), std::move(tensor)});
+  }
+  for (std::string& name : texts(message.nested("stages"), "stages")) {
+    const TensorEntry& entry = message.entry(kStagePrefix + name);
+    Tensor tensor(entry.dtype, entry.shape, message.bytes(entry));
+    outcome.stages.push_back({std::move(name), std::move(tensor)});
   }
   return result;
 }

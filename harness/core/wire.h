@@ -45,7 +45,7 @@ struct Hello {
 /// Parent to worker: run these cases on one subject, in order, answering each as soon as it is done.
 struct RunRequest {
   std::string subject;
-  bool run_twice = false;   ///< and say whether the bits repeat
+  CallMode mode;
   std::vector<Case> cases;  ///< provenance is not sent
 };
 

@@ -50,7 +50,7 @@ RunRequest some_request() {
   Case c{"ms_deform_attn", {{"im2col_step", 64}}, {}, {}};
   c.inputs = {{"value", Tensor(DType::kFloat32, {2, 3}, {0, 5}, 2, storage)},
               {"spatial_shapes", counting(DType::kInt64, {1, 2})}};
-  return {"cpu", true, {c, c}};
+  return {"cpu", {.twice = true, .tap = true}, {c, c}};
 }
 
 RunResult some_result() {
@@ -112,14 +112,16 @@ TEST(Wire, ResultComesBack) {
 }
 
 RC_GTEST_PROP(Wire, RequestsComeBack, ()) {
-  RunRequest sent{deformdiff::testing::arbitrary_name(), *rc::gen::arbitrary<bool>(), {}};
+  RunRequest sent{deformdiff::testing::arbitrary_name(),
+                  {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()},
+                  {}};
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
     sent.cases.push_back(without_provenance(deformdiff::testing::arbitrary_problem()));
   }
   const Whole message = whole(encode(sent));
   const RunRequest got = decode_run_request(message.header, message.data);
   RC_ASSERT(got.subject == sent.subject);
-  RC_ASSERT(got.run_twice == sent.run_twice);
+  RC_ASSERT(got.mode == sent.mode);
   RC_ASSERT(got.cases == sent.cases);
 }
 

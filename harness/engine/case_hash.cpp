@@ -2,6 +2,7 @@
 
 #include "core/random.h"
 
+#include <bit>
 #include <cstring>
 
 namespace deformdiff {
@@ -37,7 +38,7 @@ std::uint64_t hash_bytes(std::span<const std::byte> bytes, std::uint64_t start) 
 std::uint64_t content_hash(const Case& c) {
   std::uint64_t hash = join(0, c.block);
   for (const auto& [name, value] : c.attributes) {
-    hash = join(join(hash, name), static_cast<std::uint64_t>(value));
+    hash = join(join(hash, name), std::bit_cast<std::uint64_t>(value));
   }
   for (const NamedTensor& input : c.inputs) {
     hash = join(join(hash, input.name), static_cast<std::uint64_t>(input.tensor.dtype()));

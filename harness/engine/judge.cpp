@@ -75,7 +75,7 @@ Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case&
   if (judgement.outcome.kind == Outcome::Kind::kReturned) {
     std::vector<Case> calls(earlier.begin(), earlier.end());
     calls.push_back(c);
-    subject.runner->start(calls, runs_twice(subject.info));
+    subject.runner->start(calls, {.twice = runs_twice(subject.info)});
     reference = entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
     judgement.outcome = std::move(subject.runner->finish().back());
   }

@@ -28,7 +28,7 @@ class SubjectBatch {
       references.need(position, state_.subject.info);
     }
     const Stopwatch watch;
-    if (!cases.empty()) state_.subject.runner->start(cases, runs_twice(state_.subject.info));
+    if (!cases.empty()) state_.subject.runner->start(cases, {.twice = runs_twice(state_.subject.info)});
     start_seconds_ = watch.seconds();
     since_start_ = Stopwatch();
   }

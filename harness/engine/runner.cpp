@@ -42,13 +42,13 @@ class Runner::Impl {
     return subject_.value_or(SubjectInfo{});
   }
 
-  void start(std::span<const Case> cases, bool run_twice) {
+  void start(std::span<const Case> cases, CallMode mode) {
     DEFORMDIFF_CHECK(next_ == cases_.size());
     cases_.assign(cases.begin(), cases.end());
     outcomes_.clear();
     outcomes_.resize(cases_.size());
     next_ = 0;
-    run_twice_ = run_twice;
+    mode_ = mode;
     send_rest();
   }
 
@@ -88,7 +88,7 @@ class Runner::Impl {
     if (next_ == cases_.size()) return;
     request_start_ = next_;
     wire::RunRequest request{
-        command_.subject, run_twice_, {cases_.begin() + static_cast<std::ptrdiff_t>(next_), cases_.end()}};
+        command_.subject, mode_, {cases_.begin() + static_cast<std::ptrdiff_t>(next_), cases_.end()}};
     calls_ += static_cast<std::int64_t>(request.cases.size());
     worker_->rewind_shared_data();
     worker_->send(wire::encode(request));
@@ -187,7 +187,7 @@ class Runner::Impl {
   std::vector<Outcome> outcomes_;
   std::size_t next_ = 0;           ///< first case without an outcome
   std::size_t request_start_ = 0;  ///< case at position 0 of the last request
-  bool run_twice_ = false;
+  CallMode mode_;
 };
 
 Runner::Runner(WorkerCommand command, RunLimits limits)
@@ -202,8 +202,8 @@ SubjectInfo Runner::info(Outcome& failure) {
 const std::map<std::string, std::string>& Runner::environment() const {
   return impl_->environment();
 }
-void Runner::start(std::span<const Case> cases, bool run_twice) {
-  impl_->start(cases, run_twice);
+void Runner::start(std::span<const Case> cases, CallMode mode) {
+  impl_->start(cases, mode);
 }
 std::vector<Outcome> Runner::finish() {
   return impl_->finish();

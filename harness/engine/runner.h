@@ -45,11 +45,11 @@ class Runner {
 
   /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
   /// during which the worker died gets that as its outcome; the rest goes to a fresh worker.
-  void start(std::span<const Case> cases, bool run_twice);
+  void start(std::span<const Case> cases, CallMode mode);
   std::vector<Outcome> finish();
 
-  std::vector<Outcome> run(std::span<const Case> cases, bool run_twice) {
-    start(cases, run_twice);
+  std::vector<Outcome> run(std::span<const Case> cases, CallMode mode) {
+    start(cases, mode);
     return finish();
   }
 

@@ -110,7 +110,7 @@ TEST_P(ProcessFault, IsOneVerdictAndTheRunGoesOn) {
   RunLimits limits{.case_timeout_seconds = expected.timeout, .memory_bytes = std::int64_t{3} << 30};
   Runner runner(worker(expected.subject), limits);
   const std::vector<Case> cases{kCalm, kTrigger, kCalm, kCalm};
-  const auto outcomes = runner.run(cases, false);
+  const auto outcomes = runner.run(cases, {});
   ASSERT_EQ(outcomes.size(), cases.size());
   for (const std::size_t calm : {0U, 2U, 3U}) expect_copy(outcomes[calm], cases[calm]);
   EXPECT_EQ(outcomes[1].kind, expected.kind) << outcomes[1].message;
@@ -133,23 +133,23 @@ INSTANTIATE_TEST_SUITE_P(
 
 Outcome outcome_of_trigger(const char* subject, bool run_twice) {
   Runner runner(worker(subject), {});
-  auto outcomes = runner.run(std::vector<Case>{kTrigger, kTrigger}, run_twice);
+  auto outcomes = runner.run(std::vector<Case>{kTrigger, kTrigger}, {.twice = run_twice});
   EXPECT_EQ(runner.workers_started(), 1);
   return std::move(outcomes[1]);
 }
 
 TEST(Watched, BothSidesOfTheOutput) {
-  EXPECT_EQ(outcome_of_trigger("fault/overruns", false).overran, "after the output");
-  EXPECT_EQ(outcome_of_trigger("fault/underruns", false).overran, "before the output");
+  EXPECT_EQ(outcome_of_trigger("fault/overruns", {}).overran, "after the output");
+  EXPECT_EQ(outcome_of_trigger("fault/underruns", {}).overran, "before the output");
 }
 
 TEST(Watched, InputsAndEarlierOutputs) {
-  EXPECT_EQ(outcome_of_trigger("fault/modifies_input", false).modified, "attn_weight");
-  EXPECT_EQ(outcome_of_trigger("fault/modifies_earlier_output", false).modified, "earlier output");
+  EXPECT_EQ(outcome_of_trigger("fault/modifies_input", {}).modified, "attn_weight");
+  EXPECT_EQ(outcome_of_trigger("fault/modifies_earlier_output", {}).modified, "earlier output");
 }
 
 TEST(Watched, ElementsThatWereNotWritten) {
-  const Outcome outcome = outcome_of_trigger("fault/leaves_poison", false);
+  const Outcome outcome = outcome_of_trigger("fault/leaves_poison", {});
   EXPECT_EQ(outcome.unwritten_output, "output");
   EXPECT_EQ(outcome.first_unwritten, 7);
 }
@@ -159,16 +159,16 @@ TEST(Watched, BitsOfASecondRun) {
   EXPECT_TRUE(changing.ran_twice);
   EXPECT_FALSE(changing.repeated_bits);
   EXPECT_TRUE(outcome_of_trigger("cpu", true).repeated_bits);
-  EXPECT_FALSE(outcome_of_trigger("cpu", false).ran_twice);
+  EXPECT_FALSE(outcome_of_trigger("cpu", {}).ran_twice);
 }
 
 TEST(Watched, OutputsAreReturnedAsTheyAre) {
-  EXPECT_EQ(outcome_of_trigger("fault/wrong_shape", false).outputs.at(0).tensor.shape(), (Shape{5, 3}));
-  EXPECT_EQ(outcome_of_trigger("fault/wrong_dtype", false).outputs.at(0).tensor.dtype(), DType::kFloat64);
+  EXPECT_EQ(outcome_of_trigger("fault/wrong_shape", {}).outputs.at(0).tensor.shape(), (Shape{5, 3}));
+  EXPECT_EQ(outcome_of_trigger("fault/wrong_dtype", {}).outputs.at(0).tensor.dtype(), DType::kFloat64);
 }
 
 TEST(Watched, PrintingDisturbsNothing) {
-  expect_copy(outcome_of_trigger("control/prints", false), kTrigger);
+  expect_copy(outcome_of_trigger("control/prints", {}), kTrigger);
 }
 
 TEST(RunnerTest, TellsWhatTheWorkerSays) {
@@ -181,11 +181,11 @@ TEST(RunnerTest, TellsWhatTheWorkerSays) {
   EXPECT_EQ(failure.message, "");
   EXPECT_TRUE(runner.environment().contains("libtorch"));
   EXPECT_EQ(runner.calls_since_start(), 0);
-  runner.run(std::vector<Case>(40, kCalm), false);
+  runner.run(std::vector<Case>(40, kCalm), {});
   EXPECT_EQ(runner.calls_since_start(), 40);
   runner.restart();
   EXPECT_EQ(runner.calls_since_start(), 0);
-  expect_copy(runner.run(std::span(&kCalm, 1), false).at(0), kCalm);
+  expect_copy(runner.run(std::span(&kCalm, 1), {}).at(0), kCalm);
   EXPECT_EQ(runner.workers_started(), 2);
 }
 
@@ -195,7 +195,7 @@ TEST(RunnerTest, LargeTensorsKeepEveryBit) {
   const std::vector<Case> cases{kCalm,          large,   strided(kCalm), copying_case(64, 4096, 17),
                                 strided(large), kTrigger};
   for (int round = 0; round < 2; ++round) {
-    const auto outcomes = runner.run(cases, false);
+    const auto outcomes = runner.run(cases, {});
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
   }
   EXPECT_EQ(runner.workers_started(), 1);
@@ -204,8 +204,8 @@ TEST(RunnerTest, LargeTensorsKeepEveryBit) {
 TEST(RunnerTest, RunnersWorkAtTheSameTime) {
   Runner hanging(worker("fault/hangs"), {.case_timeout_seconds = 2});
   Runner working(worker("cpu"), {});
-  hanging.start(std::span(&kTrigger, 1), false);
-  working.start(std::span(&kCalm, 1), false);
+  hanging.start(std::span(&kTrigger, 1), {});
+  working.start(std::span(&kCalm, 1), {});
   expect_copy(working.finish().at(0), kCalm);
   EXPECT_EQ(hanging.finish().at(0).kind, Kind::kTimedOut);
 }
@@ -213,7 +213,7 @@ TEST(RunnerTest, RunnersWorkAtTheSameTime) {
 TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
   Runner runner(worker("cpu"), {});
   const std::vector<Case> cases(20000, kCalm);
-  runner.start(cases, false);
+  runner.start(cases, {});
   const auto outcomes = runner.finish();
   ASSERT_EQ(outcomes.size(), cases.size());
   for (const Outcome& outcome : outcomes) ASSERT_EQ(outcome.kind, Kind::kReturned);
@@ -221,7 +221,7 @@ TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
 
 TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
   Runner runner(worker("nobody"), {});
-  const auto outcomes = runner.run(std::span(&kCalm, 1), false);
+  const auto outcomes = runner.run(std::span(&kCalm, 1), {});
   EXPECT_EQ(outcomes.at(0).kind, Kind::kNotRun);
   EXPECT_NE(outcomes[0].message.find("no subject 'nobody'"), std::string::npos) << outcomes[0].message;
 }
@@ -229,7 +229,7 @@ TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
 void expect_on_loading(const WorkerCommand& command, Kind kind, const std::string& words) {
   Runner runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
   const std::vector<Case> cases{kCalm, kCalm};
-  for (const Outcome& outcome : runner.run(cases, false)) {
+  for (const Outcome& outcome : runner.run(cases, {})) {
     EXPECT_EQ(outcome.kind, kind) << outcome.message;
     EXPECT_NE(outcome.message.find(words), std::string::npos) << outcome.message;
   }
@@ -251,15 +251,15 @@ TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
 
 TEST(Loading, AProgramThatIsNotThereIsBadInput) {
   Runner runner({{"/nowhere/worker"}, "any"}, {});
-  EXPECT_THROW(runner.start(std::span(&kCalm, 1), false), InputError);
+  EXPECT_THROW(runner.start(std::span(&kCalm, 1), {}), InputError);
 }
 
 TEST(Loading, OperatorLibraries) {
   Runner good(operators("print", "fixture"), {});
-  const Outcome outcome = good.run(std::span(&kCalm, 1), false).at(0);
+  const Outcome outcome = good.run(std::span(&kCalm, 1), {}).at(0);
   EXPECT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
   Runner without_kernel(operators("", "fixture_no_kernel"), {});
-  EXPECT_EQ(without_kernel.run(std::span(&kCalm, 1), false).at(0).kind, Kind::kUnsupported);
+  EXPECT_EQ(without_kernel.run(std::span(&kCalm, 1), {}).at(0).kind, Kind::kUnsupported);
   expect_on_loading(operators("abort", "fixture"), Kind::kCrashed, "on loading: killed by SIGABRT");
   expect_on_loading(operators("exit", "fixture"), Kind::kCrashed, "on loading: left with exit code 0");
   expect_on_loading(operators("hang", "fixture"), Kind::kTimedOut, "on loading: no answer");

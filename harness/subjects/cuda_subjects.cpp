@@ -24,10 +24,7 @@ class CudaSubject : public Subject {
 
   SubjectInfo info() const override { return subject_->info(); }
   void prepare() override { load_library(library_); }
-  std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
-                              const std::vector<at::Tensor>& inputs) override {
-    return subject_->run(attributes, inputs);
-  }
+  std::vector<at::Tensor> run(const Call& call) override { return subject_->run(call); }
 
  private:
   std::unique_ptr<Subject> subject_;

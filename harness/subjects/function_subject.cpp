@@ -14,10 +14,9 @@ class MsDeformAttnSubject : public Subject {
 
   SubjectInfo info() const override { return info_; }
 
-  std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
-                              const std::vector<at::Tensor>& inputs) override {
-    TORCH_CHECK_VALUE(inputs.size() == 5, "ms_deform_attn has 5 inputs, got ", inputs.size());
-    return {function_({inputs[0], inputs[1], inputs[2], inputs[3], inputs[4], attributes.at("im2col_step")})};
+  std::vector<at::Tensor> run(const Call& call) override {
+    return {function_({call.input("value"), call.input("spatial_shapes"), call.input("level_start_index"),
+                       call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")})};
   }
 
  private:

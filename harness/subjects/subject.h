@@ -4,14 +4,39 @@
 
 #include "core/subject_info.h"
 
-#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 namespace deformdiff::worker {
+
+/// Where an implementation shows the values of its stages while it runs.
+class Taps {
+ public:
+  virtual ~Taps() = default;
+
+  /// The value of stage `name`. What is returned is what the implementation goes on with: the same tensor,
+  /// unless a fault wants it otherwise.
+  virtual at::Tensor show(const std::string& name, const at::Tensor& value) = 0;
+};
+
+/// One call: a case with its tensors on the subject's device.
+struct Call {
+  const std::string& block;
+  const Attributes& attributes;
+  const std::vector<std::string>& names;  ///< of the inputs
+  const std::vector<at::Tensor>& inputs;
+  Taps* taps = nullptr;  ///< null where nothing is to be shown
+
+  /// Throws c10::ValueError if there is no input of that name.
+  const at::Tensor& input(std::string_view name) const;
+  const at::Tensor* find_input(std::string_view name) const;  ///< nullptr if there is none of that name
+  double number(const std::string& name) const;
+  std::int64_t integer(const std::string& name) const;
+};
 
 class Subject {
  public:
@@ -24,11 +49,10 @@ class Subject {
   /// inputs of each call are made; throws what the loader says.
   virtual void prepare() {}
 
-  /// Computes the block's outputs, in order, from its inputs in the block's order, with the layout that the
-  /// case asks for; inputs and outputs are on the subject's device. Throws c10::NotImplementedError for what
+  /// Computes the block's outputs, in order, from its inputs, which come in the case's order and with the
+  /// layout that it asks for; inputs and outputs are on the subject's device. Throws c10::NotImplementedError for what
   /// it does not do; anything else it throws, and anything it breaks, is a verdict about it.
-  virtual std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
-                                      const std::vector<at::Tensor>& inputs) = 0;
+  virtual std::vector<at::Tensor> run(const Call& call) = 0;
 };
 
 using SubjectList = std::vector<std::unique_ptr<Subject>>;

@@ -60,10 +60,14 @@ inline ms_deform_attn::Inputs test_inputs(const TestShape& shape, std::uint64_t 
 }
 
 inline at::Tensor run_subject(Subject& subject, const ms_deform_attn::Inputs& inputs) {
+  const std::string block = "ms_deform_attn";
+  const Attributes attributes{{"im2col_step", static_cast<double>(inputs.im2col_step)}};
+  const std::vector<std::string> names{"value", "spatial_shapes", "level_start_index", "sampling_loc",
+                                       "attn_weight"};
   return subject
-      .run({{"im2col_step", inputs.im2col_step}},
-           {inputs.value, inputs.spatial_shapes, inputs.level_start_index, inputs.sampling_loc,
-            inputs.attn_weight})
+      .run({block, attributes, names,
+            {inputs.value, inputs.spatial_shapes, inputs.level_start_index, inputs.sampling_loc,
+             inputs.attn_weight}})
       .at(0);
 }
 

@@ -80,40 +80,68 @@ std::string why_not_shown(const at::Tensor& tensor, c10::Device device) {
   return {};
 }
 
+/// Copies of what is shown.
+class RecordedTaps : public Taps {
+ public:
+  at::Tensor show(const std::string& name, const at::Tensor& value) override {
+    stages_.push_back({name, from_torch(value)});
+    return value;
+  }
+
+  std::vector<NamedTensor> take() { return std::move(stages_); }
+
+ private:
+  std::vector<NamedTensor> stages_;
+};
+
 bool same_outputs(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
   return a == b;
 }
 
 }  // namespace
 
-Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, bool run_twice) {
+Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode) {
   const Block* block = find_block(c.block);
   if (block == nullptr) {
     return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
   }
-  Outcome first = call(subject, device, c, *block);
-  if (!run_twice || first.kind != Outcome::Kind::kReturned) return first;
-  Outcome second = call(subject, device, c, *block);
-  if (second.kind != Outcome::Kind::kReturned) {
-    second.message = "on a second call: " + second.message;
-    return second;
+  Outcome first = call(subject, device, c, *block, nullptr);
+  if (first.kind == Outcome::Kind::kReturned && mode.twice) {
+    Outcome second = call(subject, device, c, *block, nullptr);
+    if (second.kind != Outcome::Kind::kReturned) {
+      second.message = "on a second call: " + second.message;
+      return second;
+    }
+    first.ran_twice = true;
+    first.repeated_bits = same_outputs(first.outputs, second.outputs);
+    if (first.overran.empty()) first.overran = second.overran;
+    if (first.modified.empty()) first.modified = second.modified;
   }
-  first.ran_twice = true;
-  first.repeated_bits = same_outputs(first.outputs, second.outputs);
-  if (first.overran.empty()) first.overran = second.overran;
-  if (first.modified.empty()) first.modified = second.modified;
+  if (first.kind == Outcome::Kind::kReturned && mode.tap) {
+    RecordedTaps taps;
+    Outcome tapped = call(subject, device, c, *block, &taps);
+    if (tapped.kind != Outcome::Kind::kReturned) {
+      tapped.message = "on a tapped call: " + tapped.message;
+      return tapped;
+    }
+    first.stages = taps.take();
+  }
   return first;
 }
 
-Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block& block) {
+Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block& block, Taps* taps) {
   const at::NoGradGuard no_grad;
   Outcome outcome;
   std::vector<at::Tensor> inputs, outputs;
   try {
     subject.prepare();
-    for (const NamedTensor& input : c.inputs) inputs.push_back(to_torch(input.tensor, device));
+    std::vector<std::string> input_names;
+    for (const NamedTensor& input : c.inputs) {
+      input_names.push_back(input.name);
+      inputs.push_back(to_torch(input.tensor, device));
+    }
     const auto start = Clock::now();
-    outputs = subject.run(c.attributes, inputs);
+    outputs = subject.run({c.block, c.attributes, input_names, inputs, taps});
     outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     outcome.kind = Outcome::Kind::kReturned;
     look_for_damage(inputs, c, outputs, outcome);

@@ -17,10 +17,10 @@ class Executor {
  public:
   /// Whatever the subject throws or breaks is in the outcome; a subject that does not come back takes the
   /// process with it.
-  Outcome execute(Subject& subject, c10::Device device, const Case& c, bool run_twice);
+  Outcome execute(Subject& subject, c10::Device device, const Case& c, CallMode mode);
 
  private:
-  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block& block);
+  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block& block, Taps* taps);
   void look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
                        const std::vector<at::Tensor>& outputs, Outcome& outcome);
   void keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,

@@ -52,10 +52,9 @@ class OperatorSubject final : public Subject {
     return info;
   }
 
-  std::vector<at::Tensor> run(const std::map<std::string, std::int64_t>& attributes,
-                              const std::vector<at::Tensor>& inputs) override {
-    torch::jit::Stack stack(inputs.begin(), inputs.end());
-    stack.emplace_back(attributes.at("im2col_step"));
+  std::vector<at::Tensor> run(const Call& call) override {
+    torch::jit::Stack stack(call.inputs.begin(), call.inputs.end());
+    stack.emplace_back(call.integer("im2col_step"));
     forward_.callBoxed(stack);
     TORCH_CHECK(stack.size() == 1 && stack[0].isTensor(), "the operator left ", stack.size(),
                 " values, no tensor");

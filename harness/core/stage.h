@@ -1,0 +1,28 @@
+// The stages of a deep block: elementary operations on named values, each judged apart.
+#pragma once
+
+#include "core/case.h"
+#include "core/view.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+struct StageInput {
+  std::string name;   ///< as the operation calls it: "x", "weight"
+  std::string value;  ///< an input of the case ("param.fc1.weight" among them), or the name of an earlier stage
+  View view;          ///< of the value, before the operation sees it
+};
+
+/// One step of a block: at most one matrix product, softmax, sampling, normalisation or resize, so that its
+/// bound stays tight however deep the block is. The operations are those of oracles/operations.h.
+struct Stage {
+  std::string name;  ///< of the value it computes, as Hugging Face's modules name it
+  std::string operation;
+  std::vector<StageInput> inputs;
+  Attributes attributes;
+  View view;  ///< of the operation's result
+};
+
+}  // namespace deformdiff
