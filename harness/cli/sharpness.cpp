@@ -53,7 +53,7 @@ Sharpness measure_sharpness(Subject& subject, const BlockEntry& entry, std::uint
     const Case c = entry.generator->generate(seed, {}, index);
     if (entry.block->compute_dtype(c) != DType::kFloat32) continue;
     if (admit(subject.info, entry, c, memory_limit).kind != Outcome::Kind::kReturned) continue;
-    subject.runner->start({&c, 1}, false);
+    subject.runner->start({&c, 1}, {});
     const Reference reference =
         entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
     const Outcome outcome = std::move(subject.runner->finish().front());
