@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 12> kLater{
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries{
-      {&ms_deform_attn::block(), &ms_deform_attn::oracle(), &ms_deform_attn::generator(),
+      {&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr, &ms_deform_attn::generator(),
        ms_deform_attn::shrink_stream},
   };
   return entries;

@@ -54,7 +54,7 @@ ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length) {
 }
 ViewStep expand(Shape shape) { return {ViewStep::Kind::kExpand, std::move(shape)}; }
 
-Tensor apply(const View& view, const Tensor& tensor) {
+Tensor rearranged(const Tensor& tensor, const View& view) {
   Tensor result = tensor;
   for (const ViewStep& each : view) result = step(each, result);
   return result.contiguous();

@@ -26,6 +26,6 @@ ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length);
 ViewStep expand(Shape shape);
 
 /// The rearranged elements, contiguous. Throws InternalError for a step that does not fit the shape before it.
-Tensor apply(const View& view, const Tensor& tensor);
+Tensor rearranged(const Tensor& tensor, const View& view);
 
 }  // namespace deformdiff

@@ -7,12 +7,18 @@
 
 namespace deformdiff {
 
+/// The oracle of an elementary operation, by its name.
+using Operations = const Oracle& (*)(const std::string& operation);
+
 /// Pointers are to objects that outlive the program's work.
 struct BlockEntry {
   const Block* block;
-  const Oracle* oracle;
+  const Oracle* oracle;   ///< of the block as a whole; null where it is judged stage by stage
+  Operations operations;  ///< of its stages; null where it has none
   const Generator* generator;
   Shrinks shrinks;
+
+  bool has_stages() const { return operations != nullptr; }
 };
 
 }  // namespace deformdiff

@@ -2,6 +2,8 @@
 
 #include "engine/compare_elements.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace deformdiff {
@@ -160,8 +162,7 @@ void judge_elements(const Outcome& outcome, const Reference& reference, RatioHis
 
 }  // namespace
 
-Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,
-                   RatioHistogram* ratios) {
+std::optional<Comparison> decided_before_elements(const Outcome& outcome, const Reference& reference) {
   Comparison result;
   result.verdict = verdict_of(outcome.kind);
   result.reason = outcome.message;
@@ -172,15 +173,27 @@ Comparison compare(const Outcome& outcome, const Reference& reference, const Con
     return result;
   }
   if (judge_memory(outcome, reference, result)) return result;
-  judge_elements(outcome, reference, ratios, result);
-  if (is_finding(result.verdict)) return result;
+  return std::nullopt;
+}
+
+void judge_after_elements(const Outcome& outcome, const Contract& contract, const std::string& vacuous,
+                          Comparison& result) {
   if (contract.deterministic == Deterministic::kYes && outcome.ran_twice && !outcome.repeated_bits) {
     result.verdict = Verdict::kNondeterministic;
     result.reason = "a second run on the same inputs gave other bits";
-  } else if (!reference.vacuous.empty()) {
+  } else if (!vacuous.empty()) {
     result.verdict = Verdict::kVacuous;
-    result.reason = reference.vacuous;
+    result.reason = vacuous;
   }
+}
+
+Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,
+                   RatioHistogram* ratios) {
+  if (auto decided = decided_before_elements(outcome, reference)) return std::move(*decided);
+  Comparison result;
+  result.verdict = Verdict::kAgree;
+  judge_elements(outcome, reference, ratios, result);
+  if (!is_finding(result.verdict)) judge_after_elements(outcome, contract, reference.vacuous, result);
   return result;
 }
 

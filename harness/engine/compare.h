@@ -9,6 +9,7 @@
 #include "engine/ratio_histogram.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,19 @@ struct Comparison {
   std::int64_t violations = 0;  ///< elements outside their set
   std::vector<std::int64_t> violating;  ///< of `output`, in order: those with the verdict; at most kListed
   static constexpr std::size_t kListed = 64;
+
+  // Of blocks with stages: `output` is then the stage that decided.
+  bool estimated = false;     ///< the admissible set was estimated, not derived
+  std::string element_class;  ///< of `element`, where the judge of the stages knows it
 };
+
+/// Rules 1 to 3, which need no values: what they decide, or nothing if the elements are to be looked at. Of
+/// `reference` the outputs' names, dtypes and shapes are used.
+std::optional<Comparison> decided_before_elements(const Outcome& outcome, const Reference& reference);
+
+/// Rules 6 and 7, once the elements agree: the verdict in `result` and its reason. `vacuous` is as in Reference.
+void judge_after_elements(const Outcome& outcome, const Contract& contract, const std::string& vacuous,
+                          Comparison& result);
 
 /// Applies rules 1 to 7. The ratios of finite elements are added to `ratios` unless it is null.
 Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,

@@ -1,6 +1,7 @@
 #include "engine/judge.h"
 
 #include "core/conditions.h"
+#include "engine/stage_judge.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,6 +21,13 @@ Outcome refusal(Outcome::Kind kind, std::string reason) {
 bool has_element(Verdict verdict) {
   return verdict == Verdict::kOutOfBound || verdict == Verdict::kNonfiniteMismatch ||
          verdict == Verdict::kUnwrittenOutput;
+}
+
+/// Stages have one class of elements at a time; blocks that are judged as a whole know each element's.
+std::string class_of(const BlockEntry& entry, const Case& c, const Comparison& comparison,
+                     std::int64_t element) {
+  if (entry.has_stages()) return comparison.element_class.empty() ? "structure" : comparison.element_class;
+  return entry.oracle->element_class(c, comparison.output, element);
 }
 
 }  // namespace
@@ -52,13 +60,15 @@ Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, s
   }
   const std::string outside = entry.block->outside_contract(c, info.contract);
   if (!outside.empty()) return refusal(Outcome::Kind::kUnsupported, outside);
-  const std::int64_t needed = storage_bytes(c) + entry.oracle->memory(c) + entry.block->working_memory(c);
+  // A stage's oracle needs little beside the values of all stages, which are the block's working memory.
+  const std::int64_t oracle = entry.has_stages() ? entry.block->working_memory(c) : entry.oracle->memory(c);
+  const std::int64_t needed = storage_bytes(c) + oracle + entry.block->working_memory(c);
   if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
   return refusal(Outcome::Kind::kReturned, "");
 }
 
-bool runs_twice(const SubjectInfo& info) {
-  return info.contract.deterministic == Deterministic::kYes;
+CallMode call_mode(const SubjectInfo& info, const BlockEntry& entry) {
+  return {.twice = info.contract.deterministic == Deterministic::kYes, .tap = entry.has_stages()};
 }
 
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
@@ -75,11 +85,16 @@ Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case&
   if (judgement.outcome.kind == Outcome::Kind::kReturned) {
     std::vector<Case> calls(earlier.begin(), earlier.end());
     calls.push_back(c);
-    subject.runner->start(calls, {.twice = runs_twice(subject.info)});
-    reference = entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
+    subject.runner->start(calls, call_mode(subject.info, entry));
+    if (!entry.has_stages()) {
+      reference = entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
+    }
     judgement.outcome = std::move(subject.runner->finish().back());
   }
-  judgement.comparison = compare(judgement.outcome, reference, subject.info.contract);
+  judgement.comparison =
+      entry.has_stages()
+          ? judge_stages(entry, c, judgement.outcome, subject.info, {.threads = threads}).comparison
+          : compare(judgement.outcome, reference, subject.info.contract);
   judgement.signature = signature_of(entry, subject.spec.name, c, judgement.comparison);
   return judgement;
 }
@@ -90,21 +105,22 @@ Signature signature_of(const BlockEntry& entry, const std::string& subject, cons
   signature.block = entry.block->name();
   signature.subject = subject;
   signature.rule = name_of(comparison.verdict);
-  signature.output = comparison.output;
+  signature.output = entry.has_stages() ? stage_family(comparison.output) : comparison.output;
   signature.element_class = "structure";
   if (has_element(comparison.verdict) && comparison.element >= 0) {
-    signature.element_class = entry.oracle->element_class(c, comparison.output, comparison.element);
+    signature.element_class = class_of(entry, c, comparison, comparison.element);
   }
   return signature;
 }
 
 bool shows(const BlockEntry& entry, const Signature& signature, const Case& c, const Comparison& comparison) {
-  if (signature.rule != name_of(comparison.verdict) || signature.output != comparison.output) return false;
+  const std::string output = entry.has_stages() ? stage_family(comparison.output) : comparison.output;
+  if (signature.rule != name_of(comparison.verdict) || signature.output != output) return false;
   if (!has_element(comparison.verdict) || comparison.violating.empty()) {
     return signature.element_class == "structure";
   }
   const auto has_class = [&](std::int64_t element) {
-    return entry.oracle->element_class(c, comparison.output, element) == signature.element_class;
+    return class_of(entry, c, comparison, element) == signature.element_class;
   };
   // Only the first of many violating elements are listed: the one to blame may lie behind them.
   if (comparison.element >= 0 && has_class(comparison.element)) return true;

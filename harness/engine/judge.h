@@ -43,8 +43,8 @@ Subject open_subject(SubjectSpec spec, const RunLimits& limits);
 /// Kind kUnsupported or kNotRun with the reason; kReturned if it may run. `memory_limit` 0 is no limit.
 Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, std::int64_t memory_limit);
 
-/// Whether each case is run twice on the subject, to see if it keeps its promise of determinism.
-bool runs_twice(const SubjectInfo& info);
+/// Twice where the subject promises determinism, tapped where the block has stages.
+CallMode call_mode(const SubjectInfo& info, const BlockEntry& entry);
 
 struct Judgement {
   Outcome outcome;

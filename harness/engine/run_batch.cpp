@@ -1,6 +1,7 @@
 #include "engine/run_batch.h"
 
 #include "engine/references.h"
+#include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
@@ -25,10 +26,10 @@ class SubjectBatch {
       if (outcomes_.back().kind != Outcome::Kind::kReturned) continue;
       given_.push_back(position);
       cases.push_back(c);
-      references.need(position, state_.subject.info);
+      if (!entry_.has_stages()) references.need(position, state_.subject.info);
     }
     const Stopwatch watch;
-    if (!cases.empty()) state_.subject.runner->start(cases, {.twice = runs_twice(state_.subject.info)});
+    if (!cases.empty()) state_.subject.runner->start(cases, call_mode(state_.subject.info, entry_));
     start_seconds_ = watch.seconds();
     since_start_ = Stopwatch();
   }
@@ -59,14 +60,11 @@ class SubjectBatch {
   }
 
   std::vector<Failure> judge(const References& references, Investigator& investigator) {
-    static const Reference kNone;
     std::vector<Failure> failures;
     auto next_given = given_.begin();
     for (std::size_t position = 0; position < batch_.cases.size() && !state_.stopped; ++position) {
       const bool was_given = next_given != given_.end() && *next_given == position;
-      const Reference& reference = was_given ? references.of(position, state_.subject.info) : kNone;
-      Comparison comparison =
-          compare(outcomes_[position], reference, state_.subject.info.contract, &state_.report.ratios);
+      Comparison comparison = compared(position, was_given, references);
       state_.count(comparison);
       if (is_finding(comparison.verdict)) {
         Failure failure = failure_at(position, std::move(comparison));
@@ -77,6 +75,19 @@ class SubjectBatch {
       state_.note_call(batch_.first + position, outcomes_[position]);
     }
     return failures;
+  }
+
+  Comparison compared(std::size_t position, bool was_given, const References& references) {
+    static const Reference kNone;
+    const SubjectInfo& info = state_.subject.info;
+    const Outcome& outcome = outcomes_[position];
+    if (entry_.has_stages()) {
+      return judge_stages(entry_, batch_.cases[position], outcome, info, {.threads = options_.threads},
+                          &state_.report.ratios)
+          .comparison;
+    }
+    const Reference& reference = was_given ? references.of(position, info) : kNone;
+    return compare(outcome, reference, info.contract, &state_.report.ratios);
   }
 
   Failure failure_at(std::size_t position, Comparison comparison) {
@@ -115,7 +126,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
     running.back().second.start(references);
   }
   const Stopwatch watch;
-  references.evaluate(*entry.oracle, options.threads);
+  if (!entry.has_stages()) references.evaluate(*entry.oracle, options.threads);
   split.oracle += watch.seconds();
   meanwhile();
 

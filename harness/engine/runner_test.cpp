@@ -281,7 +281,7 @@ TEST(Parent, WorkersEndWithItEvenInTheMiddleOfACase) {
   const pid_t parent = ::fork();
   if (parent == 0) {
     WorkerProcess process(worker("fault/hangs").argv, 0);
-    const wire::RunRequest request{"fault/hangs", false, {kTrigger}};
+    const wire::RunRequest request{"fault/hangs", {}, {kTrigger}};
     process.send(wire::encode(request));
     process.receive(WorkerProcess::Clock::now() + std::chrono::seconds(60));
     const pid_t pid = process.pid();

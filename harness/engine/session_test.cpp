@@ -15,7 +15,7 @@ namespace deformdiff {
 namespace {
 
 const BlockEntry& entry() {
-  static const BlockEntry entry{&ms_deform_attn::block(), &ms_deform_attn::oracle(),
+  static const BlockEntry entry{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
                                 &ms_deform_attn::generator(), ms_deform_attn::shrink_stream};
   return entry;
 }

@@ -1,0 +1,246 @@
+#include "engine/stage_judge.h"
+
+#include "engine/stage_values.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// The tensors that an outcome shows, by the stage whose value they are.
+using Shown = std::map<std::string, Tensor>;
+
+Tensor as_double(const Tensor& tensor) {
+  return is_floating(tensor.dtype()) ? convert(tensor.contiguous(), DType::kFloat64) : tensor;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && a.contiguous() == b.contiguous();
+}
+
+/// A case that computes in float64 from the same numbers.
+Case in_double(Case c) {
+  for (NamedTensor& input : c.inputs) input.tensor = as_double(input.tensor);
+  if (c.attributes.contains("bits")) c.attributes["bits"] = 64;
+  return c;
+}
+
+Reference structure_of(const std::vector<OutputSpec>& outputs) {
+  Reference reference;
+  for (const OutputSpec& output : outputs) {
+    OutputReference& wanted = reference.outputs.emplace_back();
+    wanted.name = output.name;
+    wanted.dtype = output.dtype;
+    wanted.shape = output.shape;
+  }
+  return reference;
+}
+
+class StageJudge {
+ public:
+  StageJudge(const BlockEntry& entry, const Case& c, const Outcome& outcome, const SubjectInfo& info,
+             const StageOptions& options, RatioHistogram* ratios)
+      : entry_(entry),
+        case_(c),
+        outcome_(outcome),
+        info_(info),
+        options_(options),
+        ratios_(ratios),
+        stages_(entry.block->stages(c)),
+        outputs_(entry.block->outputs(c)) {}
+
+  StagedComparison judge() {
+    StagedComparison result;
+    if (auto decided = decided_before_elements(outcome_, structure_of(outputs_))) {
+      result.comparison = std::move(*decided);
+      return result;
+    }
+    look();
+    judge_shown(result);
+    if (!is_finding(result.comparison.verdict)) judge_untapped(result);
+    if (options_.inherited) measure_inherited(result);
+    if (!is_finding(result.comparison.verdict)) {
+      judge_after_elements(outcome_, info_.contract, vacuous(), result.comparison);
+    }
+    return result;
+  }
+
+ private:
+  /// Sorts what the outcome holds: the stages' values, and outputs that are not those of the tapped run.
+  void look() {
+    for (const NamedTensor& stage : outcome_.stages) shown_.emplace(stage.name, stage.tensor);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const Tensor& output = outcome_.outputs[i].tensor;
+      const auto [stage, is_new] = shown_.emplace(outputs_[i].stage, output);
+      if (!is_new && !same_bits(stage->second, output)) untapped_.emplace(outputs_[i].stage, output);
+    }
+  }
+
+  void judge_shown(StagedComparison& result) {
+    result.comparison.verdict = Verdict::kAgree;
+    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    const std::set<std::string> needed = needed_for(shown_);
+    for (const Stage& stage : stages_) {
+      if (!needed.contains(stage.name)) continue;
+      const StageReference reference = values.refer(stage);
+      const auto shown = shown_.find(stage.name);
+      if (shown == shown_.end()) {
+        values.set_drawn(stage, reference);
+        continue;
+      }
+      Comparison comparison = compared(stage, reference, shown->second);
+      // What has another shape is no input for what follows.
+      const bool fits = comparison.verdict != Verdict::kWrongStructure;
+      note(stage.name, std::move(comparison), result);
+      if (!fits) return;
+      values.set_seen(stage, shown->second);
+      note_vacuous(stage.name, reference.reference);
+    }
+  }
+
+  /// The untapped run showed nothing but its outputs.
+  void judge_untapped(StagedComparison& result) {
+    if (untapped_.empty()) return;
+    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    const std::set<std::string> needed = needed_for(untapped_);
+    for (const Stage& stage : stages_) {
+      if (!needed.contains(stage.name)) continue;
+      const StageReference reference = values.refer(stage);
+      values.set_drawn(stage, reference);
+      const auto untapped = untapped_.find(stage.name);
+      if (untapped == untapped_.end()) continue;
+      Comparison comparison = compared(stage, reference, untapped->second);
+      if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
+      note(stage.name, std::move(comparison), result);
+    }
+  }
+
+  Comparison compared(const Stage& stage, const StageReference& reference, const Tensor& got) {
+    Outcome one;
+    one.kind = Outcome::Kind::kReturned;
+    one.outputs = {{stage.name, got}};
+    // Whether an agreement says something is asked of the block's outputs, not of each stage.
+    Comparison comparison = compare(one, reference.reference, {}, ratios_);
+    if (comparison.verdict == Verdict::kVacuous) comparison.verdict = Verdict::kAgree;
+    comparison.estimated = reference.estimated;
+    comparison.output = stage.name;
+    comparison.element_class =
+        comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
+    return comparison;
+  }
+
+  /// The first stage at fault decides; before one is found, the worst that agrees is kept.
+  static void note(const std::string& stage, Comparison comparison, StagedComparison& result) {
+    const bool decides =
+        !is_finding(result.comparison.verdict) &&
+        (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
+    if (decides) result.comparison = comparison;
+    result.stages.push_back({stage, std::move(comparison), 0});
+  }
+
+  void note_vacuous(const std::string& stage, const Reference& reference) {
+    if (std::ranges::find(outputs_, stage, &OutputSpec::stage) == outputs_.end()) return;
+    vacuous_outputs_.push_back(reference.vacuous);
+  }
+
+  /// Why the outputs could not have shown a fault; empty if one of them could.
+  std::string vacuous() const {
+    if (vacuous_outputs_.empty() || std::ranges::any_of(vacuous_outputs_, &std::string::empty)) return "";
+    return vacuous_outputs_.front();
+  }
+
+  /// The stages to evaluate so that these can be judged.
+  std::set<std::string> needed_for(const Shown& wanted) const {
+    std::set<std::string> needed;
+    for (const auto& [name, tensor] : wanted) needed.insert(name);
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
+      if (!needed.contains(stage->name)) continue;
+      for (const StageInput& input : stage->inputs) {
+        needed.insert(input.value);
+      }
+    }
+    return needed;
+  }
+
+  void measure_inherited(StagedComparison& result) const {
+    const Case exact = in_double(case_);
+    StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
+    for (const Stage& stage : stages_) {
+      const StageReference reference = values.refer(stage);
+      values.set_middle(stage, reference);
+      const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
+      const auto shown = shown_.find(stage.name);
+      if (verdict == result.stages.end() || shown == shown_.end()) continue;
+      verdict->inherited = relative_difference(shown->second, reference.reference.outputs.front());
+    }
+  }
+
+  static double relative_difference(const Tensor& got, const OutputReference& exact) {
+    if (got.shape() != exact.shape) return 0;
+    double difference = 0, largest = 0;
+    const Tensor wide = as_double(got).contiguous();
+    for (std::size_t i = 0; i < exact.value.size(); ++i) {
+      const double value = wide.element(static_cast<std::int64_t>(i));
+      if (!std::isfinite(value) || !std::isfinite(exact.value[i])) continue;
+      difference = std::max(difference, std::abs(value - exact.value[i]));
+      largest = std::max(largest, std::abs(exact.value[i]));
+    }
+    return largest > 0 ? difference / largest : difference;
+  }
+
+  const BlockEntry& entry_;
+  const Case& case_;
+  const Outcome& outcome_;
+  const SubjectInfo& info_;
+  const StageOptions& options_;
+  RatioHistogram* ratios_;
+  std::vector<Stage> stages_;
+  std::vector<OutputSpec> outputs_;
+  Shown shown_;
+  Shown untapped_;
+  std::vector<std::string> vacuous_outputs_;
+};
+
+}  // namespace
+
+StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                              const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {
+  return StageJudge(entry, c, outcome, info, options, ratios).judge();
+}
+
+Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name) {
+  const Precision precision;
+  const Contract contract;
+  StageValues values(entry, c, precision, contract, 1);
+  for (const Stage& stage : entry.block->stages(c)) {
+    if (stage.name == name) return values.stage_case(stage);
+    const auto shown = std::ranges::find(outcome.stages, stage.name, &NamedTensor::name);
+    if (shown != outcome.stages.end()) values.set_seen(stage, shown->tensor);
+  }
+  throw InternalError("no stage " + name);
+}
+
+std::string stage_family(const std::string& stage) {
+  std::string family;
+  for (std::size_t i = 0; i < stage.size(); ++i) {
+    const bool starts = i > 0 && (stage[i - 1] == '.' || stage[i - 1] == '#');
+    std::size_t end = i;
+    while (end < stage.size() && std::isdigit(static_cast<unsigned char>(stage[end])) != 0) ++end;
+    const bool ends = end == stage.size() || stage[end] == '.' || stage[end] == '#';
+    if (starts && end > i && ends) {
+      family += '*';
+      i = end - 1;
+    } else {
+      family += stage[i];
+    }
+  }
+  return family;
+}
+
+}  // namespace deformdiff

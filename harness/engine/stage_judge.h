@@ -1,0 +1,44 @@
+// The judgement of a block stage by stage: each on the implementation's own inputs to it.
+#pragma once
+
+#include "core/subject_info.h"
+#include "engine/catalog.h"
+#include "engine/compare.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+struct StageVerdict {
+  std::string stage;
+  Comparison comparison;  ///< local: what this stage made of its own inputs
+  double inherited = 0;   ///< largest difference to the value from exact arithmetic throughout, beside the
+                          ///< largest such value; filled if asked for
+};
+
+struct StagedComparison {
+  Comparison comparison;             ///< of the case: that of the first stage in fault, or of the outputs
+  std::vector<StageVerdict> stages;  ///< of the stages that were seen, in order
+};
+
+struct StageOptions {
+  int threads = 1;
+  bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
+};
+
+/// Applies rules 1 to 7 to a case of a block with stages. The verdict names the first stage, in the block's order,
+/// that is at fault. Outputs that are not those of the tapped run are judged by estimated sets.
+StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                              const SubjectInfo& info, const StageOptions& options,
+                              RatioHistogram* ratios = nullptr);
+
+/// The case of the operation that stage `name` performs, on the values that the outcome showed. Requires that it
+/// showed all of them.
+Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name);
+
+/// The name of a stage for signatures: layers and calls lose their numbers, as "layers.*.fc1", so that a case
+/// with fewer layers shows the same failure.
+std::string stage_family(const std::string& stage);
+
+}  // namespace deformdiff

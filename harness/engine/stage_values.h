@@ -1,0 +1,74 @@
+// The values of a block's stages as far as they are known, and what the next stage should make of them.
+#pragma once
+
+#include "core/reference.h"
+#include "engine/catalog.h"
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace deformdiff {
+
+/// A value that was not seen is known by draws from its admissible set.
+struct StageValue {
+  Tensor seen;                ///< the implementation's own, or the middle of the draws
+  std::vector<Tensor> draws;  ///< empty for a value that was seen
+};
+
+/// What a stage may answer, and how that was found.
+struct StageReference {
+  Reference reference;             ///< one output, under the stage's name, in the stage's own view
+  bool estimated = false;          ///< an input was not seen: the set is estimated from draws
+  std::vector<Tensor> value_draws;  ///< the stage's values for the inputs' draws; empty unless estimated
+};
+
+/// Evaluates stages one after the other on the values that an implementation showed, and on draws where it
+/// showed none. Draws and estimates: oracles/README.md, "Estimated bounds".
+class StageValues {
+ public:
+  /// All of them must outlive this.
+  StageValues(const BlockEntry& entry, const Case& c, const Precision& precision, const Contract& contract,
+              int threads);
+
+  /// The stage's admissible set. Requires values for all its inputs.
+  StageReference refer(const Stage& stage) const;
+
+  /// From now on the stage has this value.
+  void set_seen(const Stage& stage, Tensor value);
+
+  /// From now on it has the middle of its set, as if it had been seen.
+  void set_middle(const Stage& stage, const StageReference& reference);
+
+  /// From now on it has draws from this set.
+  void set_drawn(const Stage& stage, const StageReference& reference);
+
+  /// The case of the stage's operation on the values that are there.
+  Case stage_case(const Stage& stage) const;
+
+ private:
+  const StageValue& value(const std::string& name) const;
+  Case case_of_draw(const Stage& stage, std::size_t draw) const;
+  Reference evaluate(const Stage& stage, const Case& stage_case) const;
+
+  const BlockEntry& entry_;
+  const Case& case_;
+  const Precision& precision_;
+  const Contract& contract_;
+  int threads_;
+  std::map<std::string, StageValue, std::less<>> values_;
+};
+
+/// Draws a value has. The more, the narrower the estimate.
+constexpr std::size_t kDraws = 16;
+
+/// How far a correct value may be from the middle of kDraws draws, in their root mean square distance, so that
+/// a false alarm among `elements` has probability kFalseAlarm: the two-sided quantile of Student's t with
+/// kDraws degrees of freedom.
+double estimate_factor(std::int64_t elements);
+
+constexpr double kFalseAlarm = 1e-9;
+
+}  // namespace deformdiff
