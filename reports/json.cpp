@@ -9,6 +9,27 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// JSON has no infinity; the largest double says the same to a program that compares.
+double finite(double ratio) {
+  return std::isfinite(ratio) ? ratio : std::numeric_limits<double>::max();
+}
+
+Json scenario_json(const Scenario& scenario) {
+  Json json{{"name", scenario.name},
+            {"stage", scenario.stage},
+            {"verdict", name_of(scenario.verdict)},
+            {"bound", scenario.estimated ? "estimated" : "rigorous"},
+            {"ratio", finite(scenario.ratio)},
+            {"inherited", finite(scenario.inherited)}};
+  if (!scenario.reason.empty()) json["reason"] = scenario.reason;
+  return json;
+}
+
+Json audit_json(const AuditFinding& finding) {
+  return {
+      {"kind", finding.kind}, {"detail", finding.detail}, {"line", finding.line}, {"scope", finding.scope}};
+}
+
 Json subject_json(const SubjectReport& subject) {
   Json json{{"name", subject.name}, {"block", subject.block}, {"cases", subject.cases}};
   json["verdicts"] = Json::object();
@@ -16,11 +37,7 @@ Json subject_json(const SubjectReport& subject) {
     if (cases > 0) json["verdicts"][std::string(name_of(verdict))] = cases;
   }
   json["not_judged"] = subject.not_judged;
-  json["estimated"] = 0;
-  // JSON has no infinity; the largest double says the same to a program that compares.
-  const auto finite = [](double ratio) {
-    return std::isfinite(ratio) ? ratio : std::numeric_limits<double>::max();
-  };
+  json["estimated"] = subject.estimated;
   json["ratio"] = {{"median", finite(subject.ratios.quantile(0.5))},
                    {"p99", finite(subject.ratios.quantile(0.99))},
                    {"max", finite(subject.ratios.max())}};
@@ -68,6 +85,17 @@ std::string json_report(const RunReport& report) {
                    {"run", session.split.run},
                    {"oracle", session.split.oracle},
                    {"compare", session.split.compare}};
+  if (report.command == "check" || !report.scenarios.empty()) {
+    json["scenarios"] = Json::array();
+    for (const Scenario& scenario : report.scenarios) json["scenarios"].push_back(scenario_json(scenario));
+    json["first_diverging_stage"] = report.first_diverging_stage;
+  }
+  if (report.command == "check") {
+    json["audit"] = Json::array();
+    for (const AuditFinding& finding : report.audit) json["audit"].push_back(audit_json(finding));
+    json["cause"] = report.cause;
+    json["advice"] = report.advice;
+  }
   if (!report.ignored.empty()) json["ignored"] = report.ignored;
   if (!report.warnings.empty()) json["warnings"] = report.warnings;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -12,6 +12,7 @@ void count(SubjectReport& report, const Comparison& comparison) {
   }
   ++report.cases;
   ++report.verdicts[comparison.verdict];
+  if (comparison.estimated) ++report.estimated;
   if (comparison.verdict >= Verdict::kVacuous && comparison.verdict != Verdict::kAgree) {
     ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
   }

@@ -9,6 +9,25 @@
 
 namespace deformdiff {
 
+/// A row of the table of `check`, and of `judge` for blocks with stages.
+struct Scenario {
+  std::string name;   ///< of the replay or the recorded run
+  std::string stage;  ///< in the layout's own words; "outputs" where the run is judged as a whole
+  Verdict verdict = Verdict::kNotRun;
+  bool estimated = false;  ///< the admissible set was estimated, not derived
+  double ratio = 0;        ///< largest error / bound
+  double inherited = 0;    ///< what came in from earlier stages, beside the largest value; 0 if not measured
+  std::string reason;      ///< of a verdict that is not agree
+};
+
+/// What the graph of an exported module shows without being run.
+struct AuditFinding {
+  std::string kind;  ///< "large_constant", ...
+  std::string detail;
+  std::string line;   ///< of the graph
+  std::string scope;  ///< submodule or source location
+};
+
 struct RunReport {
   std::string command;  ///< "fuzz", "replay", "judge"
   std::uint64_t seed = 0;
@@ -16,6 +35,13 @@ struct RunReport {
   SessionReport session;
   std::vector<std::string> ignored;  ///< judge: tensors of the file that nothing was made of
   std::vector<std::string> warnings;
+
+  // check, and judge of blocks with stages.
+  std::vector<Scenario> scenarios;
+  std::string first_diverging_stage;  ///< empty if none diverges
+  std::vector<AuditFinding> audit;
+  std::string cause;  ///< check: from the closed list of `list rules`; empty if nothing is wrong
+  std::vector<std::string> advice;  ///< check: cause and cures in plain words
 };
 
 /// Adds one judged case to a subject's counts.

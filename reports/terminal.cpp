@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -28,12 +29,19 @@ std::string ratio_text(const SubjectReport& subject) {
   return std::isfinite(subject.ratios.max()) ? fmt::format("{:.3g}", subject.ratios.max()) : "inf";
 }
 
+/// A line an implementation; headed by the block where there are several.
 std::string table(const std::vector<SubjectReport>& subjects) {
   std::size_t width = 7;
-  for (const SubjectReport& subject : subjects) width = std::max(width, subject.name.size());
+  bool several_blocks = false;
+  for (const SubjectReport& subject : subjects) {
+    width = std::max(width, subject.name.size());
+    several_blocks = several_blocks || subject.block != subjects.front().block;
+  }
   std::string text = fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", "subject", width, "cases", "agree",
                                  "found", "not judged", "max error/bound");
+  std::string block;
   for (const SubjectReport& subject : subjects) {
+    if (several_blocks && subject.block != block) text += fmt::format("\n{}\n", block = subject.block);
     const Tally tally = tally_of(subject);
     text += fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", subject.name, width, subject.cases,
                         tally.agree, tally.found, tally.not_judged, ratio_text(subject));
@@ -65,9 +73,49 @@ std::string findings(const RunReport& report) {
                           finding.shrunk_elements, finding.evaluations,
                           finding.minimal ? "; no single step is left" : "");
     }
-    if (report.command != "judge")
+    if (report.command != "judge" && report.command != "check")
       text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
   }
+  return text;
+}
+
+/// A line a replay or recorded run, with the stages that are at fault beneath.
+std::string scenario_table(const RunReport& report) {
+  std::string text;
+  std::size_t width = 8;
+  for (const Scenario& each : report.scenarios) width = std::max(width, each.name.size());
+  for (auto begin = report.scenarios.begin(); begin != report.scenarios.end();) {
+    const auto end = std::find_if(begin, report.scenarios.end(),
+                                  [&](const Scenario& each) { return each.name != begin->name; });
+    const auto worst =
+        std::max_element(begin, end, [](const Scenario& a, const Scenario& b) { return a.ratio < b.ratio; });
+    const auto estimated = std::count_if(begin, end, std::mem_fn(&Scenario::estimated));
+    const auto wrong =
+        std::find_if(begin, end, [](const Scenario& each) { return is_finding(each.verdict); });
+    const Scenario& shown = wrong != end ? *wrong : *worst;
+    text += fmt::format("{:<{}}  {:<18} {:>6} {:>9}  {:<9.3g} {}{}\n", begin->name, width,
+                        name_of(shown.verdict), end - begin, estimated, shown.ratio, shown.stage,
+                        shown.inherited > 0 ? fmt::format(" (inherited error {:.2g})", shown.inherited) : "");
+    if (!shown.reason.empty()) text += fmt::format("{:<{}}  {}\n", "", width, shown.reason);
+    begin = end;
+  }
+  if (text.empty()) return "";
+  return fmt::format("\n{:<{}}  {:<18} {:>6} {:>9}  {:<9} {}\n", "scenario", width, "verdict", "stages",
+                     "estimated", "ratio", "first stage at fault, or the one nearest its bound") +
+         text +
+         (report.first_diverging_stage.empty()
+              ? ""
+              : fmt::format("\nFirst diverging stage: {}\n", report.first_diverging_stage));
+}
+
+std::string audit_text(const RunReport& report) {
+  std::string text = report.audit.empty() ? "" : "\nThe graph:\n";
+  for (const AuditFinding& finding : report.audit) {
+    text += fmt::format("  {}: {}\n    {}{}\n", finding.kind, finding.detail, finding.line,
+                        finding.scope.empty() ? "" : fmt::format("\n    in {}", finding.scope));
+  }
+  if (!report.cause.empty()) text += fmt::format("\nCause: {}\n", report.cause);
+  for (const std::string& line : report.advice) text += fmt::format("  {}\n", line);
   return text;
 }
 
@@ -101,7 +149,8 @@ std::string final_sentence(const RunReport& report) {
 }  // namespace
 
 std::string terminal_report(const RunReport& report) {
-  std::string text = table(report.session.subjects) + reasons(report.session.subjects) + findings(report);
+  std::string text = table(report.session.subjects) + reasons(report.session.subjects) +
+                     scenario_table(report) + audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   text += "\n";

@@ -1,5 +1,6 @@
 // Which rule, which element, which term of the bound, which cell of the map.
 #include "cli/commands.h"
+#include "cli/explain_stages.h"
 #include "cli/output.h"
 #include "cli/rules.h"
 #include "cli/saved_run.h"
@@ -50,15 +51,7 @@ std::string explain_element(const BlockEntry& entry, const Case& c, const Subjec
   }
   const Explanation explanation =
       entry.oracle->explain(c, info.precision, info.contract, comparison.output, comparison.element);
-  text += "\nThe bound is made of\n";
-  for (const auto& [name, value] : explanation.terms) {
-    text +=
-        fmt::format("  {:<28} {:.3g}{}\n", name, value,
-                    comparison.bound > 0 ? fmt::format("  ({:.0f} %)", 100 * value / comparison.bound) : "");
-  }
-  text += "\n";
-  for (const std::string& line : explanation.lines) text += fmt::format("  {}\n", line);
-  return text;
+  return text + explanation_text(explanation, comparison.bound);
 }
 
 }  // namespace
@@ -83,7 +76,9 @@ int run_explain(const Options& options) {
     text += fmt::format("          {} elements of {} break it\n", comparison.violations, comparison.output);
   if (!run.saved.earlier_calls.empty())
     text += fmt::format("depends   on {} earlier calls\n", run.saved.earlier_calls.size());
-  say(options, text + explain_element(*run.entry, c, subject.info, comparison));
+  text += run.entry->has_stages() ? explain_stages(subject, *run.entry, c, judgement.outcome, options.threads)
+                                  : explain_element(*run.entry, c, subject.info, comparison);
+  say(options, text);
   return is_finding(comparison.verdict) ? 1 : comparison.verdict == Verdict::kAgree ? 0 : 4;
 }
 

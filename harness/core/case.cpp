@@ -29,7 +29,8 @@ double Case::number(const std::string& name) const {
 std::int64_t Case::attribute(const std::string& name) const {
   const double value = number(name);
   if (std::trunc(value) != value || std::abs(value) >= 0x1p53) {
-    throw InputError(fmt::format("block {}: attribute '{}' is {}, a whole number wanted", block, name, value));
+    throw InputError(
+        fmt::format("block {}: attribute '{}' is {}, a whole number wanted", block, name, value));
   }
   return static_cast<std::int64_t>(value);
 }

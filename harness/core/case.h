@@ -1,13 +1,13 @@
 // One fully explicit problem.
 #pragma once
 
+#include "core/tensor.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "core/tensor.h"
 
 namespace deformdiff {
 

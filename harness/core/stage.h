@@ -10,9 +10,10 @@
 namespace deformdiff {
 
 struct StageInput {
-  std::string name;   ///< as the operation calls it: "x", "weight"
-  std::string value;  ///< an input of the case ("param.fc1.weight" among them), or the name of an earlier stage
-  View view;          ///< of the value, before the operation sees it
+  std::string name;  ///< as the operation calls it: "x", "weight"
+  std::string
+      value;  ///< an input of the case ("param.fc1.weight" among them), or the name of an earlier stage
+  View view;  ///< of the value, before the operation sees it
 };
 
 /// One step of a block: at most one matrix product, softmax, sampling, normalisation or resize, so that its

@@ -47,12 +47,18 @@ Tensor step(const ViewStep& step, const Tensor& tensor) {
 
 }  // namespace
 
-ViewStep reshape(Shape shape) { return {ViewStep::Kind::kReshape, std::move(shape)}; }
-ViewStep permute(Shape axes) { return {ViewStep::Kind::kPermute, std::move(axes)}; }
+ViewStep reshape(Shape shape) {
+  return {ViewStep::Kind::kReshape, std::move(shape)};
+}
+ViewStep permute(Shape axes) {
+  return {ViewStep::Kind::kPermute, std::move(axes)};
+}
 ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length) {
   return {ViewStep::Kind::kNarrow, {axis, start, length}};
 }
-ViewStep expand(Shape shape) { return {ViewStep::Kind::kExpand, std::move(shape)}; }
+ViewStep expand(Shape shape) {
+  return {ViewStep::Kind::kExpand, std::move(shape)};
+}
 
 Tensor rearranged(const Tensor& tensor, const View& view) {
   Tensor result = tensor;

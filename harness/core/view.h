@@ -25,7 +25,8 @@ ViewStep permute(Shape axes);
 ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length);
 ViewStep expand(Shape shape);
 
-/// The rearranged elements, contiguous. Throws InternalError for a step that does not fit the shape before it.
+/// The rearranged elements, contiguous. Throws InternalError for a step that does not fit the shape before
+/// it.
 Tensor rearranged(const Tensor& tensor, const View& view);
 
 }  // namespace deformdiff

@@ -5,6 +5,8 @@
 #include "core/generator.h"
 #include "core/oracle.h"
 
+#include <string>
+
 namespace deformdiff {
 
 /// The oracle of an elementary operation, by its name.

@@ -53,6 +53,7 @@ struct SubjectReport {
   std::int64_t cases = 0;
   std::map<Verdict, std::int64_t> verdicts;
   std::map<std::string, std::int64_t> not_judged;  ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
+  std::int64_t estimated = 0;  ///< cases whose verdict rests on an estimated set
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;
 };

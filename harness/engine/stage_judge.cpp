@@ -24,13 +24,6 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() && a.contiguous() == b.contiguous();
 }
 
-/// A case that computes in float64 from the same numbers.
-Case in_double(Case c) {
-  for (NamedTensor& input : c.inputs) input.tensor = as_double(input.tensor);
-  if (c.attributes.contains("bits")) c.attributes["bits"] = 64;
-  return c;
-}
-
 Reference structure_of(const std::vector<OutputSpec>& outputs) {
   Reference reference;
   for (const OutputSpec& output : outputs) {
@@ -130,16 +123,14 @@ class StageJudge {
     if (comparison.verdict == Verdict::kVacuous) comparison.verdict = Verdict::kAgree;
     comparison.estimated = reference.estimated;
     comparison.output = stage.name;
-    comparison.element_class =
-        comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
+    comparison.element_class = comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
     return comparison;
   }
 
   /// The first stage at fault decides; before one is found, the worst that agrees is kept.
   static void note(const std::string& stage, Comparison comparison, StagedComparison& result) {
-    const bool decides =
-        !is_finding(result.comparison.verdict) &&
-        (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
+    const bool decides = !is_finding(result.comparison.verdict) &&
+                         (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
     if (decides) result.comparison = comparison;
     result.stages.push_back({stage, std::move(comparison), 0});
   }
@@ -212,6 +203,23 @@ class StageJudge {
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
+}
+
+Case in_double(Case c) {
+  for (NamedTensor& input : c.inputs) input.tensor = as_double(input.tensor);
+  if (c.attributes.contains("bits")) c.attributes["bits"] = 64;
+  return c;
+}
+
+std::optional<std::int64_t> element_of_operation(const BlockEntry& entry, const Case& c,
+                                                 const std::string& name, std::int64_t element) {
+  for (const Stage& stage : entry.block->stages(c)) {
+    if (stage.name != name) continue;
+    const bool moves = std::ranges::any_of(
+        stage.view, [](const ViewStep& step) { return step.kind != ViewStep::Kind::kReshape; });
+    return moves ? std::nullopt : std::optional(element);
+  }
+  return std::nullopt;
 }
 
 Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name) {

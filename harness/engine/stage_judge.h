@@ -5,6 +5,8 @@
 #include "engine/catalog.h"
 #include "engine/compare.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,15 +29,23 @@ struct StageOptions {
   bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
 };
 
-/// Applies rules 1 to 7 to a case of a block with stages. The verdict names the first stage, in the block's order,
-/// that is at fault. Outputs that are not those of the tapped run are judged by estimated sets.
+/// Applies rules 1 to 7 to a case of a block with stages. The verdict names the first stage, in the block's
+/// order, that is at fault. Outputs that are not those of the tapped run are judged by estimated sets.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
 
-/// The case of the operation that stage `name` performs, on the values that the outcome showed. Requires that it
-/// showed all of them.
+/// The case of the operation that stage `name` performs, on the values that the outcome showed. Requires that
+/// it showed all of them.
 Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name);
+
+/// Where element `element` of the stage's value stands in the result of its operation, before the stage's
+/// view; nothing where the view moves elements.
+std::optional<std::int64_t> element_of_operation(const BlockEntry& entry, const Case& c,
+                                                 const std::string& name, std::int64_t element);
+
+/// The case on the same numbers in float64.
+Case in_double(Case c);
 
 /// The name of a stage for signatures: layers and calls lose their numbers, as "layers.*.fc1", so that a case
 /// with fewer layers shows the same failure.

@@ -39,8 +39,8 @@ void rearrange(const View& view, OutputReference& output) {
       output.shape = std::move(permuted);
     }
   }
-  const bool moves = std::ranges::any_of(
-      view, [](const ViewStep& step) { return step.kind == ViewStep::Kind::kPermute; });
+  const bool moves =
+      std::ranges::any_of(view, [](const ViewStep& step) { return step.kind == ViewStep::Kind::kPermute; });
   if (!moves) return;
   rearrange(view, before, DType::kFloat64, output.value);
   rearrange(view, before, DType::kFloat64, output.value_low);
@@ -151,8 +151,8 @@ void count_telling(Reference& reference) {
   reference.total_elements = static_cast<std::int64_t>(output.value.size());
   reference.telling_elements = 0;
   for (std::size_t i = 0; i < output.value.size(); ++i) {
-    const bool narrow = output.dtype == DType::kBool ? output.bound[i] == 0
-                                                     : output.bound[i] <= kTellingRatio * typical;
+    const bool narrow =
+        output.dtype == DType::kBool ? output.bound[i] == 0 : output.bound[i] <= kTellingRatio * typical;
     reference.telling_elements += is_finite_at(output, i) && narrow ? 1 : 0;
   }
   reference.vacuous.clear();
@@ -161,8 +161,9 @@ void count_telling(Reference& reference) {
   } else if (nonzero == 0) {
     reference.vacuous = "every expected output is zero";
   } else if (2 * reference.telling_elements < reference.total_elements) {
-    reference.vacuous = fmt::format("only {} of {} elements have an estimated set narrow enough to show a fault",
-                                    reference.telling_elements, reference.total_elements);
+    reference.vacuous =
+        fmt::format("only {} of {} elements have an estimated set narrow enough to show a fault",
+                    reference.telling_elements, reference.total_elements);
   }
 }
 
@@ -249,9 +250,9 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
 }
 
 double estimate_factor(std::int64_t elements) {
-  // P(|t| > x) for Student's t with an even number n of degrees of freedom, by its finite series (Abramowitz and
-  // Stegun, 26.7.4): 1 - sin(a) (1 + 1/2 cos^2 a + 1*3/(2*4) cos^4 a + ...), tan a = x / sqrt(n). For large x the
-  // difference cancels; the tail of the series is summed instead.
+  // P(|t| > x) for Student's t with an even number n of degrees of freedom, by its finite series (Abramowitz
+  // and Stegun, 26.7.4): 1 - sin(a) (1 + 1/2 cos^2 a + 1*3/(2*4) cos^4 a + ...), tan a = x / sqrt(n). For
+  // large x the difference cancels; the tail of the series is summed instead.
   constexpr int kFreedom = static_cast<int>(kDraws);
   static_assert(kFreedom % 2 == 0);
   const auto tail = [](double x) {

@@ -20,8 +20,8 @@ struct StageValue {
 
 /// What a stage may answer, and how that was found.
 struct StageReference {
-  Reference reference;             ///< one output, under the stage's name, in the stage's own view
-  bool estimated = false;          ///< an input was not seen: the set is estimated from draws
+  Reference reference;              ///< one output, under the stage's name, in the stage's own view
+  bool estimated = false;           ///< an input was not seen: the set is estimated from draws
   std::vector<Tensor> value_draws;  ///< the stage's values for the inputs' draws; empty unless estimated
 };
 
@@ -64,9 +64,9 @@ class StageValues {
 /// Draws a value has. The more, the narrower the estimate.
 constexpr std::size_t kDraws = 16;
 
-/// How far a correct value may be from the middle of kDraws draws, in their root mean square distance, so that
-/// a false alarm among `elements` has probability kFalseAlarm: the two-sided quantile of Student's t with
-/// kDraws degrees of freedom.
+/// How far a correct value may be from the middle of kDraws draws, in their root mean square distance, so
+/// that a false alarm among `elements` has probability kFalseAlarm: the two-sided quantile of Student's t
+/// with kDraws degrees of freedom.
 double estimate_factor(std::int64_t elements);
 
 constexpr double kFalseAlarm = 1e-9;

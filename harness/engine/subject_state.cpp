@@ -45,6 +45,7 @@ std::span<const std::uint64_t> SubjectState::calls_of_worker() const {
 void SubjectState::count(const Comparison& comparison) {
   ++report.cases;
   ++report.verdicts[comparison.verdict];
+  if (comparison.estimated) ++report.estimated;
   if (comparison.verdict == Verdict::kVacuous || comparison.verdict == Verdict::kUnsupported ||
       comparison.verdict == Verdict::kNotRun) {
     ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];

@@ -1,0 +1,223 @@
+#include "engine/stage_judge.h"
+
+#include "engine/stage_values.h"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+constexpr double kUnit = 0x1p-24;
+
+/// "double": y = 2 x, exact. "third": y = x / 3, correct to within kUnit of itself. "above": y = x > 1, free
+/// within 1e-6 of it.
+class ToyOracle : public Oracle {
+ public:
+  Reference evaluate(const Case& c, const Precision&, const Contract&, int) const override {
+    const Tensor x = c.input("x").contiguous();
+    Reference reference;
+    OutputReference& output = reference.outputs.emplace_back();
+    output.name = "output";
+    output.dtype = c.block == "above" ? DType::kBool : x.dtype();
+    output.shape = x.shape();
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      const double value = x.element(i);
+      if (c.block == "above") {
+        const bool free = std::abs(value - 1) < 1e-6;
+        output.value.push_back(free ? 0.5 : value > 1 ? 1 : 0);
+        output.bound.push_back(free ? 0.5 : 0);
+      } else {
+        output.value.push_back(c.block == "double" ? 2 * value : value / 3);
+        output.bound.push_back(c.block == "double" ? 0 : kUnit * std::abs(value / 3));
+      }
+    }
+    reference.total_elements = reference.telling_elements = x.elements();
+    return reference;
+  }
+  Explanation explain(const Case&, const Precision&, const Contract&, const std::string&,
+                      std::int64_t) const override {
+    return {};
+  }
+  std::string element_class(const Case&, const std::string&, std::int64_t) const override {
+    return "interior";
+  }
+  std::int64_t memory(const Case&) const override { return 0; }
+};
+
+/// layers.0.third -> layers.0.double -> layers.1.third -> layers.1.above, the outputs being the last two.
+class ToyBlock : public Block {
+ public:
+  std::string name() const override { return "toy"; }
+  std::vector<std::string> inputs() const override { return {"x"}; }
+  std::vector<std::string> output_names() const override { return {"y", "above"}; }
+  Attributes default_attributes() const override { return {}; }
+  void validate(const Case&) const override {}
+  std::vector<OutputSpec> outputs(const Case& c) const override {
+    const Shape& shape = c.input("x").shape();
+    return {{"y", DType::kFloat32, shape, "layers.1.third"},
+            {"above", DType::kBool, shape, "layers.1.above"}};
+  }
+  std::vector<Stage> stages(const Case& c) const override {
+    const Shape flat{c.input("x").elements()}, shape = c.input("x").shape();
+    return {{"layers.0.third", "third", {{"x", "x", {reshape(flat)}}}, {}, {reshape(shape)}},
+            {"layers.0.double", "double", {{"x", "layers.0.third", {}}}, {}, {}},
+            {"layers.1.third", "third", {{"x", "layers.0.double", {}}}, {}, {}},
+            {"layers.1.above", "above", {{"x", "layers.1.third", {}}}, {}, {}}};
+  }
+  DType compute_dtype(const Case&) const override { return DType::kFloat32; }
+  std::map<std::string, std::int64_t> dimensions(const Case&) const override { return {}; }
+  std::string outside_contract(const Case&, const Contract&) const override { return ""; }
+  std::int64_t working_memory(const Case&) const override { return 0; }
+};
+
+const Oracle& toy_operation(const std::string&) {
+  static const ToyOracle oracle;
+  return oracle;
+}
+
+const BlockEntry& toy() {
+  static const ToyBlock block;
+  static const BlockEntry entry{&block, nullptr, toy_operation, nullptr, {}};
+  return entry;
+}
+
+Tensor floats(const std::vector<float>& values) {
+  return Tensor::of<float>(DType::kFloat32, {static_cast<std::int64_t>(values.size()) / 2, 2},
+                           std::span<const float>(values));
+}
+
+Tensor bits(const Tensor& y) {
+  Tensor::Bytes bytes;
+  for (std::int64_t i = 0; i < y.elements(); ++i) bytes.push_back(std::byte{y.element(i) > 1});
+  return Tensor(DType::kBool, y.shape(), std::move(bytes));
+}
+
+const std::vector<float> kX{1.7F, -40, 3, 9, 1e5F, 0.1F};
+
+Case problem() {
+  return {"toy", {}, {{"x", floats(kX)}}, {}};
+}
+
+/// What a correct implementation shows, with element 3 of `stage` times 1 + `size`.
+Outcome run(const std::string& stage = "", float size = 0) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kReturned;
+  std::vector<float> values = kX;
+  const auto show = [&](const std::string& name, auto step) {
+    for (float& value : values) value = step(value);
+    if (name == stage) values[3] *= 1 + size;
+    outcome.stages.push_back({name, floats(values)});
+  };
+  const auto third = [](float x) { return x / 3; };
+  show("layers.0.third", third);
+  show("layers.0.double", [](float x) { return 2 * x; });
+  show("layers.1.third", third);
+  outcome.outputs = {{"y", floats(values)}, {"above", bits(floats(values))}};
+  outcome.stages.push_back({"layers.1.above", outcome.outputs[1].tensor});
+  return outcome;
+}
+
+StagedComparison judged(const Outcome& outcome) {
+  return judge_stages(toy(), problem(), outcome, {}, {});
+}
+
+TEST(StageJudge, CorrectStagesAgreeRigorously) {
+  const StagedComparison result = judged(run());
+  EXPECT_EQ(result.comparison.verdict, Verdict::kAgree) << result.comparison.reason;
+  EXPECT_FALSE(result.comparison.estimated);
+  EXPECT_EQ(result.stages.size(), 4U);
+  EXPECT_LE(result.comparison.ratio, 1);
+}
+
+TEST(StageJudge, TheFirstWrongStageIsNamedAndTheLaterOnesAreNot) {
+  for (const char* stage : {"layers.0.third", "layers.0.double", "layers.1.third"}) {
+    for (const float size : {0.1F, 1e-6F}) {
+      const StagedComparison result = judged(run(stage, size));
+      EXPECT_EQ(result.comparison.verdict, Verdict::kOutOfBound);
+      EXPECT_EQ(result.comparison.output, stage);
+      EXPECT_EQ(result.comparison.element, 3);
+      int wrong = 0;
+      for (const StageVerdict& each : result.stages) wrong += is_finding(each.comparison.verdict) ? 1 : 0;
+      EXPECT_EQ(wrong, 1) << "stages after the wrong one are right on their own inputs";
+    }
+  }
+}
+
+TEST(StageJudge, AFlippedBitIsFoundAndAFreeOneIsNot) {
+  Outcome flipped = run();
+  Tensor::Bytes bytes(flipped.outputs[1].tensor.storage().begin(), flipped.outputs[1].tensor.storage().end());
+  bytes[4] = std::byte{0};
+  flipped.outputs[1].tensor = flipped.stages[3].tensor = Tensor(DType::kBool, {3, 2}, bytes);
+  EXPECT_EQ(judged(flipped).comparison.output, "layers.1.above");
+
+  for (const float y : {1 - 1e-7F, 1 + 1e-7F}) {
+    Outcome near = run();
+    near.stages.clear();
+    near.outputs[0].tensor = floats({y, -1, 1, 2, 3, 4});
+    near.outputs[1].tensor = bits(floats({1.5F, -1, 1, 2, 3, 4}));
+    Case c = problem();
+    c.inputs[0].tensor = floats({4.5F * y, -4.5F, 4.5F, 9, 13.5F, 18});
+    EXPECT_EQ(judge_stages(toy(), c, near, {}, {}).comparison.verdict, Verdict::kAgree);
+  }
+}
+
+TEST(StageJudge, UnseenStagesAreEstimated) {
+  Outcome hidden = run();
+  hidden.stages.clear();
+  StagedComparison result = judged(hidden);
+  EXPECT_EQ(result.comparison.verdict, Verdict::kAgree) << result.comparison.reason;
+  hidden = run("layers.0.third", 1e-4F);
+  hidden.stages.clear();
+  result = judged(hidden);
+  EXPECT_EQ(result.comparison.verdict, Verdict::kOutOfBound);
+  EXPECT_TRUE(result.comparison.estimated);
+  EXPECT_EQ(result.comparison.output, "layers.1.third");
+}
+
+TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
+  Outcome outcome = run();
+  outcome.outputs = run("layers.0.third", 0.01F).outputs;
+  const StagedComparison result = judged(outcome);
+  EXPECT_EQ(result.comparison.verdict, Verdict::kOutOfBound);
+  EXPECT_TRUE(result.comparison.estimated);
+  EXPECT_NE(result.comparison.reason.find("untapped"), std::string::npos);
+  // Other correct bits than the tapped run's are no fault.
+  outcome = run();
+  std::vector<float> values = kX;
+  for (float& value : values) value = std::nextafter(value * 2 / 9, 1e9F);
+  outcome.outputs[0].tensor = floats(values);
+  EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, InheritedErrorsAreMeasuredApart) {
+  const StagedComparison result =
+      judge_stages(toy(), problem(), run("layers.0.third", 0.5F), {}, {.threads = 1, .inherited = true});
+  EXPECT_GT(result.stages[2].inherited, 1e-6);
+  EXPECT_EQ(result.stages[2].comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, WrongShapesEndIt) {
+  Outcome outcome = run();
+  outcome.stages[1].tensor = floats({1, 2});
+  EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kWrongStructure);
+  EXPECT_EQ(judged(outcome).comparison.output, "layers.0.double");
+}
+
+TEST(StageFamily, ForgetsTheNumbersOfLayersAndCalls) {
+  EXPECT_EQ(stage_family("encoder.layers.3.fc1"), "encoder.layers.*.fc1");
+  EXPECT_EQ(stage_family("layers.12"), "layers.*");
+  EXPECT_EQ(stage_family("class_predictor#10"), "class_predictor#*");
+  EXPECT_EQ(stage_family("layer_1.0"), "layer_1.*");
+  EXPECT_EQ(stage_family("fc1"), "fc1");
+}
+
+TEST(EstimateFactor, IsStudentsQuantile) {
+  // By numerical integration of the density with 16 degrees of freedom.
+  EXPECT_NEAR(estimate_factor(1), 12.60987, 1e-4);
+  EXPECT_NEAR(estimate_factor(1000000), 31.04574, 1e-4);
+}
+
+}  // namespace
+}  // namespace deformdiff
