@@ -20,7 +20,8 @@ constexpr bool kBuiltWithCuda = false;
 class CudaSubject : public Subject {
  public:
   CudaSubject(const SubjectInfo& info, MsDeformAttnFunction function, const char* library)
-      : subject_(make_ms_deform_attn_subject(info, std::move(function))), library_(library) {}
+      : subject_(make_block_subject(of_every_block(info), every_block(std::move(function)))),
+        library_(library) {}
 
   SubjectInfo info() const override { return subject_->info(); }
   void prepare() override { load_library(library_); }

@@ -1,5 +1,7 @@
 #include "subjects/function_subject.h"
 
+#include "subjects/mask2former/blocks.h"
+
 #include <utility>
 
 #include <c10/util/Exception.h>
@@ -7,28 +9,36 @@
 namespace deformdiff::worker {
 namespace {
 
-class MsDeformAttnSubject : public Subject {
+constexpr const char* kOperator = "ms_deform_attn";
+
+class FunctionSubject : public Subject {
  public:
-  MsDeformAttnSubject(SubjectInfo info, MsDeformAttnFunction function)
+  FunctionSubject(SubjectInfo info, BlockFunction function)
       : info_(std::move(info)), function_(std::move(function)) {}
 
   SubjectInfo info() const override { return info_; }
 
   std::vector<at::Tensor> run(const Call& call) override {
-    return {function_({call.input("value"), call.input("spatial_shapes"), call.input("level_start_index"),
-                       call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")})};
+    TORCH_CHECK_NOT_IMPLEMENTED(info_.blocks.contains(call.block), info_.name, " does not do block ",
+                                call.block);
+    return function_(call);
   }
 
  private:
   SubjectInfo info_;
-  MsDeformAttnFunction function_;
+  BlockFunction function_;
 };
+
+std::vector<at::Tensor> run_ms_deform_attn(const Call& call, const MsDeformAttnFunction& function) {
+  return {function({call.input("value"), call.input("spatial_shapes"), call.input("level_start_index"),
+                    call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")})};
+}
 
 SubjectInfo common_info(std::string name) {
   SubjectInfo info;
   info.name = std::move(name);
   info.device = "cpu";
-  info.blocks = {"ms_deform_attn"};
+  info.blocks = {kOperator};
   info.dtypes = {DType::kFloat32, DType::kFloat64};
   info.contract.deterministic = Deterministic::kYes;
   info.contract.level_start_index = LevelStartIndex::kHonoured;
@@ -38,7 +48,26 @@ SubjectInfo common_info(std::string name) {
 }  // namespace
 
 std::unique_ptr<Subject> make_ms_deform_attn_subject(SubjectInfo info, MsDeformAttnFunction function) {
-  return std::make_unique<MsDeformAttnSubject>(std::move(info), std::move(function));
+  return make_block_subject(std::move(info), [function = std::move(function)](const Call& call) {
+    return run_ms_deform_attn(call, function);
+  });
+}
+
+BlockFunction every_block(MsDeformAttnFunction function) {
+  return [function = std::move(function)](const Call& call) {
+    return call.block == kOperator ? run_ms_deform_attn(call, function)
+                                   : mask2former::run_block(call, function);
+  };
+}
+
+std::unique_ptr<Subject> make_block_subject(SubjectInfo info, BlockFunction function) {
+  return std::make_unique<FunctionSubject>(std::move(info), std::move(function));
+}
+
+SubjectInfo of_every_block(SubjectInfo info) {
+  info.blocks = mask2former::block_names();
+  info.blocks.insert(kOperator);
+  return info;
 }
 
 SubjectInfo fused_info(std::string name) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace deformdiff::worker {
 
@@ -13,6 +14,18 @@ using MsDeformAttnFunction = std::function<at::Tensor(const ms_deform_attn::Inpu
 
 /// A subject of block ms_deform_attn.
 std::unique_ptr<Subject> make_ms_deform_attn_subject(SubjectInfo info, MsDeformAttnFunction function);
+
+/// A function that computes any block.
+using BlockFunction = std::function<std::vector<at::Tensor>(const Call&)>;
+
+/// Every block: ms_deform_attn is the function, the others are models that call it.
+BlockFunction every_block(MsDeformAttnFunction function);
+
+/// A subject of the blocks that its info names.
+std::unique_ptr<Subject> make_block_subject(SubjectInfo info, BlockFunction function);
+
+/// The same description, with every block there is.
+SubjectInfo of_every_block(SubjectInfo info);
 
 /// What every float32 and float64 implementation of the fused formula `loc*W - 1/2` on the CPU says of
 /// itself: name, block, dtypes, precision and the contract of our own kernels.

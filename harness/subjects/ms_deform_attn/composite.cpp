@@ -1,5 +1,7 @@
 #include "subjects/ms_deform_attn/composite.h"
 
+#include "subjects/size.h"
+
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -14,9 +16,8 @@ constexpr std::int64_t kBilinear = 0;
 constexpr std::int64_t kZeroPadding = 0;
 
 /// [N, H*W, M, D] rows of one level -> [N*M, D, H, W], as grid_sampler wants it.
-at::Tensor planar(const at::Tensor& rows, std::int64_t height, std::int64_t width) {
-  const std::int64_t batch = rows.size(0), heads = rows.size(2), channels = rows.size(3);
-  return rows.permute({0, 2, 3, 1}).reshape({batch * heads, channels, height, width});
+at::Tensor planar(const at::Tensor& rows, const Size& height, const Size& width) {
+  return unflatten(rows.permute({0, 2, 3, 1}).flatten(0, 1), 2, {height, width});
 }
 
 /// [N, Q, M, ...] -> [N*M, Q, ...]
@@ -32,22 +33,20 @@ at::Tensor forward_composite(const Inputs& inputs) {
   const at::Tensor shapes = spatial_shapes.cpu();
   const at::Tensor starts = level_start_index.cpu();
   check_levels(shapes, starts, value.size(1));
-  const std::int64_t batch = value.size(0), heads = value.size(2), channels = value.size(3);
-  const std::int64_t queries = sampling_loc.size(1), levels = shapes.size(0);
+  const std::int64_t heads = value.size(2), levels = shapes.size(0);
   if (levels == 0 || value.numel() == 0) return at::zeros(output_shape(inputs), value.options());
 
   const at::Tensor grids = heads_first(2 * sampling_loc - 1);  // [N*M, Q, L, P, 2]
-  const auto shape_of = shapes.accessor<std::int64_t, 2>();
-  const auto start_of = starts.accessor<std::int64_t, 1>();
-  std::vector<at::Tensor> samples;  // of each level: [N*M, D, Q, P]
+  std::vector<at::Tensor> samples;                             // of each level: [N*M, D, Q, P]
   for (std::int64_t l = 0; l < levels; ++l) {
-    const std::int64_t height = shape_of[l][0], width = shape_of[l][1];
-    const at::Tensor map = planar(value.narrow(1, start_of[l], height * width), height, width);
+    const at::Tensor sides = shapes.select(0, l);
+    const Size height = Size::element(sides, 0), width = Size::element(sides, 1);
+    const at::Tensor map = planar(narrow(value, 1, Size::element(starts, l), height * width), height, width);
     samples.push_back(at::grid_sampler(map, grids.select(2, l), kBilinear, kZeroPadding, false));
   }
   const at::Tensor weights = heads_first(attn_weight).flatten(2).unsqueeze(1);  // [N*M, 1, Q, L*P]
   const at::Tensor weighted = at::stack(samples, -2).flatten(-2) * weights;     // [N*M, D, Q, L*P]
-  return weighted.sum(-1).view({batch, heads * channels, queries}).transpose(1, 2).contiguous();
+  return weighted.sum(-1).unflatten(0, {-1, heads}).flatten(1, 2).transpose(1, 2).contiguous();
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn
