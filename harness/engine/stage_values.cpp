@@ -13,35 +13,28 @@ namespace deformdiff {
 namespace {
 
 template <typename T>
-Tensor tensor_of(const Shape& shape, const std::vector<T>& values, DType dtype) {
-  return Tensor::of<T>(dtype, shape, std::span<const T>(values));
-}
-
-template <typename T>
 void rearrange(const View& view, const Shape& shape, DType dtype, std::vector<T>& values) {
   if (values.empty()) return;
-  const Tensor viewed = rearranged(tensor_of(shape, values, dtype), view);
-  std::memcpy(values.data(), viewed.storage().data(), viewed.storage().size());
+  const Tensor viewed = rearranged(Tensor::of<T>(dtype, shape, std::span<const T>(values)), view);
+  const auto moved = viewed.values<T>();
+  values.assign(moved.begin(), moved.end());
 }
 
-/// Moves the elements of an output as the stage's view does. Views of results neither drop nor repeat.
+bool only_reshapes(const View& view) {
+  return std::ranges::all_of(view,
+                             [](const ViewStep& step) { return step.kind == ViewStep::Kind::kReshape; });
+}
+
+/// Moves the elements of an output as the stage's view does.
 void rearrange(const View& view, OutputReference& output) {
-  const Shape before = output.shape;
-  for (const ViewStep& step : view) {
-    if (step.kind == ViewStep::Kind::kReshape) {
-      output.shape = step.arguments;
-    } else {
-      DEFORMDIFF_CHECK(step.kind == ViewStep::Kind::kPermute);
-      Shape permuted;
-      for (const std::int64_t axis : step.arguments) {
-        permuted.push_back(output.shape.at(static_cast<std::size_t>(axis)));
-      }
-      output.shape = std::move(permuted);
-    }
+  if (view.empty()) return;
+  if (only_reshapes(view)) {
+    output.shape = view.back().arguments;
+    return;
   }
-  const bool moves =
-      std::ranges::any_of(view, [](const ViewStep& step) { return step.kind == ViewStep::Kind::kPermute; });
-  if (!moves) return;
+  const Shape before = output.shape;
+  const auto count = static_cast<std::size_t>(element_count(before));
+  output.shape = rearranged(Tensor(DType::kUInt8, before, Tensor::Bytes(count)), view).shape();
   rearrange(view, before, DType::kFloat64, output.value);
   rearrange(view, before, DType::kFloat64, output.value_low);
   rearrange(view, before, DType::kFloat64, output.bound);

@@ -1,6 +1,7 @@
 #include "cli/worker/executor.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "blocks/staged_blocks.h"
 #include "cli/worker/guarded_allocator.h"
 #include "cli/worker/tensors.h"
 
@@ -18,10 +19,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 const Block* find_block(std::string_view name) {
-  for (const Block* block : {&ms_deform_attn::block()}) {
-    if (block->name() == name) return block;
-  }
-  return nullptr;
+  if (name == ms_deform_attn::block().name()) return &ms_deform_attn::block();
+  return find_staged_block(name);
 }
 
 std::string first_line(std::string_view text) {
