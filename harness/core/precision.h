@@ -15,6 +15,7 @@ struct Precision {
   Arithmetic arithmetic = Arithmetic::kWide;
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
+  double transcendental_ulps = 4;  ///< largest error of exp, sin, cos, tanh, erf and pow, in ULPs of the result
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };
 

@@ -1,0 +1,95 @@
+// What an operation says of one element of its output.
+#pragma once
+
+#include "core/reference.h"
+#include "oracles/rounding.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+namespace deformdiff::operation {
+
+/// The oracle's own type: at least 11 bits more than T.
+template <typename T>
+struct WiderThan;
+template <>
+struct WiderThan<float> {
+  using Type = double;
+};
+template <>
+struct WiderThan<double> {
+  using Type = long double;
+};
+template <typename T>
+using Wide = typename WiderThan<T>::Type;
+
+/// The parts of a bound.
+enum Term : std::uint8_t {
+  kAccumulation,    ///< a sum of many terms
+  kRounding,        ///< the few operations outside sums
+  kTranscendental,  ///< exp, sin, pow, .. themselves, and the rounding of their arguments
+  kCoordinates,     ///< rounded coordinates times slope
+  kMoments,         ///< mean and variance of a normalisation
+  kUnderflow,
+  kTerms
+};
+
+/// One element: its value, first-order bound in parts, and kinds. `magnitude` is at least every intermediate
+/// result: where it exceeds the largest number, the element may be anything.
+template <typename T>
+struct Element {
+  Wide<T> value = 0;
+  double magnitude = 0;
+  std::array<double, kTerms> terms{};
+  std::uint8_t admits = kAdmitsFinite;
+};
+
+/// How the subject computes.
+struct Setting {
+  Rounding rounding;
+  double transcendental;  ///< relative error of a transcendental function: p ULPs are at most 2 p u
+};
+
+inline std::uint8_t kind_of(double value) {
+  if (std::isnan(value)) return kAdmitsNan;
+  if (std::isinf(value)) return value > 0 ? kAdmitsPlusInf : kAdmitsMinusInf;
+  return kAdmitsFinite;
+}
+
+/// The element is exactly `value`, whatever kind that is.
+template <typename T>
+void demand(double value, Element<T>& element) {
+  element = {};
+  element.admits = kind_of(value);
+  element.value = element.admits == kAdmitsFinite ? value : 0;
+  element.magnitude = static_cast<double>(std::abs(element.value));
+}
+
+/// An intermediate result or the result may overflow, or nothing is known.
+template <typename T>
+void admit_anything(Element<T>& element) {
+  element = {};
+  element.admits = kAdmitsAnything;
+}
+
+/// Whether t is a number of T.
+template <typename T>
+bool fits(Wide<T> t) {
+  return static_cast<Wide<T>>(static_cast<T>(t)) == t;
+}
+
+inline bool is_power_of_two(double t) {
+  return t != 0 && std::isfinite(t) && std::abs(t) == first_place(t);
+}
+
+/// Error of rounding a result t that may already be off by `before`: none if it is surely a number of T.
+template <typename T>
+double rounding_error(Wide<T> t, double before, const Rounding& rounding) {
+  if (before == 0 && fits<T>(t)) return 0;
+  return rounding.unit * first_place(static_cast<double>(std::abs(t)) + before);
+}
+
+}  // namespace deformdiff::operation

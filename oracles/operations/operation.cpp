@@ -1,0 +1,253 @@
+#include "oracles/operations/operation.h"
+
+#include "oracles/parallel.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff::operation {
+namespace {
+
+/// Elements that one chunk of work takes at least.
+constexpr std::int64_t kChunk = 4096;
+
+/// A bound this far below the magnitude of what is summed shows most faults (rule 7).
+constexpr double kTellingRatio = 1e-3;
+constexpr std::int64_t kLeastTellingPercent = 1;
+
+constexpr std::array<const char*, kTerms> kNames{
+    "accumulation", "rounding", "transcendental functions", "coordinate rounding", "moments", "underflow"};
+
+struct Tally {
+  std::int64_t telling = 0, reached = 0, nonzero = 0, special = 0;
+};
+
+/// For second-order terms, and for the oracle's own rounding (README, "Operations").
+template <typename T>
+double margin_of(const Evaluator<T>& evaluator) {
+  if (evaluator.exact_in_double()) return 1;
+  const double own = std::is_same_v<T, float> ? 1 + 0x1p-20 : 1 + 0x1p-8;
+  return second_order_factor(evaluator.roundings(), evaluator.setting().rounding.unit) * own;
+}
+
+template <typename T>
+double bound_of(const Element<T>& element, double margin) {
+  double sum = 0;
+  for (const double term : element.terms) sum += term;
+  return sum == 0 ? 0 : sum * margin;  // the margin may be infinite
+}
+
+template <typename T>
+std::uint8_t admits_of(const Element<T>& element, double bound, const Rounding& rounding) {
+  if ((element.admits & kAdmitsFinite) == 0) return element.admits;
+  const bool may_overflow = !(element.magnitude + bound <= rounding.largest);
+  return may_overflow ? static_cast<std::uint8_t>(kAdmitsAnything) : element.admits;
+}
+
+template <typename T>
+class Writer {
+ public:
+  Writer(const Evaluator<T>& evaluator, OutputReference& output)
+      : margin_(margin_of(evaluator)), rounding_(evaluator.setting().rounding), output_(output) {}
+
+  void write(const Element<T>& element, std::size_t at, Tally& tally) {
+    double bound = bound_of(element, margin_);
+    const std::uint8_t admits = admits_of(element, bound, rounding_);
+    const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
+    if (admits == kAdmitsAnything) bound = std::numeric_limits<double>::max();
+    const auto value = static_cast<double>(element.value);
+    output_.value[at] = value;
+    output_.bound[at] = bound;
+    output_.admits[at] = admits;
+    if (!output_.value_low.empty()) output_.value_low[at] = static_cast<double>(element.value - value);
+    const bool matters = element.magnitude > 0 || output_.dtype == DType::kBool;
+    const bool narrow =
+        output_.dtype == DType::kBool ? bound == 0 : bound <= kTellingRatio * element.magnitude;
+    tally.special += admits != kAdmitsFinite ? 1 : 0;
+    tally.reached += matters || nonfinite ? 1 : 0;
+    tally.telling += (admits == kAdmitsFinite && matters && narrow) || nonfinite ? 1 : 0;
+    tally.nonzero += value != 0 || nonfinite || output_.dtype == DType::kBool ? 1 : 0;
+  }
+
+ private:
+  double margin_;
+  Rounding rounding_;
+  OutputReference& output_;
+};
+
+std::string vacuous(const Tally& sum, std::int64_t elements) {
+  if (elements == 0) return "the output is empty";
+  if (sum.nonzero == 0) return "every expected output is zero";
+  if (sum.telling == 0) return "no element's admissible set is narrow enough to show a fault";
+  if (100 * sum.telling < kLeastTellingPercent * sum.reached) {
+    return fmt::format("only {} of the {} elements have an admissible set narrow enough to show a fault",
+                       sum.telling, sum.reached);
+  }
+  return "";
+}
+
+template <typename T>
+OutputReference room_for(const Evaluator<T>& evaluator) {
+  OutputReference output;
+  output.name = "output";
+  output.dtype = evaluator.dtype();
+  output.shape = evaluator.shape();
+  const auto elements = static_cast<std::size_t>(element_count(output.shape));
+  output.value.resize(elements);
+  output.bound.resize(elements);
+  output.admits.resize(elements);
+  if (std::is_same_v<T, double> && !evaluator.exact_in_double()) output.value_low.resize(elements);
+  return output;
+}
+
+/// The one element, and the index of its tile's first.
+template <typename T>
+Element<T> single(Evaluator<T>& evaluator, std::int64_t element) {
+  DEFORMDIFF_CHECK(element >= 0 && element < element_count(evaluator.shape()));
+  evaluator.prepare(1);
+  const std::int64_t index = evaluator.tile_of(element);
+  const Tile tile = evaluator.tile(index);
+  std::vector<Element<T>> elements(static_cast<std::size_t>(tile.elements()));
+  evaluator.evaluate(index, elements.data());
+  const std::int64_t offset = element - tile.first;
+  const std::int64_t row = tile.rows > 1 ? offset / tile.stride : 0;
+  return elements[static_cast<std::size_t>(row * tile.columns + (offset - row * tile.stride))];
+}
+
+}  // namespace
+
+template <typename T>
+Reference refer(Evaluator<T>& evaluator, int threads) {
+  evaluator.prepare(threads);
+  OutputReference output = room_for(evaluator);
+  const std::int64_t tiles = evaluator.tiles();
+  const std::int64_t per_chunk =
+      tiles == 0
+          ? 1
+          : std::max<std::int64_t>(1, kChunk / std::max<std::int64_t>(1, evaluator.tile(0).elements()));
+  const std::int64_t chunks = (tiles + per_chunk - 1) / per_chunk;
+  std::vector<Tally> tallies(static_cast<std::size_t>(chunks));
+  for_each_chunk(chunks, threads, [&](std::int64_t chunk) {
+    Writer<T> writer(evaluator, output);
+    std::vector<Element<T>> elements;
+    const std::int64_t last = std::min(tiles, (chunk + 1) * per_chunk);
+    for (std::int64_t index = chunk * per_chunk; index < last; ++index) {
+      const Tile tile = evaluator.tile(index);
+      elements.assign(static_cast<std::size_t>(tile.elements()), {});
+      evaluator.evaluate(index, elements.data());
+      const Element<T>* next = elements.data();
+      for (std::int64_t row = 0; row < tile.rows; ++row) {
+        const std::int64_t first = tile.first + row * tile.stride;
+        for (std::int64_t i = 0; i < tile.columns; ++i) {
+          writer.write(*next++, static_cast<std::size_t>(first + i),
+                       tallies[static_cast<std::size_t>(chunk)]);
+        }
+      }
+    }
+  });
+  Tally sum;
+  for (const Tally& tally : tallies) {
+    sum.telling += tally.telling;
+    sum.reached += tally.reached;
+    sum.nonzero += tally.nonzero;
+    sum.special += tally.special;
+  }
+  if (sum.special == 0) output.admits = {};
+  Reference reference;
+  reference.total_elements = static_cast<std::int64_t>(output.value.size());
+  reference.telling_elements = sum.telling;
+  reference.vacuous = vacuous(sum, reference.total_elements);
+  reference.outputs.push_back(std::move(output));
+  return reference;
+}
+
+template <typename T>
+Explanation explain(Evaluator<T>& evaluator, std::int64_t index) {
+  const Element<T> element = single(evaluator, index);
+  const double margin = margin_of(evaluator);
+  const double bound = bound_of(element, margin);
+  Explanation explanation;
+  double sum = 0;
+  for (std::size_t i = 0; i < kTerms; ++i) {
+    sum += element.terms[i];
+    if (element.terms[i] != 0) explanation.terms.emplace_back(kNames[i], element.terms[i]);
+  }
+  explanation.terms.emplace_back("second order and oracle", bound - sum);
+  std::stable_sort(explanation.terms.begin(), explanation.terms.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  explanation.lines = evaluator.describe(index);
+  explanation.lines.push_back(fmt::format("value {:.17g}, magnitude of what is added {:.9g}",
+                                          static_cast<double>(element.value), element.magnitude));
+  if (bound == 0) explanation.lines.push_back("exact: every correct result is the same");
+  const std::uint8_t set = admits_of(element, bound, evaluator.setting().rounding);
+  if (set != kAdmitsFinite) {
+    explanation.lines.push_back(
+        fmt::format("not only finite numbers are possible; the element may be:{}{}{}{}{}",
+                    (set & kAdmitsFinite) != 0 ? " finite" : "", (set & kAdmitsNan) != 0 ? " nan" : "",
+                    (set & kAdmitsPlusInf) != 0 ? " +inf" : "", (set & kAdmitsMinusInf) != 0 ? " -inf" : "",
+                    (set & kAdmitsAnything) != 0 ? " anything" : ""));
+  }
+  return explanation;
+}
+
+template <typename T>
+std::string element_class(Evaluator<T>& evaluator, std::int64_t index) {
+  const Element<T> element = single(evaluator, index);
+  const std::uint8_t set =
+      admits_of(element, bound_of(element, margin_of(evaluator)), evaluator.setting().rounding);
+  return set == kAdmitsFinite ? "interior" : "nonfinite";
+}
+
+template <typename T>
+std::int64_t memory(const Evaluator<T>& evaluator) {
+  const std::int64_t per_element = static_cast<std::int64_t>(sizeof(double)) *
+                                       (std::is_same_v<T, double> && !evaluator.exact_in_double() ? 3 : 2) +
+                                   1;
+  const std::int64_t tile = evaluator.tiles() == 0 ? 0 : evaluator.tile(0).elements();
+  return element_count(evaluator.shape()) * per_element + evaluator.working_memory() +
+         tile * static_cast<std::int64_t>(sizeof(Element<T>));
+}
+
+template Reference refer(Evaluator<float>&, int);
+template Reference refer(Evaluator<double>&, int);
+template Explanation explain(Evaluator<float>&, std::int64_t);
+template Explanation explain(Evaluator<double>&, std::int64_t);
+template std::string element_class(Evaluator<float>&, std::int64_t);
+template std::string element_class(Evaluator<double>&, std::int64_t);
+template std::int64_t memory(const Evaluator<float>&);
+template std::int64_t memory(const Evaluator<double>&);
+
+Setting setting_of(DType dtype, const Precision& precision) {
+  const Rounding rounding = rounding_of(dtype, precision);
+  return {rounding, 2 * precision.transcendental_ulps * rounding.unit};
+}
+
+DType dtype_of_input(const Case& c, const char* name) {
+  const DType dtype = c.input(name).dtype();
+  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
+    throw InputError(fmt::format("operation {}: {}: the oracle judges float32 and float64, {} found", c.block,
+                                 name, name_of(dtype)));
+  }
+  return dtype;
+}
+
+DType dtype_of_bits(const Case& c) {
+  const std::int64_t bits = c.attribute("bits");
+  require(bits == 32 || bits == 64, c, "bits must be 32 or 64");
+  return bits == 32 ? DType::kFloat32 : DType::kFloat64;
+}
+
+std::span<const std::int64_t> integers(const Case& c, const std::string& name) {
+  require(c.input(name).dtype() == DType::kInt64, c, "an input of another dtype than int64");
+  return c.input(name).values<std::int64_t>();
+}
+
+std::span<const std::uint8_t> booleans(const Case& c, const std::string& name) {
+  require(c.input(name).dtype() == DType::kBool, c, "an input of another dtype than bool");
+  return c.input(name).values<std::uint8_t>();
+}
+
+void require(bool condition, const Case& c, const char* what) {
+  if (!condition) throw InputError(fmt::format("operation {}: {}", c.block, what));
+}
+
+}  // namespace deformdiff::operation

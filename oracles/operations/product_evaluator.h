@@ -1,0 +1,61 @@
+// What linear, conv2d, matmul and attention_scores share: from products to elements.
+#pragma once
+
+#include "oracles/operations/evaluator.h"
+#include "oracles/operations/product.h"
+
+namespace deformdiff::operation {
+
+/// Groups of products [rows, K] x [K, columns] + bias, in tiles of the output. Rows and columns of a tile are
+/// packed when it is evaluated, unless the operation packed them before.
+template <typename T>
+class ProductEvaluator : public Evaluator<T> {
+ public:
+  std::int64_t tiles() const final { return groups_ * row_tiles() * column_tiles(); }
+  Tile tile(std::int64_t index) const final;
+  std::int64_t tile_of(std::int64_t element) const final;
+  void evaluate(std::int64_t index, Element<T>* elements) const final;
+  std::int64_t working_memory() const override;
+  std::vector<std::string> describe(std::int64_t element) const override;
+
+ protected:
+  /// `rows` and `columns` are those of one group; the output is groups x rows x columns.
+  ProductEvaluator(const Setting& setting, Shape shape, std::int64_t groups, std::int64_t rows,
+                   std::int64_t columns, std::int64_t length, bool has_bias)
+      : Evaluator<T>(setting, std::move(shape), static_cast<double>(length) + 3),
+        groups_(groups),
+        rows_(rows),
+        columns_(columns),
+        length_(length),
+        has_bias_(has_bias) {}
+
+  /// Packs rows or columns [first, first + packed.vectors()) of a group.
+  virtual void pack_rows(std::int64_t group, std::int64_t first, Packed<T>& packed) const = 0;
+  virtual void pack_columns(std::int64_t group, std::int64_t first, Packed<T>& packed) const = 0;
+  virtual T bias(std::int64_t /*row*/, std::int64_t /*column*/) const { return 0; }
+  /// Whether the element is -inf instead.
+  virtual bool blocked(std::int64_t /*group*/, std::int64_t /*row*/, std::int64_t /*column*/) const {
+    return false;
+  }
+  std::int64_t length() const { return length_; }
+
+ private:
+  std::int64_t row_tiles() const;
+  std::int64_t column_tiles() const;
+  struct Place {
+    std::int64_t group, row, column;
+  };
+  Place first_of(std::int64_t index) const;
+  void finite(const Packed<T>& rows, std::int64_t row, const Packed<T>& columns, std::int64_t column, T bias,
+              Wide<T> value, double magnitude, Element<T>& out) const;
+  void nonfinite(const Packed<T>& rows, std::int64_t row, const Packed<T>& columns, std::int64_t column,
+                 T bias, Element<T>& out) const;
+
+  std::int64_t groups_, rows_, columns_, length_;
+  bool has_bias_;
+};
+
+extern template class ProductEvaluator<float>;
+extern template class ProductEvaluator<double>;
+
+}  // namespace deformdiff::operation

@@ -1,0 +1,106 @@
+// softmax over the last axis.
+#include "oracles/operations/operation.h"
+#include "oracles/operations/oracles.h"
+
+namespace deformdiff::operation {
+namespace {
+
+template <typename T>
+class Softmax : public Rowwise<T> {
+ public:
+  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
+  Softmax(const Case& c, const Setting& setting)
+      : Rowwise<T>(setting, checked_shape(c),
+                   static_cast<double>(c.input("x").shape().back()) + 8 +
+                       setting.transcendental / setting.rounding.unit),
+        x_(floats<T>(c, "x")) {}
+
+  std::vector<std::string> describe(std::int64_t element) const override {
+    const T* row = x_.data() + element / this->columns() * this->columns();
+    const T largest = *std::max_element(row, row + this->columns());
+    return {"logit " + std::to_string(row[element % this->columns()]) + ", largest of its " +
+            std::to_string(this->columns()) + ": " + std::to_string(largest)};
+  }
+
+  void evaluate(std::int64_t index, Element<T>* out) const override {
+    const std::int64_t columns = this->columns();
+    const T* row = x_.data() + index * columns;
+    T largest = -std::numeric_limits<T>::infinity();
+    bool any_nan = false;
+    for (std::int64_t i = 0; i < columns; ++i) {
+      any_nan = any_nan || std::isnan(row[i]);
+      largest = std::max(largest, row[i]);
+    }
+    if (any_nan || !std::isfinite(largest)) return nonfinite(row, any_nan, out);
+    finite(row, largest, out);
+  }
+
+ private:
+  static Shape checked_shape(const Case& c) {
+    require(!c.input("x").shape().empty(), c, "x has no axis");
+    return c.input("x").shape();
+  }
+
+  /// A NaN, a row of -inf, or +inf (without subtracting the largest, the others may be 0).
+  void nonfinite(const T* row, bool any_nan, Element<T>* out) const {
+    const bool infinite = !any_nan && *std::max_element(row, row + this->columns()) > 0;
+    for (std::int64_t i = 0; i < this->columns(); ++i) {
+      out[i].admits =
+          infinite && !(row[i] > 0 && std::isinf(row[i])) ? kAdmitsNan | kAdmitsFinite : kAdmitsNan;
+    }
+  }
+
+  /// p_i = exp(d_i) / sum, d_i = x_i - largest. Relative errors of exp(d_i): u |d_i| + 2 p u.
+  void finite(const T* row, T largest, Element<T>* out) const {
+    const std::int64_t columns = this->columns();
+    const double unit = this->unit(), exponential = this->setting_.transcendental;
+    Wide<T> sum = 0;
+    double shifts = 0, terms = 0, flushed = 0;
+    for (std::int64_t i = 0; i < columns; ++i) {
+      if (row[i] == -std::numeric_limits<T>::infinity()) continue;
+      const Wide<T> difference = static_cast<Wide<T>>(row[i]) - largest;
+      out[i].value = std::exp(difference);
+      sum += out[i].value;
+      ++terms;
+      out[i].terms[kTranscendental] =
+          difference == 0 ? 0 : exponential - unit * static_cast<double>(difference);
+      // An exp below the normal range may be flushed.
+      out[i].terms[kUnderflow] = out[i].value < 4 * this->rounding().tiny ? this->rounding().tiny : 0;
+      flushed += out[i].terms[kUnderflow];
+      shifts += static_cast<double>(out[i].value) * shift_of(out[i], exponential);
+    }
+    const auto total = static_cast<double>(sum);
+    const double mean_shift = shifts / total;
+    const bool alone = terms == 1;
+    for (std::int64_t i = 0; i < columns; ++i) {
+      if (row[i] == -std::numeric_limits<T>::infinity()) continue;
+      Element<T>& element = out[i];
+      const auto p = static_cast<double>(element.value / sum);
+      const double shift = shift_of(element, exponential);
+      element.value /= sum;
+      element.magnitude = p;
+      // First order: d p_i / p_i = delta_i - sum of p_j delta_j.
+      element.terms[kTranscendental] =
+          alone ? 0 : p * (shift * (1 - p) + std::max(0.0, mean_shift - p * shift));
+      element.terms[kAccumulation] = p * (terms - 1) * unit;
+      element.terms[kRounding] = 2 * p * unit;
+      element.terms[kUnderflow] = (element.terms[kUnderflow] + p * flushed) / total + this->underflow() +
+                                  (p < 4 * this->rounding().tiny ? this->rounding().tiny : 0);
+    }
+  }
+
+  /// exp(0) is 1 in every library, but without subtraction the largest is no exception.
+  static double shift_of(const Element<T>& element, double exponential) {
+    return std::max(element.terms[kTranscendental], exponential);
+  }
+
+  std::span<const T> x_;
+};
+
+}  // namespace
+
+const Oracle& softmax() {
+  return oracle_of<Softmax>();
+}
+
+}  // namespace deformdiff::operation
