@@ -1,11 +1,13 @@
 #include "cli/catalog.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "blocks/staged_blocks.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "generators/ms_deform_attn_gen.h"
 #include "generators/ms_deform_attn_shrinks.h"
 #include "oracles/ms_deform_attn_oracle.h"
+#include "oracles/operations.h"
 
 #include <algorithm>
 #include <array>
@@ -17,18 +19,19 @@ namespace deformdiff::cli {
 namespace {
 
 // Blocks that files recorded elsewhere already name.
-constexpr std::array<std::string_view, 12> kLater{
-    "ms_deform_attn_backward", "attention_layer", "encoder_layer",      "pixel_decoder_encoder",
-    "pixel_decoder",           "decoder_layer",   "mask_predictor",     "transformer_decoder",
-    "mask2former_head",        "mask_head",       "position_embedding", "reference_points"};
+constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mask_head"};
 
 }  // namespace
 
 const std::vector<BlockEntry>& blocks() {
-  static const std::vector<BlockEntry> entries{
-      {&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr, &ms_deform_attn::generator(),
-       ms_deform_attn::shrink_stream},
-  };
+  static const std::vector<BlockEntry> entries = [] {
+    std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
+                                  &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
+    for (const StagedBlock* block : staged_blocks()) {
+      list.push_back({block, nullptr, operation_oracle, nullptr, {}});
+    }
+    return list;
+  }();
   return entries;
 }
 

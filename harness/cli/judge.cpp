@@ -3,19 +3,21 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/recorded.h"
+#include "cli/recorded_stages.h"
+#include "cli/stage_report.h"
 #include "core/files.h"
 #include "core/strict_json.h"
 
 #include <chrono>
-#include <set>
 
 #include <fmt/format.h>
 
 namespace deformdiff::cli {
 namespace {
 
-// The layouts that frameworks' files name. None of them changes what this block's tensors mean.
-const std::set<std::string> kLayouts{"huggingface", "mmdet", "facebook"};
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 std::string block_name(const Options& options, const SafetensorsFile& file) {
   if (!options.blocks.empty()) return options.blocks.front();
@@ -86,18 +88,52 @@ void judge_run(const Options& options, const BlockEntry& entry, const Recording&
   }
 }
 
+/// Each recorded run of a block with stages: its outputs, and what was recorded on the way.
+void judge_stages_of(const Options& options, const BlockEntry& entry, const SafetensorsFile& file,
+                     RunReport& report) {
+  const StagedBlock& block = *find_staged_block(entry.block->name());
+  const Layout layout = layout_of(options, file);
+  const StagedRecording recording = take_apart_stages(file, block, layout, options);
+  const LayoutNames names(layout, block, recording.attributes);
+  for (const RecordedStages& run : recording.runs) {
+    SubjectReport& subject = report.session.subjects.emplace_back();
+    subject.name = subject.info.name = run.name;
+    subject.block = block.name();
+    if (run.dtype != DType::kFloat32 && run.dtype != DType::kFloat64) {
+      Comparison comparison;
+      comparison.verdict = Verdict::kUnsupported;
+      comparison.reason = fmt::format("judging {} is not available yet", name_of(run.dtype));
+      count(subject, comparison);
+      continue;
+    }
+    const Case c = staged_case(block, recording, run.dtype);
+    block.validate(c);
+    StagedComparison judged = judge_stages(entry, c, run.outcome, subject.info,
+                                           {.threads = options.threads, .inherited = true}, &subject.ratios);
+    add_scenario(run.name, judged, names, report);
+    count(subject, judged.comparison);
+    if (!is_finding(judged.comparison.verdict)) continue;
+    report.session.findings.push_back(judged_finding(signature_of(entry, run.name, c, judged.comparison), c,
+                                                     judged.comparison, options.files.front()));
+  }
+  report.ignored = recording.ignored;
+}
+
 }  // namespace
 
 int run_judge(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
   const std::filesystem::path& path = options.files.front();
-  if (!options.layout.empty() && !kLayouts.contains(options.layout)) {
-    throw InputError(fmt::format("--layout {}: huggingface, mmdet or facebook wanted", options.layout));
-  }
   const SafetensorsFile file = read_safetensors(path);
   RunReport report;
   try {
     const BlockEntry& entry = find_block(block_name(options, file));
+    layout_of(options, file);  // refuses a layout that nobody has, also where it makes no difference
+    if (entry.has_stages()) {
+      judge_stages_of(options, entry, file, report);
+      report.session.seconds = seconds_since(start);
+      return finish(options, report);
+    }
     const auto attributes = attributes_of(options, file, *entry.block);
     const Recording recording = take_apart(file, *entry.block, entry.block->output_names(), options.mapping);
     for (const RecordedRun& run : recording.runs) {
@@ -107,7 +143,7 @@ int run_judge(const Options& options) {
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", path.string(), error.what()));
   }
-  report.session.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.session.seconds = seconds_since(start);
   return finish(options, report);
 }
 

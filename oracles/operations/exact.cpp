@@ -1,4 +1,4 @@
-// Operations that move, drop or clear elements and never round: relu, copy, concat, mask_rows, unblock_rows.
+// Operations that move, drop or clear elements and never round: relu, copy, constant, concat, mask_rows, unblock_rows.
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
 
@@ -75,6 +75,25 @@ class Copy : public Exact<T> {
  private:
   void element(std::int64_t index, Element<T>& out) const override { demand<T>(x_[index], out); }
   Reader x_;
+};
+
+DType dtype_of_constant(const Case& c) {
+  return c.number("bits") == 0 ? DType::kInt64 : dtype_of_bits(c);
+}
+
+template <typename T>
+class Constant : public Exact<T> {
+ public:
+  Constant(const Case& c, const Setting& /*setting*/)
+      : Exact<T>(dtype_of_constant(c), {c.attribute("count")}) {
+    for (std::int64_t i = 0; i < c.attribute("count"); ++i) values_.push_back(c.number(fmt::format("v{}", i)));
+  }
+
+ private:
+  void element(std::int64_t index, Element<T>& out) const override {
+    demand<T>(values_[static_cast<std::size_t>(index)], out);
+  }
+  std::vector<double> values_;
 };
 
 std::vector<const Tensor*> numbered_inputs(const Case& c) {
@@ -187,6 +206,9 @@ const Oracle& relu() {
 }
 const Oracle& copy() {
   return oracle_of<Copy>();
+}
+const Oracle& constant() {
+  return oracle_of<Constant>();
 }
 const Oracle& concat() {
   return oracle_of<Concat>();

@@ -9,6 +9,7 @@ const Oracle& add();
 const Oracle& angles();
 const Oracle& attention_scores();
 const Oracle& concat();
+const Oracle& constant();
 const Oracle& conv2d();
 const Oracle& coordinates();
 const Oracle& copy();

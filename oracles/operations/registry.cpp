@@ -13,6 +13,7 @@ const std::map<std::string, const Oracle*>& registry() {
       {"angles", &operation::angles()},
       {"attention_scores", &operation::attention_scores()},
       {"concat", &operation::concat()},
+      {"constant", &operation::constant()},
       {"conv2d", &operation::conv2d()},
       {"coordinates", &operation::coordinates()},
       {"copy", &operation::copy()},
