@@ -108,6 +108,7 @@ Value StageBuilder::append(const std::string& name, const std::string& operation
   Stage stage{name, operation, {}, std::move(attributes), {}};
   for (const auto& [input_name, value] : inputs) stage.inputs.push_back({input_name, value.name, value.view});
   stages_.push_back(std::move(stage));
+  values_.push_back({name, dtype, shape, name});
   return {name, dtype, std::move(shape), {}};
 }
 
@@ -115,6 +116,10 @@ Value StageBuilder::store(const Value& seen) {
   DEFORMDIFF_CHECK(!stages_.empty() && stages_.back().name == seen.name);
   View& view = stages_.back().view;
   view.insert(view.end(), seen.view.begin(), seen.view.end());
+  // Views that repeat elements make a value larger than the operation's result.
+  bytes_ += (element_count(seen.shape) - element_count(values_.back().shape)) *
+            static_cast<std::int64_t>(size_of(seen.dtype));
+  values_.back().shape = seen.shape;
   return {seen.name, seen.dtype, seen.shape, {}};
 }
 
