@@ -247,6 +247,9 @@ Inference infer_attributes(Layout layout, const StagedBlock& block,
   if (open.size() > 1 && rows) open.pop_back();
   result.unknown.assign(open.begin(), open.end());
 
+  if (wants("num_position_features"))
+    result.unknown.push_back("num_position_features");  // it has no parameters
+
   if (wants("residual_inside")) attributes["residual_inside"] = layout == Layout::kMmdet ? 1 : 0;
   if (wants("batch_first") && layout == Layout::kMmdet) {
     const auto hidden = shapes.find("hidden_states"), points = shapes.find("reference_points");

@@ -89,9 +89,7 @@ std::optional<Value> StageBuilder::find_input(const std::string& name) const {
   return Value{name, tensor->dtype(), tensor->shape(), {}};
 }
 
-Value StageBuilder::append(const std::string& name, const std::string& operation,
-                           const std::vector<std::pair<std::string, Value>>& inputs, Attributes attributes,
-                           Shape shape, DType dtype) {
+void StageBuilder::account(const std::string& name, const Shape& shape, DType dtype) {
   std::int64_t elements = 1;
   for (const std::int64_t extent : shape) {
     DEFORMDIFF_CHECK(extent >= 0);
@@ -105,6 +103,12 @@ Value StageBuilder::append(const std::string& name, const std::string& operation
   if (bytes_ > kMostElements * 8) {
     throw InputError(fmt::format("block {}: the stages up to '{}' would be too large", case_.block, name));
   }
+}
+
+Value StageBuilder::append(const std::string& name, const std::string& operation,
+                           const std::vector<std::pair<std::string, Value>>& inputs, Attributes attributes,
+                           Shape shape, DType dtype) {
+  account(name, shape, dtype);
   Stage stage{name, operation, {}, std::move(attributes), {}};
   for (const auto& [input_name, value] : inputs) stage.inputs.push_back({input_name, value.name, value.view});
   stages_.push_back(std::move(stage));
@@ -116,9 +120,7 @@ Value StageBuilder::store(const Value& seen) {
   DEFORMDIFF_CHECK(!stages_.empty() && stages_.back().name == seen.name);
   View& view = stages_.back().view;
   view.insert(view.end(), seen.view.begin(), seen.view.end());
-  // Views that repeat elements make a value larger than the operation's result.
-  bytes_ += (element_count(seen.shape) - element_count(values_.back().shape)) *
-            static_cast<std::int64_t>(size_of(seen.dtype));
+  account(seen.name, seen.shape, seen.dtype);  // may repeat elements: larger than the operation's result
   values_.back().shape = seen.shape;
   return {seen.name, seen.dtype, seen.shape, {}};
 }

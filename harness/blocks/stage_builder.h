@@ -95,6 +95,9 @@ class StageBuilder {
   std::int64_t bytes() const { return bytes_; }                         ///< of all stages' values
 
  private:
+  /// Counts the bytes of a value; throws InputError where it is too large.
+  void account(const std::string& name, const Shape& shape, DType dtype);
+
   const Case& case_;
   DType dtype_;
   std::vector<Stage> stages_;
