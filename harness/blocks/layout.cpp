@@ -127,7 +127,7 @@ Tensor to_ours(const LayoutEntry& entry, const Tensor& theirs, const Shape& ours
     throw InputError(fmt::format("{}: shape {} found, which cannot be seen as our {}{}", entry.theirs,
                                  to_string(theirs.shape()), entry.ours, wanted));
   }
-  return apply(*view, theirs);
+  return rearranged(theirs, *view);
 }
 
 LayoutNames::LayoutNames(Layout layout, const StagedBlock& block, const Attributes& attributes)

@@ -98,10 +98,10 @@ TEST(Layout, PackedProjectionsAreTakenApart) {
     std::map<std::string, Tensor> by_name;
     for (const NamedTensor& tensor : ours.tensors) by_name.emplace(tensor.name, tensor.tensor);
     const Tensor packed = counting({24, 8});
-    EXPECT_EQ(by_name.at("param.self_attn.q_proj.weight"), apply({narrow(0, 0, 8)}, packed));
-    EXPECT_EQ(by_name.at("param.self_attn.k_proj.weight"), apply({narrow(0, 8, 8)}, packed));
-    EXPECT_EQ(by_name.at("param.self_attn.v_proj.weight"), apply({narrow(0, 16, 8)}, packed));
-    EXPECT_EQ(by_name.at("param.self_attn.v_proj.bias"), apply({narrow(0, 16, 8)}, counting({24})));
+    EXPECT_EQ(by_name.at("param.self_attn.q_proj.weight"), rearranged(packed, {narrow(0, 0, 8)}));
+    EXPECT_EQ(by_name.at("param.self_attn.k_proj.weight"), rearranged(packed, {narrow(0, 8, 8)}));
+    EXPECT_EQ(by_name.at("param.self_attn.v_proj.weight"), rearranged(packed, {narrow(0, 16, 8)}));
+    EXPECT_EQ(by_name.at("param.self_attn.v_proj.bias"), rearranged(counting({24}), {narrow(0, 16, 8)}));
     EXPECT_EQ(by_name.at("param.cross_attn.in_proj_weight"), packed);
   }
 }
@@ -202,8 +202,8 @@ TEST(Layout, TensorsAreRearranged) {
     return to_ours({"theirs", "ours", how}, theirs, ours);
   };
   const Tensor t = counting({2, 3, 4});
-  EXPECT_EQ(seen(Rearrangement::kSwapped, t, {}), apply({permute({1, 0, 2})}, t));
-  EXPECT_EQ(seen(Rearrangement::kChannelsInMiddle, t, {}), apply({permute({2, 0, 1})}, t));
+  EXPECT_EQ(seen(Rearrangement::kSwapped, t, {}), rearranged(t, {permute({1, 0, 2})}));
+  EXPECT_EQ(seen(Rearrangement::kChannelsInMiddle, t, {}), rearranged(t, {permute({2, 0, 1})}));
   EXPECT_EQ(seen(Rearrangement::kMapToSequence, counting({1, 2, 2, 2}), {}).values<float>()[1], 4);
   const Tensor apart = seen(Rearrangement::kHeadsApart, counting({4, 3, 5}), {2, 3, 10});
   EXPECT_EQ(apart.shape(), (Shape{2, 3, 10}));

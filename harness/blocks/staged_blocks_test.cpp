@@ -178,9 +178,9 @@ void expect_well_formed(const StagedBlock& block, const Case& c) {
     Inputs in;
     for (const StageInput& input : stage.inputs) {
       ASSERT_TRUE(values.contains(input.value)) << input.value;
-      in.emplace(input.name, deformdiff::apply(input.view, values.at(input.value)));
+      in.emplace(input.name, rearranged(values.at(input.value), input.view));
     }
-    const Tensor value = deformdiff::apply(stage.view, result(stage, in, block.compute_dtype(c)));
+    const Tensor value = rearranged(result(stage, in, block.compute_dtype(c)), stage.view);
     EXPECT_EQ(value.shape(), expected[i].shape);
     EXPECT_EQ(value.dtype(), expected[i].dtype);
     EXPECT_EQ(expected[i].name, stage.name);

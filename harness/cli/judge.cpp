@@ -1,4 +1,5 @@
 // Recorded tensors, judged like any implementation. Needs no worker.
+#include "blocks/staged_blocks.h"
 #include "cli/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
