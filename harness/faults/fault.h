@@ -3,6 +3,9 @@
 
 #include "subjects/function_subject.h"
 
+#include <set>
+#include <string>
+
 namespace deformdiff::worker {
 
 struct FaultDescription {
@@ -14,6 +17,10 @@ struct FaultDescription {
 
 /// A subject that claims everything our own CPU kernel claims, and computes with `function`.
 std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function);
+
+/// A subject that claims the same, computes with `function`, and does `blocks` only.
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, std::set<std::string> blocks,
+                                    BlockFunction function);
 
 // The faults, by class.
 SubjectList sampling_faults();    ///< coordinates, interpolation, padding
