@@ -29,5 +29,7 @@ SubjectList indexing_faults();    ///< axes, strides, level starts
 SubjectList limit_faults();       ///< what lies beyond some extent is not computed
 SubjectList state_faults();       ///< memory between calls
 SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
+SubjectList model_faults();       ///< models that use a right operator wrongly
+SubjectList export_faults();      ///< what exports of whole models silently get wrong
 
 }  // namespace deformdiff::worker

@@ -2,6 +2,7 @@
 
 #include "faults/fault.h"
 #include "faults/process_faults.h"
+#include "faults/wrong_stage.h"
 
 #include <iterator>
 #include <utility>
@@ -42,8 +43,18 @@ SubjectList fault_subjects() {
   append(list, limit_faults());
   append(list, state_faults());
   append(list, traced_faults());
+  append(list, model_faults());
+  append(list, export_faults());
   append(list, process_faults());
   return list;
+}
+
+std::unique_ptr<Subject> fault_by_name(const std::string& name) {
+  SubjectList faults = fault_subjects();
+  for (std::unique_ptr<Subject>& fault : faults) {
+    if (fault->info().name == name) return std::move(fault);
+  }
+  return wrong_stage_fault(name);
 }
 
 }  // namespace deformdiff::worker
