@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -21,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kStartTimeout{60};
 constexpr std::string_view kOperatorScheme = "torchop:";
 constexpr std::string_view kOperatorName = "::ms_deform_attn";
+constexpr std::string_view kWrongStage = "fault/wrong_stage:";
 
 /// The worker lies beside this program.
 std::string worker_program() {
@@ -61,6 +64,21 @@ SubjectSpec builtin_spec(const std::string& name) {
   std::vector<std::string> argv{worker_program()};
   if (fault) argv.emplace_back("--faults");
   return {name, {std::move(argv), name}, {}, {}};
+}
+
+/// fault/wrong_stage:STAGE:SIZE, which a worker of its own makes to measure.
+SubjectSpec wrong_stage_spec(const std::string& name) {
+  const std::string_view body = std::string_view(name).substr(kWrongStage.size());
+  const std::size_t colon = body.rfind(':');
+  double size = 0;
+  const char* end = body.data() + body.size();
+  if (colon == std::string_view::npos || colon == 0 ||
+      std::from_chars(body.data() + colon + 1, end, size).ptr != end || !std::isfinite(size)) {
+    throw InputError(fmt::format(
+        "subject '{}': wanted is fault/wrong_stage:STAGE:SIZE, as in fault/wrong_stage:layers.0.fc1:1e-3",
+        name));
+  }
+  return {name, {{worker_program(), "--fault", name}, name}, {}, {}};
 }
 
 /// torchop:FILE.so#ns::ms_deform_attn?key=value&...
@@ -114,6 +132,7 @@ const WorkerList& faults_and_controls() {
 
 SubjectSpec parse_subject(const std::string& typed) {
   if (typed.starts_with(kOperatorScheme)) return operator_spec(typed);
+  if (typed.starts_with(kWrongStage)) return wrong_stage_spec(typed);
   static constexpr std::array<std::string_view, 3> kLater{"torchscript:", "worker:", "python:"};
   for (const std::string_view scheme : kLater) {
     if (typed.starts_with(scheme)) not_available_yet(fmt::format("subject '{}'", typed));

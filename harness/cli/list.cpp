@@ -38,7 +38,8 @@ std::string list_faults() {
                         info.faulty.empty() ? "correct, though different" : info.faulty,
                         info.expected.empty() ? "" : fmt::format(" ({})", info.expected));
   }
-  return text;
+  return text + fmt::format("{:<36} one element of a stage is wrong by the relative size, as in\n{:<36} {}\n",
+                            "fault/wrong_stage:STAGE:SIZE", "", "fault/wrong_stage:layers.0.fc1:1e-3");
 }
 
 std::string list_addresses() {

@@ -26,6 +26,7 @@ using namespace deformdiff;
 
 struct Options {
   bool faults = false;
+  std::string fault;      ///< its name, or empty
   std::string operators;  ///< FILE.so#ns, or empty
   std::string device = "cpu";
   int threads = 1;
@@ -35,6 +36,7 @@ Options parse_options(int argc, char** argv) {
   Options options;
   CLI::App app("Runs implementations for deformdiff, which starts it; not for use by hand.");
   app.add_flag("--faults", options.faults, "Serve the faults too");
+  app.add_option("--fault", options.fault, "Serve this fault alone, which may be one made to measure");
   app.add_option("--operator", options.operators, "Serve FILE.so#namespace alone");
   app.add_option("--device", options.device, "Where the operator runs")
       ->check(CLI::IsMember({"cpu", "cuda"}));
@@ -55,7 +57,13 @@ struct Service {
 
 Service open_service(const Options& options) {
   Service service;
-  if (options.operators.empty()) {
+  if (!options.fault.empty()) {
+    if (auto fault = worker::fault_by_name(options.fault)) {
+      service.subjects.push_back(std::move(fault));
+    } else {
+      service.hello.refusal = fmt::format("there is no fault {}", options.fault);
+    }
+  } else if (options.operators.empty()) {
     service.subjects = worker::builtin_subjects();
     if (options.faults) {
       for (auto& fault : worker::fault_subjects()) service.subjects.push_back(std::move(fault));

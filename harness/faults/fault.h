@@ -3,6 +3,9 @@
 
 #include "subjects/function_subject.h"
 
+#include <set>
+#include <string>
+
 namespace deformdiff::worker {
 
 struct FaultDescription {
@@ -15,6 +18,10 @@ struct FaultDescription {
 /// A subject that claims everything our own CPU kernel claims, and computes with `function`.
 std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function);
 
+/// A subject that claims the same, computes with `function`, and does `blocks` only.
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, std::set<std::string> blocks,
+                                    BlockFunction function);
+
 // The faults, by class.
 SubjectList sampling_faults();    ///< coordinates, interpolation, padding
 SubjectList arithmetic_faults();  ///< precision, special numbers, weights
@@ -22,5 +29,7 @@ SubjectList indexing_faults();    ///< axes, strides, level starts
 SubjectList limit_faults();       ///< what lies beyond some extent is not computed
 SubjectList state_faults();       ///< memory between calls
 SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
+SubjectList model_faults();       ///< models that use a right operator wrongly
+SubjectList export_faults();      ///< what exports of whole models silently get wrong
 
 }  // namespace deformdiff::worker

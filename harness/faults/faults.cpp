@@ -2,6 +2,7 @@
 
 #include "faults/fault.h"
 #include "faults/process_faults.h"
+#include "faults/wrong_stage.h"
 
 #include <iterator>
 #include <utility>
@@ -13,14 +14,25 @@ void append(SubjectList& list, SubjectList more) {
   list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-}  // namespace
-
-std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function) {
+SubjectInfo info_of(const FaultDescription& description) {
   SubjectInfo info = fused_info(std::string("fault/") + description.name);
   info.faulty = description.faulty;
   info.trigger = description.trigger;
   info.expected = description.expected;
-  return make_ms_deform_attn_subject(std::move(info), std::move(function));
+  return info;
+}
+
+}  // namespace
+
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function) {
+  return make_ms_deform_attn_subject(info_of(description), std::move(function));
+}
+
+std::unique_ptr<Subject> make_fault(const FaultDescription& description, std::set<std::string> blocks,
+                                    BlockFunction function) {
+  SubjectInfo info = info_of(description);
+  info.blocks = std::move(blocks);
+  return make_block_subject(std::move(info), std::move(function));
 }
 
 SubjectList fault_subjects() {
@@ -31,8 +43,18 @@ SubjectList fault_subjects() {
   append(list, limit_faults());
   append(list, state_faults());
   append(list, traced_faults());
+  append(list, model_faults());
+  append(list, export_faults());
   append(list, process_faults());
   return list;
+}
+
+std::unique_ptr<Subject> fault_by_name(const std::string& name) {
+  SubjectList faults = fault_subjects();
+  for (std::unique_ptr<Subject>& fault : faults) {
+    if (fault->info().name == name) return std::move(fault);
+  }
+  return wrong_stage_fault(name);
 }
 
 }  // namespace deformdiff::worker

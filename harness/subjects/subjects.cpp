@@ -6,7 +6,20 @@
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/traced.h"
 
+#include <utility>
+
 namespace deformdiff::worker {
+namespace {
+
+std::vector<std::pair<Replay, const char*>> replays() {
+  return {{Replay::kInterpreter, ""},
+          {Replay::kReloaded, "/reloaded"},
+          {Replay::kOptimized, "/optimized"},
+          {Replay::kFrozen, "/frozen"},
+          {Replay::kInference, "/inference"}};
+}
+
+}  // namespace
 
 SubjectList builtin_subjects() {
   using namespace ms_deform_attn;
@@ -19,13 +32,14 @@ SubjectList builtin_subjects() {
   list.push_back(make(fused_info("cuda_emulated"), forward_cuda_emulated));
   list.push_back(make(composite_info("composite"), forward_composite));
   list.push_back(composite_cuda_subject());
-  list.push_back(make_ms_deform_attn_subject(composite_info("traced/composite"),
-                                             traced(forward_composite, Reload::kNo)));
-  list.push_back(make_ms_deform_attn_subject(fused_info("traced/op"), traced(forward_operator, Reload::kNo)));
-  list.push_back(make_ms_deform_attn_subject(composite_info("traced/composite/reloaded"),
-                                             traced(forward_composite, Reload::kYes)));
-  list.push_back(
-      make_ms_deform_attn_subject(fused_info("traced/op/reloaded"), traced(forward_operator, Reload::kYes)));
+  for (const auto& [replay, suffix] : replays()) {
+    const auto add = [&](SubjectInfo info, const MsDeformAttnFunction& function) {
+      list.push_back(
+          make_block_subject(of_every_block(std::move(info)), traced(every_block(function), replay)));
+    };
+    add(composite_info(std::string("traced/composite") + suffix), forward_composite);
+    add(fused_info(std::string("traced/op") + suffix), forward_operator);
+  }
   return list;
 }
 

@@ -1,14 +1,23 @@
-// A function of tensors as TorchScript makes it: traced on one input, run on another.
+// Blocks as TorchScript makes them: traced on one input, run on another.
 #pragma once
 
 #include "subjects/function_subject.h"
+#include "subjects/tracing_inputs.h"
 
 namespace deformdiff::worker {
 
-enum class Reload { kNo, kYes };  ///< kYes: saved to a stream and loaded before it is run
+/// What happens to a traced module before its result is taken.
+enum class Replay {
+  kInterpreter,  ///< the recorded graph as it is
+  kReloaded,     ///< saved to a stream and loaded again, then as it is
+  kOptimized,    ///< the default executor: the third call, which runs what two calls were profiled for
+  kFrozen,       ///< torch::jit::freeze, then as it is
+  kInference,    ///< torch::jit::optimize_for_inference, then as kOptimized
+};
 
-/// Traces `function` on inputs derived from the given ones (same shapes, other values), then runs the
-/// module on the given ones.
-MsDeformAttnFunction traced(MsDeformAttnFunction function, Reload reload);
+/// Traces `function` on inputs derived from a call's, with the parameters as attributes of the module, and
+/// runs the module on the call's own. Where the call wants to see the stages, a module that puts them out too
+/// is traced, replayed alike, and shows them.
+BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes = TracingSizes::kOther);
 
 }  // namespace deformdiff::worker

@@ -1,0 +1,93 @@
+// What exports of whole models silently get wrong: they trace, load and run, and no check of shapes fails.
+#include "faults/fault.h"
+#include "faults/normaliser.h"
+#include "faults/tampering.h"
+#include "faults/unregistered.h"
+#include "subjects/ms_deform_attn/forward.h"
+#include "subjects/traced.h"
+
+#include <utility>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/dropout.h>
+
+namespace deformdiff::worker {
+namespace {
+
+using ms_deform_attn::forward_operator;
+using ms_deform_attn::Inputs;
+using Blocks = std::set<std::string>;
+
+const Blocks kAttending{"attention_layer", "encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
+                        "mask2former_head"};
+const Blocks kAddingToTheirInput{"encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
+                                 "mask2former_head"};
+const Blocks kFeedForward{"encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
+                          "decoder_layer", "transformer_decoder",   "mask2former_head"};
+const Blocks kPredictingMasks{"mask_predictor", "transformer_decoder", "mask2former_head"};
+
+/// Level sizes were integers inside the operator.
+at::Tensor baked_levels(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  wrong.spatial_shapes = baked(inputs.spatial_shapes);
+  wrong.level_start_index = baked(inputs.level_start_index);
+  return forward_operator(wrong);
+}
+
+/// A loop over the batch inside the operator: the trace has it unrolled.
+at::Tensor unrolled_batch(const Inputs& inputs) {
+  std::vector<at::Tensor> results;
+  for (std::int64_t n = 0; n < inputs.value.size(0); ++n) {
+    results.push_back(forward_operator({inputs.value.narrow(0, n, 1), inputs.spatial_shapes,
+                                        inputs.level_start_index, inputs.sampling_loc.narrow(0, n, 1),
+                                        inputs.attn_weight.narrow(0, n, 1), inputs.im2col_step}));
+  }
+  return at::cat(results);
+}
+
+Tamper dropout_left_in(const Call&) {
+  return [](const std::string& stage, const at::Tensor& value) {
+    return is_stage(stage, "fc2") ? at::dropout(value, 0.1, /*train=*/true) : value;
+  };
+}
+
+Tamper baked_masks(const Call&) {
+  return [](const std::string& stage, const at::Tensor& value) {
+    // The copy is recorded: a trace has no outputs that it does not know.
+    return is_stage(stage, "attention_mask_raw") ? baked(value).clone() : value;
+  };
+}
+
+}  // namespace
+
+SubjectList export_faults() {
+  SubjectList list;
+  const auto add = [&list](const FaultDescription& description, const Blocks& blocks, TracingSizes sizes,
+                           BlockFunction function) {
+    list.push_back(make_fault(description, blocks, traced(std::move(function), Replay::kInterpreter, sizes)));
+  };
+  add({"traced_block_unregistered_kernel", "an unregistered kernel inside a traced model: replays zeros", "",
+       "out_of_bound"},
+      kAttending, TracingSizes::kSame, every_block(unregistered_kernel));
+  add({"traced_block_stale_constant", "a traced model holds the first result of an unregistered kernel", "",
+       "out_of_bound"},
+      kAttending, TracingSizes::kSame, every_block(constant_kernel));
+  add({"traced_block_stale_mask", "a traced model holds the attention masks of its first image", "",
+       "out_of_bound"},
+      kPredictingMasks, TracingSizes::kSame, tampered(forward_operator, baked_masks));
+  add({"traced_block_baked_normaliser", "a traced model divides offsets by the sides of its first maps", "",
+       "out_of_bound"},
+      kAttending, TracingSizes::kOther, tampered(forward_operator, with_normaliser(baked)));
+  add({"traced_block_baked_levels", "a traced model has its first maps' sides inside the operator", "",
+       "out_of_bound"},
+      kAttending, TracingSizes::kTransposed, every_block(baked_levels));
+  add({"traced_block_baked_batch", "a traced model attends for one image, whatever the batch", "",
+       "out_of_bound"},
+      kAddingToTheirInput, TracingSizes::kBatchOfOne, every_block(unrolled_batch));
+  add({"traced_block_training_mode", "a model traced in training mode: dropout is left in", "",
+       "out_of_bound"},
+      kFeedForward, TracingSizes::kOther, tampered(forward_operator, dropout_left_in));
+  return list;
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,125 @@
+// Models that use a right operator wrongly: levels, masks, positions.
+#include "faults/fault.h"
+#include "faults/normaliser.h"
+#include "faults/tampering.h"
+#include "subjects/ms_deform_attn/forward.h"
+
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros_like.h>
+
+namespace deformdiff::worker {
+namespace {
+
+using ms_deform_attn::forward_operator;
+using ms_deform_attn::Inputs;
+using Blocks = std::set<std::string>;
+
+const Blocks kAttending{"attention_layer", "encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
+                        "mask2former_head"};
+const Blocks kWithReferencePoints{"reference_points", "pixel_decoder_encoder", "pixel_decoder",
+                                  "mask2former_head"};
+const Blocks kWithPositions{"position_embedding", "pixel_decoder", "transformer_decoder", "mask2former_head"};
+const Blocks kWithLevelEmbedding{"pixel_decoder", "transformer_decoder", "mask2former_head"};
+const Blocks kPredictingMasks{"mask_predictor", "transformer_decoder", "mask2former_head"};
+const Blocks kDecoding{"transformer_decoder", "mask2former_head"};
+const Blocks kDecoderLayers{"decoder_layer", "transformer_decoder", "mask2former_head"};
+const Blocks kTakingPadding{"attention_layer", "encoder_layer", "pixel_decoder_encoder"};
+
+/// A stage's value, changed wherever a stage of that name is.
+BlockFunction changed_stage(const char* part, std::function<at::Tensor(const at::Tensor&)> change) {
+  return tampered(forward_operator, [part, change = std::move(change)](const Call&) -> Tamper {
+    return [part, change](const std::string& stage, const at::Tensor& value) {
+      return is_stage(stage, part) ? change(value) : value;
+    };
+  });
+}
+
+BlockFunction changed_level_embedding(std::function<at::Tensor(const at::Tensor&)> change) {
+  return [change = std::move(change), model = every_block(forward_operator)](const Call& call) {
+    std::vector<at::Tensor> inputs = call.inputs;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::string& name = call.names[i];
+      if (name.ends_with("level_embed") || name.ends_with("level_embed.weight"))
+        inputs[i] = change(inputs[i]);
+    }
+    return model({call.block, call.attributes, call.names, inputs, call.taps});
+  };
+}
+
+std::vector<at::Tensor> without_mask(const Call& call) {
+  std::vector<std::string> names;
+  std::vector<at::Tensor> inputs;
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+    if (call.names[i] == "attention_mask") continue;
+    names.push_back(call.names[i]);
+    inputs.push_back(call.inputs[i]);
+  }
+  return every_block(forward_operator)({call.block, call.attributes, names, inputs, call.taps});
+}
+
+std::vector<at::Tensor> half_pixel_positions(const Call& call) {
+  Attributes attributes = call.attributes;
+  attributes["position_offset"] -= 0.5;
+  return every_block(forward_operator)({call.block, attributes, call.names, call.inputs, call.taps});
+}
+
+/// Level l attends to the map of level L-1-l.
+at::Tensor levels_reversed(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  wrong.spatial_shapes = inputs.spatial_shapes.flip(0);
+  wrong.level_start_index = inputs.level_start_index.flip(0);
+  return forward_operator(wrong);
+}
+
+/// The mask is used as it was thresholded.
+Tamper keep_blocked_rows(const Call&) {
+  const auto raw = std::make_shared<at::Tensor>();
+  return [raw](const std::string& stage, const at::Tensor& value) {
+    if (is_stage(stage, "attention_mask_raw")) *raw = value;
+    return is_stage(stage, "decoder.attention_mask") ? *raw : value;
+  };
+}
+
+}  // namespace
+
+SubjectList model_faults() {
+  SubjectList list;
+  const auto add = [&list](const FaultDescription& description, const Blocks& blocks,
+                           BlockFunction function) {
+    list.push_back(make_fault(description, blocks, std::move(function)));
+  };
+  add({"swapped_aspect", "offsets are divided by (height, width)", "", "out_of_bound"}, kAttending,
+      tampered(forward_operator, with_normaliser([](const at::Tensor& sides) { return sides.flip(1); })));
+  add({"levels_reversed", "each level attends to the map of its opposite", "", "out_of_bound"}, kAttending,
+      every_block(levels_reversed));
+  add({"dropped_level_embedding", "levels have no embedding", "", "out_of_bound"}, kWithLevelEmbedding,
+      changed_level_embedding([](const at::Tensor& embedding) { return at::zeros_like(embedding); }));
+  add({"reversed_level_embedding", "level embeddings come in the opposite order", "", "out_of_bound"},
+      kWithLevelEmbedding,
+      changed_level_embedding([](const at::Tensor& embedding) { return embedding.flip(0); }));
+  add({"half_pixel_positions", "positions are half a pixel off, as Deformable DETR has them", "",
+       "out_of_bound"},
+      kWithPositions, half_pixel_positions);
+  add({"reference_points_yx", "reference points have y before x", "", "out_of_bound"}, kWithReferencePoints,
+      changed_stage("reference_points", [](const at::Tensor& points) { return points.flip(-1); }));
+  add({"padding_ignored", "values of padding are attended to", "", "out_of_bound"}, kTakingPadding,
+      without_mask);
+  add({"mask_ignored", "masked attention attends to everything", "", "out_of_bound"}, {"decoder_layer"},
+      without_mask);
+  add({"threshold_inverted", "what lies inside a mask is blocked", "", "out_of_bound"}, kPredictingMasks,
+      changed_stage("attention_mask_raw", [](const at::Tensor& mask) { return mask.logical_not(); }));
+  add({"blocked_rows_kept", "queries that may attend to nothing are not freed", "", "nonfinite_mismatch"},
+      kDecoding, tampered(forward_operator, keep_blocked_rows));
+  add({"unscaled_queries", "queries of masked attention are not divided by the root of their width", "",
+       "out_of_bound"},
+      kDecoderLayers, changed_stage("cross_attn.q_scaled", [](const at::Tensor& query) {
+        return query * std::sqrt(static_cast<double>(query.size(-1)));
+      }));
+  return list;
+}
+
+}  // namespace deformdiff::worker
