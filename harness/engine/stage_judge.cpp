@@ -162,7 +162,7 @@ class StageJudge {
   void measure_inherited(StagedComparison& result) const {
     const Case exact = in_double(case_);
     StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
-    for (const Stage& stage : stages_) {
+    for (const Stage& stage : entry_.block->stages(exact)) {
       const StageReference reference = values.refer(stage);
       values.set_middle(stage, reference);
       const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
