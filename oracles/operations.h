@@ -19,6 +19,7 @@
 //   matmul              a [G, N, K], b [G, K, M] -> [G, N, M]
 //   mean_heads          x [B*heads, Q, K] -> mean over each batch's heads  [B, Q, K]    heads
 //   copy                x of any dtype -> x
+//   constant            -> [count]: the numbers v0, v1, ..; int64, or T                    count, v0, v1, .., bits (0: int64; 32, 64: T)
 //   concat              x0, x1, .. of any dtype -> behind one another along an axis     axis
 //   mask_rows           x [B, S, ..], (mask bool [B, S]) -> x, 0 where mask
 //   ms_deform_attn      value, spatial_shapes, level_start_index, sampling_loc, attn_weight, as the block   im2col_step

@@ -1,0 +1,63 @@
+// Writing down the tensors of a block's case: inputs one by one, parameters a module at a time.
+#pragma once
+
+#include "blocks/staged_block.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace deformdiff {
+
+class TensorList {
+ public:
+  void floating(const std::string& name, const std::string& axes) {
+    append(name, TensorSpec::Kind::kFloating, axes);
+  }
+  void int64(const std::string& name, const std::string& axes) {
+    append(name, TensorSpec::Kind::kInt64, axes);
+  }
+  void optional(const std::string& name, TensorSpec::Kind kind, const std::string& axes) {
+    append(name, kind, axes, true);
+  }
+
+  void parameter(const std::string& name, const std::string& axes, bool optional = false) {
+    append("param." + name, TensorSpec::Kind::kFloating, axes, optional);
+  }
+  /// Weight [out, in] and bias.
+  void linear(const std::string& module, const std::string& out, const std::string& in) {
+    parameter(module + ".weight", out + " " + in);
+    parameter(module + ".bias", out);
+  }
+  /// Weight [out, in, side, side] without bias.
+  void conv(const std::string& module, const std::string& out, const std::string& in, int side,
+            bool optional = false) {
+    const std::string kernel = " " + std::to_string(side) + " " + std::to_string(side);
+    parameter(module + ".weight", out + " " + in + kernel, optional);
+  }
+  void bias(const std::string& module, const std::string& width, bool optional = false) {
+    parameter(module + ".bias", width, optional);
+  }
+  /// Weight and bias of a LayerNorm or GroupNorm.
+  void norm(const std::string& module, const std::string& width) {
+    parameter(module + ".weight", width);
+    parameter(module + ".bias", width);
+  }
+
+  std::vector<TensorSpec> take() { return std::move(specs_); }
+
+ private:
+  void append(const std::string& name, TensorSpec::Kind kind, const std::string& axes,
+              bool optional = false) {
+    specs_.push_back({name, kind, axes, optional});
+  }
+
+  std::vector<TensorSpec> specs_;
+};
+
+/// "layers.", 2 -> "layers.2"
+inline std::string numbered(const std::string& name, std::int64_t i) {
+  return name + std::to_string(i);
+}
+
+}  // namespace deformdiff
