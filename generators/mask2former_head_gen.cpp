@@ -3,8 +3,6 @@
 #include "blocks/mask2former_head.h"
 #include "generators/staged_gen.h"
 
-#include <numeric>
-
 namespace deformdiff::mask2former_head {
 namespace {
 
@@ -12,11 +10,11 @@ namespace {
 /// and then where they do not.
 void adapt(Sketch& sketch, Draw& draw) {
   name_maps(sketch, draw);
-  round_up_channels(sketch, 4);
+  fit_width(sketch, "D", 32, draw);
   sketch.extents["G"] = draw_groups(sketch.at("M") * sketch.at("D"), draw);
   const bool projected = draw.chance(30);
   std::int64_t& width = sketch.at("Dd");
-  width *= 4 / std::gcd<std::int64_t>(4, sketch.at("M") * width);
+  fit_width(sketch, "Dd", 32, draw);
   if (!projected || draw.chance(20)) width = sketch.at("D");
   if (projected) give_input_projections(sketch);
   draw_position_attributes(sketch, draw);

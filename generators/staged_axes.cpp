@@ -4,7 +4,6 @@
 #include <cctype>
 #include <charconv>
 #include <numeric>
-#include <sstream>
 #include <utility>
 
 namespace deformdiff {
@@ -19,6 +18,16 @@ std::int64_t value_of(const std::string& factor, const Extents& extents) {
   const auto found = extents.find(factor);
   DEFORMDIFF_CHECK(found != extents.end());
   return found->second;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(separator, at), text.size());
+    if (end > at) parts.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
 }
 
 /// Only `indices` of the middle axis of [outer, size, inner] elements of `width` bytes.
@@ -45,16 +54,12 @@ Indices index_range(std::int64_t first, std::int64_t last) {
 
 std::vector<Factors> axes_of(const TensorSpec& spec) {
   std::vector<Factors> axes;
-  std::istringstream words(spec.axes);
-  for (std::string word; words >> word;) {
-    Factors& axis = axes.emplace_back();
-    std::istringstream factors(word);
-    for (std::string factor; std::getline(factors, factor, '*');) axis.push_back(factor);
-  }
+  for (const std::string& axis : split(spec.axes, ' ')) axes.push_back(split(axis, '*'));
   return axes;
 }
 
 bool has_extent(const TensorSpec& spec, const std::string& name) {
+  if (spec.axes.find(name) == std::string::npos) return false;
   return std::ranges::any_of(
       axes_of(spec), [&](const Factors& axis) { return std::ranges::find(axis, name) != axis.end(); });
 }

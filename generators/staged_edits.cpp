@@ -42,15 +42,13 @@ bool has_projections(const StagedDraft& draft) {
   return draft.dense.find_input("param.model.transformer_module.input_projections.0.weight") != nullptr;
 }
 
-/// keep() without what else follows.
-StagedDraft keep_alone(const StagedDraft& draft, const std::string& extent, const Indices& indices) {
+/// keep() without what else follows. `extents` are those of the draft.
+StagedDraft keep_alone(const StagedDraft& draft, const Extents& extents, const std::string& extent,
+                       const Indices& indices) {
   StagedDraft kept = draft;
-  const std::vector<TensorSpec> specs = draft.block->tensors(draft.dense.attributes);
-  Extents extents;
-  for (const TensorSpec& spec : specs) {
+  for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
     const Tensor* const tensor = draft.dense.find_input(spec.name);
     if (tensor == nullptr || !has_extent(spec, extent)) continue;
-    if (extents.empty()) extents = draft.block->dimensions(draft.dense);
     set_input(kept.dense, spec.name, gather(*tensor, spec, extents, extent, indices));
   }
   const auto attributes = draft.block->extent_attributes();
@@ -78,12 +76,11 @@ std::optional<HeldSize> held_size(const Case& c, const std::string& extent) {
 
 /// Without projections between them, the maps of a transformer decoder have as many channels as its queries:
 /// the extent that must follow, and its indices.
-std::optional<std::pair<std::string, Indices>> linked_extent(const StagedDraft& draft,
+std::optional<std::pair<std::string, Indices>> linked_extent(const StagedDraft& draft, const Extents& extents,
                                                              const std::string& extent,
                                                              const Indices& indices) {
   const bool decodes = draft.dense.find_input("param.model.transformer_module.level_embed.weight") != nullptr;
   if (!decodes || has_projections(draft)) return std::nullopt;
-  const Extents extents = draft.block->dimensions(draft.dense);
   if (extents.contains("Dd")) {
     if (extent == "D") return std::pair("Dd", indices);
     if (extent == "Dd") return std::pair("D", indices);
@@ -130,7 +127,8 @@ Case case_of(const StagedDraft& draft) {
 }
 
 StagedDraft keep(const StagedDraft& draft, const std::string& extent, const Indices& indices) {
-  StagedDraft kept = keep_alone(draft, extent, indices);
+  Extents extents = draft.block->dimensions(draft.dense);
+  StagedDraft kept = keep_alone(draft, extents, extent, indices);
   const auto size = static_cast<std::int64_t>(indices.size());
   if (const std::optional<HeldSize> held = held_size(draft.dense, extent)) {
     const Tensor& old = *draft.dense.find_input(held->input);
@@ -138,10 +136,11 @@ StagedDraft keep(const StagedDraft& draft, const std::string& extent, const Indi
     sizes[held->place] = size;
     set_input(kept.dense, held->input, integers(old.shape(), sizes));
   }
-  if (const auto linked = linked_extent(draft, extent, indices)) {
-    kept = keep_alone(kept, linked->first, linked->second);
+  fit_groups(kept.dense, extents, extent, size);
+  if (const auto linked = linked_extent(draft, extents, extent, indices)) {
+    extents[extent] = size;
+    kept = keep_alone(kept, extents, linked->first, linked->second);
   }
-  fit_groups(kept.dense, draft.block->dimensions(draft.dense), extent, size);
   return kept;
 }
 
@@ -200,7 +199,9 @@ StagedDraft keep_levels(const StagedDraft& draft, const std::vector<StagedCrop>&
 }
 
 std::int64_t map_count(const StagedDraft& draft) {
-  if (draft.dense.find_input(kShapes) != nullptr) return 0;
+  const std::vector<std::string> outputs = draft.block->output_names();
+  const bool fixed = std::ranges::find(outputs, "multi_scale_features.0") != outputs.end();
+  if (fixed || draft.dense.find_input(kShapes) != nullptr) return 0;
   const auto levels = draft.dense.attributes.find("num_levels");
   return levels == draft.dense.attributes.end() ? 0 : static_cast<std::int64_t>(levels->second);
 }
@@ -208,7 +209,7 @@ std::int64_t map_count(const StagedDraft& draft) {
 StagedDraft keep_maps(const StagedDraft& draft, const Indices& levels) {
   const std::int64_t before = map_count(draft);
   const auto after = static_cast<std::int64_t>(levels.size());
-  const StagedDraft kept = keep_alone(draft, "L", levels);
+  const StagedDraft kept = keep_alone(draft, draft.block->dimensions(draft.dense), "L", levels);
   std::map<std::string, Tensor> tensors;
   std::map<std::string, LayoutTraits> layouts;
   for (const NamedTensor& input : kept.dense.inputs) {

@@ -42,7 +42,8 @@ std::vector<StagedCrop> whole_levels(const StagedDraft& draft);
 /// Only the levels of `crops`, in their order, cut; rows of S follow.
 StagedDraft keep_levels(const StagedDraft& draft, const std::vector<StagedCrop>& crops);
 
-/// Levels where each is a map of its own, "features.i" or "multi_scale_features.i"; 0 where they are not.
+/// Levels where each is a map of its own, "features.i" or "multi_scale_features.i"; 0 where they are not, or
+/// each is an output too, so that there must be as many.
 std::int64_t map_count(const StagedDraft& draft);
 
 /// Only the maps and projections of these levels, numbered anew.

@@ -5,6 +5,14 @@
 #include <algorithm>
 
 namespace deformdiff {
+namespace {
+
+template <typename T>
+bool any_of(const Tensor& dense, const std::function<bool(double)>& holds) {
+  return std::ranges::any_of(dense.values<T>(), [&](T x) { return holds(static_cast<double>(x)); });
+}
+
+}  // namespace
 
 StagedFacts::StagedFacts(const StagedBlock& block, const Case& c)
     : case_(c), extents_(block.dimensions(c)), defaults_(block.default_attributes()) {
@@ -36,10 +44,17 @@ bool StagedFacts::is_default(const std::string& attribute) const {
 bool StagedFacts::any_element(std::string_view suffix, const std::function<bool(double)>& holds) const {
   return any_tensor([&](const NamedTensor& input) {
     if (!input.name.ends_with(suffix)) return false;
-    for (std::int64_t i = 0; i < input.tensor.elements(); ++i) {
-      if (holds(input.tensor.element(i))) return true;
+    const Tensor dense = input.tensor.contiguous();
+    switch (dense.dtype()) {
+      case DType::kFloat32:
+        return any_of<float>(dense, holds);
+      case DType::kFloat64:
+        return any_of<double>(dense, holds);
+      case DType::kBool:
+        return any_of<std::uint8_t>(dense, holds);
+      default:
+        return any_of<std::int64_t>(dense, holds);
     }
-    return false;
   });
 }
 

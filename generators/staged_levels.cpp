@@ -29,6 +29,16 @@ LevelSize any_level(const std::vector<LevelSize>& before, Draw& draw) {
 
 }  // namespace
 
+std::vector<LevelSize> draw_small_levels(std::int64_t count, Draw& draw) {
+  std::vector<LevelSize> levels;
+  LevelSize level{draw.between(1, 2), 2};
+  for (std::int64_t l = 0; l < count; ++l) {
+    levels.push_back(level);
+    level = {finer(level.height, draw), finer(level.width, draw)};
+  }
+  return levels;
+}
+
 std::vector<LevelSize> draw_levels(StagedTier tier, std::int64_t count, Draw& draw) {
   std::vector<LevelSize> levels;
   LevelSize level{draw.between(1, 4), draw.between(2, 4)};

@@ -12,4 +12,7 @@ namespace deformdiff {
 /// column, transposed twins, any order. Degenerate: mostly one pixel each.
 std::vector<LevelSize> draw_levels(StagedTier tier, std::int64_t count, Draw& draw);
 
+/// A pyramid of few pixels, for models of real width.
+std::vector<LevelSize> draw_small_levels(std::int64_t count, Draw& draw);
+
 }  // namespace deformdiff

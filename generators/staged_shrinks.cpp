@@ -25,21 +25,13 @@ StagedSteps steps_of(const StagedDraft& draft) {
   return steps;
 }
 
-std::vector<std::string> names_of_outputs(const StagedBlock& block, const Case& c) {
-  std::vector<std::string> names;
-  for (const OutputSpec& output : block.outputs(c)) names.push_back(output.name);
-  return names;
-}
-
 /// The candidates of the steps, one after the other.
 class Candidates {
  public:
   Candidates(const StagedBlock& block, const Case& c)
       : original_(std::make_shared<const Case>(c)),
         draft_(std::make_shared<const StagedDraft>(draft_of(block, c))),
-        steps_(std::make_shared<const StagedSteps>(steps_of(*draft_))),
-        outputs_(names_of_outputs(block, c)),
-        may_lose_outputs_(map_count(*draft_) > 0) {}
+        steps_(std::make_shared<const StagedSteps>(steps_of(*draft_))) {}
 
   rc::Maybe<Case> operator()() {
     while (step_ < steps_->size()) {
@@ -58,12 +50,10 @@ class Candidates {
   }
 
  private:
-  /// Valid, with the outputs that the original has, and another case: with a repeated axis an element may not
-  /// be free to change.
+  /// Valid, and another case: with a repeated axis an element may not be free to change.
   bool is_wanted(const Case& candidate) const {
     try {
       draft_->block->validate(candidate);
-      if (may_lose_outputs_ && names_of_outputs(*draft_->block, candidate) != outputs_) return false;
     } catch (const InputError&) {
       return false;
     }
@@ -73,8 +63,6 @@ class Candidates {
   std::shared_ptr<const Case> original_;
   std::shared_ptr<const StagedDraft> draft_;
   std::shared_ptr<const StagedSteps> steps_;
-  std::vector<std::string> outputs_;
-  bool may_lose_outputs_;
   std::size_t step_ = 0;
   std::int64_t next_ = 0;
 };

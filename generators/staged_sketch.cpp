@@ -18,7 +18,7 @@ struct Choices {
 
 const Choices& choices_of(const std::string& extent) {
   static const std::map<std::string, Choices> table{
-      {"B", {{1, 1, 2, 3}, {1, 2, 3, 4, 5}, {0, 1, 1, 1}, {1, 2}}},
+      {"B", {{1, 1, 2, 3}, {1, 2, 3, 4, 5}, {0, 1, 1, 1}, {1, 1, 2}}},
       {"Q", {{3, 5, 6, 8, 12, 20}, {1, 2, 7, 9, 13, 17, 33}, {0, 1, 1, 1}, {7, 20}}},
       {"K", {{6, 15, 20, 35, 60}, {1, 2, 5, 11, 23, 31, 65}, {1}, {35, 77}}},
       {"M", {{2, 3, 4, 4}, {1, 2, 3, 4, 5, 6, 9}, {1, 1, 2}, {8}}},
@@ -29,11 +29,11 @@ const Choices& choices_of(const std::string& extent) {
       {"P", {{4, 4, 4, 2}, {1, 2, 3, 4, 5, 6, 7, 8}, {1}, {4}}},
       {"F", {{16, 24, 32, 48}, {1, 2, 3, 7, 13, 19, 37}, {1}, {256, 1024}}},
       {"Fd", {{16, 24, 32, 48}, {1, 2, 3, 7, 13, 19, 37}, {1}, {256, 1024}}},
-      {"E", {{8, 12, 16, 24}, {1, 2, 3, 5, 7, 11, 21}, {1}, {256}}},
+      {"E", {{8, 12, 16, 24}, {1, 2, 3, 5, 7, 11, 21}, {1}, {64}}},
       {"classes", {{4, 6, 8, 20}, {1, 2, 3, 8, 10, 29}, {1}, {81}}},
   };
   // Channels of a backbone's maps.
-  static const Choices features{{8, 12, 16, 20, 24}, {1, 2, 3, 5, 6, 7, 10, 14}, {1}, {96, 192}};
+  static const Choices features{{8, 12, 16, 20, 24}, {1, 2, 3, 5, 6, 7, 10, 14}, {1}, {32, 48}};
   const auto found = table.find(extent);
   return found == table.end() ? features : found->second;
 }
@@ -123,7 +123,9 @@ Sketch draw_sketch(const StagedBlock& block, StagedTier tier, bool large, const 
   for (const std::string& name : names_of(block, sketch.attributes)) {
     if (name != "L") sketch.extents[name] = draw_extent(name, sketch, used, draw);
   }
-  if (sketch.extents.contains("L")) sketch.levels = draw_levels(tier, sketch.at("L"), draw);
+  if (sketch.extents.contains("L")) {
+    sketch.levels = large ? draw_small_levels(sketch.at("L"), draw) : draw_levels(tier, sketch.at("L"), draw);
+  }
   sketch.twists = draw_twists(tier, draw);
   for (const TensorSpec& spec : block.tensors(sketch.attributes)) {
     const bool parameter = spec.name.starts_with("param.");  // given or not all together: adapt() decides
@@ -141,9 +143,14 @@ Sketch draw_sketch(const StagedBlock& block, StagedTier tier, bool large, const 
   return sketch;
 }
 
-void round_up_channels(Sketch& sketch, std::int64_t multiple) {
-  const std::int64_t factor = multiple / std::gcd(multiple, sketch.at("M") * sketch.at("D"));
-  sketch.at("D") *= factor;
+void fit_width(Sketch& sketch, const std::string& of_a_head, std::int64_t most, Draw& draw) {
+  std::int64_t& heads = sketch.at("M");
+  std::int64_t& channels = sketch.at(of_a_head);
+  // An odd number of channels a head is worth keeping.
+  if (of_a_head == "D" && channels % 2 == 1 && heads % 4 != 0 && draw.chance(60)) heads = 4;
+  const auto rounded = [&] { return channels * (4 / std::gcd<std::int64_t>(4, heads * channels)); };
+  while (!sketch.large && channels > 1 && heads * rounded() > most) --channels;
+  channels = rounded();
 }
 
 std::int64_t draw_groups(std::int64_t channels, Draw& draw) {

@@ -56,8 +56,9 @@ using Adapt = std::function<void(Sketch&, Draw&)>;
 /// Extents, levels and attributes that any block may have; adapted to the block.
 Sketch draw_sketch(const StagedBlock& block, StagedTier tier, bool large, const Adapt& adapt, Draw& draw);
 
-/// Sets M*D to a multiple of `multiple`, a power of two, by more channels a head.
-void round_up_channels(Sketch& sketch, std::int64_t multiple);
+/// Makes M times `of_a_head` ("D", "Dd") a multiple of 4, as sine embeddings need it, and, but for large
+/// sketches, `most` at most where that is possible.
+void fit_width(Sketch& sketch, const std::string& of_a_head, std::int64_t most, Draw& draw);
 
 /// One of the divisors of `channels`: one group, one channel a group, or between.
 std::int64_t draw_groups(std::int64_t channels, Draw& draw);

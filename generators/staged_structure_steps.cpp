@@ -48,8 +48,9 @@ std::vector<std::pair<std::string, std::int64_t>> shrinkable_extents(const Stage
   return sizes;
 }
 
-/// Index 0 of every axis, or the last; an axis that the block does not let go so far is left alone.
-std::optional<StagedDraft> single_everything(const StagedDraft& draft, bool last, bool values_of_levels) {
+/// Index 0 of every axis, or the last, and of levels a single pixel if `one_pixel`; an axis that the block
+/// does not let go so far is left alone.
+std::optional<StagedDraft> single_everything(const StagedDraft& draft, bool last, bool one_pixel) {
   StagedDraft smaller = draft;
   bool changed = false;
   for (const StagedAxis& axis : axes_by_size(draft)) {
@@ -60,7 +61,7 @@ std::optional<StagedDraft> single_everything(const StagedDraft& draft, bool last
     changed = true;
   }
   std::vector<StagedCrop> crops = whole_levels(smaller);
-  if (values_of_levels && !crops.empty()) {
+  if (one_pixel && !crops.empty()) {
     for (StagedCrop& crop : crops) {
       changed = changed || crop.height > 1 || crop.width > 1;
       crop = {crop.level, last ? crop.height - 1 : 0, 1, last ? crop.width - 1 : 0, 1};
@@ -129,8 +130,9 @@ StagedDraft keep_along(const StagedDraft& draft, const StagedAxis& axis, const I
 }
 
 void add_large_structure_steps(const StagedDraft& draft, StagedSteps& steps) {
-  steps.push_back({4, [](const StagedDraft& from, std::int64_t which) {
-                     return single_everything(from, which % 2 == 1, which < 2);
+  const bool levels = !whole_levels(draft).empty();
+  steps.push_back({levels ? 4 : 2, [levels](const StagedDraft& from, std::int64_t which) {
+                     return single_everything(from, which % 2 == 1, levels && which < 2);
                    }});
   for (const StagedAxis& axis : axes_by_size(draft)) {
     if (axis.size <= axis.least) continue;

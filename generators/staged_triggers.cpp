@@ -100,16 +100,16 @@ const std::vector<Rule>& rules() {
        [](const Facts& f) { return f.extent("D") == 1; }},
       {"odd_channels_per_head", "D", "3, 5, ... channels a head",
        [](const Facts& f) { return f.extent("D") > 1 && f.extent("D") % 2 == 1; }},
-      {"one_hidden_channel", "F", "a feed-forward part of width one",
+      {"one_hidden_channel", "fc1.weight", "a feed-forward part of width one",
        [](const Facts& f) { return f.extent("F") == 1; }},
-      {"one_level", "L", "a single level", [](const Facts& f) { return f.extent("L") == 1; }},
-      {"levels_not_3", "L", "2, 4, 5, ... levels",
+      {"one_level", "levels", "a single level", [](const Facts& f) { return f.extent("L") == 1; }},
+      {"levels_not_3", "levels", "2, 4, 5, ... levels",
        [](const Facts& f) { return f.extent("L") > 1 && f.extent("L") != 3; }},
       {"one_point", "P", "a single point a level", [](const Facts& f) { return f.extent("P") == 1; }},
       {"points_not_power_of_two", "P", "3, 5, ... points a level",
        [](const Facts& f) { return !std::has_single_bit(static_cast<std::uint64_t>(f.extent("P"))); }},
       {"real_width", "M", "channels of a real model",
-       [](const Facts& f) { return f.extent("M") * f.extent("D") >= 256; }},
+       [](const Facts& f) { return std::max(f.extent("M") * f.extent("D"), f.extent("C")) >= 256; }},
       {"one_pixel_level", "maps", "a map of a single pixel",
        [](const Facts& f) { return any_level(f, [](const LevelSize& s) { return s.pixels() == 1; }); }},
       {"one_pixel_high", "maps", "a map of a single row",
@@ -206,7 +206,7 @@ const std::vector<Rule>& rules() {
          return f.any_element("attention_weights.weight", large) || f.any_element("q_proj.weight", large) ||
                 f.any_element("in_proj_weight", large);
        }},
-      {"zero_mask_logits", "E", "mask logits that are exactly zero",
+      {"zero_mask_logits", kLastMaskEmbedder, "mask logits that are exactly zero",
        [](const Facts& f) {
          const auto zero = [](double x) { return x == 0; };
          return f.any_element("pixel_embeddings", zero) || f.any_element("mask_features", zero) ||
@@ -262,6 +262,12 @@ bool can_hit(const StagedBlock& block, const std::string& needs) {
     return any(
         [](const TensorSpec& s) { return s.name.starts_with("spatial_shape") || has_extent(s, "H0"); });
   }
+  if (needs == "levels") {
+    // Where each is an output of its own, their number is fixed.
+    const std::vector<std::string> outputs = block.output_names();
+    const bool fixed = std::ranges::find(outputs, "multi_scale_features.0") != outputs.end();
+    return !fixed && any([](const TensorSpec& s) { return has_extent(s, "L"); });
+  }
   if (needs == "padding") return any([&](const TensorSpec& s) { return is_mask(s, "B S"); });
   if (needs == "blocking") return any([&](const TensorSpec& s) { return is_mask(s, "B*M Q K"); });
   if (needs == "parameters" || needs == "features") {
@@ -278,8 +284,10 @@ bool can_hit(const StagedBlock& block, const std::string& needs) {
   if (needs == "optional position_embeddings") {
     return any([](const TensorSpec& s) { return s.name == "position_embeddings" && s.optional; });
   }
+  std::string suffix = needs;
+  suffix.insert(suffix.begin(), '.');
   return any([&](const TensorSpec& s) {
-    return s.name == needs || s.name.ends_with("." + needs) || has_extent(s, needs);
+    return s.name == needs || s.name.ends_with(suffix) || has_extent(s, needs);
   });
 }
 

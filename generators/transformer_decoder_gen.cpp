@@ -10,7 +10,7 @@ namespace {
 /// where they do not.
 void adapt(Sketch& sketch, Draw& draw) {
   name_maps(sketch, draw);
-  round_up_channels(sketch, 4);
+  fit_width(sketch, "D", 48, draw);
   const bool projected = draw.chance(30);
   if (!projected || draw.chance(20)) sketch.at("C") = sketch.at("M") * sketch.at("D");
   if (projected) give_input_projections(sketch);
