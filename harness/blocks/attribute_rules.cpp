@@ -17,7 +17,7 @@ struct Range {
 };
 
 constexpr double kMany = 1 << 20;
-constexpr double kLarge = 1e300;
+constexpr double kLarge = 1e30;  // float32 can hold it, and its inverse
 
 /// Layers and levels are few: every one of them is a dozen tensors by name.
 const std::map<std::string, Range>& ranges() {
@@ -37,7 +37,7 @@ const std::map<std::string, Range>& ranges() {
       {"bits", {32, 64, true, 32}},
       {"eps", {0, kLarge, false}},
       {"mask_threshold", {0, 1, false}},
-      {"position_temperature", {1e-300, kLarge, false}},
+      {"position_temperature", {1 / kLarge, kLarge, false}},
       {"position_scale", {-kLarge, kLarge, false}},
       {"position_eps", {0, kLarge, false}},
       {"position_offset", {-kLarge, kLarge, false}},

@@ -46,7 +46,7 @@ class Mask2formerHead : public StagedBlock {
       why = transformer_decoder::why_not(c, extents.at("M") * extents.at("Dd"),
                                          extents.at("M") * extents.at("D"));
     }
-    if (!why.empty()) refuse("channels", why);
+    if (!why.empty()) refuse("features", why);
   }
 
   void build(StageBuilder& b) const override {

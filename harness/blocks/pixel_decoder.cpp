@@ -37,7 +37,7 @@ class PixelDecoder : public StagedBlock {
  protected:
   void complete(const Case& c, Extents& extents) const override {
     const std::string why = pixel_decoder::complete(c, extents);
-    if (!why.empty()) refuse("channels", why);
+    if (!why.empty()) refuse("features", why);
   }
 
   void build(StageBuilder& b) const override {
@@ -97,12 +97,16 @@ Attributes default_attributes() {
 std::string complete(const Case& c, Extents& extents) {
   const std::int64_t channels = extents.at("M") * extents.at("D"), groups = c.attribute("group_norm_groups");
   if (channels % groups != 0)
-    return fmt::format("{} do not divide into group_norm_groups = {}", channels, groups);
+    return fmt::format("{} channels do not divide into group_norm_groups = {}", channels, groups);
   if (channels % 4 != 0)
-    return fmt::format("{} do not divide by 4: sine and cosine of two coordinates", channels);
+    return fmt::format("{} channels do not divide by 4: sine and cosine of two coordinates", channels);
   std::int64_t pixels = 0;
   for (std::int64_t l = 0; l < c.attribute("num_levels"); ++l) {
-    pixels += extents.at(numbered("H", l)) * extents.at(numbered("W", l));
+    std::int64_t area = 0;
+    if (__builtin_mul_overflow(extents.at(numbered("H", l)), extents.at(numbered("W", l)), &area) ||
+        __builtin_add_overflow(pixels, area, &pixels)) {
+      return "the maps have more pixels than 64 bits count";
+    }
   }
   extents["S"] = extents["Q"] = pixels;
   return "";

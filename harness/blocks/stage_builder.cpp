@@ -89,9 +89,7 @@ std::optional<Value> StageBuilder::find_input(const std::string& name) const {
   return Value{name, tensor->dtype(), tensor->shape(), {}};
 }
 
-Value StageBuilder::append(const std::string& name, const std::string& operation,
-                           const std::vector<std::pair<std::string, Value>>& inputs, Attributes attributes,
-                           Shape shape, DType dtype) {
+void StageBuilder::account(const std::string& name, const Shape& shape, DType dtype) {
   std::int64_t elements = 1;
   for (const std::int64_t extent : shape) {
     DEFORMDIFF_CHECK(extent >= 0);
@@ -105,9 +103,16 @@ Value StageBuilder::append(const std::string& name, const std::string& operation
   if (bytes_ > kMostElements * 8) {
     throw InputError(fmt::format("block {}: the stages up to '{}' would be too large", case_.block, name));
   }
+}
+
+Value StageBuilder::append(const std::string& name, const std::string& operation,
+                           const std::vector<std::pair<std::string, Value>>& inputs, Attributes attributes,
+                           Shape shape, DType dtype) {
+  account(name, shape, dtype);
   Stage stage{name, operation, {}, std::move(attributes), {}};
   for (const auto& [input_name, value] : inputs) stage.inputs.push_back({input_name, value.name, value.view});
   stages_.push_back(std::move(stage));
+  values_.push_back({name, dtype, shape, name});
   return {name, dtype, std::move(shape), {}};
 }
 
@@ -115,6 +120,8 @@ Value StageBuilder::store(const Value& seen) {
   DEFORMDIFF_CHECK(!stages_.empty() && stages_.back().name == seen.name);
   View& view = stages_.back().view;
   view.insert(view.end(), seen.view.begin(), seen.view.end());
+  account(seen.name, seen.shape, seen.dtype);  // may repeat elements: larger than the operation's result
+  values_.back().shape = seen.shape;
   return {seen.name, seen.dtype, seen.shape, {}};
 }
 

@@ -91,12 +91,17 @@ class StageBuilder {
 
   std::vector<Stage> take_stages() { return std::move(stages_); }
   std::vector<OutputSpec> take_outputs() { return std::move(outputs_); }
-  std::int64_t bytes() const { return bytes_; }  ///< of all stages' values
+  std::vector<OutputSpec> take_values() { return std::move(values_); }  ///< of the stages, in their order
+  std::int64_t bytes() const { return bytes_; }                         ///< of all stages' values
 
  private:
+  /// Counts the bytes of a value; throws InputError where it is too large.
+  void account(const std::string& name, const Shape& shape, DType dtype);
+
   const Case& case_;
   DType dtype_;
   std::vector<Stage> stages_;
+  std::vector<OutputSpec> values_;  ///< one a stage
   std::vector<OutputSpec> outputs_;
   std::int64_t bytes_ = 0;
 };

@@ -167,6 +167,10 @@ std::vector<Stage> StagedBlock::stages(const Case& c) const {
   return built(c).take_stages();
 }
 
+std::vector<OutputSpec> StagedBlock::stage_values(const Case& c) const {
+  return built(c).take_values();
+}
+
 std::string StagedBlock::outside_contract(const Case& c, const Contract& contract) const {
   // level_start_index needs no look: validate() admits only what follows from spatial_shapes.
   if (contract.im2col_step != Im2colStep::kDivides || !c.attributes.contains("im2col_step")) return "";

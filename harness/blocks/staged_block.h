@@ -50,6 +50,10 @@ class StagedBlock : public Block {
   DType compute_dtype(const Case& c) const override;
   std::vector<OutputSpec> outputs(const Case& c) const override;
   std::vector<Stage> stages(const Case& c) const override;
+
+  /// Dtype and shape of every stage's value, in the order of stages(); name and stage are the stage's.
+  std::vector<OutputSpec> stage_values(const Case& c) const;
+
   std::string outside_contract(const Case& c, const Contract& contract) const override;
   std::int64_t working_memory(const Case& c) const override;
 

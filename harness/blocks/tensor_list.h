@@ -32,8 +32,8 @@ class TensorList {
   /// Weight [out, in, side, side] without bias.
   void conv(const std::string& module, const std::string& out, const std::string& in, int side,
             bool optional = false) {
-    const std::string kernel = " " + std::to_string(side) + " " + std::to_string(side);
-    parameter(module + ".weight", out + " " + in + kernel, optional);
+    const std::string number = std::to_string(side);
+    parameter(module + ".weight", out + " " + in + " " + number + " " + number, optional);
   }
   void bias(const std::string& module, const std::string& width, bool optional = false) {
     parameter(module + ".bias", width, optional);

@@ -51,7 +51,7 @@ class TransformerDecoder : public StagedBlock {
  protected:
   void complete(const Case& c, Extents& extents) const override {
     const std::string why = why_not(c, extents.at("M") * extents.at("D"), extents.at("C"));
-    if (!why.empty()) refuse("channels", why);
+    if (!why.empty()) refuse("features", why);
   }
 
   void build(StageBuilder& b) const override {
@@ -135,7 +135,8 @@ Attributes default_attributes() {
 
 std::string why_not(const Case& c, std::int64_t channels, std::int64_t features) {
   if (channels % 4 != 0) {
-    return fmt::format("{} of the queries do not divide by 4: sine and cosine of two coordinates", channels);
+    return fmt::format("{} channels of the queries do not divide by 4: sine and cosine of two coordinates",
+                       channels);
   }
   int given = 0, wanted = 0;
   for (std::int64_t l = 0; l < c.attribute("num_levels"); ++l) {
@@ -146,8 +147,8 @@ std::string why_not(const Case& c, std::int64_t channels, std::int64_t features)
   }
   if (given != 0 && given != wanted) return "some of the input projections' parameters are missing";
   if (given == 0 && channels != features) {
-    return fmt::format("maps have {}, queries {}, and there are no input projections between them", features,
-                       channels);
+    return fmt::format("maps have {} channels, queries {}, and there are no input projections between them",
+                       features, channels);
   }
   return "";
 }
