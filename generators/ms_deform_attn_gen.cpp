@@ -7,14 +7,12 @@
 #include "generators/ms_deform_attn_triggers.h"
 #include "generators/ms_deform_attn_values.h"
 #include "generators/tensor_layout.h"
+#include "generators/tier_choice.h"
 
 #include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
@@ -35,29 +33,6 @@ const std::vector<Tier>& all_tiers() {
       {"degenerate", 5, "empty along an axis, or of one element along most"},
       {"nonfinite", 10, "a few NaNs and infinities, judged by contract"}};
   return tiers;
-}
-
-/// FNV-1a.
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
-
-/// Those of all_tiers() that are named, in their order; all for none.
-std::vector<Tier> selected(const std::vector<std::string>& names) {
-  if (names.empty()) return all_tiers();
-  std::vector<Tier> chosen;
-  for (const Tier& tier : all_tiers()) {
-    if (std::ranges::find(names, tier.name) != names.end()) chosen.push_back(tier);
-  }
-  for (const std::string& name : names) {
-    if (std::ranges::none_of(all_tiers(), [&](const Tier& tier) { return tier.name == name; })) {
-      throw InputError(fmt::format(
-          "tier '{}' is unknown; known: exact, typical, adversarial, degenerate, nonfinite", name));
-    }
-  }
-  return chosen;
 }
 
 Structure draw_structure(const std::string& tier, Draw& draw) {
@@ -116,9 +91,8 @@ class MsDeformAttnGenerator : public Generator {
 
   Case generate(std::uint64_t seed, const std::vector<std::string>& names,
                 std::uint64_t index) const override {
-    const std::vector<Tier> chosen = selected(names);
-    CounterRandom stream = CounterRandom(seed).stream(hash_of(block().name()));
-    for (const Tier& tier : chosen) stream = stream.stream(hash_of(tier.name));
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
+    const CounterRandom stream = case_stream(seed, block().name(), chosen);
     Case c = has_large(chosen) && is_large(stream, index)
                  ? large_case(index / kLargePeriod, stream.bits(index))
                  : ordinary(chosen, stream, index);

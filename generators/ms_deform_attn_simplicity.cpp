@@ -5,7 +5,6 @@
 #include "generators/tensor_layout.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -47,22 +46,6 @@ void add_location_ranks(const Problem& problem, std::vector<NumberRank>& ranks) 
 }
 
 }  // namespace
-
-NumberRank rank_of(double number) {
-  if (std::isnan(number)) return {101, 0, 0, 0, 0};
-  const int sign = std::signbit(number) ? 1 : 0;
-  if (std::isinf(number)) return {100, 0, 0, 0, sign};
-  if (number == 0) return {0, 0, 0, 0, sign};
-  int exponent = 0;
-  const double fraction = std::frexp(std::abs(number), &exponent);
-  auto odd = static_cast<std::uint64_t>(fraction * 0x1p53);
-  exponent -= 53;
-  const int zeros = std::countr_zero(odd);
-  odd >>= zeros;
-  exponent += zeros;
-  return {0, static_cast<int>(std::bit_width(odd)), exponent >= 0 ? 2 * exponent : -2 * exponent + 1, odd,
-          sign};
-}
 
 template <typename T>
 PixelPlace pixel_place(T location, std::int64_t side) {

@@ -2,25 +2,12 @@
 #pragma once
 
 #include "core/case.h"
+#include "generators/number_rank.h"
 
-#include <compare>
 #include <cstdint>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
-
-/// How simple a number is; less is simpler. 0, 1, -1, 2, -2, 1/2, ..., 3, ...: with x = m * 2^e and m odd, by
-/// the bits of m, |e|, m and the sign, in this order. Infinities and NaN are last.
-struct NumberRank {
-  int kind = 0;  ///< 0 a number; more for what is worse
-  int bits = 0;
-  int exponent = 0;
-  std::uint64_t odd = 0;
-  int sign = 0;
-  auto operator<=>(const NumberRank&) const = default;
-};
-
-NumberRank rank_of(double number);
 
 /// That of the pixel coordinate where the location is one of whole eighths of a pixel on a side of `side`
 /// pixels; worse a few ULPs beside one, and then that of the location itself.

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
@@ -15,42 +14,12 @@ double rounded(double x, double unit) {
   return std::floor(x / unit + 0.5) * unit;
 }
 
-double leading_power(double x) {
-  if (x == 0 || !std::isfinite(x)) return x;
-  int exponent = 0;
-  std::frexp(x, &exponent);
-  return std::copysign(std::ldexp(1.0, exponent - 1), x);
-}
-
-/// The power of two half-way to 1.
-double halved_exponent(double x) {
-  if (x == 0 || !std::isfinite(x)) return x;
-  int exponent = 0;
-  std::frexp(x, &exponent);
-  return std::copysign(std::ldexp(1.0, (exponent - 1) / 2), x);
-}
-
-/// The power of two one step nearer to 1.
-double nearer_power(double x) {
-  if (x == 0 || !std::isfinite(x)) return x;
-  int exponent = 0;
-  std::frexp(x, &exponent);
-  return std::copysign(std::ldexp(1.0, exponent - 1 + (exponent > 1 ? -1 : 1)), x);
-}
-
-double first_nonfinite(double x) {
-  return std::isnan(x) ? std::numeric_limits<double>::infinity() : x;
-}
-
-std::vector<Simplify> number_roundings() {
-  return {[](double x, const ElementPlace&) { return std::abs(first_nonfinite(x)); },
-          [](double x, const ElementPlace&) { return first_nonfinite(x); },
-          [](double x, const ElementPlace&) { return leading_power(x); },
-          [](double x, const ElementPlace&) { return rounded(x, 1); },
-          [](double x, const ElementPlace&) { return halved_exponent(x); },
-          [](double x, const ElementPlace&) { return nearer_power(x); },
-          [](double x, const ElementPlace&) { return rounded(x, 0.5); },
-          [](double x, const ElementPlace&) { return rounded(x, 0.125); }};
+std::vector<Simplify> element_roundings() {
+  std::vector<Simplify> steps;
+  for (const NumberStep step : number_roundings()) {
+    steps.emplace_back([step](double x, const ElementPlace&) { return step(x); });
+  }
+  return steps;
 }
 
 /// From the old pixel coordinate and the side to a new pixel coordinate.
@@ -92,7 +61,7 @@ std::vector<Simplify> location_roundings() {
     steps.push_back(moving<T>(move));
   }
   steps.emplace_back([](double x, const ElementPlace& place) { return one_ulp_beside<T>(x, place); });
-  for (Simplify& rounding : number_roundings()) steps.push_back(std::move(rounding));
+  for (const Simplify& rounding : element_roundings()) steps.push_back(rounding);
   return steps;
 }
 
@@ -106,7 +75,7 @@ std::vector<Simplify> constants_for(Input input) {
 }
 
 std::vector<Simplify> roundings_for(Input input, DType dtype) {
-  if (input != kLocations) return number_roundings();
+  if (input != kLocations) return element_roundings();
   return dtype == DType::kFloat64 ? location_roundings<double>() : location_roundings<float>();
 }
 

@@ -114,6 +114,8 @@ Tensor with_layout(const Tensor& contiguous, Layout layout, const CounterRandom&
       return place<float>(contiguous, placement, random);
     case DType::kFloat64:
       return place<double>(contiguous, placement, random);
+    case DType::kBool:
+      return place<std::uint8_t>(contiguous, placement, random);
     default:
       DEFORMDIFF_CHECK(contiguous.dtype() == DType::kInt64);
       return place<std::int64_t>(contiguous, placement, random);

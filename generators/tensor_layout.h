@@ -17,7 +17,7 @@ enum class Layout : std::uint8_t {
   kExpanded,    ///< index 0 of an axis repeated by stride 0: the elements change accordingly
 };
 
-/// `contiguous` laid out anew. Storage beyond the view holds NaN or 1e30 (1 for integers).
+/// `contiguous` laid out anew. Storage beyond the view holds NaN or 1e30 (1 for integers and booleans).
 Tensor with_layout(const Tensor& contiguous, Layout layout, const CounterRandom& random);
 
 /// What of a tensor's layout can be kept while its extents change.
