@@ -305,7 +305,7 @@ StagedDraft with_attribute(const StagedDraft& draft, const std::string& name, do
     Shape order(tensor->shape().size());
     std::iota(order.begin(), order.end(), 0);
     std::swap(order[0], order[1]);
-    set_input(changed.dense, specs[k].name, apply({permute(order)}, *tensor));
+    set_input(changed.dense, specs[k].name, rearranged(*tensor, {permute(order)}));
     changed.layouts.erase(specs[k].name);
   }
   return changed;

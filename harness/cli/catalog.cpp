@@ -6,6 +6,8 @@
 #include "core/error.h"
 #include "generators/ms_deform_attn_gen.h"
 #include "generators/ms_deform_attn_shrinks.h"
+#include "generators/staged_generators.h"
+#include "generators/staged_shrinks.h"
 #include "oracles/ms_deform_attn_oracle.h"
 #include "oracles/operations.h"
 
@@ -28,7 +30,7 @@ const std::vector<BlockEntry>& blocks() {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
                                   &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
     for (const StagedBlock* block : staged_blocks()) {
-      list.push_back({block, nullptr, operation_oracle, nullptr, {}});
+      list.push_back({block, nullptr, operation_oracle, &staged_generator(*block), staged_shrink_stream(*block)});
     }
     return list;
   }();

@@ -28,9 +28,7 @@ class Coordinates : public Elementwise<T> {
         eps_(normalize_ ? c.number("eps") : 0),
         scale_(normalize_ ? c.number("scale") : 1) {
     if (c.find_input("mask") != nullptr) mask_ = booleans(c, "mask");
-    const double unit = this->unit();
-    // A scale that is rounded to T, and the product with it.
-    scale_error_ = (fits<T>(scale_) ? 0 : unit) + (is_power_of_two(scale_) ? 0 : unit);
+    scale_error_ = fits<T>(scale_) ? 0 : this->unit();
   }
 
   void prepare(int /*threads*/) override {
@@ -83,8 +81,11 @@ class Coordinates : public Elementwise<T> {
     // Either order of division and multiplication passes these.
     out.magnitude = std::max(size, static_cast<double>(std::abs(above)) * std::max(1.0, std::abs(scale_)));
     if (above == 0) return;
+    // The quotient and the product; scale / (last + eps) rounds even where the scale is 1.
+    const double roundings =
+        is_power_of_two(static_cast<double>(below)) ? (is_power_of_two(scale_) ? 0 : 1) : 2;
     out.terms[kRounding] = size * (sum_error(count, offset_, above) + sum_error(last, eps_, below) +
-                                   scale_error_ + (is_power_of_two(static_cast<double>(below)) ? 0 : unit));
+                                   scale_error_ + roundings * unit);
     out.terms[kUnderflow] = this->underflow() * (2 + std::abs(scale_));
   }
 

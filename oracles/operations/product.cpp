@@ -20,7 +20,18 @@ struct VectorOf<float> {
 template <typename S>
 using Vector = typename VectorOf<S>::Type;
 
-/// out[r][c] = sum over k of a[k][r] b[k][c].
+template <typename S>
+DEFORMDIFF_INLINE Vector<S> load_vector(const S* from) {
+  Vector<S> vector;
+  std::memcpy(&vector, from, sizeof vector);
+  return vector;
+}
+template <typename S>
+DEFORMDIFF_INLINE void store_vector(Vector<S> vector, S* to) {
+  std::memcpy(to, &vector, sizeof vector);
+}
+
+/// out[r][c] = sum over k of a[k][r] b[k][c]. The sums stay in registers: no address of theirs is taken.
 struct SumProducts {
   template <typename S>
   DEFORMDIFF_INLINE static void run(const S* a, const S* b, std::int64_t length, S* out) {
@@ -28,7 +39,8 @@ struct SumProducts {
     Vector<S> sums[kRowsAtOnce][kVectors] = {};
     for (std::int64_t k = 0; k < length; ++k) {
       Vector<S> right[kVectors];
-      std::memcpy(right, b + k * kColumnsAtOnce, sizeof right);
+#pragma GCC unroll 2
+      for (std::int64_t v = 0; v < kVectors; ++v) right[v] = load_vector(b + k * kColumnsAtOnce + v * kWidth);
 #pragma GCC unroll 6
       for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
         const S left = a[k * kRowsAtOnce + r];
@@ -36,39 +48,49 @@ struct SumProducts {
         for (std::int64_t v = 0; v < kVectors; ++v) sums[r][v] += left * right[v];
       }
     }
-    std::memcpy(out, sums, sizeof sums);
+#pragma GCC unroll 6
+    for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+#pragma GCC unroll 2
+      for (std::int64_t v = 0; v < kVectors; ++v) {
+        Vector<S> sum = sums[r][v];
+        store_vector<S>(sum, out + r * kColumnsAtOnce + v * kWidth);
+      }
+    }
   }
 };
 
 }  // namespace
 
-template <typename T>
-Packed<T>::Packed(std::int64_t vectors, std::int64_t length, std::int64_t at_once)
+template <typename T, std::int64_t kAtOnce>
+Packed<T, kAtOnce>::Packed(std::int64_t vectors, std::int64_t length)
     : vectors_(vectors),
       length_(length),
-      at_once_(at_once),
-      values_(static_cast<std::size_t>((vectors + at_once - 1) / at_once * at_once * length)),
+      values_(static_cast<std::size_t>((vectors + kAtOnce - 1) / kAtOnce * kAtOnce * length)),
       magnitudes_(values_.size()),
       summaries_(static_cast<std::size_t>(vectors)) {}
 
-template <typename T>
-void Packed<T>::finish() {
+template <typename T, std::int64_t kAtOnce>
+void Packed<T, kAtOnce>::finish() {
   for (std::int64_t vector = 0; vector < vectors_; ++vector) {
     Summary& summary = summaries_[static_cast<std::size_t>(vector)];
-    std::size_t at = place(vector, 0);
-    for (std::int64_t k = 0; k < length_; ++k, at += static_cast<std::size_t>(at_once_)) {
-      const double magnitude = magnitudes_[at];
-      summary.nonzero += magnitude != 0 ? 1 : 0;
-      summary.finite = summary.finite && magnitude <= std::numeric_limits<double>::max();
-      summary.largest = std::max(summary.largest, magnitude);
+    const T* next = magnitudes_.data() + place(vector, 0);
+    T largest = 0;
+    std::int64_t nonzero = 0, finite = 0;
+    for (std::int64_t k = 0; k < length_; ++k, next += kAtOnce) {
+      nonzero += *next != 0 ? 1 : 0;
+      finite += *next <= std::numeric_limits<T>::max() ? 1 : 0;
+      largest = std::max(largest, *next);
     }
+    summary = {static_cast<double>(nonzero), static_cast<double>(largest), finite == length_};
   }
 }
 
-template class Packed<float>;
-template class Packed<double>;
+template class Packed<float, kRowsAtOnce>;
+template class Packed<float, kColumnsAtOnce>;
+template class Packed<double, kRowsAtOnce>;
+template class Packed<double, kColumnsAtOnce>;
 
-void multiply(const Packed<float>& rows, std::int64_t row_group, const Packed<float>& columns,
+void multiply(const PackedRows<float>& rows, std::int64_t row_group, const PackedColumns<float>& columns,
               std::int64_t column_group, Block<float>& block) {
   run_on_lanes<SumProducts>(rows.values(row_group), columns.values(column_group), rows.length(),
                             block.values);
@@ -76,7 +98,7 @@ void multiply(const Packed<float>& rows, std::int64_t row_group, const Packed<fl
                             block.magnitudes);
 }
 
-void multiply(const Packed<double>& rows, std::int64_t row_group, const Packed<double>& columns,
+void multiply(const PackedRows<double>& rows, std::int64_t row_group, const PackedColumns<double>& columns,
               std::int64_t column_group, Block<double>& block) {
   const double* a = rows.values(row_group);
   const double* b = columns.values(column_group);

@@ -13,31 +13,26 @@ namespace deformdiff::operation {
 constexpr std::int64_t kRowsAtOnce = 6;
 constexpr std::int64_t kColumnsAtOnce = 8;
 
-/// What magnitudes are summed in: float's own range is enough for products of floats that matter.
-template <typename T>
-using Magnitude = T;
-
-/// Vectors of length K (rows of the left matrix, or columns of the right one), in groups of `at_once` vectors
+/// Vectors of length K (rows of the left matrix, or columns of the right one), in groups of kAtOnce vectors
 /// whose k-th elements lie beside each other; missing vectors are zero.
-template <typename T>
+template <typename T, std::int64_t kAtOnce>
 class Packed {
  public:
+  Packed() = default;
   /// All zero.
-  Packed(std::int64_t vectors, std::int64_t length, std::int64_t at_once);
+  Packed(std::int64_t vectors, std::int64_t length);
 
   void set(std::int64_t vector, std::int64_t k, T value) {
     const std::size_t at = place(vector, k);
     values_[at] = value;
     magnitudes_[at] = std::abs(value);
   }
-  /// Call after all are set: counts what finish() has to tell of each vector.
+  /// Call after all are set: counts what summary() has to tell of each vector.
   void finish();
 
   double get(std::int64_t vector, std::int64_t k) const { return values_[place(vector, k)]; }
-  const double* values(std::int64_t group) const { return values_.data() + group * length_ * at_once_; }
-  const Magnitude<T>* magnitudes(std::int64_t group) const {
-    return magnitudes_.data() + group * length_ * at_once_;
-  }
+  const double* values(std::int64_t group) const { return values_.data() + group * length_ * kAtOnce; }
+  const T* magnitudes(std::int64_t group) const { return magnitudes_.data() + group * length_ * kAtOnce; }
   std::int64_t length() const { return length_; }
   std::int64_t vectors() const { return vectors_; }
 
@@ -50,34 +45,45 @@ class Packed {
 
   /// Bytes that so many vectors need.
   static std::int64_t bytes(std::int64_t vectors, std::int64_t length) {
-    return vectors * length * static_cast<std::int64_t>(sizeof(double) + sizeof(Magnitude<T>));
+    return (vectors + kAtOnce) * length * static_cast<std::int64_t>(sizeof(double) + sizeof(T));
   }
 
  private:
+  static_assert(kAtOnce > 0);
   std::size_t place(std::int64_t vector, std::int64_t k) const {
-    return static_cast<std::size_t>((vector / at_once_ * length_ + k) * at_once_ + vector % at_once_);
+    const auto v = static_cast<std::size_t>(vector);
+    constexpr auto at_once = static_cast<std::size_t>(kAtOnce);
+    return (v / at_once * static_cast<std::size_t>(length_) + static_cast<std::size_t>(k)) * at_once +
+           v % at_once;
   }
-  std::int64_t vectors_, length_, at_once_;
+  std::int64_t vectors_ = 0, length_ = 0;
   std::vector<double> values_;
-  std::vector<Magnitude<T>> magnitudes_;
+  std::vector<T> magnitudes_;
   std::vector<Summary> summaries_;
 };
+
+template <typename T>
+using PackedRows = Packed<T, kRowsAtOnce>;
+template <typename T>
+using PackedColumns = Packed<T, kColumnsAtOnce>;
 
 /// The products of kRowsAtOnce rows with kColumnsAtOnce columns.
 template <typename T>
 struct Block {
   Wide<T> values[kRowsAtOnce * kColumnsAtOnce];
-  Magnitude<T> magnitudes[kRowsAtOnce * kColumnsAtOnce];  ///< sums of |a| |b|, rounded in any way
+  T magnitudes[kRowsAtOnce * kColumnsAtOnce];  ///< sums of |a| |b|, rounded in any way
 };
 
 /// Products of group `row_group` of `rows` with group `column_group` of `columns`. The values' error is below
 /// K 2^-52 (float) or K 2^-63 (double) times the sum of magnitudes.
-void multiply(const Packed<float>& rows, std::int64_t row_group, const Packed<float>& columns,
+void multiply(const PackedRows<float>& rows, std::int64_t row_group, const PackedColumns<float>& columns,
               std::int64_t column_group, Block<float>& block);
-void multiply(const Packed<double>& rows, std::int64_t row_group, const Packed<double>& columns,
+void multiply(const PackedRows<double>& rows, std::int64_t row_group, const PackedColumns<double>& columns,
               std::int64_t column_group, Block<double>& block);
 
-extern template class Packed<float>;
-extern template class Packed<double>;
+extern template class Packed<float, kRowsAtOnce>;
+extern template class Packed<float, kColumnsAtOnce>;
+extern template class Packed<double, kRowsAtOnce>;
+extern template class Packed<double, kColumnsAtOnce>;
 
 }  // namespace deformdiff::operation

@@ -6,11 +6,12 @@
 
 namespace deformdiff::operation {
 
-/// Groups of products [rows, K] x [K, columns] + bias, in tiles of the output. Rows and columns of a tile are
-/// packed when it is evaluated, unless the operation packed them before.
+/// Groups of products [rows, K] x [K, columns] + bias, in tiles of the output. The side with fewer vectors is
+/// packed once; a tile is long along it, and packs its part of the other side.
 template <typename T>
 class ProductEvaluator : public Evaluator<T> {
  public:
+  void prepare(int threads) final;
   std::int64_t tiles() const final { return groups_ * row_tiles() * column_tiles(); }
   Tile tile(std::int64_t index) const final;
   std::int64_t tile_of(std::int64_t element) const final;
@@ -21,17 +22,11 @@ class ProductEvaluator : public Evaluator<T> {
  protected:
   /// `rows` and `columns` are those of one group; the output is groups x rows x columns.
   ProductEvaluator(const Setting& setting, Shape shape, std::int64_t groups, std::int64_t rows,
-                   std::int64_t columns, std::int64_t length, bool has_bias)
-      : Evaluator<T>(setting, std::move(shape), static_cast<double>(length) + 3),
-        groups_(groups),
-        rows_(rows),
-        columns_(columns),
-        length_(length),
-        has_bias_(has_bias) {}
+                   std::int64_t columns, std::int64_t length, bool has_bias);
 
   /// Packs rows or columns [first, first + packed.vectors()) of a group.
-  virtual void pack_rows(std::int64_t group, std::int64_t first, Packed<T>& packed) const = 0;
-  virtual void pack_columns(std::int64_t group, std::int64_t first, Packed<T>& packed) const = 0;
+  virtual void pack_rows(std::int64_t group, std::int64_t first, PackedRows<T>& packed) const = 0;
+  virtual void pack_columns(std::int64_t group, std::int64_t first, PackedColumns<T>& packed) const = 0;
   virtual T bias(std::int64_t /*row*/, std::int64_t /*column*/) const { return 0; }
   /// Whether the element is -inf instead.
   virtual bool blocked(std::int64_t /*group*/, std::int64_t /*row*/, std::int64_t /*column*/) const {
@@ -46,13 +41,28 @@ class ProductEvaluator : public Evaluator<T> {
     std::int64_t group, row, column;
   };
   Place first_of(std::int64_t index) const;
-  void finite(const Packed<T>& rows, std::int64_t row, const Packed<T>& columns, std::int64_t column, T bias,
+  /// Vectors of one side, the first of which is number `first` of `packed`.
+  template <std::int64_t kAtOnce>
+  struct Side {
+    const Packed<T, kAtOnce>& packed;
+    std::int64_t first;
+    const auto& summary(std::int64_t vector) const { return packed.summary(first + vector); }
+    double get(std::int64_t vector, std::int64_t k) const { return packed.get(first + vector, k); }
+  };
+  using Rows = Side<kRowsAtOnce>;
+  using Columns = Side<kColumnsAtOnce>;
+  void evaluate(const Tile& tile, const Place& place, const Rows& rows, const Columns& columns,
+                Element<T>* elements) const;
+  void finite(const Rows& rows, std::int64_t row, const Columns& columns, std::int64_t column, T bias,
               Wide<T> value, double magnitude, Element<T>& out) const;
-  void nonfinite(const Packed<T>& rows, std::int64_t row, const Packed<T>& columns, std::int64_t column,
-                 T bias, Element<T>& out) const;
+  void nonfinite(const Rows& rows, std::int64_t row, const Columns& columns, std::int64_t column, T bias,
+                 Element<T>& out) const;
 
   std::int64_t groups_, rows_, columns_, length_;
-  bool has_bias_;
+  bool has_bias_, packs_rows_;
+  std::int64_t tile_rows_, tile_columns_;
+  std::vector<PackedRows<T>> all_rows_;  ///< of each group; one of these is empty
+  std::vector<PackedColumns<T>> all_columns_;
 };
 
 extern template class ProductEvaluator<float>;

@@ -12,8 +12,8 @@ std::int64_t leading(const Shape& shape) {
   return rows;
 }
 
-template <typename T>
-void pack_contiguous(const T* from, Packed<T>& packed) {
+template <typename T, std::int64_t kAtOnce>
+void pack_contiguous(const T* from, Packed<T, kAtOnce>& packed) {
   for (std::int64_t i = 0; i < packed.vectors(); ++i) {
     for (std::int64_t k = 0; k < packed.length(); ++k) packed.set(i, k, *from++);
   }
@@ -43,10 +43,10 @@ class Linear : public ProductEvaluator<T> {
     shape.back() = weight[0];
     return shape;
   }
-  void pack_rows(std::int64_t /*group*/, std::int64_t first, Packed<T>& packed) const override {
+  void pack_rows(std::int64_t /*group*/, std::int64_t first, PackedRows<T>& packed) const override {
     pack_contiguous(x_.data() + first * this->length(), packed);
   }
-  void pack_columns(std::int64_t /*group*/, std::int64_t first, Packed<T>& packed) const override {
+  void pack_columns(std::int64_t /*group*/, std::int64_t first, PackedColumns<T>& packed) const override {
     pack_contiguous(weight_.data() + first * this->length(), packed);
   }
   T bias(std::int64_t /*row*/, std::int64_t column) const override {
@@ -73,10 +73,10 @@ class Matmul : public ProductEvaluator<T> {
             "a [G, N, K], b [G, K, M] wanted");
     return {a[0], a[1], b[2]};
   }
-  void pack_rows(std::int64_t group, std::int64_t first, Packed<T>& packed) const override {
+  void pack_rows(std::int64_t group, std::int64_t first, PackedRows<T>& packed) const override {
     pack_contiguous(a_.data() + (group * this->shape_[1] + first) * this->length(), packed);
   }
-  void pack_columns(std::int64_t group, std::int64_t first, Packed<T>& packed) const override {
+  void pack_columns(std::int64_t group, std::int64_t first, PackedColumns<T>& packed) const override {
     const std::int64_t stride = this->shape_[2];
     const T* from = b_.data() + group * this->length() * stride + first;
     for (std::int64_t k = 0; k < this->length(); ++k, from += stride) {
@@ -108,10 +108,10 @@ class AttentionScores : public ProductEvaluator<T> {
             "q [G, Q, D], k [G, K, D] wanted");
     return {q[0], q[1], k[1]};
   }
-  void pack_rows(std::int64_t group, std::int64_t first, Packed<T>& packed) const override {
+  void pack_rows(std::int64_t group, std::int64_t first, PackedRows<T>& packed) const override {
     pack_contiguous(q_.data() + (group * this->shape_[1] + first) * this->length(), packed);
   }
-  void pack_columns(std::int64_t group, std::int64_t first, Packed<T>& packed) const override {
+  void pack_columns(std::int64_t group, std::int64_t first, PackedColumns<T>& packed) const override {
     pack_contiguous(k_.data() + (group * this->shape_[2] + first) * this->length(), packed);
   }
   bool blocked(std::int64_t group, std::int64_t row, std::int64_t column) const override {
@@ -159,10 +159,10 @@ class Conv2d : public ProductEvaluator<T> {
             "the kernel is larger than the padded map");
     return {x[0], weight[0], x[2] + both - weight[2] + 1, x[3] + both - weight[3] + 1};
   }
-  void pack_rows(std::int64_t /*group*/, std::int64_t first, Packed<T>& packed) const override {
+  void pack_rows(std::int64_t /*group*/, std::int64_t first, PackedRows<T>& packed) const override {
     pack_contiguous(weight_.data() + first * this->length(), packed);
   }
-  void pack_columns(std::int64_t group, std::int64_t first, Packed<T>& packed) const override {
+  void pack_columns(std::int64_t group, std::int64_t first, PackedColumns<T>& packed) const override {
     const T* map = x_.data() + group * channels_ * height_ * width_;
     const std::int64_t out_width = this->shape_[3];
     std::int64_t k = 0;

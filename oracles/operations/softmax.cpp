@@ -11,7 +11,7 @@ class Softmax : public Rowwise<T> {
   static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Softmax(const Case& c, const Setting& setting)
       : Rowwise<T>(setting, checked_shape(c),
-                   static_cast<double>(c.input("x").shape().back()) + 8 +
+                   static_cast<double>(c.input("x").shape().back()) + 8 + kLargestShift +
                        setting.transcendental / setting.rounding.unit),
         x_(floats<T>(c, "x")) {}
 
@@ -36,6 +36,9 @@ class Softmax : public Rowwise<T> {
   }
 
  private:
+  /// exp(-d) is 0 in T beyond: the rounding of d never counts for more than so many.
+  static constexpr double kLargestShift = sizeof(T) == 4 ? 110 : 750;
+
   static Shape checked_shape(const Case& c) {
     require(!c.input("x").shape().empty(), c, "x has no axis");
     return c.input("x").shape();

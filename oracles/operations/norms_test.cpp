@@ -1,0 +1,191 @@
+// layer_norm and group_norm against the formulas in use, in T.
+#include "oracles/operations/cases_test.h"
+
+namespace deformdiff::operation {
+namespace {
+
+template <typename T>
+class Norms : public testing::Test {};
+TYPED_TEST_SUITE(Norms, Floats);
+
+enum class Spread { kTwoPasses, kOnePass, kWelford, kChan };
+enum class Apply { kCentred, kScaleAndShift, kRowShift };
+
+template <typename T>
+struct Moments {
+  T count = 0, mean = 0, sum = 0;
+};
+
+template <typename T>
+Moments<T> chan(const std::vector<T>& x, std::size_t first, std::size_t count) {
+  if (count == 1) return {1, x[first], 0};
+  const Moments<T> a = chan(x, first, count / 2), b = chan(x, first + count / 2, count - count / 2);
+  const T n = a.count + b.count, delta = b.mean - a.mean;
+  return {n, a.mean + delta * (b.count / n), a.sum + b.sum + delta * delta * (a.count * b.count / n)};
+}
+
+template <typename T>
+std::pair<T, T> moments(const std::vector<T>& x, Spread spread) {
+  const T n = static_cast<T>(x.size());
+  T mean = 0, variance = 0;
+  if (spread == Spread::kChan) {
+    const Moments<T> all = chan(x, 0, x.size());
+    return {all.mean, all.sum / n};
+  }
+  if (spread == Spread::kWelford) {
+    T count = 0;
+    for (const T t : x) {
+      count += 1;
+      const T before = t - mean;
+      mean += before / count;
+      variance += before * (t - mean);
+    }
+    return {mean, variance / n};
+  }
+  for (const T t : x) mean += t;
+  mean /= n;
+  for (const T t : x) variance += spread == Spread::kOnePass ? t * t : (t - mean) * (t - mean);
+  variance /= n;
+  if (spread == Spread::kOnePass) variance = std::max<T>(0, variance - mean * mean);
+  return {mean, variance};
+}
+
+template <typename T>
+T applied(T x, T mean, T scale, T weight, T bias, Apply apply) {
+  if (apply == Apply::kCentred) return (x - mean) * scale * weight + bias;
+  if (apply == Apply::kRowShift) return (x * scale + -mean * scale) * weight + bias;
+  const T factor = scale * weight;
+  return x * factor + (bias - mean * factor);
+}
+
+constexpr std::pair<Spread, const char*> kSpreads[] = {{Spread::kTwoPasses, "two passes"},
+                                                       {Spread::kOnePass, "one pass"},
+                                                       {Spread::kWelford, "Welford"},
+                                                       {Spread::kChan, "Chan"}};
+constexpr std::pair<Apply, const char*> kApplies[] = {{Apply::kCentred, "centred"},
+                                                      {Apply::kScaleAndShift, "scale and shift"},
+                                                      {Apply::kRowShift, "row shift"}};
+
+template <typename T>
+std::vector<T> group_values(Dice& dice, std::int64_t count, std::int64_t kind) {
+  std::vector<T> values;
+  const double middle = kind == 0 ? 0 : kind == 1 ? dice.spread(0, 6) : kind == 2 ? 1000 : 0;
+  const double size = kind == 2 ? 1e-3 : kind == 3 ? 1e-6 : kind == 4 ? 1e4 : 1;
+  for (std::int64_t i = 0; i < count; ++i)
+    values.push_back(static_cast<T>(middle + size * dice.uniform(-1, 1)));
+  if (kind == 5) values.assign(values.size(), values[0]);
+  return values;
+}
+
+TYPED_TEST(Norms, LayerNormByEveryFormula) {
+  using T = TypeParam;
+  Ratios ratios("layer_norm");
+  Dice dice(1);
+  for (int round = 0; round < 800; ++round) {
+    const std::int64_t channels = round % 20 == 0 ? 1 : round % 20 == 1 ? 2000 : dice.between(2, 80);
+    const auto x = group_values<T>(dice, channels, dice.between(0, 5));
+    const auto weight = dice.uniforms<T>(channels, -2, 2), bias = dice.uniforms<T>(channels, -2, 2);
+    const OutputReference reference = refer(
+        "layer_norm", {{"eps", 1e-5}},
+        {named("x", {1, channels}, x), named("weight", {channels}, weight), named("bias", {channels}, bias)});
+    for (const auto& [spread, spread_name] : kSpreads) {
+      const auto [mean, variance] = moments(x, spread);
+      const T scale = T(1) / std::sqrt(variance + T(1e-5));
+      for (const auto& [apply, apply_name] : kApplies) {
+        std::vector<T> computed;
+        for (std::size_t i = 0; i < x.size(); ++i)
+          computed.push_back(applied(x[i], mean, scale, weight[i], bias[i], apply));
+        ratios.check(fmt::format("{}, {}", spread_name, apply_name), reference, computed);
+      }
+    }
+  }
+}
+
+TYPED_TEST(Norms, GroupNormIsLayerNormOfItsGroups) {
+  using T = TypeParam;
+  Dice dice(2);
+  const Shape shape{2, 6, 3, 5};
+  const auto x = group_values<T>(dice, element_count(shape), 1);
+  const auto weight = dice.uniforms<T>(6, -2, 2), bias = dice.uniforms<T>(6, -2, 2);
+  const OutputReference groups =
+      refer("group_norm", {{"eps", 1e-5}, {"groups", 3}},
+            {named("x", shape, x), named("weight", {6}, weight), named("bias", {6}, bias)});
+  for (std::int64_t group = 0; group < 6; ++group) {
+    std::vector<T> row(x.begin() + group * 30, x.begin() + group * 30 + 30), w, b;
+    for (std::int64_t i = 0; i < 30; ++i) {
+      w.push_back(weight[static_cast<std::size_t>(group % 3 * 2 + i / 15)]);
+      b.push_back(bias[static_cast<std::size_t>(group % 3 * 2 + i / 15)]);
+    }
+    const OutputReference layer =
+        refer("layer_norm", {{"eps", 1e-5}},
+              {named("x", {1, 30}, row), named("weight", {30}, w), named("bias", {30}, b)});
+    for (std::size_t i = 0; i < 30; ++i) {
+      EXPECT_EQ(layer.value[i], groups.value[static_cast<std::size_t>(group) * 30 + i]);
+      EXPECT_EQ(layer.bound[i], groups.bound[static_cast<std::size_t>(group) * 30 + i]);
+    }
+  }
+}
+
+TYPED_TEST(Norms, LargeGroupsStayTelling) {
+  using T = TypeParam;
+  Dice dice(3);
+  const std::int64_t channels = 2, side = 300;
+  const auto x = group_values<T>(dice, channels * side * side, 0);
+  const std::vector<T> weight(2, 1), bias(2, 0);
+  const Case c{
+      "group_norm",
+      {{"eps", 1e-5}, {"groups", 1}},
+      {named("x", {1, channels, side, side}, x), named("weight", {2}, weight), named("bias", {2}, bias)},
+      {}};
+  const Reference reference = operation_oracle("group_norm").evaluate(c, {}, {}, 2);
+  EXPECT_EQ(reference.vacuous, "");
+  EXPECT_GT(reference.telling_elements, element_count(reference.outputs[0].shape) * 9 / 10);
+  // In blocks, as every implementation adds so many.
+  T mean = 0, square = 0;
+  for (std::size_t first = 0; first < x.size(); first += 500) {
+    T sum = 0, squares = 0;
+    for (std::size_t i = first; i < first + 500; ++i) {
+      sum += x[i];
+      squares += x[i] * x[i];
+    }
+    mean += sum;
+    square += squares;
+  }
+  const T n = static_cast<T>(x.size());
+  mean /= n;
+  const T scale = T(1) / std::sqrt(square / n - mean * mean + T(1e-5));
+  std::vector<T> computed;
+  for (const T t : x) computed.push_back((t - mean) * scale);
+  Ratios("group_norm").check("one pass in blocks", reference.outputs[0], computed);
+}
+
+TYPED_TEST(Norms, ConstantRowsGiveTheBias) {
+  using T = TypeParam;
+  const OutputReference reference =
+      refer("layer_norm", {{"eps", 1e-5}},
+            {named<T>("x", {1, 3}, {0.5, 0.5, 0.5}), named<T>("weight", {3}, {1, 2, 3}),
+             named<T>("bias", {3}, {4, 5, 6})});
+  EXPECT_EQ(reference.value, (std::vector<double>{4, 5, 6}));
+}
+
+TYPED_TEST(Norms, TwoValuesInClosedForm) {
+  using T = TypeParam;
+  const OutputReference reference =
+      refer("layer_norm", {{"eps", 3}},
+            {named<T>("x", {1, 2}, {4, 6}), named<T>("weight", {2}, {1, 1}), named<T>("bias", {2}, {0, 0})});
+  EXPECT_EQ(reference.value, (std::vector<double>{-0.5, 0.5}));  // +-1 / sqrt(1 + 3)
+}
+
+TYPED_TEST(Norms, OneNanOrInfinityIsNanThroughout) {
+  using T = TypeParam;
+  for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()}) {
+    const OutputReference reference = refer("layer_norm", {{"eps", 1e-5}},
+                                            {named<T>("x", {2, 2}, {1, bad, 3, 4}),
+                                             named<T>("weight", {2}, {1, 2}), named<T>("bias", {2}, {0, 0})});
+    EXPECT_EQ(reference.admits,
+              (std::vector<std::uint8_t>{kAdmitsNan, kAdmitsNan, kAdmitsFinite, kAdmitsFinite}));
+  }
+}
+
+}  // namespace
+}  // namespace deformdiff::operation
