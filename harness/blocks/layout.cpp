@@ -23,12 +23,18 @@ const LayoutTables& tables_for(Layout layout, const StagedBlock& block, const At
   return layout_tables(layout, block.name(), has_pre_norm(attributes));
 }
 
-std::optional<LayoutEntry> first_match(const NameTable& table, std::string_view theirs) {
+std::vector<LayoutEntry> all_matches(const NameTable& table, std::string_view theirs) {
+  std::vector<LayoutEntry> entries;
   for (const PatternEntry& entry : table) {
     const auto numbers = entry.theirs_pattern.match(theirs);
-    if (numbers) return LayoutEntry{std::string(theirs), entry.ours_pattern.name(*numbers), entry.how};
+    if (numbers) entries.push_back({std::string(theirs), entry.ours_pattern.name(*numbers), entry.how});
   }
-  return std::nullopt;
+  return entries;
+}
+
+std::optional<LayoutEntry> first_match(const NameTable& table, std::string_view theirs) {
+  const std::vector<LayoutEntry> entries = all_matches(table, theirs);
+  return entries.empty() ? std::nullopt : std::optional(entries.front());
 }
 
 std::optional<std::string> first_reverse(const NameTable& table, std::string_view ours) {
@@ -145,6 +151,12 @@ std::optional<LayoutEntry> LayoutNames::stage(std::string_view theirs) const {
   return first_match(table, theirs);
 }
 
+std::vector<LayoutEntry> LayoutNames::stages(std::string_view theirs) const {
+  const NameTable& table = tables_for(layout_, block_, attributes_).stages;
+  if (table.empty()) return {{std::string(theirs), std::string(theirs)}};
+  return all_matches(table, theirs);
+}
+
 std::optional<std::string> LayoutNames::their_stage(std::string_view ours) const {
   const NameTable& table = tables_for(layout_, block_, attributes_).stages;
   if (table.empty()) return std::string(ours);
@@ -168,12 +180,7 @@ std::optional<LayoutEntry> LayoutNames::output(std::string_view theirs) const {
 }
 
 std::vector<LayoutEntry> LayoutNames::parameters(std::string_view theirs) const {
-  std::vector<LayoutEntry> entries;
-  for (const PatternEntry& entry : tables_for(layout_, block_, attributes_).parameters) {
-    const auto numbers = entry.theirs_pattern.match(theirs);
-    if (numbers) entries.push_back({std::string(theirs), entry.ours_pattern.name(*numbers), entry.how});
-  }
-  return entries;
+  return all_matches(tables_for(layout_, block_, attributes_).parameters, theirs);
 }
 
 std::optional<std::string> LayoutNames::their_input(std::string_view ours) const {

@@ -55,6 +55,9 @@ class LayoutNames {
 
   /// Ours for a stage of theirs; nullopt if we know none.
   std::optional<LayoutEntry> stage(std::string_view theirs) const;
+  /// All of ours that one of theirs has the numbers of: an attention of theirs is our self_attn and, seen
+  /// otherwise, its out_proj. Empty if we know none.
+  std::vector<LayoutEntry> stages(std::string_view theirs) const;
   /// Theirs for a stage of ours, the one nearest to where it is computed; nullopt if they have none.
   std::optional<std::string> their_stage(std::string_view ours) const;
 

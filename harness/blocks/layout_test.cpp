@@ -163,6 +163,11 @@ TEST(Layout, StagesAreThoseOfTheSameNumbers) {
   EXPECT_EQ(facebook.stage("predictor.transformer_cross_attention_layers.1.memory_mask")->ours,
             decoder + "attention_mask#1");
   EXPECT_FALSE(facebook.stage("predictor.nothing"));
+  EXPECT_TRUE(facebook.stages("predictor.nothing").empty());
+  const std::vector<LayoutEntry> attention = mmdet.stages("transformer_decoder.layers.0.self_attn.attn");
+  ASSERT_EQ(attention.size(), 2U);
+  EXPECT_EQ(attention[1].ours, decoder + "layers.0.self_attn.out_proj");
+  EXPECT_EQ(attention[1].how, Rearrangement::kSwapped);
   EXPECT_EQ(mmdet.their_stage(decoder + "layernorm#4"), "transformer_decoder.post_norm#4");
   EXPECT_FALSE(mmdet.their_stage(decoder + "multi_stage_positional_embeddings.0"));
 }
