@@ -1,7 +1,6 @@
 #include "cli/catalog.h"
 
 #include "blocks/ms_deform_attn.h"
-#include "blocks/staged_blocks.h"
 #include "cli/options.h"
 #include "core/error.h"
 #include "generators/ms_deform_attn_gen.h"
@@ -29,8 +28,8 @@ const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
                                   &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
-    for (const StagedBlock* block : staged_blocks()) {
-      list.push_back({block, nullptr, operation_oracle, &staged_generator(*block), staged_shrink_stream(*block)});
+    for (const StagedEntry& staged : staged_generators()) {
+      list.push_back({staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
     }
     return list;
   }();

@@ -174,14 +174,14 @@ class Sorter {
     const std::string prefix = std::string(kStage) + (tag.empty() ? "" : tag + ".");
     for (const NamedTensor& tensor : file_.tensors) {
       if (!tensor.name.starts_with(prefix)) continue;
-      const auto entry = names.stage(unprefixed(tensor.name, prefix));
-      if (!entry) continue;
-      const auto shape = shapes.find(entry->ours);
-      if (shape == shapes.end()) continue;
-      used_.insert(tensor.name);
-      const bool known =
-          std::ranges::find(run.outcome.stages, entry->ours, &NamedTensor::name) != run.outcome.stages.end();
-      if (!known) run.outcome.stages.push_back({entry->ours, to_ours(*entry, tensor.tensor, shape->second)});
+      for (const LayoutEntry& entry : names.stages(unprefixed(tensor.name, prefix))) {
+        const auto shape = shapes.find(entry.ours);
+        if (shape == shapes.end()) continue;
+        used_.insert(tensor.name);
+        const bool known =
+            std::ranges::find(run.outcome.stages, entry.ours, &NamedTensor::name) != run.outcome.stages.end();
+        if (!known) run.outcome.stages.push_back({entry.ours, to_ours(entry, tensor.tensor, shape->second)});
+      }
     }
   }
 

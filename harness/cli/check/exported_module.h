@@ -1,0 +1,51 @@
+// An exported TorchScript module in a worker of its own.
+#pragma once
+
+#include "core/module_description.h"
+#include "core/outcome.h"
+#include "engine/runner.h"
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace deformdiff::cli {
+
+/// How the module is run: the recorded graph itself, or what LibTorch makes of it.
+namespace module_mode {
+inline constexpr const char* kInterpreter = "module/interpreter";
+inline constexpr const char* kExecutor = "module/executor";  ///< the default one, its third call
+inline constexpr const char* kFrozen = "module/frozen";
+inline constexpr const char* kInference = "module/inference";
+inline constexpr const char* kFloat64 = "module/float64";
+}  // namespace module_mode
+
+class ExportedModule {
+ public:
+  /// Throws InputError naming the file and the fix if it is no TorchScript module. A module that takes its worker
+  /// down while it is loaded is in load_failure().
+  ExportedModule(std::filesystem::path path, const RunLimits& limits);
+
+  const ModuleDescription& description() const { return description_; }
+
+  /// Kind kNotRun with an empty message if it could be loaded.
+  const Outcome& load_failure() const { return load_failure_; }
+
+  /// One call with these inputs, in the module's order; `tap` shows the values on the way. What the module breaks
+  /// is in the outcome.
+  Outcome run(const std::string& mode, const std::vector<NamedTensor>& inputs, bool tap);
+
+  const std::map<std::string, std::string>& environment() const { return environment_; }
+
+ private:
+  Runner& runner(const std::string& mode);
+
+  std::filesystem::path path_;
+  RunLimits limits_;
+  ModuleDescription description_;
+  Outcome load_failure_;
+  std::map<std::string, std::string> environment_;
+  std::map<std::string, Runner> runners_;  ///< by mode
+};
+
+}  // namespace deformdiff::cli

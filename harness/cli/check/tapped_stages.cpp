@@ -1,0 +1,162 @@
+#include "cli/check/tapped_stages.h"
+
+#include "core/error.h"
+#include "engine/stage_values.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace deformdiff::cli {
+namespace {
+
+bool only_reshapes(const View& view) {
+  return std::ranges::all_of(view,
+                             [](const ViewStep& step) { return step.kind == ViewStep::Kind::kReshape; });
+}
+
+/// The tensor with its axes in each order that gives `shape`, the elements as they lie first.
+std::vector<Tensor> seen_as(const Tensor& tensor, const Shape& shape) {
+  std::vector<Tensor> ways{rearranged(tensor, {reshape(shape)})};
+  if (tensor.shape().size() != shape.size() || shape.size() > 4) return ways;
+  Shape order(shape.size());
+  std::iota(order.begin(), order.end(), 0);
+  while (std::ranges::next_permutation(order).found) {
+    Shape permuted;
+    for (const std::int64_t axis : order) permuted.push_back(tensor.dim(static_cast<std::size_t>(axis)));
+    if (permuted == shape) ways.push_back(rearranged(tensor, {permute(order)}));
+  }
+  return ways;
+}
+
+class StageFinder {
+ public:
+  StageFinder(const BlockEntry& entry, const StagedBlock& block, const Case& c,
+              const std::vector<NamedTensor>& taps, const LayoutNames& names, std::string prefix,
+              const SubjectInfo& info, int threads)
+      : entry_(entry), case_(c), taps_(taps), names_(names), prefix_(std::move(prefix)), info_(info),
+        threads_(threads), stages_(block.stages(c)) {
+    for (const OutputSpec& value : block.stage_values(c)) specs_.emplace(value.name, value);
+  }
+
+  std::vector<NamedTensor> find() {
+    for (const NamedTensor& tap : taps_) take_by_path(tap);
+    find_by_value();
+    std::vector<NamedTensor> found;
+    for (const Stage& stage : stages_) {
+      if (const auto known = found_.find(stage.name); known != found_.end()) found.push_back({stage.name, known->second});
+    }
+    return found;
+  }
+
+ private:
+  /// "PREFIX PATH:out" is the stage PATH; "PREFIX PATH:in" what that stage's operation is given.
+  void take_by_path(const NamedTensor& tap) {
+    const std::size_t colon = tap.name.rfind(':');
+    if (colon == std::string::npos || !tap.name.starts_with(prefix_)) return;
+    const std::string path = tap.name.substr(prefix_.size(), colon - prefix_.size());
+    const std::string side = tap.name.substr(colon + 1);
+    if (side == "out") {
+      for (const LayoutEntry& entry : names_.stages(path)) take(entry, tap.tensor);
+    } else if (side == "in") {
+      if (const auto entry = names_.stage(path)) take_argument(entry->ours, tap.tensor);
+    }
+  }
+
+  void take(const LayoutEntry& entry, const Tensor& tensor) {
+    const auto spec = specs_.find(entry.ours);
+    if (spec == specs_.end() || found_.contains(entry.ours)) return;
+    try {
+      const Tensor ours = to_ours(entry, tensor, spec->second.shape);
+      if (ours.shape() == spec->second.shape && ours.dtype() == spec->second.dtype) found_.emplace(entry.ours, ours);
+    } catch (const InputError&) {
+      // Another shape than the framework's own: not that value.
+    }
+  }
+
+  /// A module's argument is the value that its stage's operation takes as x.
+  void take_argument(const std::string& stage_name, const Tensor& tensor) {
+    const auto stage = std::ranges::find(stages_, stage_name, &Stage::name);
+    if (stage == stages_.end()) return;
+    const auto x = std::ranges::find(stage->inputs, "x", &StageInput::name);
+    if (x == stage->inputs.end() || !only_reshapes(x->view)) return;
+    const auto spec = specs_.find(x->value);
+    if (spec == specs_.end() || found_.contains(x->value) || tensor.dtype() != spec->second.dtype) return;
+    if (tensor.elements() == element_count(spec->second.shape)) {
+      found_.emplace(x->value, rearranged(tensor, {reshape(spec->second.shape)}));
+    }
+  }
+
+  void find_by_value() {
+    StageValues values(entry_, case_, info_.precision, info_.contract, threads_);
+    std::set<std::string> unknown;
+    for (const Stage& stage : stages_) {
+      const bool ready = std::ranges::none_of(
+          stage.inputs, [&](const StageInput& input) { return unknown.contains(input.value); });
+      if (const auto found = found_.find(stage.name); found != found_.end()) {
+        values.set_seen(stage, found->second);
+      } else if (!ready) {
+        unknown.insert(stage.name);
+      } else {
+        settle(stage, values, unknown);
+      }
+    }
+  }
+
+  /// A stage that no path names and whose inputs are known.
+  void settle(const Stage& stage, StageValues& values, std::set<std::string>& unknown) {
+    const StageReference reference = values.refer(stage);
+    if (auto value = matching(stage, reference.reference)) {
+      values.set_seen(stage, *value);
+      found_.emplace(stage.name, std::move(*value));
+    } else if (is_exact(reference.reference.outputs.front())) {
+      // Sizes and the like, which a graph need not hold as tensors: there is no other right value.
+      values.set_middle(stage, reference);
+    } else {
+      unknown.insert(stage.name);
+    }
+  }
+
+  static bool is_exact(const OutputReference& output) {
+    return output.admits.empty() && std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
+  }
+
+  std::optional<Tensor> matching(const Stage& stage, const Reference& reference) const {
+    const OutputReference& wanted = reference.outputs.front();
+    if (wanted.value.empty()) return std::nullopt;
+    for (const NamedTensor& tap : taps_) {
+      if (tap.tensor.dtype() != wanted.dtype || tap.tensor.elements() != element_count(wanted.shape)) continue;
+      for (Tensor& way : seen_as(tap.tensor, wanted.shape)) {
+        Outcome outcome;
+        outcome.kind = Outcome::Kind::kReturned;
+        outcome.outputs = {{stage.name, way}};
+        if (!is_finding(compare(outcome, reference, {}).verdict)) return std::move(way);
+      }
+    }
+    return std::nullopt;
+  }
+
+  const BlockEntry& entry_;
+  const Case& case_;
+  const std::vector<NamedTensor>& taps_;
+  const LayoutNames& names_;
+  std::string prefix_;
+  const SubjectInfo& info_;
+  int threads_;
+  std::vector<Stage> stages_;
+  std::map<std::string, OutputSpec> specs_;
+  std::map<std::string, Tensor> found_;
+};
+
+}  // namespace
+
+std::vector<NamedTensor> find_stages(const BlockEntry& entry, const StagedBlock& block, const Case& c,
+                                     const std::vector<NamedTensor>& taps, const LayoutNames& names,
+                                     const std::string& prefix, const SubjectInfo& info, int threads) {
+  return StageFinder(entry, block, c, taps, names, prefix, info, threads).find();
+}
+
+}  // namespace deformdiff::cli
