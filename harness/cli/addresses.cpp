@@ -70,10 +70,12 @@ SubjectSpec builtin_spec(const std::string& name) {
 SubjectSpec wrong_stage_spec(const std::string& name) {
   const std::string_view body = std::string_view(name).substr(kWrongStage.size());
   const std::size_t colon = body.rfind(':');
+  const std::string_view stage = body.substr(0, colon);
+  const std::string_view number =
+      colon == std::string_view::npos ? std::string_view() : body.substr(colon + 1);
   double size = 0;
-  const char* end = body.data() + body.size();
-  if (colon == std::string_view::npos || colon == 0 ||
-      std::from_chars(body.data() + colon + 1, end, size).ptr != end || !std::isfinite(size)) {
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), size);
+  if (stage.empty() || error != std::errc() || end != number.data() + number.size() || !std::isfinite(size)) {
     throw InputError(fmt::format(
         "subject '{}': wanted is fault/wrong_stage:STAGE:SIZE, as in fault/wrong_stage:layers.0.fc1:1e-3",
         name));

@@ -65,6 +65,19 @@ TEST(Catalog, CudaIsAlwaysListed) {
                                   [](const SubjectInfo& info) { return info.name == "cuda"; }));
 }
 
+TEST(Addresses, WrongStagesAreMadeToMeasure) {
+  const std::string name = "fault/wrong_stage:layers.0.fc1:1e-3";
+  const SubjectSpec spec = parse_subject(name);
+  EXPECT_EQ(spec.name, name);
+  EXPECT_EQ(spec.command.subject, name);
+  EXPECT_EQ(spec.command.argv.at(1), "--fault");
+  for (const char* wrong : {"fault/wrong_stage:fc1", "fault/wrong_stage::1",
+                            "fault/wrong_stage:fc1:", "fault/wrong_stage:fc1:much",
+                            "fault/wrong_stage:fc1:1e-3x", "fault/wrong_stage:fc1:inf"}) {
+    EXPECT_THROW(parse_subject(wrong), InputError) << wrong;
+  }
+}
+
 TEST(Addresses, NamesAndAddresses) {
   EXPECT_EQ(parse_subjects({"cpu", "cpu", "composite"}).size(), 2U);
   EXPECT_GE(parse_subjects({}).size(), 4U);

@@ -20,10 +20,11 @@ constexpr std::int64_t kCasesForCorrect = 1000;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
 constexpr double kShrinkSeconds = 10;
 
-std::vector<SubjectSpec> named_with(const std::string& prefix) {
+/// Those that do the block.
+std::vector<SubjectSpec> named_with(const std::string& prefix, const Block& block) {
   std::vector<std::string> names;
   for (const SubjectInfo& info : faults_and_controls().subjects) {
-    if (info.name.starts_with(prefix)) names.push_back(info.name);
+    if (info.name.starts_with(prefix) && info.blocks.contains(block.name())) names.push_back(info.name);
   }
   return names.empty() ? std::vector<SubjectSpec>() : parse_subjects(names);
 }
@@ -130,11 +131,12 @@ void print_sharpness(const Options& options, const BlockEntry& entry, std::int64
 
 int run_selftest(const Options& options) {
   const BlockEntry& entry = blocks().front();
-  const SessionReport faults = run_session(options, entry, named_with("fault/"), true, kCasesForFaults);
+  const SessionReport faults =
+      run_session(options, entry, named_with("fault/", *entry.block), true, kCasesForFaults);
   const int wrong = print_faults(options, faults);
 
   std::vector<SubjectSpec> correct = parse_subjects({});
-  std::ranges::move(named_with("control/"), std::back_inserter(correct));
+  std::ranges::move(named_with("control/", *entry.block), std::back_inserter(correct));
   const std::int64_t alarms =
       print_correct(options, run_session(options, entry, std::move(correct), false, kCasesForCorrect));
 
