@@ -160,9 +160,11 @@ class Norm : public Elementwise<T> {
     const double apart = 3 * distance;
     const double fused = whole + middle + distance + std::max(distance, shift);
     out.terms[kRounding] = u * (std::max(apart, fused) + result);
-    out.terms[kUnderflow] = (3 + 2 * std::abs(static_cast<double>(weight)) + static_cast<double>(m.scale) +
-                             2 * size + whole + middle) *
-                            (this->underflow() + this->flush());
+    // Products and sums; flushed operands times what they are multiplied with.
+    const auto scale = static_cast<double>(m.scale), weight_size = std::abs(static_cast<double>(weight));
+    out.terms[kUnderflow] =
+        (3 + 2 * weight_size + scale + 2 * size + whole + middle) * (this->underflow() + this->flush()) +
+        (std::abs(static_cast<double>(x)) + static_cast<double>(std::abs(m.mean))) * scale * this->flush();
   }
 
   std::span<const T> x_, weight_, bias_;

@@ -65,7 +65,7 @@ class Writer {
     tally.special += admits != kAdmitsFinite ? 1 : 0;
     tally.reached += matters || nonfinite ? 1 : 0;
     tally.telling += (admits == kAdmitsFinite && matters && narrow) || nonfinite ? 1 : 0;
-    tally.nonzero += value != 0 || nonfinite || output_.dtype == DType::kBool ? 1 : 0;
+    tally.nonzero += value != 0 || admits != kAdmitsFinite || output_.dtype == DType::kBool ? 1 : 0;
   }
 
  private:

@@ -63,8 +63,9 @@ class SamplingLocations : public Elementwise<T> {
     double error = fits<T>(moved) && roundings == 0 ? 0 : roundings * this->unit() * size;
     if (width_ == 4 && (offset == 0 || factor == 0)) error = 0;
     out.terms[kRounding] = error + rounding_error<T>(out.value, error, this->rounding());
-    if (offset != 0) out.terms[kUnderflow] = 3 * this->underflow() + 3 * this->flush();
-    if (offset != 0 && roundings == 0 && fits<T>(moved)) out.terms[kUnderflow] = 3 * this->flush();
+    const bool exact = offset == 0 || (roundings == 0 && fits<T>(moved));
+    const double operands = 1 + std::abs(static_cast<double>(offset)) + std::abs(static_cast<double>(factor));
+    out.terms[kUnderflow] = (exact ? 0 : 3 * this->underflow()) + 3 * this->flush() * operands;
   }
 
   std::span<const T> offsets_, references_;
@@ -155,6 +156,8 @@ class ScaledPoints : public Elementwise<T> {
     const bool exact = is_power_of_two(p) || is_power_of_two(r) || (sizeof(T) == 4 && fits<T>(out.value));
     if (!exact) out.terms[kRounding] = this->unit() * first_place(out.magnitude);
     if (!exact || out.magnitude < 4 * this->rounding().tiny) out.terms[kUnderflow] = this->underflow();
+    out.terms[kUnderflow] +=
+        this->flush() * (std::abs(static_cast<double>(p)) + std::abs(static_cast<double>(r)));
   }
   std::span<const T> points_, ratios_;
 };

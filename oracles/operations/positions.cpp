@@ -157,7 +157,8 @@ class Angles : public Elementwise<T> {
     if (coordinate == 0) return;
     if (!is_power_of_two(temperature)) out.terms[kRounding] = 2 * this->unit() * out.magnitude;
     if (!is_power_of_two(temperature) || this->flush() != 0 || !fits<T>(out.value)) {
-      out.terms[kUnderflow] = 2 * this->underflow();
+      out.terms[kUnderflow] =
+          2 * this->underflow() + this->flush() / std::abs(static_cast<double>(temperature));
     }
   }
   std::span<const T> coordinates_, temperatures_;

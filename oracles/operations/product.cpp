@@ -100,26 +100,7 @@ void multiply(const PackedRows<float>& rows, std::int64_t row_group, const Packe
 
 void multiply(const PackedRows<double>& rows, std::int64_t row_group, const PackedColumns<double>& columns,
               std::int64_t column_group, Block<double>& block) {
-  const double* a = rows.values(row_group);
-  const double* b = columns.values(column_group);
-  for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
-    for (std::int64_t c = 0; c < kColumnsAtOnce; c += 4) {
-      long double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-      for (std::int64_t k = 0; k < rows.length(); ++k) {
-        const long double left = a[k * kRowsAtOnce + r];
-        const double* right = b + k * kColumnsAtOnce + c;
-        s0 += left * right[0];
-        s1 += left * right[1];
-        s2 += left * right[2];
-        s3 += left * right[3];
-      }
-      long double* out = block.values + r * kColumnsAtOnce + c;
-      out[0] = s0;
-      out[1] = s1;
-      out[2] = s2;
-      out[3] = s3;
-    }
-  }
+  multiply_values(rows.values(row_group), columns.values(column_group), rows.length(), block.values);
   run_on_lanes<SumProducts>(rows.magnitudes(row_group), columns.magnitudes(column_group), rows.length(),
                             block.magnitudes);
 }

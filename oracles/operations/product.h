@@ -74,6 +74,9 @@ struct Block {
   T magnitudes[kRowsAtOnce * kColumnsAtOnce];  ///< sums of |a| |b|, rounded in any way
 };
 
+/// out[r][c] = sum over k of a[k][r] b[k][c], kRowsAtOnce x kColumnsAtOnce of them, in more than double.
+void multiply_values(const double* a, const double* b, std::int64_t length, long double* out);
+
 /// Products of group `row_group` of `rows` with group `column_group` of `columns`. The values' error is below
 /// K 2^-52 (float) or K 2^-63 (double) times the sum of magnitudes.
 void multiply(const PackedRows<float>& rows, std::int64_t row_group, const PackedColumns<float>& columns,

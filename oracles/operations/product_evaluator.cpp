@@ -8,7 +8,7 @@ namespace deformdiff::operation {
 namespace {
 
 /// Elements of a tile, and the longest side along the vectors that are packed once.
-constexpr std::int64_t kTileElements = 32768;
+constexpr std::int64_t kTileElements = 8192;
 constexpr std::int64_t kLongSide = 512;
 
 std::int64_t quotient_up(std::int64_t a, std::int64_t b) {
@@ -139,7 +139,7 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
         for (std::int64_t column = c; column < std::min(part.columns, c + kColumnsAtOnce); ++column) {
           const std::int64_t at = (row - r) * kColumnsAtOnce + column - c;
           Element<T>& out = elements[row * part.columns + column];
-          const T shift = bias(place.row + row, place.column + column);
+          const T shift = has_bias_ ? bias(place.row + row, place.column + column) : T(0);
           if (!rows.summary(row).finite || !columns.summary(column).finite || !std::isfinite(shift)) {
             nonfinite(rows, row, columns, column, shift, out);
           } else {
