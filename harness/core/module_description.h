@@ -9,6 +9,10 @@
 
 namespace deformdiff {
 
+/// The block of the cases that a module is given: inputs in the order of its arguments, under any names, no
+/// attributes, and as outputs whatever the module returns.
+inline constexpr const char* kOpaqueBlock = "opaque";
+
 /// An argument of the module's forward, without self.
 struct ModuleInput {
   std::string name;
