@@ -1,6 +1,7 @@
 // What a command found, as data for every writer of reports.
 #pragma once
 
+#include "core/module_description.h"
 #include "engine/session.h"
 
 #include <cstdint>
@@ -18,14 +19,6 @@ struct Scenario {
   double ratio = 0;        ///< largest error / bound
   double inherited = 0;    ///< what came in from earlier stages, beside the largest value; 0 if not measured
   std::string reason;      ///< of a verdict that is not agree
-};
-
-/// What the graph of an exported module shows without being run.
-struct AuditFinding {
-  std::string kind;  ///< "large_constant", ...
-  std::string detail;
-  std::string line;   ///< of the graph
-  std::string scope;  ///< submodule or source location
 };
 
 struct RunReport {

@@ -2,6 +2,9 @@
 #include "cli/worker/channel.h"
 #include "cli/worker/executor.h"
 #include "cli/worker/guarded_allocator.h"
+#include "cli/worker/module_describe.h"
+#include "cli/worker/module_loader.h"
+#include "cli/worker/module_subject.h"
 #include "cli/worker/operator_library.h"
 #include "faults/faults.h"
 #include "subjects/subjects.h"
@@ -10,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 #include <unistd.h>
 #include <variant>
@@ -28,6 +32,7 @@ struct Options {
   bool faults = false;
   std::string fault;      ///< its name, or empty
   std::string operators;  ///< FILE.so#ns, or empty
+  std::string module;     ///< FILE.pt, or empty
   std::string device = "cpu";
   int threads = 1;
 };
@@ -38,6 +43,7 @@ Options parse_options(int argc, char** argv) {
   app.add_flag("--faults", options.faults, "Serve the faults too");
   app.add_option("--fault", options.fault, "Serve this fault alone, which may be one made to measure");
   app.add_option("--operator", options.operators, "Serve FILE.so#namespace alone");
+  app.add_option("--module", options.module, "Serve the TorchScript module FILE.pt alone");
   app.add_option("--device", options.device, "Where the operator runs")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--threads", options.threads, "Threads of LibTorch")->check(CLI::PositiveNumber);
@@ -52,28 +58,51 @@ Options parse_options(int argc, char** argv) {
 /// The subjects to serve, and what the parent is told first.
 struct Service {
   worker::SubjectList subjects;
+  std::string file;  ///< of the module
+  std::optional<torch::jit::Module> module;
   wire::Hello hello;
 };
+
+void serve_fault(const Options& options, Service& service) {
+  if (auto fault = worker::fault_by_name(options.fault)) {
+    service.subjects.push_back(std::move(fault));
+  } else {
+    service.hello.refusal = fmt::format("there is no fault {}", options.fault);
+  }
+}
+
+void serve_module(const Options& options, Service& service) {
+  auto loaded = worker::load_module(options.module);
+  if (auto* module = std::get_if<torch::jit::Module>(&loaded)) {
+    service.file = options.module;
+    service.module = *module;
+    service.subjects = worker::module_subjects(*module);
+  } else {
+    service.hello.refusal = std::get<std::string>(loaded);
+  }
+}
+
+void serve_operators(const Options& options, Service& service) {
+  auto loaded = worker::load_operators(options.operators, options.device);
+  if (auto* subjects = std::get_if<worker::SubjectList>(&loaded)) {
+    service.subjects = std::move(*subjects);
+  } else {
+    service.hello.refusal = std::get<std::string>(loaded);
+  }
+}
 
 Service open_service(const Options& options) {
   Service service;
   if (!options.fault.empty()) {
-    if (auto fault = worker::fault_by_name(options.fault)) {
-      service.subjects.push_back(std::move(fault));
-    } else {
-      service.hello.refusal = fmt::format("there is no fault {}", options.fault);
-    }
-  } else if (options.operators.empty()) {
+    serve_fault(options, service);
+  } else if (!options.module.empty()) {
+    serve_module(options, service);
+  } else if (!options.operators.empty()) {
+    serve_operators(options, service);
+  } else {
     service.subjects = worker::builtin_subjects();
     if (options.faults) {
       for (auto& fault : worker::fault_subjects()) service.subjects.push_back(std::move(fault));
-    }
-  } else {
-    auto loaded = worker::load_operators(options.operators, options.device);
-    if (auto* subjects = std::get_if<worker::SubjectList>(&loaded)) {
-      service.subjects = std::move(*subjects);
-    } else {
-      service.hello.refusal = std::get<std::string>(loaded);
     }
   }
   for (const auto& subject : service.subjects) service.hello.subjects.push_back(subject->info());
@@ -84,6 +113,10 @@ Service open_service(const Options& options) {
 }
 
 void answer(worker::Channel& channel, Service& service, worker::Executor& executor) {
+  if (service.module && wire::kind_of_message(channel.header(), channel.data()) == "describe") {
+    channel.send(wire::encode(worker::describe(*service.module, service.file)));
+    return;
+  }
   const wire::RunRequest request = wire::decode_run_request(channel.header(), channel.data());
   const auto& infos = service.hello.subjects;
   const auto info = std::find_if(infos.begin(), infos.end(),

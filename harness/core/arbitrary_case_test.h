@@ -50,7 +50,7 @@ inline std::string arbitrary_name() {
 /// Any bits but those of NaN and infinity.
 inline double arbitrary_attribute() {
   const auto whole = static_cast<double>(*rc::gen::inRange(-9'000'000'000'000'000, 9'000'000'000'000'000));
-  return *rc::gen::arbitrary<bool>() ? whole : whole * *rc::gen::element(0x1p-30, 1e-7, 1e300);
+  return *rc::gen::arbitrary<bool>() ? whole : whole * *rc::gen::element(0x1p-30, 1e-7, 1e290);
 }
 
 inline Case arbitrary_problem() {

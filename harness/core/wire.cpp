@@ -24,6 +24,8 @@ using Data = std::span<const std::byte>;
 
 /// Before a stage's name, where its value is a tensor of the message.
 const std::string kStagePrefix = "stage.";
+const std::string kParameterPrefix = "parameter.";
+const std::string kBufferPrefix = "buffer.";
 
 constexpr std::uint64_t kMaxHeader = std::uint64_t{64} << 20;
 constexpr std::uint64_t kMaxData = std::uint64_t{1} << 46;
@@ -86,6 +88,54 @@ class Packer {
   TensorHeader header_;
   Message message_;
 };
+
+/// Tensors under prefixed names, and a field with the names in order.
+void add_named(Packer& packer, const std::string& field, std::string_view prefix,
+               const std::vector<NamedTensor>& tensors) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, tensor] : tensors) {
+    names.push_back(name);
+    packer.add(std::string(prefix) + name, tensor);
+  }
+  append_strings(packer.field(field), names);
+}
+
+void append_module_input(std::string& text, const ModuleInput& input) {
+  text += '{';
+  append_key(text, "name");
+  append_json_string(text, input.name);
+  append_key(text, "type");
+  append_json_string(text, input.type);
+  append_key(text, "tensor");
+  text += input.tensor ? "true" : "false";
+  if (input.traced) {
+    append_key(text, "traced");
+    fmt::format_to(std::back_inserter(text), "[{}]", fmt::join(*input.traced, ","));
+  }
+  text += '}';
+}
+
+void append_finding(std::string& text, const AuditFinding& finding) {
+  text += '{';
+  const std::pair<std::string_view, const std::string*> members[] = {{"kind", &finding.kind},
+                                                                     {"detail", &finding.detail},
+                                                                     {"line", &finding.line},
+                                                                     {"scope", &finding.scope}};
+  for (const auto& [key, value] : members) {
+    append_key(text, key);
+    append_json_string(text, *value);
+  }
+  text += '}';
+}
+
+void append_array(std::string& text, const auto& values, const auto& append) {
+  text += '[';
+  for (const auto& each : values) {
+    if (text.back() != '[') text += ',';
+    append(text, each);
+  }
+  text += ']';
+}
 
 void append_case(std::string& text, const Case& c) {
   text += '{';
@@ -258,7 +308,8 @@ Case decode_case(const Unpacker& message, const json& text, std::size_t position
   c.block = text_member(text, "block", "cases");
   const json& attributes = member(text, "attributes", "cases");
   if (!attributes.is_object()) refuse("cases", "an object as 'attributes'");
-  for (const auto& [name, value] : attributes.items()) c.attributes[name] = finite_number(value, "attributes");
+  for (const auto& [name, value] : attributes.items())
+    c.attributes[name] = finite_number(value, "attributes");
   for (std::string& name : texts(member(text, "inputs", "cases"), "inputs")) {
     const TensorEntry& entry = message.entry(fmt::format("{}.{}", position, name));
     const auto view = text.find("view." + name);
@@ -285,6 +336,39 @@ SubjectInfo decode_subject(const json& text) {
   info.trigger = text_member(text, "trigger", "subjects");
   info.expected = text_member(text, "expected", "subjects");
   return info;
+}
+
+bool flag_member(const json& object, const std::string& key, const char* field) {
+  const json& value = member(object, key, field);
+  if (!value.is_boolean()) refuse(field, fmt::format("true or false as '{}'", key));
+  return value.get<bool>();
+}
+
+std::vector<NamedTensor> named_tensors(const Unpacker& message, const std::string& field,
+                                       const std::string& prefix) {
+  std::vector<NamedTensor> tensors;
+  for (std::string& name : texts(message.nested(field), field.c_str())) {
+    const TensorEntry& entry = message.entry(prefix + name);
+    Tensor tensor(entry.dtype, entry.shape, message.bytes(entry));
+    tensors.push_back({std::move(name), std::move(tensor)});
+  }
+  return tensors;
+}
+
+ModuleInput decode_module_input(const json& text) {
+  ModuleInput input{text_member(text, "name", "inputs"),
+                    text_member(text, "type", "inputs"),
+                    flag_member(text, "tensor", "inputs"),
+                    {}};
+  if (const auto traced = text.find("traced"); traced != text.end()) {
+    input.traced = integers(*traced, "traced");
+  }
+  return input;
+}
+
+AuditFinding decode_finding(const json& text) {
+  return {text_member(text, "kind", "audit"), text_member(text, "detail", "audit"),
+          text_member(text, "line", "audit"), text_member(text, "scope", "audit")};
 }
 
 Outcome::Kind decode_kind(std::string_view name) {
@@ -376,18 +460,8 @@ Message encode(const RunResult& message) {
   packer.field("first_unwritten") = fmt::format("{}", outcome.first_unwritten);
   packer.flag("ran_twice", outcome.ran_twice);
   packer.flag("repeated_bits", outcome.repeated_bits);
-  std::vector<std::string_view> names;
-  for (const auto& [name, tensor] : outcome.outputs) {
-    names.push_back(name);
-    packer.add(name, tensor);
-  }
-  append_strings(packer.field("outputs"), names);
-  names.clear();
-  for (const auto& [name, tensor] : outcome.stages) {
-    names.push_back(name);
-    packer.add(kStagePrefix + name, tensor);
-  }
-  append_strings(packer.field("stages"), names);
+  add_named(packer, "outputs", "", outcome.outputs);
+  add_named(packer, "stages", kStagePrefix, outcome.stages);
   return packer.finish();
 }
 
@@ -405,17 +479,57 @@ RunResult decode_run_result(std::string_view header, Data data) {
   outcome.first_unwritten = message.number<std::int64_t>("first_unwritten");
   outcome.ran_twice = message.flag("ran_twice");
   outcome.repeated_bits = message.flag("repeated_bits");
-  for (std::string& name : texts(message.nested("outputs"), "outputs")) {
-    const TensorEntry& entry = message.entry(name);
-    Tensor tensor(entry.dtype, entry.shape, message.bytes(entry));
-    outcome.outputs.push_back({std::move(name), std::move(tensor)});
-  }
-  for (std::string& name : texts(message.nested("stages"), "stages")) {
-    const TensorEntry& entry = message.entry(kStagePrefix + name);
-    Tensor tensor(entry.dtype, entry.shape, message.bytes(entry));
-    outcome.stages.push_back({std::move(name), std::move(tensor)});
-  }
+  outcome.outputs = named_tensors(message, "outputs", "");
+  outcome.stages = named_tensors(message, "stages", kStagePrefix);
   return result;
+}
+
+Message encode(const DescribeRequest&) {
+  return Packer("describe").finish();
+}
+
+DescribeRequest decode_describe_request(std::string_view header, Data data) {
+  const Unpacker message(header, data, "describe");
+  return {};
+}
+
+Message encode(const ModuleDescription& message) {
+  Packer packer("description");
+  add_named(packer, "parameters", kParameterPrefix, message.parameters);
+  add_named(packer, "buffers", kBufferPrefix, message.buffers);
+  append_array(packer.field("inputs"), message.inputs, append_module_input);
+  append_strings(packer.field("outputs"), message.outputs);
+  packer.field("returns") = message.returns;
+  packer.flag("training", message.training);
+  packer.flag("scripted", message.scripted);
+  append_array(packer.field("audit"), message.audit, append_finding);
+  append_strings(packer.field("notes"), message.notes);
+  return packer.finish();
+}
+
+ModuleDescription decode_module_description(std::string_view header, Data data) {
+  const Unpacker message(header, data, "description");
+  ModuleDescription module;
+  module.parameters = named_tensors(message, "parameters", kParameterPrefix);
+  module.buffers = named_tensors(message, "buffers", kBufferPrefix);
+  const json inputs = message.nested("inputs"), audit = message.nested("audit");
+  if (!inputs.is_array()) refuse("inputs", "an array");
+  for (const json& each : inputs) module.inputs.push_back(decode_module_input(each));
+  module.outputs = texts(message.nested("outputs"), "outputs");
+  module.returns = message.field("returns");
+  module.training = message.flag("training");
+  module.scripted = message.flag("scripted");
+  if (!audit.is_array()) refuse("audit", "an array");
+  for (const json& each : audit) module.audit.push_back(decode_finding(each));
+  module.notes = texts(message.nested("notes"), "notes");
+  return module;
+}
+
+std::string kind_of_message(std::string_view header, Data data) {
+  const TensorHeader parsed = parse_tensor_header(header, data.size());
+  const auto found = parsed.metadata.find("message");
+  if (found == parsed.metadata.end()) refuse("message", "missing; text");
+  return found->second;
 }
 
 std::array<std::byte, Prelude::kBytes> encode(const Prelude& prelude) {

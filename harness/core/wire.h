@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/case.h"
+#include "core/module_description.h"
 #include "core/outcome.h"
 #include "core/subject_info.h"
 
@@ -55,6 +56,9 @@ struct RunResult {
   Outcome outcome;
 };
 
+/// Parent to worker: say what the module is that you serve. A worker that serves none takes it for nonsense.
+struct DescribeRequest {};
+
 /// A message ready to send. The pieces of data follow one another without gaps and belong to the tensors of
 /// the value that was encoded, which must outlive this.
 struct Message {
@@ -66,12 +70,19 @@ struct Message {
 Message encode(const Hello& message);
 Message encode(const RunRequest& message);
 Message encode(const RunResult& message);
+Message encode(const DescribeRequest& message);
+Message encode(const ModuleDescription& message);
 
 /// Each copies what it needs out of `header` and `data`, which may be any bytes whatever, and throws
 /// InputError naming the field for anything that is not such a message.
 Hello decode_hello(std::string_view header, std::span<const std::byte> data);
 RunRequest decode_run_request(std::string_view header, std::span<const std::byte> data);
 RunResult decode_run_result(std::string_view header, std::span<const std::byte> data);
+DescribeRequest decode_describe_request(std::string_view header, std::span<const std::byte> data);
+ModuleDescription decode_module_description(std::string_view header, std::span<const std::byte> data);
+
+/// Which message it is: "run", "describe". Throws InputError as the others do.
+std::string kind_of_message(std::string_view header, std::span<const std::byte> data);
 
 /// What goes before a header: how many bytes of data and of header there are, each as 8 bytes little-endian.
 struct Prelude {

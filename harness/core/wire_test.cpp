@@ -68,6 +68,20 @@ RunResult some_result() {
   return {5, outcome};
 }
 
+ModuleDescription some_description() {
+  ModuleDescription module;
+  module.parameters = {{"b.weight", counting(DType::kFloat32, {2, 3})},
+                       {"a.bias", counting(DType::kFloat16, {2})}};
+  module.buffers = {{"b.weight", counting(DType::kInt64, {})}};
+  module.inputs = {{"x", "Tensor", true, Shape{1, 4, 0}}, {"n", "int", false, {}}};
+  module.outputs = {"[0]", "[1].masks"};
+  module.returns = "(Tensor, Dict(str, Tensor))";
+  module.training = true;
+  module.audit = {{"large_constant", "a \"detail\"", "%3 : Tensor = prim::Constant()", "a.b"}, {}};
+  module.notes = {"a note"};
+  return module;
+}
+
 Hello some_hello() {
   SubjectInfo info;
   info.name = "torchop:a.so#b";
@@ -111,10 +125,19 @@ TEST(Wire, ResultComesBack) {
             std::tie(b.unwritten_output, b.first_unwritten, b.ran_twice, b.repeated_bits));
 }
 
+TEST(Wire, DescriptionComesBack) {
+  const Whole request = whole(encode(DescribeRequest{}));
+  EXPECT_NO_THROW(decode_describe_request(request.header, request.data));
+  EXPECT_EQ(kind_of_message(request.header, request.data), "describe");
+  for (const ModuleDescription& sent : {some_description(), ModuleDescription{}}) {
+    const Whole message = whole(encode(sent));
+    EXPECT_EQ(decode_module_description(message.header, message.data), sent);
+  }
+}
+
 RC_GTEST_PROP(Wire, RequestsComeBack, ()) {
-  RunRequest sent{deformdiff::testing::arbitrary_name(),
-                  {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()},
-                  {}};
+  RunRequest sent{
+      deformdiff::testing::arbitrary_name(), {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()}, {}};
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
     sent.cases.push_back(without_provenance(deformdiff::testing::arbitrary_problem()));
   }
@@ -137,6 +160,7 @@ TEST(Wire, AMessageOfAnotherKindIsRefused) {
   const Whole message = whole(encode(some_result()));
   EXPECT_THROW(decode_hello(message.header, message.data), InputError);
   EXPECT_THROW(decode_run_request(message.header, message.data), InputError);
+  EXPECT_THROW(decode_module_description(message.header, message.data), InputError);
 }
 
 TEST(Wire, DataThatIsMissingIsRefused) {
@@ -212,10 +236,12 @@ std::uint64_t refused(const Whole& valid, std::uint64_t mutations,
 }
 
 TEST(Wire, AHundredThousandMutationsGiveAMessageOrAnError) {
-  constexpr std::uint64_t kEach = 34000;
+  constexpr std::uint64_t kEach = 25000;
   const auto request = [](const Whole& m) { decode_run_request(m.header, m.data); };
   const auto result = [](const Whole& m) { decode_run_result(m.header, m.data); };
   const auto hello = [](const Whole& m) { decode_hello(m.header, m.data); };
+  const auto description = [](const Whole& m) { decode_module_description(m.header, m.data); };
+  EXPECT_GT(refused(whole(encode(some_description())), kEach, description), kEach / 2);
   EXPECT_GT(refused(whole(encode(some_request())), kEach, request), kEach / 2);
   EXPECT_GT(refused(whole(encode(some_result())), kEach, result), kEach / 2);
   EXPECT_GT(refused(whole(encode(some_hello())), kEach, hello), kEach / 2);

@@ -4,6 +4,7 @@
 #include "blocks/staged_blocks.h"
 #include "cli/worker/guarded_allocator.h"
 #include "cli/worker/tensors.h"
+#include "core/module_description.h"
 
 #include <chrono>
 #include <new>
@@ -21,6 +22,16 @@ using Clock = std::chrono::steady_clock;
 const Block* find_block(std::string_view name) {
   if (name == ms_deform_attn::block().name()) return &ms_deform_attn::block();
   return find_staged_block(name);
+}
+
+std::vector<std::string> output_names(const Block* block, const Case& c, std::size_t count) {
+  std::vector<std::string> names;
+  if (block == nullptr) {
+    for (std::size_t i = 0; i < count; ++i) names.push_back(fmt::format("output.{}", i));
+  } else {
+    for (const OutputSpec& output : block->outputs(c)) names.push_back(output.name);
+  }
+  return names;
 }
 
 std::string first_line(std::string_view text) {
@@ -101,12 +112,12 @@ bool same_outputs(const std::vector<NamedTensor>& a, const std::vector<NamedTens
 
 Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode) {
   const Block* block = find_block(c.block);
-  if (block == nullptr) {
+  if (block == nullptr && c.block != kOpaqueBlock) {
     return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
   }
-  Outcome first = call(subject, device, c, *block, nullptr);
+  Outcome first = call(subject, device, c, block, nullptr);
   if (first.kind == Outcome::Kind::kReturned && mode.twice) {
-    Outcome second = call(subject, device, c, *block, nullptr);
+    Outcome second = call(subject, device, c, block, nullptr);
     if (second.kind != Outcome::Kind::kReturned) {
       second.message = "on a second call: " + second.message;
       return second;
@@ -118,7 +129,7 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
   }
   if (first.kind == Outcome::Kind::kReturned && mode.tap) {
     RecordedTaps taps;
-    Outcome tapped = call(subject, device, c, *block, &taps);
+    Outcome tapped = call(subject, device, c, block, &taps);
     if (tapped.kind != Outcome::Kind::kReturned) {
       tapped.message = "on a tapped call: " + tapped.message;
       return tapped;
@@ -128,7 +139,7 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
   return first;
 }
 
-Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block& block, Taps* taps) {
+Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block* block, Taps* taps) {
   const at::NoGradGuard no_grad;
   Outcome outcome;
   std::vector<at::Tensor> inputs, outputs;
@@ -144,9 +155,7 @@ Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, cons
     outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     outcome.kind = Outcome::Kind::kReturned;
     look_for_damage(inputs, c, outputs, outcome);
-    std::vector<std::string> names;
-    for (const OutputSpec& output : block.outputs(c)) names.push_back(output.name);
-    keep_outputs(outputs, names, device, outcome);
+    keep_outputs(outputs, output_names(block, c, outputs.size()), device, outcome);
   } catch (...) {
     outcome = outcome_of_exception();
     GuardedAllocator::instance().take_damage();  // of this call, which has its verdict

@@ -20,7 +20,8 @@ class Executor {
   Outcome execute(Subject& subject, c10::Device device, const Case& c, CallMode mode);
 
  private:
-  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block& block, Taps* taps);
+  /// `block` is null for a module of which only its outputs' positions are known.
+  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block* block, Taps* taps);
   void look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
                        const std::vector<at::Tensor>& outputs, Outcome& outcome);
   void keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,
