@@ -25,17 +25,6 @@ constexpr std::string_view kOperatorScheme = "torchop:";
 constexpr std::string_view kOperatorName = "::ms_deform_attn";
 constexpr std::string_view kWrongStage = "fault/wrong_stage:";
 
-/// The worker lies beside this program.
-std::string worker_program() {
-  std::error_code error;
-  const fs::path worker = fs::read_symlink("/proc/self/exe", error).parent_path() / "deformdiff-worker";
-  if (error || !fs::exists(worker)) {
-    throw InputError(fmt::format(
-        "{} is missing: it is built where LibTorch is found (run harness/setup.sh build)", worker.string()));
-  }
-  return worker.string();
-}
-
 WorkerList ask_worker(const std::vector<std::string>& argv) {
   WorkerProcess worker(argv, 0);
   if (worker.receive(WorkerProcess::Clock::now() + kStartTimeout) != WorkerProcess::Event::kMessage) {
@@ -117,6 +106,16 @@ SubjectSpec operator_spec(const std::string& typed) {
 }
 
 }  // namespace
+
+std::string worker_program() {
+  std::error_code error;
+  const fs::path worker = fs::read_symlink("/proc/self/exe", error).parent_path() / "deformdiff-worker";
+  if (error || !fs::exists(worker)) {
+    throw InputError(fmt::format(
+        "{} is missing: it is built where LibTorch is found (run harness/setup.sh build)", worker.string()));
+  }
+  return worker.string();
+}
 
 const WorkerList& builtin_subjects() {
   static const WorkerList list = ask_worker({worker_program()});

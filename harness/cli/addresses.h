@@ -15,6 +15,9 @@ struct WorkerList {
   std::map<std::string, std::string> environment;
 };
 
+/// The worker, which lies beside this program. Throws InputError if it is not there.
+std::string worker_program();
+
 /// The built-in implementations, or the faults and controls (names beginning with "fault/" and "control/").
 /// Asks a worker; throws InputError if there is none beside this program or it does not start.
 const WorkerList& builtin_subjects();

@@ -23,6 +23,7 @@ struct Raw {
   std::vector<std::string> mapping;
   bool resume = false;
   std::string shard, worker_prefix, distribution = "standard";
+  std::string input_order, output_order;
 };
 
 /// One value each time it is given: never the words behind it.
@@ -108,6 +109,36 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
   add_common(judge, options, raw);
 }
 
+void add_check(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& check = *app.add_subcommand("check", "is this exported model right, and if not, why");
+  check.add_option("MODEL", options.files, "an exported TorchScript file, MODEL.pt")->required()->expected(1);
+  add_repeatable(check, "--block", options.blocks, "what the model is (deformdiff list blocks), or opaque")
+      .required()
+      .expected(1);
+  check.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
+  check.add_option("--config", options.config, "JSON file with the model's configuration");
+  check.add_option("--params", options.parameters, "safetensors file with parameters (default: the model's own)");
+  check
+      .add_option("--inputs", options.inputs,
+                  "safetensors file with in.NAME, and out.TAG.NAME if recorded; repeatable")
+      ->allow_extra_args(false);
+  check.add_option("--input-order", raw.input_order, "names of the model's arguments, as in a,b,c");
+  check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
+  check.add_option("--seed", options.seed, "of the generated inputs (default 0)");
+  check.add_option("--case-timeout", raw.case_timeout, "longest a call may take, as in 30s");
+  add_common(check, options, raw);
+}
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& list =
       *app.add_subcommand("list", "blocks, subjects, addresses, tiers, triggers, rules or faults");
@@ -129,7 +160,7 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
                  "implementation or address, repeatable (default: every built-in one)");
   add_common(bench, options, raw);
 
-  for (const char* later : {"check", "report", "merge", "emit"}) {
+  for (const char* later : {"report", "merge", "emit"}) {
     app.add_subcommand(later, "not available yet")->allow_extras();
   }
 }
@@ -154,7 +185,7 @@ void want_at_least(Number smallest, Number value, const char* flag) {
 }
 
 void refuse_unbuilt(const Options& options, const Raw& raw) {
-  for (const char* later : {"check", "report", "merge", "emit"}) {
+  for (const char* later : {"report", "merge", "emit"}) {
     if (options.command == later) not_available_yet(later);
   }
   if (raw.resume) not_available_yet("--resume");
@@ -165,7 +196,7 @@ void refuse_unbuilt(const Options& options, const Raw& raw) {
 void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
-  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "bench"};
+  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench"};
   const bool json = std::ranges::find(options.reports, "json", &ReportTarget::kind) != options.reports.end();
   if (json && !kReporting.contains(options.command)) not_available_yet(options.command + " --report json");
   if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
@@ -184,6 +215,8 @@ void convert(const Raw& raw, Options& options) {
   if (raw.distribution != "standard") {
     throw InputError(fmt::format("--distribution {}: the only one is standard", raw.distribution));
   }
+  options.input_order = split_at_commas(raw.input_order);
+  options.output_order = split_at_commas(raw.output_order);
   for (const std::string& pair : raw.mapping) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
@@ -226,6 +259,7 @@ Options parse_options(int argc, const char* const* argv) {
   add_fuzz(app, options, raw);
   add_case_commands(app, options, raw);
   add_judge(app, options, raw);
+  add_check(app, options, raw);
   add_other_commands(app, options, raw);
   try {
     app.parse(argc, argv);

@@ -40,13 +40,17 @@ struct Options {
   double case_timeout_seconds = 30;
   int rounds = 5;
 
-  // replay, shrink, explain, judge
+  // replay, shrink, explain, judge, check
   std::vector<std::filesystem::path> files;
   double budget_seconds = 60;
   std::int64_t evaluations = 2000;
   std::filesystem::path output;
   std::string layout;
   std::filesystem::path config;
+  std::filesystem::path parameters;             ///< check
+  std::vector<std::filesystem::path> inputs;    ///< check
+  std::vector<std::string> input_order;         ///< check; names of the module's arguments
+  std::vector<std::string> output_order;
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
 
   std::string topic;  ///< list

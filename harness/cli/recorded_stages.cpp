@@ -34,16 +34,34 @@ class Sorter {
     take_parameters(configured, recording.inputs);
     recording.attributes = complete_attributes(layout_, block_, recording.inputs, configured);
     take_runs(recording);
+    if (recording.runs.empty()) {
+      throw InputError(fmt::format("no output is recorded: 'out.TAG.{0}', 'out.{0}' or '{0}' wanted",
+                                   block_.output_names().front()));
+    }
+    note_ignored(recording);
+    return recording;
+  }
+
+  StagedRecording sort(const Attributes& attributes, const std::vector<NamedTensor>& parameters) {
+    StagedRecording recording;
+    recording.attributes = attributes;
+    take_inputs(attributes, recording.inputs);
+    recording.inputs.insert(recording.inputs.end(), parameters.begin(), parameters.end());
+    take_runs(recording);
+    note_ignored(recording);
+    return recording;
+  }
+
+ private:
+  void note_ignored(StagedRecording& recording) const {
     for (const NamedTensor& tensor : file_.tensors) {
       if (!used_.contains(tensor.name)) recording.ignored.push_back(tensor.name);
     }
     for (const auto& [name, dtype] : file_.unreadable) {
       recording.ignored.push_back(fmt::format("{} ({})", name, dtype));
     }
-    return recording;
   }
 
- private:
   /// The name behind the prefix, or what --map makes of it.
   std::string unprefixed(const std::string& name, std::string_view prefix) const {
     for (const std::string& written : {name, name.substr(prefix.size())}) {
@@ -101,10 +119,6 @@ class Sorter {
       if (tensor.name.starts_with(kOutput)) take_output(names, tensor, runs);
     }
     if (runs.empty()) take_bare_outputs(names, runs);
-    if (runs.empty()) {
-      throw InputError(fmt::format("no output is recorded: 'out.TAG.{0}', 'out.{0}' or '{0}' wanted",
-                                   names.output_order().front()));
-    }
     // Stages come in the block's shapes, which need the case.
     for (auto& [tag, run] : runs) {
       run.name = tag.empty() ? "recorded" : "recorded/" + tag;
@@ -236,6 +250,12 @@ Attributes complete_attributes(Layout layout, const StagedBlock& block, const st
 StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
                                   const Options& options) {
   return Sorter(file, block, layout, options).sort();
+}
+
+StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
+                                  const Options& options, const Attributes& attributes,
+                                  const std::vector<NamedTensor>& parameters) {
+  return Sorter(file, block, layout, options).sort(attributes, parameters);
 }
 
 Case staged_case(const StagedBlock& block, const StagedRecording& recording, DType dtype) {

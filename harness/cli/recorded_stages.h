@@ -43,6 +43,12 @@ Attributes complete_attributes(Layout layout, const StagedBlock& block, const st
 StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
                                   const Options& options);
 
+/// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our names)
+/// are known; its outputs need not be recorded.
+StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
+                                  const Options& options, const Attributes& attributes,
+                                  const std::vector<NamedTensor>& parameters);
+
 /// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype.
 Case staged_case(const StagedBlock& block, const StagedRecording& recording, DType dtype);
 

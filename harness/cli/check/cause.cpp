@@ -1,0 +1,117 @@
+#include "cli/check/cause.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+bool has_audit(const ModuleDescription& description, std::string_view kind) {
+  return std::ranges::any_of(description.audit, [&](const AuditFinding& each) { return each.kind == kind; });
+}
+
+/// The value of the stage, or output, that is at fault; null if it was not seen.
+const Tensor* value_at_fault(const Replay& replay) {
+  const std::string& stage = replay.judged.comparison.output;
+  for (const auto* tensors : {&replay.outcome.stages, &replay.outcome.outputs}) {
+    const auto found = std::ranges::find(*tensors, stage, &NamedTensor::name);
+    if (found != tensors->end()) return &found->tensor;
+  }
+  return nullptr;
+}
+
+bool is_zero(const Tensor& tensor) {
+  const Tensor dense = tensor.contiguous();
+  return std::ranges::all_of(dense.storage(), [](std::byte each) { return each == std::byte{0}; });
+}
+
+/// The value at fault is the same for other inputs of the same sizes.
+const Tensor* unchanging_value(const std::vector<Replay>& replays) {
+  for (const Replay& a : replays) {
+    for (const Replay& b : replays) {
+      if (&a == &b || !(a.sizes == b.sizes) || !a.fails() || !b.fails()) continue;
+      if (a.judged.comparison.output != b.judged.comparison.output) continue;
+      const Tensor* of_a = value_at_fault(a);
+      const Tensor* of_b = value_at_fault(b);
+      if (of_a != nullptr && of_b != nullptr && of_a->elements() > 0 && *of_a == *of_b) return of_a;
+    }
+  }
+  return nullptr;
+}
+
+/// Some replay passes, and those that fail differ from it in what `same` does not compare alone.
+template <typename Same>
+bool only_with(const std::vector<Replay>& replays, Same same) {
+  bool found = false;
+  for (const Replay& failing : replays) {
+    if (!failing.fails()) continue;
+    found = true;
+    const bool explained = std::ranges::any_of(
+        replays, [&](const Replay& passing) { return !passing.fails() && same(passing.sizes, failing.sizes); });
+    if (!explained) return false;
+  }
+  return found;
+}
+
+bool same_maps(const ReplaySizes& a, const ReplaySizes& b) {
+  return a.levels == b.levels && a.finest == b.finest && a.batch != b.batch;
+}
+
+bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
+  return a.levels != b.levels || !(a.finest == b.finest);
+}
+
+const std::map<std::string, std::string>& explanations() {
+  static const std::map<std::string, std::string> texts{
+      {"outputs_ignore_inputs",
+       "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its result was "
+       "allocated, not what was written there, and the graph holds zeros in its place."},
+      {"stale_constant",
+       "A result was computed in memory that the tracer did not know: the graph holds the values of the traced "
+       "example as a constant and gives them for every input."},
+      {"baked_shape",
+       "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error."},
+      {"baked_batch", "The traced batch is a constant in the graph: a larger batch is cut or fails."},
+      {"baked_device", "A device of the tracing machine is a constant in the graph: the model runs on no other."},
+      {"wrong_stage", "The named stage computes something else than the block's definition, on right inputs."},
+      {"training_mode", "The model was exported in training mode: dropout or batch statistics change its results. "
+                        "Call eval() before exporting."},
+      {"unsupported_operator", "The graph uses an operator that is not registered here: load its library first."},
+      {"unknown", "No stage that could be seen is at fault, and the graph gives no hint."}};
+  return texts;
+}
+
+}  // namespace
+
+std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description) {
+  if (has_audit(description, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
+  if (std::ranges::none_of(replays, &Replay::fails)) return "";
+  if (const Tensor* value = unchanging_value(replays)) {
+    return is_zero(*value) ? "outputs_ignore_inputs" : "stale_constant";
+  }
+  if (has_audit(description, audit_kind::kTrainingMode)) return "training_mode";
+  if (only_with(replays, same_maps)) return "baked_batch";
+  if (only_with(replays, other_maps)) return "baked_shape";
+  // Every replay fails: what the graph shows has to do.
+  if (has_audit(description, audit_kind::kOutputIgnoresInputs)) return "outputs_ignore_inputs";
+  if (has_audit(description, audit_kind::kLargeConstant)) return "stale_constant";
+  if (has_audit(description, audit_kind::kBakedShape)) return "baked_shape";
+  if (has_audit(description, audit_kind::kBakedBatch)) return "baked_batch";
+  if (has_audit(description, audit_kind::kBakedDevice)) return "baked_device";
+  const bool named = std::ranges::any_of(replays, [](const Replay& replay) {
+    return replay.fails() && !replay.judged.stages.empty() && !replay.judged.comparison.estimated;
+  });
+  return named ? "wrong_stage" : "unknown";
+}
+
+std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage) {
+  const auto text = explanations().find(cause);
+  if (text == explanations().end()) return {};
+  std::vector<std::string> lines{text->second};
+  if (!first_diverging_stage.empty()) lines.push_back(fmt::format("It shows first in {}.", first_diverging_stage));
+  return lines;
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,32 @@
+// Why an exported module is wrong, from how it behaved and what its graph shows.
+#pragma once
+
+#include "cli/check/replay_cases.h"
+#include "core/module_description.h"
+#include "engine/stage_judge.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+/// One replay of the recorded graph.
+struct Replay {
+  std::string name;
+  ReplaySizes sizes;
+  Case problem;
+  Outcome outcome;  ///< with the stages that were found
+  StagedComparison judged;
+
+  bool fails() const { return is_finding(judged.comparison.verdict); }
+};
+
+/// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before what the
+/// graph suggests: a value that stays the same for other inputs, failures that come with another batch or other
+/// sizes alone.
+std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description);
+
+/// The cause in plain words, and what to do about it.
+std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);
+
+}  // namespace deformdiff::cli

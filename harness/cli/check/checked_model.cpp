@@ -1,0 +1,142 @@
+#include "cli/check/checked_model.h"
+
+#include "blocks/staged_blocks.h"
+#include "cli/recorded_stages.h"
+#include "core/error.h"
+#include "core/safetensors.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// Parameters under the framework's names: of the file that --params names, or the module's own.
+std::map<std::string, Tensor> their_parameters(const Options& options, const ModuleDescription& description) {
+  std::map<std::string, Tensor> parameters;
+  if (options.parameters.empty()) {
+    for (const NamedTensor& parameter : description.parameters) parameters.emplace(parameter.name, parameter.tensor);
+    return parameters;
+  }
+  constexpr std::string_view kParameter = "param.";
+  for (const NamedTensor& tensor : read_safetensors(options.parameters).tensors) {
+    const bool prefixed = tensor.name.starts_with(kParameter);
+    parameters.emplace(prefixed ? tensor.name.substr(kParameter.size()) : tensor.name, tensor.tensor);
+  }
+  return parameters;
+}
+
+CanonicalParameters ours(const Options& options, const StagedBlock& block, const ModuleDescription& description,
+                         Layout layout, const Attributes& configured) {
+  try {
+    return canonical_parameters(layout, block, their_parameters(options, description), configured);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{} (layout {}; --layout and --params FILE.safetensors change that)", error.what(),
+                                 name_of(layout)));
+  }
+}
+
+/// What --input-order or --output-order say, in our names.
+template <typename Lookup>
+std::vector<std::string> named_order(const std::vector<std::string>& typed, const char* flag, Lookup lookup) {
+  std::vector<std::string> order;
+  for (const std::string& name : typed) {
+    const auto entry = lookup(name);
+    if (!entry) throw InputError(fmt::format("{}: the block has no '{}'", flag, name));
+    order.push_back(entry->ours);
+  }
+  return order;
+}
+
+}  // namespace
+
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description)
+    : CheckedModel(options, entry, description, layout_of(options, {}),
+                   configured_attributes(options, {}, layout_of(options, {}),
+                                         *find_staged_block(entry.block->name()))) {}
+
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description,
+                           Layout layout, const Attributes& configured)
+    : entry_(entry),
+      block_(*find_staged_block(entry.block->name())),
+      description_(description),
+      canonical_(ours(options, block_, description, layout, configured)),
+      attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
+      names_(layout, block_, attributes_),
+      parameters_(std::move(canonical_.tensors)),
+      prefix_(canonical_.prefix) {
+  find_inputs(options);
+  find_outputs(options);
+}
+
+void CheckedModel::find_inputs(const Options& options) {
+  for (const ModuleInput& input : description_.inputs) {
+    if (!input.tensor) {
+      throw InputError(fmt::format("the module's input '{}' is a {}; tensors are wanted: export a wrapper whose "
+                                   "forward takes tensors alone",
+                                   input.name, input.type));
+    }
+  }
+  const auto lookup = [&](const std::string& name) { return names_.input(name); };
+  if (!options.input_order.empty()) {
+    inputs_ = named_order(options.input_order, "--input-order", lookup);
+  } else {
+    for (const ModuleInput& input : description_.inputs) {
+      const auto entry = names_.input(input.name);
+      if (entry) inputs_.push_back(entry->ours);
+    }
+    const std::set<std::string> distinct(inputs_.begin(), inputs_.end());
+    if (distinct.size() != description_.inputs.size()) inputs_ = names_.input_order();
+    // Inputs at the end may be left out.
+    if (inputs_.size() > description_.inputs.size()) inputs_.resize(description_.inputs.size());
+  }
+  if (inputs_.size() != description_.inputs.size()) {
+    throw InputError(fmt::format("the module takes {} inputs and block {} names {}: give --input-order",
+                                 description_.inputs.size(), block_.name(), fmt::join(inputs_, ", ")));
+  }
+}
+
+void CheckedModel::find_outputs(const Options& options) {
+  const auto lookup = [&](const std::string& name) { return names_.output(name); };
+  outputs_ = options.output_order.empty() ? names_.output_order()
+                                          : named_order(options.output_order, "--output-order", lookup);
+  if (!description_.outputs.empty() && description_.outputs.size() != outputs_.size()) {
+    throw InputError(fmt::format("the module returns {} tensors and block {} has {}: give --output-order",
+                                 description_.outputs.size(), block_.name(), fmt::join(outputs_, ", ")));
+  }
+}
+
+std::vector<NamedTensor> CheckedModel::traced_inputs() const {
+  std::vector<NamedTensor> traced;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const auto& shape = description_.inputs[i].traced;
+    if (!shape) continue;
+    traced.push_back({inputs_[i], Tensor(DType::kUInt8, *shape,
+                                         Tensor::Bytes(static_cast<std::size_t>(element_count(*shape))))});
+  }
+  return traced;
+}
+
+std::vector<NamedTensor> CheckedModel::arguments(const Case& c) const {
+  std::vector<NamedTensor> arguments;
+  for (const std::string& name : inputs_) arguments.push_back({name, c.input(name)});
+  return arguments;
+}
+
+void CheckedModel::name_outputs(Outcome& outcome) const {
+  if (outcome.outputs.size() != outputs_.size()) return;
+  std::vector<NamedTensor> ordered;
+  for (const std::string& name : block_.output_names()) {
+    const auto at = std::ranges::find(outputs_, name);
+    if (at == outputs_.end()) return;
+    ordered.push_back({name, outcome.outputs[static_cast<std::size_t>(at - outputs_.begin())].tensor});
+  }
+  outcome.outputs = std::move(ordered);
+}
+
+}  // namespace deformdiff::cli

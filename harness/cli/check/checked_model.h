@@ -1,0 +1,59 @@
+// What an exported module claims to be: a block with its attributes and parameters, and the order of its
+// arguments and results.
+#pragma once
+
+#include "blocks/layout.h"
+#include "cli/check/exported_module.h"
+#include "cli/options.h"
+#include "engine/catalog.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+class CheckedModel {
+ public:
+  /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws InputError
+  /// naming what is missing, unknown or does not fit, and the flag that mends it.
+  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description);
+
+  const BlockEntry& entry() const { return entry_; }
+  const StagedBlock& block() const { return block_; }
+  const LayoutNames& names() const { return names_; }
+  const Attributes& attributes() const { return attributes_; }
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
+  const std::string& prefix() const { return prefix_; }  ///< of the framework's names in the module
+  const std::vector<std::string>& inputs() const { return inputs_; }  ///< our names, in the module's order
+  std::set<std::string> input_set() const { return {inputs_.begin(), inputs_.end()}; }
+
+  /// Of our names: the shapes that the module was traced with, as far as the file has them.
+  std::vector<NamedTensor> traced_inputs() const;
+
+  /// The inputs of a case in the module's order. Throws InputError naming one that the case lacks.
+  std::vector<NamedTensor> arguments(const Case& c) const;
+
+  /// Names a module's results as the block's outputs, in the block's order. What does not fit stays as it is, and
+  /// is then judged to have the wrong structure.
+  void name_outputs(Outcome& outcome) const;
+
+ private:
+  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description,
+               Layout layout, const Attributes& configured);
+  void find_inputs(const Options& options);
+  void find_outputs(const Options& options);
+
+  const BlockEntry& entry_;
+  const StagedBlock& block_;
+  const ModuleDescription& description_;
+  CanonicalParameters canonical_;
+  Attributes attributes_;
+  LayoutNames names_;
+  std::vector<NamedTensor> parameters_;
+  std::string prefix_;
+  std::vector<std::string> inputs_;
+  std::vector<std::string> outputs_;  ///< our names, in the module's order
+};
+
+}  // namespace deformdiff::cli

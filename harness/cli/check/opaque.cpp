@@ -1,0 +1,213 @@
+#include "cli/check/opaque.h"
+
+#include "core/error.h"
+#include "core/random.h"
+#include "core/safetensors.h"
+#include "core/strict_json.h"
+#include "engine/compare.h"
+#include "engine/stage_values.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+constexpr std::array kModes{module_mode::kInterpreter, module_mode::kExecutor, module_mode::kFrozen,
+                            module_mode::kInference};
+
+/// --FLAG, or the list of the file's metadata, or nothing.
+std::vector<std::string> order_of(const std::vector<std::string>& typed, const SafetensorsFile& file,
+                                  const std::string& key) {
+  if (!typed.empty()) return typed;
+  const auto found = file.metadata.find(key);
+  if (found == file.metadata.end()) return {};
+  std::vector<std::string> order;
+  for (const Json& each : parse_strict_json(found->second, "metadata '" + key + "'")) {
+    if (!each.is_string()) throw InputError(fmt::format("metadata '{}': a list of names wanted", key));
+    order.push_back(each.get<std::string>());
+  }
+  return order;
+}
+
+std::vector<NamedTensor> inputs_of(const Options& options, const SafetensorsFile& file,
+                                   const ModuleDescription& description) {
+  std::vector<std::string> order = order_of(options.input_order, file, "inputs");
+  if (order.empty()) {
+    for (const ModuleInput& input : description.inputs) order.push_back(input.name);
+  }
+  if (order.size() != description.inputs.size()) {
+    throw InputError(fmt::format("{} inputs are named, the module takes {}: give --input-order", order.size(),
+                                 description.inputs.size()));
+  }
+  std::vector<NamedTensor> inputs;
+  for (const std::string& name : order) {
+    const Tensor* tensor = file.find("in." + name);
+    if (tensor == nullptr) tensor = file.find(name);
+    if (tensor == nullptr) throw InputError(fmt::format("required tensor 'in.{}' is missing: --input-order says which", name));
+    inputs.push_back({name, *tensor});
+  }
+  return inputs;
+}
+
+/// Recorded float64 outputs, in the module's order; empty if there are none.
+std::vector<Tensor> recorded_reference(const Options& options, const SafetensorsFile& file) {
+  std::vector<Tensor> outputs;
+  for (const std::string& name : order_of(options.output_order, file, "outputs")) {
+    const Tensor* tensor = file.find("out.f64." + name);
+    if (tensor == nullptr || tensor->dtype() != DType::kFloat64) return {};
+    outputs.push_back(*tensor);
+  }
+  return outputs;
+}
+
+/// Every floating element a neighbour of itself, or itself, at random.
+std::vector<NamedTensor> moved(std::vector<NamedTensor> inputs, const CounterRandom& random) {
+  std::uint64_t at = 0;
+  for (NamedTensor& input : inputs) {
+    if (input.tensor.dtype() != DType::kFloat32) continue;
+    const Tensor dense = input.tensor.contiguous();
+    std::vector<float> values(dense.values<float>().begin(), dense.values<float>().end());
+    for (float& value : values) {
+      const std::uint64_t way = random.below(at++, 3);
+      if (way == 1) value = std::nextafter(value, std::numeric_limits<float>::infinity());
+      if (way == 2) value = std::nextafter(value, -std::numeric_limits<float>::infinity());
+    }
+    input.tensor = Tensor::of<float>(DType::kFloat32, dense.shape(), values);
+  }
+  return inputs;
+}
+
+class OpaqueCheck {
+ public:
+  OpaqueCheck(const Options& options, ExportedModule& module, RunReport& report)
+      : options_(options), module_(module), report_(report) {}
+
+  void check_file(const std::filesystem::path& path, SubjectReport& subject) {
+    const SafetensorsFile file = read_safetensors(path);
+    const std::vector<NamedTensor> inputs = inputs_of(options_, file, module_.description());
+    std::vector<Tensor> exact = recorded_reference(options_, file);
+    const bool recorded = !exact.empty();
+    if (!recorded) exact = own_reference(inputs);
+    report_.advice.push_back(fmt::format(
+        "{}: judged against {}, with a tolerance estimated from {} runs on inputs moved by one unit in the last place.",
+        path.filename().string(), recorded ? "the recorded float64 outputs" : "the module's own graph in float64, which "
+        "cannot show what the export has lost",
+        kDraws));
+    const Reference reference = widened(inputs, exact);
+    for (const char* mode : kModes) judge(path, mode, inputs, reference, subject);
+  }
+
+ private:
+  std::vector<Tensor> own_reference(const std::vector<NamedTensor>& inputs) {
+    const Outcome outcome = module_.run(module_mode::kFloat64, inputs, false);
+    if (outcome.kind != Outcome::Kind::kReturned) {
+      throw InputError(fmt::format("the graph cannot be evaluated in float64 ({}): give recorded float64 outputs "
+                                   "('out.f64.NAME') in --inputs",
+                                   outcome.message));
+    }
+    std::vector<Tensor> outputs;
+    for (const NamedTensor& output : outcome.outputs) outputs.push_back(output.tensor);
+    return outputs;
+  }
+
+  /// Middle: the exact outputs. Width: Student's t times the spread of the moved runs about their mean, half the
+  /// element's own and half the output's, and the rounding of the result.
+  Reference widened(const std::vector<NamedTensor>& inputs, const std::vector<Tensor>& exact) {
+    std::vector<Outcome> runs;
+    for (std::size_t k = 0; k < kDraws; ++k) {
+      runs.push_back(module_.run(module_mode::kInterpreter, moved(inputs, CounterRandom(k)), false));
+    }
+    Reference reference;
+    for (std::size_t i = 0; i < exact.size(); ++i) reference.outputs.push_back(widened(i, exact[i], runs));
+    return reference;
+  }
+
+  static OutputReference widened(std::size_t index, const Tensor& exact, const std::vector<Outcome>& runs) {
+    const Tensor middle = exact.contiguous();
+    const auto count = static_cast<std::size_t>(middle.elements());
+    OutputReference output;
+    output.name = fmt::format("output.{}", index);
+    output.shape = middle.shape();
+    output.dtype = is_floating(middle.dtype()) ? DType::kFloat32 : middle.dtype();
+    std::vector<double> squares(count, 0.0);
+    double all = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto element = static_cast<std::int64_t>(i);
+      double sum = 0, sum_of_squares = 0, used = 0;
+      for (const Outcome& run : runs) {
+        if (index >= run.outputs.size() || run.outputs[index].tensor.elements() != middle.elements()) continue;
+        const double value = run.outputs[index].tensor.element(element) - middle.element(element);
+        sum += value;
+        sum_of_squares += value * value;
+        ++used;
+      }
+      if (used > 1) squares[i] = std::max(0.0, (sum_of_squares - sum * sum / used) / (used - 1));
+      all += squares[i];
+    }
+    const double mean = count > 0 ? all / static_cast<double>(count) : 0;
+    const double factor = estimate_factor(static_cast<std::int64_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      const double value = middle.element(static_cast<std::int64_t>(i));
+      output.value.push_back(value);
+      output.bound.push_back(factor * std::sqrt((squares[i] + mean) / 2) + std::ldexp(std::abs(value), -24));
+      const bool finite = std::isfinite(value);
+      output.admits.push_back(finite             ? kAdmitsFinite
+                              : std::isnan(value) ? kAdmitsNan
+                              : value > 0         ? kAdmitsPlusInf
+                                                  : kAdmitsMinusInf);
+    }
+    return output;
+  }
+
+  void judge(const std::filesystem::path& path, const char* mode, const std::vector<NamedTensor>& inputs,
+             const Reference& reference, SubjectReport& subject) {
+    Comparison comparison = compare(module_.run(mode, inputs, false), reference, {}, &subject.ratios);
+    comparison.estimated = true;
+    comparison.element_class = "interior";
+    const std::string name = fmt::format("{}/{}", path.stem().string(), std::string(mode).substr(7));
+    const bool found = is_finding(comparison.verdict);
+    report_.scenarios.push_back({name, "outputs", comparison.verdict, true, comparison.ratio, 0, found ? comparison.reason : ""});
+    count(subject, comparison);
+    if (!found) return;
+    Finding finding;
+    finding.signature = {kOpaqueBlock, subject.name, std::string(name_of(comparison.verdict)), comparison.output, "interior"};
+    finding.count = 1;
+    finding.case_path = path;
+    finding.one_line = fmt::format("{}: {}: {}", name, name_of(comparison.verdict), comparison.reason);
+    report_.session.findings.push_back(std::move(finding));
+    report_.cause = "unknown";
+  }
+
+  const Options& options_;
+  ExportedModule& module_;
+  RunReport& report_;
+};
+
+}  // namespace
+
+void check_opaque(const Options& options, ExportedModule& module, RunReport& report) {
+  if (options.inputs.empty()) {
+    throw InputError("--block opaque: nothing is known of the module's inputs: give --inputs FILE.safetensors");
+  }
+  report.audit = module.description().audit;
+  SubjectReport& subject = report.session.subjects.emplace_back();
+  subject.name = options.files.front().string();
+  subject.block = kOpaqueBlock;
+  OpaqueCheck check(options, module, report);
+  for (const auto& path : options.inputs) {
+    try {
+      check.check_file(path, subject);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+    }
+  }
+}
+
+}  // namespace deformdiff::cli
