@@ -95,6 +95,7 @@ Tensor gather(const Tensor& dense, const TensorSpec& spec, const Extents& extent
   bool changed = false;
   for (std::size_t k = 0; k < factors.size(); ++k) {
     if (factors[k] != name) continue;
+    DEFORMDIFF_CHECK(indices.empty() || (indices.front() >= 0 && indices.back() < sizes[k]));
     std::int64_t outer = 1;
     std::int64_t inner = width;
     for (std::size_t j = 0; j < k; ++j) outer *= sizes[j];

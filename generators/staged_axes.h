@@ -27,7 +27,7 @@ bool has_extent(const TensorSpec& spec, const std::string& name);
 Shape shape_of(const TensorSpec& spec, const Extents& extents);
 
 /// Only `indices` of an extent, wherever it stands in the axes. `dense` is contiguous and has the shape of
-/// `spec` with `extents`.
+/// `spec` with `extents`. Throws InternalError for an index that the extent does not have.
 Tensor gather(const Tensor& dense, const TensorSpec& spec, const Extents& extents, const std::string& name,
               const Indices& indices);
 

@@ -47,6 +47,11 @@ TEST(StagedAxes, GatherTakesBothAxesOfASquareMatrix) {
   EXPECT_EQ(elements(kept), (std::vector<float>{0, 2, 6, 8}));
 }
 
+TEST(StagedAxes, GatherRefusesWhatIsNotThere) {
+  const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B D"};
+  EXPECT_THROW(gather(counted({3, 2}), spec, {{"B", 3}, {"D", 2}}, "B", {3}), InternalError);
+}
+
 TEST(StagedAxes, GatherOfNothingIsEmpty) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B D"};
   EXPECT_EQ(gather(counted({3, 2}), spec, {{"B", 3}, {"D", 2}}, "B", {}).shape(), (Shape{0, 2}));

@@ -54,7 +54,7 @@ TEST_P(EveryBlock, EveryCaseIsValidAndEveryTriggerClassIsReached) {
     const std::int64_t size = element_count(c);
     elements += size;
     if (size > 200000) ++large;
-    ASSERT_LT(size, 4000000) << "case " << i;
+    ASSERT_LT(size, 3000000) << "case " << i;
   }
   EXPECT_LE(large, kCases / 50);
   RecordProperty("mean_elements", static_cast<int>(elements / kCases));
@@ -110,9 +110,11 @@ std::uint64_t hash_of_cases(const Generator& generator, std::uint64_t count) {
 // These change only when what is generated changes: then every seed in old reports means something else.
 TEST(StagedGenerators, GoldenHashes) {
   const std::map<std::string, std::uint64_t> wanted{
-      {"position_embedding", 0},    {"reference_points", 0}, {"attention_layer", 0}, {"encoder_layer", 0},
-      {"pixel_decoder_encoder", 0}, {"pixel_decoder", 0},    {"decoder_layer", 0},   {"mask_predictor", 0},
-      {"transformer_decoder", 0},   {"mask2former_head", 0}};
+      {"position_embedding", 0x5ca0fd7fbb391262ULL},    {"reference_points", 0x5c2526d2976244b5ULL},
+      {"attention_layer", 0x676c0b96344e4cfULL},        {"encoder_layer", 0x860740cfea8a0770ULL},
+      {"pixel_decoder_encoder", 0xe66132bb319499fbULL}, {"pixel_decoder", 0x44094b8cbe0c39d2ULL},
+      {"decoder_layer", 0xf68c69dc6b98f3f6ULL},         {"mask_predictor", 0xc482ce43bbcf8188ULL},
+      {"transformer_decoder", 0x80411c9814096ef1ULL},   {"mask2former_head", 0xc24a5422c3b8ceccULL}};
   for (const StagedEntry& entry : staged_generators()) {
     const std::uint64_t found = hash_of_cases(*entry.generator, 40);
     EXPECT_EQ(found, wanted.at(entry.block->name())) << entry.block->name() << std::hex << " 0x" << found;

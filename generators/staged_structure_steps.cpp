@@ -48,14 +48,23 @@ std::vector<std::pair<std::string, std::int64_t>> shrinkable_extents(const Stage
   return sizes;
 }
 
+/// The size of an axis of an earlier draft: an extent may have followed another one since.
+std::int64_t size_now(const StagedDraft& draft, const StagedAxis& axis) {
+  if (axis.kind != StagedAxis::Kind::kExtent) return axis.size;
+  const Extents extents = draft.block->dimensions(draft.dense);
+  const auto found = extents.find(axis.extent);
+  return found == extents.end() ? axis.size : found->second;
+}
+
 /// Index 0 of every axis, or the last, and of levels a single pixel if `one_pixel`; an axis that the block
 /// does not let go so far is left alone.
 std::optional<StagedDraft> single_everything(const StagedDraft& draft, bool last, bool one_pixel) {
   StagedDraft smaller = draft;
   bool changed = false;
   for (const StagedAxis& axis : axes_by_size(draft)) {
-    if (axis.size <= 1) continue;
-    StagedDraft next = keep_along(smaller, axis, {last ? axis.size - 1 : 0});
+    const std::int64_t size = size_now(smaller, axis);
+    if (size <= 1) continue;
+    StagedDraft next = keep_along(smaller, axis, {last ? size - 1 : 0});
     if (!is_valid(next)) continue;
     smaller = std::move(next);
     changed = true;

@@ -103,6 +103,7 @@ void twist_parameter(const TensorSpec& spec, const Shape& shape, const Sketch& s
   }
   if (has(name, "mask_embedder.2.0.")) {
     if (sketch.has(Twist::kSmallMaskLogits)) scale_by(1e-6);
+    // Weight and bias together, and not always: zeros of the pixels, below, do for some logits only.
     if (sketch.has(Twist::kZeroMaskLogits) && sketch.dtype == DType::kFloat32) scale_by(0);
   }
 }
