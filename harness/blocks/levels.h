@@ -11,6 +11,7 @@ namespace deformdiff {
 struct LevelSize {
   std::int64_t height, width;
   std::int64_t pixels() const { return height * width; }
+  friend bool operator==(const LevelSize&, const LevelSize&) = default;
 };
 
 /// The rows of spatial_shapes, int64 [L, 2]: height, then width. Throws InputError where one is below 1, or

@@ -113,8 +113,8 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& check = *app.add_subcommand("check", "is this exported model right, and if not, why");
   check.add_option("MODEL", options.files, "an exported TorchScript file, MODEL.pt")->required()->expected(1);
   add_repeatable(check, "--block", options.blocks, "what the model is (deformdiff list blocks), or opaque")
-      .required()
-      .expected(1);
+      .expected(1)
+      ->required();
   check.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
   check.add_option("--config", options.config, "JSON file with the model's configuration");
   check.add_option("--params", options.parameters, "safetensors file with parameters (default: the model's own)");
