@@ -252,19 +252,43 @@ std::string common_prefix(const LayoutNames& names, const std::map<std::string, 
   return best;
 }
 
+/// The path's module, with its dot, without which the name is one that we know: begin and end; nothing if there is
+/// none.
+std::optional<std::pair<std::size_t, std::size_t>> wrapper_in(const LayoutNames& names, const std::string& name) {
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t dot = name.find('.', begin);
+    if (dot == std::string::npos) break;
+    if (!names.parameters(name.substr(0, begin) + name.substr(dot + 1)).empty()) return std::pair(begin, dot + 1);
+    begin = dot + 1;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::string unwrapped(const CanonicalParameters& parameters, const std::string& path) {
+  for (const auto& [wrapped, plain] : parameters.wrappers) {
+    if (path.starts_with(wrapped)) return plain + path.substr(wrapped.size());
+  }
+  return path;
+}
 
 CanonicalParameters canonical_parameters(Layout layout, const StagedBlock& block,
                                          const std::map<std::string, Tensor>& theirs,
                                          const Attributes& known) {
   const LayoutNames names(layout, block, known);
-  CanonicalParameters result{{}, common_prefix(names, theirs)};
+  CanonicalParameters result{{}, common_prefix(names, theirs), {}};
   std::vector<std::string> unknown, twice, missing;
   std::map<std::string, std::string> source;
   for (const auto& [name, tensor] : theirs) {
     std::vector<LayoutEntry> entries;
     if (name.starts_with(result.prefix)) {
-      entries = names.parameters(std::string_view(name).substr(result.prefix.size()));
+      const std::string path = name.substr(result.prefix.size());
+      entries = names.parameters(path);
+      if (const auto wrapper = entries.empty() ? wrapper_in(names, path) : std::nullopt) {
+        result.wrappers.emplace(path.substr(0, wrapper->second), path.substr(0, wrapper->first));
+        entries = names.parameters(unwrapped(result, path));
+      }
     }
     if (entries.empty()) unknown.push_back(name);
     for (const LayoutEntry& entry : entries) {

@@ -96,8 +96,7 @@ class Checker {
     Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
-    outcome.stages = find_stages(model_.entry(), model_.block(), c, outcome.stages, model_.names(), model_.prefix(),
-                                 info_, options_.threads);
+    outcome.stages = find_stages(model_, c, outcome.stages, info_, options_.threads);
     StagedComparison judged =
         judge_stages(model_.entry(), c, outcome, info_, {.threads = options_.threads}, &subject.ratios);
     replays_.push_back({name, sizes, c, outcome, judged});

@@ -95,8 +95,9 @@ std::string find_cause(const std::vector<Replay>& replays, const ModuleDescripti
   if (only_with(replays, same_maps)) return "baked_batch";
   if (only_with(replays, other_maps)) return "baked_shape";
   // Every replay fails: what the graph shows has to do.
-  if (has_audit(description, audit_kind::kOutputIgnoresInputs)) return "outputs_ignore_inputs";
+  // A constant in place of a result is also one that no input reaches.
   if (has_audit(description, audit_kind::kLargeConstant)) return "stale_constant";
+  if (has_audit(description, audit_kind::kOutputIgnoresInputs)) return "outputs_ignore_inputs";
   if (has_audit(description, audit_kind::kBakedShape)) return "baked_shape";
   if (has_audit(description, audit_kind::kBakedBatch)) return "baked_batch";
   if (has_audit(description, audit_kind::kBakedDevice)) return "baked_device";

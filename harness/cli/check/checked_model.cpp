@@ -68,8 +68,7 @@ CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, cons
       canonical_(ours(options, block_, description, layout, configured)),
       attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
       names_(layout, block_, attributes_),
-      parameters_(std::move(canonical_.tensors)),
-      prefix_(canonical_.prefix) {
+      parameters_(std::move(canonical_.tensors)) {
   find_inputs(options);
   find_outputs(options);
 }
@@ -109,6 +108,11 @@ void CheckedModel::find_outputs(const Options& options) {
     throw InputError(fmt::format("the module returns {} tensors and block {} has {}: give --output-order",
                                  description_.outputs.size(), block_.name(), fmt::join(outputs_, ", ")));
   }
+}
+
+std::optional<std::string> CheckedModel::their_path(const std::string& path) const {
+  if (!path.starts_with(canonical_.prefix)) return std::nullopt;
+  return unwrapped(canonical_, path.substr(canonical_.prefix.size()));
 }
 
 std::vector<NamedTensor> CheckedModel::traced_inputs() const {

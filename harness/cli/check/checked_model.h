@@ -7,6 +7,7 @@
 #include "cli/options.h"
 #include "engine/catalog.h"
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,7 +25,9 @@ class CheckedModel {
   const LayoutNames& names() const { return names_; }
   const Attributes& attributes() const { return attributes_; }
   const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
-  const std::string& prefix() const { return prefix_; }  ///< of the framework's names in the module
+  /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of the
+  /// block.
+  std::optional<std::string> their_path(const std::string& path) const;
   const std::vector<std::string>& inputs() const { return inputs_; }  ///< our names, in the module's order
   std::set<std::string> input_set() const { return {inputs_.begin(), inputs_.end()}; }
 
@@ -51,7 +54,6 @@ class CheckedModel {
   Attributes attributes_;
   LayoutNames names_;
   std::vector<NamedTensor> parameters_;
-  std::string prefix_;
   std::vector<std::string> inputs_;
   std::vector<std::string> outputs_;  ///< our names, in the module's order
 };

@@ -26,6 +26,17 @@ ReplaySizes changed(ReplaySizes sizes, LevelSize (*change)(const LevelSize&)) {
   return sizes;
 }
 
+/// Makes the last level as large as it takes for `pixels` in all, as square as that number allows.
+void fit_pixels(std::int64_t pixels, std::vector<LevelSize>& levels) {
+  for (std::size_t l = 0; l + 1 < levels.size(); ++l) pixels -= levels[l].pixels();
+  if (pixels < 1 || levels.empty()) return;
+  std::int64_t height = 1;
+  for (std::int64_t side = 1; side * side <= pixels; ++side) {
+    if (pixels % side == 0) height = side;
+  }
+  levels.back() = {height, pixels / height};
+}
+
 Extents extents_of(const StagedBlock& block, const Attributes& attributes,
                    const std::vector<NamedTensor>& parameters, const ReplaySizes& sizes) {
   Extents known{{"B", sizes.batch}, {"R", 2}, {"H", sizes.finest.height}, {"W", sizes.finest.width}};
@@ -107,7 +118,10 @@ ReplaySizes sizes_of(const std::vector<NamedTensor>& inputs, std::int64_t levels
     sizes.finest = map(name).value_or(sizes.finest);
   }
   for (const NamedTensor& input : inputs) {
-    if (input.tensor.shape().size() == 3 && input.name == "hidden_states") sizes.batch = input.tensor.dim(0);
+    if (input.tensor.shape().size() == 3 && input.name == "hidden_states") {
+      sizes.batch = input.tensor.dim(0);
+      fit_pixels(input.tensor.dim(1), sizes.levels);
+    }
     if (input.name != "spatial_shapes" || input.tensor.dtype() != DType::kInt64) continue;
     const Tensor values = input.tensor.contiguous();
     for (std::size_t l = 0; l < sizes.levels.size() && static_cast<std::int64_t>(l) < values.dim(0); ++l) {

@@ -18,6 +18,12 @@ bool only_reshapes(const View& view) {
                              [](const ViewStep& step) { return step.kind == ViewStep::Kind::kReshape; });
 }
 
+/// Operations that a framework's module of its own computes.
+bool is_module(const std::string& operation) {
+  static const std::set<std::string> kModules{"linear", "conv2d", "layer_norm", "group_norm", "relu"};
+  return kModules.contains(operation);
+}
+
 /// The tensor with its axes in each order that gives `shape`, the elements as they lie first.
 std::vector<Tensor> seen_as(const Tensor& tensor, const Shape& shape) {
   std::vector<Tensor> ways{rearranged(tensor, {reshape(shape)})};
@@ -34,12 +40,10 @@ std::vector<Tensor> seen_as(const Tensor& tensor, const Shape& shape) {
 
 class StageFinder {
  public:
-  StageFinder(const BlockEntry& entry, const StagedBlock& block, const Case& c,
-              const std::vector<NamedTensor>& taps, const LayoutNames& names, std::string prefix,
+  StageFinder(const CheckedModel& model, const Case& c, const std::vector<NamedTensor>& taps,
               const SubjectInfo& info, int threads)
-      : entry_(entry), case_(c), taps_(taps), names_(names), prefix_(std::move(prefix)), info_(info),
-        threads_(threads), stages_(block.stages(c)) {
-    for (const OutputSpec& value : block.stage_values(c)) specs_.emplace(value.name, value);
+      : model_(model), case_(c), taps_(taps), info_(info), threads_(threads), stages_(model.block().stages(c)) {
+    for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
   }
 
   std::vector<NamedTensor> find() {
@@ -53,17 +57,24 @@ class StageFinder {
   }
 
  private:
-  /// "PREFIX PATH:out" is the stage PATH; "PREFIX PATH:in" what that stage's operation is given.
+  /// "PATH:out" is the stage PATH; "PATH:in" what that stage's operation is given.
   void take_by_path(const NamedTensor& tap) {
     const std::size_t colon = tap.name.rfind(':');
-    if (colon == std::string::npos || !tap.name.starts_with(prefix_)) return;
-    const std::string path = tap.name.substr(prefix_.size(), colon - prefix_.size());
-    const std::string side = tap.name.substr(colon + 1);
+    if (colon == std::string::npos) return;
+    const std::string path = tap.name.substr(0, colon), side = tap.name.substr(colon + 1);
+    const auto theirs = model_.their_path(path);
+    if (!theirs) return;
     if (side == "out") {
-      for (const LayoutEntry& entry : names_.stages(path)) take(entry, tap.tensor);
-    } else if (side == "in") {
-      if (const auto entry = names_.stage(path)) take_argument(entry->ours, tap.tensor);
+      for (const LayoutEntry& entry : model_.names().stages(*theirs)) take(entry, tap.tensor);
+    } else if (side == "in" && is_leaf(path)) {
+      if (const auto entry = model_.names().stage(*theirs)) take_argument(entry->ours, tap.tensor);
     }
+  }
+
+  /// Calls no submodule: its argument is what its own operation is given.
+  bool is_leaf(const std::string& path) const {
+    return std::ranges::none_of(
+        taps_, [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
   }
 
   void take(const LayoutEntry& entry, const Tensor& tensor) {
@@ -80,7 +91,7 @@ class StageFinder {
   /// A module's argument is the value that its stage's operation takes as x.
   void take_argument(const std::string& stage_name, const Tensor& tensor) {
     const auto stage = std::ranges::find(stages_, stage_name, &Stage::name);
-    if (stage == stages_.end()) return;
+    if (stage == stages_.end() || !is_module(stage->operation)) return;
     const auto x = std::ranges::find(stage->inputs, "x", &StageInput::name);
     if (x == stage->inputs.end() || !only_reshapes(x->view)) return;
     const auto spec = specs_.find(x->value);
@@ -91,7 +102,7 @@ class StageFinder {
   }
 
   void find_by_value() {
-    StageValues values(entry_, case_, info_.precision, info_.contract, threads_);
+    StageValues values(model_.entry(), case_, info_.precision, info_.contract, threads_);
     std::set<std::string> unknown;
     for (const Stage& stage : stages_) {
       const bool ready = std::ranges::none_of(
@@ -139,11 +150,9 @@ class StageFinder {
     return std::nullopt;
   }
 
-  const BlockEntry& entry_;
+  const CheckedModel& model_;
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
-  const LayoutNames& names_;
-  std::string prefix_;
   const SubjectInfo& info_;
   int threads_;
   std::vector<Stage> stages_;
@@ -153,10 +162,9 @@ class StageFinder {
 
 }  // namespace
 
-std::vector<NamedTensor> find_stages(const BlockEntry& entry, const StagedBlock& block, const Case& c,
-                                     const std::vector<NamedTensor>& taps, const LayoutNames& names,
-                                     const std::string& prefix, const SubjectInfo& info, int threads) {
-  return StageFinder(entry, block, c, taps, names, prefix, info, threads).find();
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const std::vector<NamedTensor>& taps,
+                                     const SubjectInfo& info, int threads) {
+  return StageFinder(model, c, taps, info, threads).find();
 }
 
 }  // namespace deformdiff::cli
