@@ -85,6 +85,8 @@ at::Tensor arange(const Size& end, const at::TensorOptions& options) {
 
 at::Tensor resize_map(const at::Tensor& map, const Size& height, const Size& width) {
   const auto values = pass("output_size", {height, width});
+  // LibTorch's resize refuses maps without channels; a decoder without queries has such.
+  if (map.size(1) == 0) return map.new_empty({map.size(0), 0, values[0], values[1]});
   return at::upsample_bilinear2d(map, values, /*align_corners=*/false);
 }
 

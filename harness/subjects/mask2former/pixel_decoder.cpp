@@ -19,6 +19,7 @@ struct Surroundings {
   at::Tensor reference_points;            ///< [N, Q, L, 2], or 4: boxes
   at::Tensor spatial_shapes;              ///< int64 [L, 2]
   at::Tensor level_start_index;           ///< int64 [L]
+  bool length_first = false;              ///< the layer is given [Q, N, C], and shows its query so
 };
 
 std::int64_t im2col_step(const Call& call) {
@@ -44,7 +45,8 @@ at::Tensor deformable_attention(const Scope& scope, const at::Tensor& hidden_sta
   const std::int64_t levels = around.spatial_shapes.size(0);
   at::Tensor query = hidden_states;
   if (around.position_embeddings != nullptr) {
-    query = scope.show("query", hidden_states + *around.position_embeddings);
+    const auto as_given = [&around](const at::Tensor& x) { return around.length_first ? x.transpose(0, 1) : x; };
+    query = as_given(scope.show("query", as_given(hidden_states + *around.position_embeddings)));
   }
   at::Tensor value = linear(scope, "value_proj", memory);
   if (around.padding != nullptr) value = value.masked_fill(around.padding->unsqueeze(-1), 0);
@@ -88,7 +90,7 @@ at::Tensor tokens(const at::Tensor& map) {
 /// The case's own, with length and batch in the order that the layers want.
 Surroundings surroundings(const Call& call) {
   return {call.find_input("position_embeddings"), call.find_input("attention_mask"),
-          call.input("reference_points"), call.input("spatial_shapes"), call.input("level_start_index")};
+          call.input("reference_points"), call.input("spatial_shapes"), call.input("level_start_index"), false};
 }
 
 /// Maps of the case's tokens, as the encoder left them.
@@ -167,6 +169,7 @@ std::vector<at::Tensor> run_attention_layer(const Scope& scope) {
   const at::Tensor hidden_states = turned(call.input("hidden_states"));
   const at::Tensor* memory = call.find_input("encoder_hidden_states");
   Surroundings around = surroundings(call);
+  around.length_first = length_first;
   at::Tensor position;
   if (around.position_embeddings != nullptr) {
     position = turned(*around.position_embeddings);
@@ -188,7 +191,7 @@ std::vector<at::Tensor> run_pixel_decoder_encoder(const Scope& scope) {
   return {encoder(scope, call.input("inputs_embeds"),
                   {call.find_input("position_embeddings"), call.find_input("attention_mask"),
                    reference_points(scope, shapes.cpu(), call.input("valid_ratios")), shapes,
-                   call.input("level_start_index")})};
+                   call.input("level_start_index"), false})};
 }
 
 std::vector<at::Tensor> run_pixel_decoder(const Scope& scope) {
