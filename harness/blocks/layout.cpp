@@ -252,13 +252,15 @@ std::string common_prefix(const LayoutNames& names, const std::map<std::string, 
   return best;
 }
 
-/// The path's module, with its dot, without which the name is one that we know: begin and end; nothing if there is
-/// none.
-std::optional<std::pair<std::size_t, std::size_t>> wrapper_in(const LayoutNames& names, const std::string& name) {
+/// The path's module, with its dot, without which the name is one that we know: begin and end; nothing if
+/// there is none.
+std::optional<std::pair<std::size_t, std::size_t>> wrapper_in(const LayoutNames& names,
+                                                              const std::string& name) {
   for (std::size_t begin = 0; begin < name.size();) {
     const std::size_t dot = name.find('.', begin);
     if (dot == std::string::npos) break;
-    if (!names.parameters(name.substr(0, begin) + name.substr(dot + 1)).empty()) return std::pair(begin, dot + 1);
+    if (!names.parameters(name.substr(0, begin) + name.substr(dot + 1)).empty())
+      return std::pair(begin, dot + 1);
     begin = dot + 1;
   }
   return std::nullopt;

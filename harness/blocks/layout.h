@@ -94,10 +94,10 @@ struct CanonicalParameters {
 /// A path of theirs, behind the prefix, without wrappers.
 std::string unwrapped(const CanonicalParameters& parameters, const std::string& path);
 
-/// Their parameters as ours. A prefix common to all names ("module.", "decoder.") is found and taken off, and so is
-/// one module within a path without which the name is known.
-/// Throws InputError that lists every name that is unknown, every parameter that is missing, and every one
-/// given twice. Attributes that are not `known` are inferred.
+/// Their parameters as ours. A prefix common to all names ("module.", "decoder.") is found and taken off, and
+/// so is one module within a path without which the name is known. Throws InputError that lists every name
+/// that is unknown, every parameter that is missing, and every one given twice. Attributes that are not
+/// `known` are inferred.
 CanonicalParameters canonical_parameters(Layout layout, const StagedBlock& block,
                                          const std::map<std::string, Tensor>& theirs,
                                          const Attributes& known);

@@ -28,7 +28,8 @@ void want_dtype(const Tensor& tensor, const char* name, DType dtype) {
 
 void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* layout) {
   if (tensor.shape() != shape) {
-    refuse(name, fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), layout));
+    refuse(name,
+           fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), layout));
   }
 }
 
@@ -47,11 +48,13 @@ std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
     const Level level{sides[2 * l], sides[2 * l + 1], first_rows[l]};
     std::int64_t area = 0;
     if (level.height < 1 || level.width < 1 || __builtin_mul_overflow(level.height, level.width, &area)) {
-      refuse("spatial_shapes", fmt::format("level {} is {} x {}; at least 1 x 1 wanted", l, level.height, level.width));
+      refuse("spatial_shapes",
+             fmt::format("level {} is {} x {}; at least 1 x 1 wanted", l, level.height, level.width));
     }
     if (level.start < 0 || area > rows || level.start > rows - area) {
-      refuse("level_start_index", fmt::format("level {} ({} x {}) starts at row {} and leaves the {} rows of value", l,
-                                              level.height, level.width, level.start, rows));
+      refuse("level_start_index",
+             fmt::format("level {} ({} x {}) starts at row {} and leaves the {} rows of value", l,
+                         level.height, level.width, level.start, rows));
     }
     levels.push_back(level);
   }
@@ -100,7 +103,8 @@ class MsDeformAttn : public Block {
   }
 
   std::int64_t working_memory(const Case& c) const override {
-    // The grid_sample path holds the samples of every level about three times over, and a planar copy of value.
+    // The grid_sample path holds the samples of every level about three times over, and a planar copy of
+    // value.
     const Problem problem = parse(c);
     const Dims& d = problem.dims;
     const std::int64_t samples = d.N * d.Q * d.M * d.D * d.L * d.P;
@@ -132,12 +136,8 @@ Problem parse(const Case& c) {
   want_dtype(locations, "sampling_loc", value.dtype());
   want_dtype(weights, "attn_weight", value.dtype());
   std::vector<Level> levels = parse_levels(c, value.dim(1));
-  const Dims dims{value.dim(0),
-                  value.dim(1),
-                  value.dim(2),
-                  value.dim(3),
-                  locations.dim(1),
-                  static_cast<std::int64_t>(levels.size()),
+  const Dims dims{value.dim(0),    value.dim(1),     value.dim(2),
+                  value.dim(3),    locations.dim(1), static_cast<std::int64_t>(levels.size()),
                   locations.dim(4)};
   want_shape(locations, "sampling_loc", {dims.N, dims.Q, dims.M, dims.L, dims.P, 2}, "[N, Q, M, L, P, 2]");
   want_shape(weights, "attn_weight", {dims.N, dims.Q, dims.M, dims.L, dims.P}, "[N, Q, M, L, P]");
@@ -146,7 +146,9 @@ Problem parse(const Case& c) {
   return {dims, std::move(levels), value, locations, weights, step, value.dtype()};
 }
 
-std::int64_t multiply_adds(const Dims& d) { return d.N * d.Q * d.M * d.L * d.P * 4 * d.D; }
+std::int64_t multiply_adds(const Dims& d) {
+  return d.N * d.Q * d.M * d.L * d.P * 4 * d.D;
+}
 
 const Block& block() {
   static const MsDeformAttn instance;

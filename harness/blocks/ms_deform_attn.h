@@ -7,10 +7,10 @@
 // Source: Zhu et al., Deformable DETR, 2021, equation 3; the coordinate convention of align_corners=False.
 #pragma once
 
+#include "core/block.h"
+
 #include <cstdint>
 #include <vector>
-
-#include "core/block.h"
 
 namespace deformdiff::ms_deform_attn {
 

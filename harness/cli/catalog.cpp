@@ -29,7 +29,8 @@ const std::vector<BlockEntry>& blocks() {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
                                   &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
     for (const StagedEntry& staged : staged_generators()) {
-      list.push_back({staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
+      list.push_back(
+          {staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
     }
     return list;
   }();

@@ -41,7 +41,8 @@ class Checker {
     subject.block = model_.block().name();
     subject.info = info_;
     for (const auto& file : options_.inputs) replay_file(file, subject, report);
-    const ReplaySizes base = replays_.empty() ? sizes_of(model_.traced_inputs(), levels()) : replays_.front().sizes;
+    const ReplaySizes base =
+        replays_.empty() ? sizes_of(model_.traced_inputs(), levels()) : replays_.front().sizes;
     for (ReplayCase& each : replay_cases(model_.block(), model_.attributes(), model_.parameters(),
                                          model_.input_set(), base, options_.seed)) {
       replay(each.name, each.sizes, std::move(each.problem), subject, report);
@@ -60,7 +61,8 @@ class Checker {
     try {
       const SafetensorsFile file = read_safetensors(path);
       StagedRecording recording = inputs_of(file);
-      const DType dtype = model_.parameters().empty() ? DType::kFloat32 : model_.parameters().front().tensor.dtype();
+      const DType dtype =
+          model_.parameters().empty() ? DType::kFloat32 : model_.parameters().front().tensor.dtype();
       const Case c = staged_case(model_.block(), recording, dtype);
       model_.block().validate(c);
       replay(path.stem().string(), sizes_of(c.inputs, levels()), c, subject, report);
@@ -80,18 +82,20 @@ class Checker {
                              model_.parameters());
   }
 
-  void judge_recorded(const std::filesystem::path& path, const StagedRecording& recording, SubjectReport& subject,
-                      RunReport& report) {
+  void judge_recorded(const std::filesystem::path& path, const StagedRecording& recording,
+                      SubjectReport& subject, RunReport& report) {
     for (const RecordedStages& run : recording.runs) {
       if (run.dtype != DType::kFloat32 && run.dtype != DType::kFloat64) continue;
       const Case c = staged_case(model_.block(), recording, run.dtype);
-      StagedComparison judged = judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads});
+      StagedComparison judged =
+          judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads});
       record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged, subject, report);
     }
   }
 
   /// The recorded graph in the plain interpreter, tapped; then what LibTorch makes of it.
-  void replay(const std::string& name, const ReplaySizes& sizes, Case c, SubjectReport& subject, RunReport& report) {
+  void replay(const std::string& name, const ReplaySizes& sizes, Case c, SubjectReport& subject,
+              RunReport& report) {
     const std::vector<NamedTensor> arguments = model_.arguments(c);
     Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
     seconds_ = std::max(seconds_, outcome.seconds);
@@ -113,7 +117,8 @@ class Checker {
     Outcome outcome = module_.run(mode, arguments, false);
     model_.name_outputs(outcome);
     outcome.stages = replay.outcome.stages;
-    StagedComparison judged = judge_stages(model_.entry(), replay.problem, outcome, info_, {.threads = options_.threads});
+    StagedComparison judged =
+        judge_stages(model_.entry(), replay.problem, outcome, info_, {.threads = options_.threads});
     judged.stages.clear();  // those of the interpreter's run, which have their rows
     record(scenario_name(name, mode), replay.problem, judged, subject, report);
   }
@@ -160,8 +165,8 @@ void report_load_failure(const Options& options, const ExportedModule& module, R
   Comparison comparison = compare(module.load_failure(), {}, {});
   count(subject, comparison);
   report.session.findings.push_back(
-      judged_finding({subject.block, subject.name, std::string(name_of(comparison.verdict)), "", "structure"}, {},
-                     comparison, options.files.front()));
+      judged_finding({subject.block, subject.name, std::string(name_of(comparison.verdict)), "", "structure"},
+                     {}, comparison, options.files.front()));
   report.cause = "unknown";
   report.scenarios.push_back({"load", "outputs", comparison.verdict, false, 0, 0, comparison.reason});
 }
@@ -182,14 +187,16 @@ int run_check(const Options& options) {
     } else {
       const BlockEntry& entry = find_block(options.blocks.front());
       if (!entry.has_stages()) {
-        throw InputError(fmt::format("--block {}: an operator, not a model; check takes a block with stages, or opaque",
-                                     entry.block->name()));
+        throw InputError(
+            fmt::format("--block {}: an operator, not a model; check takes a block with stages, or opaque",
+                        entry.block->name()));
       }
       Checker(options, entry, module).check(report);
     }
   } catch (const InputError& error) {
     const std::string text = error.what();
-    throw InputError(text.find(path.string()) == std::string::npos ? fmt::format("{}: {}", path.string(), text) : text);
+    throw InputError(
+        text.find(path.string()) == std::string::npos ? fmt::format("{}: {}", path.string(), text) : text);
   }
   report.session.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return finish(options, report);

@@ -58,12 +58,13 @@ void append(SessionReport& all, SessionReport one) {
 int run_fuzz(const Options& options) {
   const auto entries = blocks_of(options);
   for (const BlockEntry* entry : entries) check_tiers(options, *entry);
-  const SessionOptions session_options = session_options_of(options);
   RunReport report;
   {
     ProgressLine progress(stderr, options.progress);
     for (const BlockEntry* entry : entries) {
-      append(report.session, fuzz(*entry, parse_subjects(options.subjects), session_options, progress));
+      const SessionOptions session =
+          session_options_of(options, entry->has_stages() ? kDefaultStagedCases : kDefaultCases);
+      append(report.session, fuzz(*entry, parse_subjects(options.subjects), session, progress));
     }
   }
   return finish(options, report);

@@ -28,8 +28,7 @@ std::string block_name(const Options& options, const SafetensorsFile& file) {
 }
 
 /// The block's attributes: those that the configuration sets, the defaults otherwise.
-Attributes attributes_of(const Options& options, const SafetensorsFile& file,
-                                                  const Block& block) {
+Attributes attributes_of(const Options& options, const SafetensorsFile& file, const Block& block) {
   Json config = Json::object();
   if (!options.config.empty()) {
     config = parse_strict_json(read_file(options.config), options.config.string());
@@ -40,7 +39,8 @@ Attributes attributes_of(const Options& options, const SafetensorsFile& file,
   auto attributes = block.default_attributes();
   for (auto& [name, value] : attributes) {
     if (!config.contains(name)) continue;
-    if (!config[name].is_number()) throw InputError(fmt::format("configuration: '{}': a number wanted", name));
+    if (!config[name].is_number())
+      throw InputError(fmt::format("configuration: '{}': a number wanted", name));
     value = config[name].get<double>();
   }
   return attributes;
@@ -65,8 +65,7 @@ Outcome outcome_of(const RecordedRun& run) {
 }
 
 void judge_run(const Options& options, const BlockEntry& entry, const Recording& recording,
-               const RecordedRun& run, const Attributes& attributes,
-               SessionReport& session) {
+               const RecordedRun& run, const Attributes& attributes, SessionReport& session) {
   SubjectReport& report = session.subjects.emplace_back();
   report.name = report.info.name = run.name;
   report.block = entry.block->name();

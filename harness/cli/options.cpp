@@ -44,7 +44,7 @@ void add_common(CLI::App& command, Options& options, Raw& raw) {
 void add_run_options(CLI::App& command, Options& options, Raw& raw) {
   command.add_option("--seed", options.seed, "first number of every case's random stream (default 0)");
   command.add_option("--cases", options.cases,
-                     "cases a block, the same for every implementation (default 500)");
+                     "cases a block, the same for every implementation (default 500; 10 for whole modules)");
   command.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
 }
 
@@ -117,7 +117,8 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
       ->required();
   check.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
   check.add_option("--config", options.config, "JSON file with the model's configuration");
-  check.add_option("--params", options.parameters, "safetensors file with parameters (default: the model's own)");
+  check.add_option("--params", options.parameters,
+                   "safetensors file with parameters (default: the model's own)");
   check
       .add_option("--inputs", options.inputs,
                   "safetensors file with in.NAME, and out.TAG.NAME if recorded; repeatable")

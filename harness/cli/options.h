@@ -47,9 +47,9 @@ struct Options {
   std::filesystem::path output;
   std::string layout;
   std::filesystem::path config;
-  std::filesystem::path parameters;             ///< check
-  std::vector<std::filesystem::path> inputs;    ///< check
-  std::vector<std::string> input_order;         ///< check; names of the module's arguments
+  std::filesystem::path parameters;           ///< check
+  std::vector<std::filesystem::path> inputs;  ///< check
+  std::vector<std::string> input_order;       ///< check; names of the module's arguments
   std::vector<std::string> output_order;
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
 

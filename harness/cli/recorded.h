@@ -29,7 +29,6 @@ Recording take_apart(const SafetensorsFile& file, const Block& block,
                      const std::map<std::string, std::string>& mapping);
 
 /// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to `dtype`.
-Case recorded_case(const Recording& recording, const Block& block, DType dtype,
-                   const Attributes& attributes);
+Case recorded_case(const Recording& recording, const Block& block, DType dtype, const Attributes& attributes);
 
 }  // namespace deformdiff::cli

@@ -85,7 +85,8 @@ class Sorter {
       const std::string theirs = unprefixed(tensor.name, prefixed ? kInput : std::string_view());
       const auto entry = names.input(theirs);
       if (!entry) {
-        if (prefixed) throw InputError(fmt::format("'{}' is no input of block {}", tensor.name, block_.name()));
+        if (prefixed)
+          throw InputError(fmt::format("'{}' is no input of block {}", tensor.name, block_.name()));
         continue;
       }
       used_.insert(tensor.name);
@@ -125,7 +126,8 @@ class Sorter {
       run.outcome.kind = Outcome::Kind::kReturned;
       order_outputs(tag, run);
       run.dtype = dtype_of_run(run, recording);
-      if (run.dtype == DType::kFloat32 || run.dtype == DType::kFloat64) take_stages(names, tag, recording, run);
+      if (run.dtype == DType::kFloat32 || run.dtype == DType::kFloat64)
+        take_stages(names, tag, recording, run);
       recording.runs.push_back(std::move(run));
     }
   }
@@ -163,7 +165,8 @@ class Sorter {
     for (const std::string& name : block_.output_names()) {
       const auto found = std::ranges::find(run.outcome.outputs, name, &NamedTensor::name);
       if (found == run.outcome.outputs.end()) {
-        throw InputError(fmt::format("required tensor 'out.{}{}{}' is missing", tag, tag.empty() ? "" : ".", name));
+        throw InputError(
+            fmt::format("required tensor 'out.{}{}{}' is missing", tag, tag.empty() ? "" : ".", name));
       }
       ordered.push_back(*found);
     }
@@ -211,9 +214,9 @@ class Sorter {
 
 Layout layout_of(const Options& options, const SafetensorsFile& file) {
   const auto named = file.metadata.find("layout");
-  const std::string name = !options.layout.empty()              ? options.layout
+  const std::string name = !options.layout.empty()        ? options.layout
                            : named != file.metadata.end() ? named->second
-                                                                : "huggingface";
+                                                          : "huggingface";
   const auto layout = layout_from_name(name);
   if (!layout) throw InputError(fmt::format("layout '{}': huggingface, mmdet or facebook wanted", name));
   return *layout;
@@ -234,8 +237,8 @@ Attributes configured_attributes(const Options& options, const SafetensorsFile& 
   return attributes_from_config(layout, block, parse_strict_json(found->second, "metadata 'config'"));
 }
 
-Attributes complete_attributes(Layout layout, const StagedBlock& block, const std::vector<NamedTensor>& inputs,
-                               const Attributes& configured) {
+Attributes complete_attributes(Layout layout, const StagedBlock& block,
+                               const std::vector<NamedTensor>& inputs, const Attributes& configured) {
   std::map<std::string, Shape> shapes;
   for (const NamedTensor& input : inputs) shapes.emplace(input.name, input.tensor.shape());
   Inference inference = infer_attributes(layout, block, shapes, configured);

@@ -1,5 +1,5 @@
-// A safetensors file of a recorded deep block: parameters, inputs, and for each run its outputs and stages, under
-// a framework's names, as our own.
+// A safetensors file of a recorded deep block: parameters, inputs, and for each run its outputs and stages,
+// under a framework's names, as our own.
 #pragma once
 
 #include "blocks/layout.h"
@@ -26,25 +26,25 @@ struct StagedRecording {
   std::vector<std::string> ignored;  ///< tensors that nothing is made of
 };
 
-/// The layout that --layout or the file's metadata name; Hugging Face's without either. Throws InputError for one
-/// that we do not know.
+/// The layout that --layout or the file's metadata name; Hugging Face's without either. Throws InputError for
+/// one that we do not know.
 Layout layout_of(const Options& options, const SafetensorsFile& file);
 
 /// The configuration that --config or the file's metadata hold, as attributes of the block.
 Attributes configured_attributes(const Options& options, const SafetensorsFile& file, Layout layout,
                                  const StagedBlock& block);
 
-/// All attributes of the block, by configuration, shapes of `inputs` and defaults. Throws InputError that names
-/// those that must be given with --config.
-Attributes complete_attributes(Layout layout, const StagedBlock& block, const std::vector<NamedTensor>& inputs,
-                               const Attributes& configured);
+/// All attributes of the block, by configuration, shapes of `inputs` and defaults. Throws InputError that
+/// names those that must be given with --config.
+Attributes complete_attributes(Layout layout, const StagedBlock& block,
+                               const std::vector<NamedTensor>& inputs, const Attributes& configured);
 
 /// Throws InputError naming the tensor that is missing or does not fit.
 StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
                                   const Options& options);
 
-/// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our names)
-/// are known; its outputs need not be recorded.
+/// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our
+/// names) are known; its outputs need not be recorded.
 StagedRecording take_apart_stages(const SafetensorsFile& file, const StagedBlock& block, Layout layout,
                                   const Options& options, const Attributes& attributes,
                                   const std::vector<NamedTensor>& parameters);

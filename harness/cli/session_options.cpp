@@ -11,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kDefaultCases = 500;
-
 /// Saved cases that are kept are chosen by people: no run writes among them.
 void refuse_source_cases(const fs::path& out) {
   for (fs::path folder = fs::weakly_canonical(fs::absolute(out)); folder != folder.root_path();
@@ -35,13 +33,13 @@ RunLimits run_limits_of(const Options& options) {
   return limits;
 }
 
-SessionOptions session_options_of(const Options& options) {
+SessionOptions session_options_of(const Options& options, std::int64_t default_cases) {
   refuse_source_cases(options.out);
   SessionOptions session;
   session.seed = options.seed;
   session.tiers = options.tiers;
   const bool timed = options.time_seconds.has_value();
-  session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : kDefaultCases);
+  session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : default_cases);
   session.time_limit_seconds = options.time_seconds;
   session.first_finding = options.first_finding;
   session.shrink = options.shrink;

@@ -7,7 +7,7 @@
 namespace deformdiff::cli {
 
 /// Bytes that a case may need over oracle and implementation; more is counted as not run.
-constexpr std::int64_t kMemoryLimit = std::int64_t{4} << 30;
+constexpr std::int64_t kMemoryLimit = std::int64_t{8} << 30;
 
 /// Bytes that a worker may allocate: what a case may need, and LibTorch. An implementation that wants more
 /// gets an allocation failure, and the machine stays usable. AddressSanitizer maps far more than this for
@@ -20,7 +20,12 @@ constexpr std::int64_t kWorkerMemory = 2 * kMemoryLimit;
 
 RunLimits run_limits_of(const Options& options);
 
+/// Cases a block without --cases and --time. A case of a block with stages is a whole module, which every
+/// traced implementation compiles anew.
+constexpr std::int64_t kDefaultCases = 500;
+constexpr std::int64_t kDefaultStagedCases = 10;
+
 /// Throws InputError if --out lies inside the source tree's cases/.
-SessionOptions session_options_of(const Options& options);
+SessionOptions session_options_of(const Options& options, std::int64_t default_cases = kDefaultCases);
 
 }  // namespace deformdiff::cli

@@ -25,13 +25,15 @@ std::string reported_stage(const LayoutNames& names, const std::string& stage) {
   return names.their_stage(stage).value_or(stage);
 }
 
-void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names, RunReport& report) {
+void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names,
+                  RunReport& report) {
   for (StageVerdict& stage : judged.stages) {
     const std::string theirs = reported_stage(names, stage.stage);
     rename(stage.comparison, theirs);
     Scenario& scenario = report.scenarios.emplace_back(row(name, theirs, stage.comparison));
     scenario.inherited = stage.inherited;
-    if (is_finding(scenario.verdict) && report.first_diverging_stage.empty()) report.first_diverging_stage = theirs;
+    if (is_finding(scenario.verdict) && report.first_diverging_stage.empty())
+      report.first_diverging_stage = theirs;
   }
   rename(judged.comparison, reported_stage(names, judged.comparison.output));
   report.scenarios.push_back(row(name, "outputs", judged.comparison));

@@ -12,8 +12,10 @@ namespace deformdiff::cli {
 /// The layout's name for a stage of ours, or ours where it has none.
 std::string reported_stage(const LayoutNames& names, const std::string& stage);
 
-/// A row for each stage and one for the whole, under the scenario's name. The first stage at fault is the report's
-/// first diverging one unless it has one already. The comparison's text is put into the layout's names.
-void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names, RunReport& report);
+/// A row for each stage and one for the whole, under the scenario's name. The first stage at fault is the
+/// report's first diverging one unless it has one already. The comparison's text is put into the layout's
+/// names.
+void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names,
+                  RunReport& report);
 
 }  // namespace deformdiff::cli

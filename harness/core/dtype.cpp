@@ -1,10 +1,10 @@
 #include "core/dtype.h"
 
+#include "core/error.h"
+
 #include <array>
 #include <cmath>
 #include <limits>
-
-#include "core/error.h"
 
 namespace deformdiff {
 namespace {
@@ -27,7 +27,9 @@ constexpr std::array<Row, 7> kRows{{
     {DType::kUInt8, 1, "uint8", "U8", false},
 }};
 
-const Row& row_of(DType dtype) { return kRows[static_cast<std::size_t>(dtype)]; }
+const Row& row_of(DType dtype) {
+  return kRows[static_cast<std::size_t>(dtype)];
+}
 
 FloatFormat binary_format(int precision, int min_exponent, int max_exponent) {
   return {std::ldexp(1.0, -precision), std::ldexp(1.0, min_exponent),
@@ -37,10 +39,18 @@ FloatFormat binary_format(int precision, int min_exponent, int max_exponent) {
 
 }  // namespace
 
-std::size_t size_of(DType dtype) { return row_of(dtype).size; }
-std::string_view name_of(DType dtype) { return row_of(dtype).name; }
-std::string_view safetensors_name_of(DType dtype) { return row_of(dtype).safetensors; }
-bool is_floating(DType dtype) { return row_of(dtype).floating; }
+std::size_t size_of(DType dtype) {
+  return row_of(dtype).size;
+}
+std::string_view name_of(DType dtype) {
+  return row_of(dtype).name;
+}
+std::string_view safetensors_name_of(DType dtype) {
+  return row_of(dtype).safetensors;
+}
+bool is_floating(DType dtype) {
+  return row_of(dtype).floating;
+}
 
 std::optional<DType> dtype_from_name(std::string_view name) {
   for (const Row& row : kRows) {

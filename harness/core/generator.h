@@ -2,13 +2,13 @@
 // these.
 #pragma once
 
+#include "core/case.h"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "core/case.h"
 
 namespace deformdiff {
 

@@ -1,14 +1,14 @@
 // Interface of a trusted evaluation. Implementations are in oracles/; the engine knows only this.
 #pragma once
 
+#include "core/case.h"
+#include "core/precision.h"
+#include "core/reference.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "core/case.h"
-#include "core/precision.h"
-#include "core/reference.h"
 
 namespace deformdiff {
 

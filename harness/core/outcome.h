@@ -1,11 +1,11 @@
 // What happened when a subject met a case.
 #pragma once
 
+#include "core/tensor.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "core/tensor.h"
 
 namespace deformdiff {
 

@@ -7,7 +7,10 @@
 
 namespace deformdiff {
 
-enum class Arithmetic : std::uint8_t { kWide, kStorage };  ///< of 16-bit types: float32, or rounded every step
+enum class Arithmetic : std::uint8_t {
+  kWide,
+  kStorage
+};  ///< of 16-bit types: float32, or rounded every step
 enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
 /// How a subject computes, beyond the dtype of the case. Summation order and contraction are always free.
@@ -15,7 +18,8 @@ struct Precision {
   Arithmetic arithmetic = Arithmetic::kWide;
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
-  double transcendental_ulps = 4;  ///< largest error of exp, sin, cos, tanh, erf and pow, in ULPs of the result
+  double transcendental_ulps =
+      4;  ///< largest error of exp, sin, cos, tanh, erf and pow, in ULPs of the result
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };
 

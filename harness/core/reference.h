@@ -1,11 +1,11 @@
 // The admissible answers to a case, as plain data: what an oracle hands to the comparator.
 #pragma once
 
+#include "core/tensor.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "core/tensor.h"
 
 namespace deformdiff {
 
@@ -23,9 +23,9 @@ struct OutputReference {
   std::string name;
   DType dtype = DType::kFloat32;
   Shape shape;
-  std::vector<double> value;      ///< rounded to double
-  std::vector<double> value_low;  ///< exact value minus `value`; empty where double is exact enough
-  std::vector<double> bound;      ///< >= 0; 0 demands the same number (-0 equals +0)
+  std::vector<double> value;         ///< rounded to double
+  std::vector<double> value_low;     ///< exact value minus `value`; empty where double is exact enough
+  std::vector<double> bound;         ///< >= 0; 0 demands the same number (-0 equals +0)
   std::vector<std::uint8_t> admits;  ///< set of Admits an element; empty if every element is finite
 };
 

@@ -1,11 +1,11 @@
 // What the parent knows of an implementation. It never sees more than this and its outcomes.
 #pragma once
 
-#include <set>
-#include <string>
-
 #include "core/case.h"
 #include "core/precision.h"
+
+#include <set>
+#include <string>
 
 namespace deformdiff {
 
@@ -17,10 +17,10 @@ struct SubjectInfo {
   std::string supports;  ///< conditions on the block's dimensions, "D%8==0,L<=4"; empty for everything
   Precision precision;
   Contract contract;
-  std::string not_run;     ///< why it cannot run on this machine; empty if it can
-  std::string faulty;      ///< for faults: what is wrong, in a few words; empty otherwise
-  std::string trigger;     ///< for faults: the trigger class without which the fault cannot show, or empty
-  std::string expected;    ///< for faults: the verdict it must get
+  std::string not_run;   ///< why it cannot run on this machine; empty if it can
+  std::string faulty;    ///< for faults: what is wrong, in a few words; empty otherwise
+  std::string trigger;   ///< for faults: the trigger class without which the fault cannot show, or empty
+  std::string expected;  ///< for faults: the verdict it must get
 };
 
 }  // namespace deformdiff

@@ -1,15 +1,15 @@
 // A host tensor as plain data: bytes, and the strided view of them that an implementation is given.
 #pragma once
 
+#include "core/dtype.h"
+#include "core/error.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "core/dtype.h"
-#include "core/error.h"
 
 namespace deformdiff {
 

@@ -35,14 +35,24 @@ constexpr auto kAll = [] {
   return all;
 }();
 
-const Row& row_of(Verdict verdict) { return kRows[static_cast<std::size_t>(verdict)]; }
+const Row& row_of(Verdict verdict) {
+  return kRows[static_cast<std::size_t>(verdict)];
+}
 
 }  // namespace
 
-std::string_view name_of(Verdict verdict) { return row_of(verdict).name; }
-int rule_of(Verdict verdict) { return row_of(verdict).rule; }
-bool is_finding(Verdict verdict) { return verdict < Verdict::kVacuous; }
-std::span<const Verdict> all_verdicts() { return kAll; }
+std::string_view name_of(Verdict verdict) {
+  return row_of(verdict).name;
+}
+int rule_of(Verdict verdict) {
+  return row_of(verdict).rule;
+}
+bool is_finding(Verdict verdict) {
+  return verdict < Verdict::kVacuous;
+}
+std::span<const Verdict> all_verdicts() {
+  return kAll;
+}
 
 std::optional<Verdict> verdict_from_name(std::string_view name) {
   for (const Row& row : kRows) {

@@ -39,7 +39,8 @@ struct Comparison {
 /// `reference` the outputs' names, dtypes and shapes are used.
 std::optional<Comparison> decided_before_elements(const Outcome& outcome, const Reference& reference);
 
-/// Rules 6 and 7, once the elements agree: the verdict in `result` and its reason. `vacuous` is as in Reference.
+/// Rules 6 and 7, once the elements agree: the verdict in `result` and its reason. `vacuous` is as in
+/// Reference.
 void judge_after_elements(const Outcome& outcome, const Contract& contract, const std::string& vacuous,
                           Comparison& result);
 

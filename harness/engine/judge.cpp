@@ -60,8 +60,9 @@ Outcome admit(const SubjectInfo& info, const BlockEntry& entry, const Case& c, s
   }
   const std::string outside = entry.block->outside_contract(c, info.contract);
   if (!outside.empty()) return refusal(Outcome::Kind::kUnsupported, outside);
-  // A stage's oracle needs little beside the values of all stages, which are the block's working memory.
-  const std::int64_t oracle = entry.has_stages() ? entry.block->working_memory(c) : entry.oracle->memory(c);
+  // A stage's oracle needs little beside the values of all stages, which the block's working memory counts
+  // twice.
+  const std::int64_t oracle = entry.has_stages() ? 0 : entry.oracle->memory(c);
   const std::int64_t needed = storage_bytes(c) + oracle + entry.block->working_memory(c);
   if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
   return refusal(Outcome::Kind::kReturned, "");

@@ -1,5 +1,6 @@
 #include "engine/run_batch.h"
 
+#include "engine/parallel.h"
 #include "engine/references.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
@@ -9,6 +10,9 @@
 
 namespace deformdiff {
 namespace {
+
+/// Elements of inputs from which on the stages of a case get all threads.
+constexpr std::int64_t kLarge = std::int64_t{1} << 20;
 
 /// A batch on one subject.
 class SubjectBatch {
@@ -61,10 +65,11 @@ class SubjectBatch {
 
   std::vector<Failure> judge(const References& references, Investigator& investigator) {
     std::vector<Failure> failures;
+    std::vector<Comparison> comparisons = compared(references);
     auto next_given = given_.begin();
     for (std::size_t position = 0; position < batch_.cases.size() && !state_.stopped; ++position) {
       const bool was_given = next_given != given_.end() && *next_given == position;
-      Comparison comparison = compared(position, was_given, references);
+      Comparison& comparison = comparisons[position];
       state_.count(comparison);
       if (is_finding(comparison.verdict)) {
         Failure failure = failure_at(position, std::move(comparison));
@@ -77,17 +82,43 @@ class SubjectBatch {
     return failures;
   }
 
-  Comparison compared(std::size_t position, bool was_given, const References& references) {
+  /// Of every case of the batch. Stages are judged beside each other, case by case; a large case has all
+  /// threads.
+  std::vector<Comparison> compared(const References& references) {
+    std::vector<Comparison> comparisons(batch_.cases.size());
+    if (entry_.has_stages()) {
+      judge_stages_of_batch(comparisons);
+      return comparisons;
+    }
     static const Reference kNone;
     const SubjectInfo& info = state_.subject.info;
-    const Outcome& outcome = outcomes_[position];
-    if (entry_.has_stages()) {
-      return judge_stages(entry_, batch_.cases[position], outcome, info, {.threads = options_.threads},
-                          &state_.report.ratios)
-          .comparison;
+    auto next_given = given_.begin();
+    for (std::size_t position = 0; position < comparisons.size(); ++position) {
+      const bool was_given = next_given != given_.end() && *next_given == position;
+      if (was_given) ++next_given;
+      const Reference& reference = was_given ? references.of(position, info) : kNone;
+      comparisons[position] = compare(outcomes_[position], reference, info.contract, &state_.report.ratios);
     }
-    const Reference& reference = was_given ? references.of(position, info) : kNone;
-    return compare(outcome, reference, info.contract, &state_.report.ratios);
+    return comparisons;
+  }
+
+  void judge_stages_of_batch(std::vector<Comparison>& comparisons) {
+    std::vector<RatioHistogram> ratios(comparisons.size());
+    const auto judge = [&](std::size_t position, int threads) {
+      comparisons[position] = judge_stages(entry_, batch_.cases[position], outcomes_[position],
+                                           state_.subject.info, {.threads = threads}, &ratios[position])
+                                  .comparison;
+    };
+    std::vector<std::size_t> small;
+    for (std::size_t position = 0; position < comparisons.size(); ++position) {
+      if (element_count(batch_.cases[position]) < kLarge) {
+        small.push_back(position);
+      } else {
+        judge(position, options_.threads);
+      }
+    }
+    parallel_for(small.size(), options_.threads, [&](std::size_t i) { judge(small[i], 1); });
+    for (const RatioHistogram& each : ratios) state_.report.ratios.add(each);
   }
 
   Failure failure_at(std::size_t position, Comparison comparison) {

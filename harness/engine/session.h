@@ -1,6 +1,11 @@
 // A fuzzing run over one block: generate, refer, execute, compare; confirm, shrink and save what is found.
 #pragma once
 
+#include "core/case_file.h"
+#include "engine/catalog.h"
+#include "engine/judge.h"
+#include "engine/ratio_histogram.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -8,17 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "core/case_file.h"
-#include "engine/catalog.h"
-#include "engine/judge.h"
-#include "engine/ratio_histogram.h"
-
 namespace deformdiff {
 
 struct SessionOptions {
   std::uint64_t seed = 0;
-  std::vector<std::string> tiers;           ///< empty: all, in their shares
-  std::int64_t cases = 1000;                ///< an implementation gets cases 0 .. cases-1
+  std::vector<std::string> tiers;            ///< empty: all, in their shares
+  std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1
   std::optional<double> time_limit_seconds;  ///< ends the run at a batch boundary
   bool first_finding = false;                ///< a subject that has a finding gets no further cases
   bool shrink = true;
@@ -52,7 +52,8 @@ struct SubjectReport {
   SubjectInfo info;
   std::int64_t cases = 0;
   std::map<Verdict, std::int64_t> verdicts;
-  std::map<std::string, std::int64_t> not_judged;  ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
+  std::map<std::string, std::int64_t>
+      not_judged;              ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
   std::int64_t estimated = 0;  ///< cases whose verdict rests on an estimated set
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;

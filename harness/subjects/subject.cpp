@@ -25,6 +25,8 @@ double Call::number(const std::string& name) const {
   return found->second;
 }
 
-std::int64_t Call::integer(const std::string& name) const { return std::llround(number(name)); }
+std::int64_t Call::integer(const std::string& name) const {
+  return std::llround(number(name));
+}
 
 }  // namespace deformdiff::worker

@@ -65,7 +65,9 @@ inline at::Tensor run_subject(Subject& subject, const ms_deform_attn::Inputs& in
   const std::vector<std::string> names{"value", "spatial_shapes", "level_start_index", "sampling_loc",
                                        "attn_weight"};
   return subject
-      .run({block, attributes, names,
+      .run({block,
+            attributes,
+            names,
             {inputs.value, inputs.spatial_shapes, inputs.level_start_index, inputs.sampling_loc,
              inputs.attn_weight}})
       .at(0);

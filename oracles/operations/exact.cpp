@@ -1,4 +1,5 @@
-// Operations that move, drop or clear elements and never round: relu, copy, constant, concat, mask_rows, unblock_rows.
+// Operations that move, drop or clear elements and never round: relu, copy, constant, concat, mask_rows,
+// unblock_rows.
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
 
@@ -86,7 +87,8 @@ class Constant : public Exact<T> {
  public:
   Constant(const Case& c, const Setting& /*setting*/)
       : Exact<T>(dtype_of_constant(c), {c.attribute("count")}) {
-    for (std::int64_t i = 0; i < c.attribute("count"); ++i) values_.push_back(c.number(fmt::format("v{}", i)));
+    for (std::int64_t i = 0; i < c.attribute("count"); ++i)
+      values_.push_back(c.number(fmt::format("v{}", i)));
   }
 
  private:

@@ -48,8 +48,9 @@ bool only_with(const std::vector<Replay>& replays, Same same) {
   for (const Replay& failing : replays) {
     if (!failing.fails()) continue;
     found = true;
-    const bool explained = std::ranges::any_of(
-        replays, [&](const Replay& passing) { return !passing.fails() && same(passing.sizes, failing.sizes); });
+    const bool explained = std::ranges::any_of(replays, [&](const Replay& passing) {
+      return !passing.fails() && same(passing.sizes, failing.sizes);
+    });
     if (!explained) return false;
   }
   return found;
@@ -66,19 +67,25 @@ bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
 const std::map<std::string, std::string>& explanations() {
   static const std::map<std::string, std::string> texts{
       {"outputs_ignore_inputs",
-       "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its result was "
+       "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its "
+       "result was "
        "allocated, not what was written there, and the graph holds zeros in its place."},
       {"stale_constant",
-       "A result was computed in memory that the tracer did not know: the graph holds the values of the traced "
+       "A result was computed in memory that the tracer did not know: the graph holds the values of the "
+       "traced "
        "example as a constant and gives them for every input."},
       {"baked_shape",
        "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error."},
       {"baked_batch", "The traced batch is a constant in the graph: a larger batch is cut or fails."},
-      {"baked_device", "A device of the tracing machine is a constant in the graph: the model runs on no other."},
-      {"wrong_stage", "The named stage computes something else than the block's definition, on right inputs."},
-      {"training_mode", "The model was exported in training mode: dropout or batch statistics change its results. "
-                        "Call eval() before exporting."},
-      {"unsupported_operator", "The graph uses an operator that is not registered here: load its library first."},
+      {"baked_device",
+       "A device of the tracing machine is a constant in the graph: the model runs on no other."},
+      {"wrong_stage",
+       "The named stage computes something else than the block's definition, on right inputs."},
+      {"training_mode",
+       "The model was exported in training mode: dropout or batch statistics change its results. "
+       "Call eval() before exporting."},
+      {"unsupported_operator",
+       "The graph uses an operator that is not registered here: load its library first."},
       {"unknown", "No stage that could be seen is at fault, and the graph gives no hint."}};
   return texts;
 }
@@ -111,7 +118,8 @@ std::vector<std::string> advice_on(const std::string& cause, const std::string& 
   const auto text = explanations().find(cause);
   if (text == explanations().end()) return {};
   std::vector<std::string> lines{text->second};
-  if (!first_diverging_stage.empty()) lines.push_back(fmt::format("It shows first in {}.", first_diverging_stage));
+  if (!first_diverging_stage.empty())
+    lines.push_back(fmt::format("It shows first in {}.", first_diverging_stage));
   return lines;
 }
 

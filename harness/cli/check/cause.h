@@ -21,9 +21,9 @@ struct Replay {
   bool fails() const { return is_finding(judged.comparison.verdict); }
 };
 
-/// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before what the
-/// graph suggests: a value that stays the same for other inputs, failures that come with another batch or other
-/// sizes alone.
+/// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before
+/// what the graph suggests: a value that stays the same for other inputs, failures that come with another
+/// batch or other sizes alone.
 std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description);
 
 /// The cause in plain words, and what to do about it.

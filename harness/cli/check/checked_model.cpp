@@ -20,7 +20,8 @@ namespace {
 std::map<std::string, Tensor> their_parameters(const Options& options, const ModuleDescription& description) {
   std::map<std::string, Tensor> parameters;
   if (options.parameters.empty()) {
-    for (const NamedTensor& parameter : description.parameters) parameters.emplace(parameter.name, parameter.tensor);
+    for (const NamedTensor& parameter : description.parameters)
+      parameters.emplace(parameter.name, parameter.tensor);
     return parameters;
   }
   constexpr std::string_view kParameter = "param.";
@@ -31,13 +32,13 @@ std::map<std::string, Tensor> their_parameters(const Options& options, const Mod
   return parameters;
 }
 
-CanonicalParameters ours(const Options& options, const StagedBlock& block, const ModuleDescription& description,
-                         Layout layout, const Attributes& configured) {
+CanonicalParameters ours(const Options& options, const StagedBlock& block,
+                         const ModuleDescription& description, Layout layout, const Attributes& configured) {
   try {
     return canonical_parameters(layout, block, their_parameters(options, description), configured);
   } catch (const InputError& error) {
-    throw InputError(fmt::format("{} (layout {}; --layout and --params FILE.safetensors change that)", error.what(),
-                                 name_of(layout)));
+    throw InputError(fmt::format("{} (layout {}; --layout and --params FILE.safetensors change that)",
+                                 error.what(), name_of(layout)));
   }
 }
 
@@ -55,13 +56,14 @@ std::vector<std::string> named_order(const std::vector<std::string>& typed, cons
 
 }  // namespace
 
-CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description)
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+                           const ModuleDescription& description)
     : CheckedModel(options, entry, description, layout_of(options, {}),
                    configured_attributes(options, {}, layout_of(options, {}),
                                          *find_staged_block(entry.block->name()))) {}
 
-CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description,
-                           Layout layout, const Attributes& configured)
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+                           const ModuleDescription& description, Layout layout, const Attributes& configured)
     : entry_(entry),
       block_(*find_staged_block(entry.block->name())),
       description_(description),
@@ -76,9 +78,10 @@ CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry, cons
 void CheckedModel::find_inputs(const Options& options) {
   for (const ModuleInput& input : description_.inputs) {
     if (!input.tensor) {
-      throw InputError(fmt::format("the module's input '{}' is a {}; tensors are wanted: export a wrapper whose "
-                                   "forward takes tensors alone",
-                                   input.name, input.type));
+      throw InputError(
+          fmt::format("the module's input '{}' is a {}; tensors are wanted: export a wrapper whose "
+                      "forward takes tensors alone",
+                      input.name, input.type));
     }
   }
   const auto lookup = [&](const std::string& name) { return names_.input(name); };

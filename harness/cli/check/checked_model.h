@@ -16,8 +16,8 @@ namespace deformdiff::cli {
 
 class CheckedModel {
  public:
-  /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws InputError
-  /// naming what is missing, unknown or does not fit, and the flag that mends it.
+  /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws
+  /// InputError naming what is missing, unknown or does not fit, and the flag that mends it.
   CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description);
 
   const BlockEntry& entry() const { return entry_; }
@@ -25,8 +25,8 @@ class CheckedModel {
   const LayoutNames& names() const { return names_; }
   const Attributes& attributes() const { return attributes_; }
   const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
-  /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of the
-  /// block.
+  /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
+  /// the block.
   std::optional<std::string> their_path(const std::string& path) const;
   const std::vector<std::string>& inputs() const { return inputs_; }  ///< our names, in the module's order
   std::set<std::string> input_set() const { return {inputs_.begin(), inputs_.end()}; }
@@ -37,8 +37,8 @@ class CheckedModel {
   /// The inputs of a case in the module's order. Throws InputError naming one that the case lacks.
   std::vector<NamedTensor> arguments(const Case& c) const;
 
-  /// Names a module's results as the block's outputs, in the block's order. What does not fit stays as it is, and
-  /// is then judged to have the wrong structure.
+  /// Names a module's results as the block's outputs, in the block's order. What does not fit stays as it is,
+  /// and is then judged to have the wrong structure.
   void name_outputs(Outcome& outcome) const;
 
  private:

@@ -17,8 +17,7 @@ constexpr int kCalls = 5;
 std::optional<double> seconds_of(const Options& options, const BlockEntry& entry, const Case& c,
                                  const std::string& subject_name) {
   Subject subject = open_subject(parse_subject(subject_name), run_limits_of(options));
-  if (!subject.started() ||
-      admit(subject.info, entry, c, kMemoryLimit).kind != Outcome::Kind::kReturned) {
+  if (!subject.started() || admit(subject.info, entry, c, kMemoryLimit).kind != Outcome::Kind::kReturned) {
     return std::nullopt;
   }
   std::optional<double> shortest;
@@ -34,14 +33,18 @@ std::optional<double> seconds_of(const Options& options, const BlockEntry& entry
 
 std::vector<std::string> cures_for(const Options& options, const BlockEntry& entry, const Case& c,
                                    double module_seconds) {
-  const auto composite = seconds_of(options, entry, c, "composite"), registered = seconds_of(options, entry, c, "cpu");
+  const auto composite = seconds_of(options, entry, c, "composite"),
+             registered = seconds_of(options, entry, c, "cpu");
   if (!composite || !registered) return {};
-  return {fmt::format("Either export over the pure PyTorch path (grid_sample), which every tracer sees: {:.3g} ms a call "
-                      "here;",
-                      1e3 * *composite),
-          fmt::format("or register the kernel with the dispatcher (TORCH_LIBRARY), so that the trace holds one call of "
-                      "it: {:.3g} ms a call here. The module as it is: {:.3g} ms.",
-                      1e3 * *registered, 1e3 * module_seconds)};
+  return {
+      fmt::format(
+          "Either export over the pure PyTorch path (grid_sample), which every tracer sees: {:.3g} ms a call "
+          "here;",
+          1e3 * *composite),
+      fmt::format(
+          "or register the kernel with the dispatcher (TORCH_LIBRARY), so that the trace holds one call of "
+          "it: {:.3g} ms a call here. The module as it is: {:.3g} ms.",
+          1e3 * *registered, 1e3 * module_seconds)};
 }
 
 }  // namespace deformdiff::cli

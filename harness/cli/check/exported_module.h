@@ -22,8 +22,8 @@ inline constexpr const char* kFloat64 = "module/float64";
 
 class ExportedModule {
  public:
-  /// Throws InputError naming the file and the fix if it is no TorchScript module. A module that takes its worker
-  /// down while it is loaded is in load_failure().
+  /// Throws InputError naming the file and the fix if it is no TorchScript module. A module that takes its
+  /// worker down while it is loaded is in load_failure().
   ExportedModule(std::filesystem::path path, const RunLimits& limits);
 
   const ModuleDescription& description() const { return description_; }
@@ -31,8 +31,8 @@ class ExportedModule {
   /// Kind kNotRun with an empty message if it could be loaded.
   const Outcome& load_failure() const { return load_failure_; }
 
-  /// One call with these inputs, in the module's order; `tap` shows the values on the way. What the module breaks
-  /// is in the outcome.
+  /// One call with these inputs, in the module's order; `tap` shows the values on the way. What the module
+  /// breaks is in the outcome.
   Outcome run(const std::string& mode, const std::vector<NamedTensor>& inputs, bool tap);
 
   const std::map<std::string, std::string>& environment() const { return environment_; }

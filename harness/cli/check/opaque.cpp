@@ -50,7 +50,8 @@ std::vector<NamedTensor> inputs_of(const Options& options, const SafetensorsFile
   for (const std::string& name : order) {
     const Tensor* tensor = file.find("in." + name);
     if (tensor == nullptr) tensor = file.find(name);
-    if (tensor == nullptr) throw InputError(fmt::format("required tensor 'in.{}' is missing: --input-order says which", name));
+    if (tensor == nullptr)
+      throw InputError(fmt::format("required tensor 'in.{}' is missing: --input-order says which", name));
     inputs.push_back({name, *tensor});
   }
   return inputs;
@@ -95,11 +96,14 @@ class OpaqueCheck {
     std::vector<Tensor> exact = recorded_reference(options_, file);
     const bool recorded = !exact.empty();
     if (!recorded) exact = own_reference(inputs);
-    report_.advice.push_back(fmt::format(
-        "{}: judged against {}, with a tolerance estimated from {} runs on inputs moved by one unit in the last place.",
-        path.filename().string(), recorded ? "the recorded float64 outputs" : "the module's own graph in float64, which "
-        "cannot show what the export has lost",
-        kDraws));
+    report_.advice.push_back(
+        fmt::format("{}: judged against {}, with a tolerance estimated from {} runs on inputs moved by one "
+                    "unit in the last place.",
+                    path.filename().string(),
+                    recorded ? "the recorded float64 outputs"
+                             : "the module's own graph in float64, which "
+                               "cannot show what the export has lost",
+                    kDraws));
     const Reference reference = widened(inputs, exact);
     for (const char* mode : kModes) judge(path, mode, inputs, reference, subject);
   }
@@ -108,17 +112,18 @@ class OpaqueCheck {
   std::vector<Tensor> own_reference(const std::vector<NamedTensor>& inputs) {
     const Outcome outcome = module_.run(module_mode::kFloat64, inputs, false);
     if (outcome.kind != Outcome::Kind::kReturned) {
-      throw InputError(fmt::format("the graph cannot be evaluated in float64 ({}): give recorded float64 outputs "
-                                   "('out.f64.NAME') in --inputs",
-                                   outcome.message));
+      throw InputError(
+          fmt::format("the graph cannot be evaluated in float64 ({}): give recorded float64 outputs "
+                      "('out.f64.NAME') in --inputs",
+                      outcome.message));
     }
     std::vector<Tensor> outputs;
     for (const NamedTensor& output : outcome.outputs) outputs.push_back(output.tensor);
     return outputs;
   }
 
-  /// Middle: the exact outputs. Width: Student's t times the spread of the moved runs about their mean, half the
-  /// element's own and half the output's, and the rounding of the result.
+  /// Middle: the exact outputs. Width: Student's t times the spread of the moved runs about their mean, half
+  /// the element's own and half the output's, and the rounding of the result.
   Reference widened(const std::vector<NamedTensor>& inputs, const std::vector<Tensor>& exact) {
     std::vector<Outcome> runs;
     for (std::size_t k = 0; k < kDraws; ++k) {
@@ -142,7 +147,8 @@ class OpaqueCheck {
       const auto element = static_cast<std::int64_t>(i);
       double sum = 0, sum_of_squares = 0, used = 0;
       for (const Outcome& run : runs) {
-        if (index >= run.outputs.size() || run.outputs[index].tensor.elements() != middle.elements()) continue;
+        if (index >= run.outputs.size() || run.outputs[index].tensor.elements() != middle.elements())
+          continue;
         const double value = run.outputs[index].tensor.element(element) - middle.element(element);
         sum += value;
         sum_of_squares += value * value;
@@ -158,7 +164,7 @@ class OpaqueCheck {
       output.value.push_back(value);
       output.bound.push_back(factor * std::sqrt((squares[i] + mean) / 2) + std::ldexp(std::abs(value), -24));
       const bool finite = std::isfinite(value);
-      output.admits.push_back(finite             ? kAdmitsFinite
+      output.admits.push_back(finite              ? kAdmitsFinite
                               : std::isnan(value) ? kAdmitsNan
                               : value > 0         ? kAdmitsPlusInf
                                                   : kAdmitsMinusInf);
@@ -173,11 +179,13 @@ class OpaqueCheck {
     comparison.element_class = "interior";
     const std::string name = fmt::format("{}/{}", path.stem().string(), std::string(mode).substr(7));
     const bool found = is_finding(comparison.verdict);
-    report_.scenarios.push_back({name, "outputs", comparison.verdict, true, comparison.ratio, 0, found ? comparison.reason : ""});
+    report_.scenarios.push_back(
+        {name, "outputs", comparison.verdict, true, comparison.ratio, 0, found ? comparison.reason : ""});
     count(subject, comparison);
     if (!found) return;
     Finding finding;
-    finding.signature = {kOpaqueBlock, subject.name, std::string(name_of(comparison.verdict)), comparison.output, "interior"};
+    finding.signature = {kOpaqueBlock, subject.name, std::string(name_of(comparison.verdict)),
+                         comparison.output, "interior"};
     finding.count = 1;
     finding.case_path = path;
     finding.one_line = fmt::format("{}: {}: {}", name, name_of(comparison.verdict), comparison.reason);
@@ -194,7 +202,8 @@ class OpaqueCheck {
 
 void check_opaque(const Options& options, ExportedModule& module, RunReport& report) {
   if (options.inputs.empty()) {
-    throw InputError("--block opaque: nothing is known of the module's inputs: give --inputs FILE.safetensors");
+    throw InputError(
+        "--block opaque: nothing is known of the module's inputs: give --inputs FILE.safetensors");
   }
   report.audit = module.description().audit;
   SubjectReport& subject = report.session.subjects.emplace_back();

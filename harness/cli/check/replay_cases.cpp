@@ -15,10 +15,14 @@ namespace {
 /// Extents of inputs that neither parameters nor sizes tell: queries, keys.
 constexpr std::int64_t kFreeExtent = 7;
 
-LevelSize transposed(const LevelSize& size) { return {size.width, size.height}; }
+LevelSize transposed(const LevelSize& size) {
+  return {size.width, size.height};
+}
 
 /// Larger along one axis and no multiple of the old.
-LevelSize larger(const LevelSize& size) { return {size.height + size.height / 2 + 1, size.width + 1}; }
+LevelSize larger(const LevelSize& size) {
+  return {size.height + size.height / 2 + 1, size.width + 1};
+}
 
 ReplaySizes changed(ReplaySizes sizes, LevelSize (*change)(const LevelSize&)) {
   for (LevelSize& level : sizes.levels) level = change(level);
@@ -57,7 +61,8 @@ Extents extents_of(const StagedBlock& block, const Attributes& attributes,
     learnt = false;
     for (const TensorSpec& spec : specs) {
       const auto parameter = std::ranges::find(parameters, spec.name, &NamedTensor::name);
-      if (parameter != parameters.end()) learnt = solver.learn(spec.axes, parameter->tensor.shape()) || learnt;
+      if (parameter != parameters.end())
+        learnt = solver.learn(spec.axes, parameter->tensor.shape()) || learnt;
     }
   }
   Extents extents = solver.extents();
@@ -72,11 +77,13 @@ Extents extents_of(const StagedBlock& block, const Attributes& attributes,
   return extents;
 }
 
-Case filled(const StagedBlock& block, const Attributes& attributes, const std::vector<NamedTensor>& parameters,
-            const std::set<std::string>& module_inputs, const ReplaySizes& sizes, std::uint64_t seed) {
+Case filled(const StagedBlock& block, const Attributes& attributes,
+            const std::vector<NamedTensor>& parameters, const std::set<std::string>& module_inputs,
+            const ReplaySizes& sizes, std::uint64_t seed) {
   const DType dtype = parameters.empty() ? DType::kFloat32 : parameters.front().tensor.dtype();
-  Sketch sketch{StagedTier::kTypical, dtype, attributes, extents_of(block, attributes, parameters, sizes),
-                sizes.levels,         module_inputs, {},  false};
+  Sketch sketch{
+      StagedTier::kTypical, dtype,         attributes, extents_of(block, attributes, parameters, sizes),
+      sizes.levels,         module_inputs, {},         false};
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
   Case c = fill_sketch(block, sketch, CounterRandom(seed));
   for (NamedTensor& input : c.inputs) {

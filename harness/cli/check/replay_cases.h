@@ -30,8 +30,8 @@ struct ReplayCase {
 ReplaySizes sizes_of(const std::vector<NamedTensor>& inputs, std::int64_t levels);
 
 /// One case for each promise of the block's definition: other values of the same sizes, another batch, the
-/// transposed aspect ratio (as many pixels) and other sizes of maps. `module_inputs` are those, by our names, that
-/// the module takes; `parameters` have "param." and our names.
+/// transposed aspect ratio (as many pixels) and other sizes of maps. `module_inputs` are those, by our names,
+/// that the module takes; `parameters` have "param." and our names.
 std::vector<ReplayCase> replay_cases(const StagedBlock& block, const Attributes& attributes,
                                      const std::vector<NamedTensor>& parameters,
                                      const std::set<std::string>& module_inputs, const ReplaySizes& base,

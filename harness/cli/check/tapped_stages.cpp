@@ -42,7 +42,12 @@ class StageFinder {
  public:
   StageFinder(const CheckedModel& model, const Case& c, const std::vector<NamedTensor>& taps,
               const SubjectInfo& info, int threads)
-      : model_(model), case_(c), taps_(taps), info_(info), threads_(threads), stages_(model.block().stages(c)) {
+      : model_(model),
+        case_(c),
+        taps_(taps),
+        info_(info),
+        threads_(threads),
+        stages_(model.block().stages(c)) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
   }
 
@@ -51,7 +56,8 @@ class StageFinder {
     find_by_value();
     std::vector<NamedTensor> found;
     for (const Stage& stage : stages_) {
-      if (const auto known = found_.find(stage.name); known != found_.end()) found.push_back({stage.name, known->second});
+      if (const auto known = found_.find(stage.name); known != found_.end())
+        found.push_back({stage.name, known->second});
     }
     return found;
   }
@@ -73,8 +79,8 @@ class StageFinder {
 
   /// Calls no submodule: its argument is what its own operation is given.
   bool is_leaf(const std::string& path) const {
-    return std::ranges::none_of(
-        taps_, [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
+    return std::ranges::none_of(taps_,
+                                [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
   }
 
   void take(const LayoutEntry& entry, const Tensor& tensor) {
@@ -82,7 +88,8 @@ class StageFinder {
     if (spec == specs_.end() || found_.contains(entry.ours)) return;
     try {
       const Tensor ours = to_ours(entry, tensor, spec->second.shape);
-      if (ours.shape() == spec->second.shape && ours.dtype() == spec->second.dtype) found_.emplace(entry.ours, ours);
+      if (ours.shape() == spec->second.shape && ours.dtype() == spec->second.dtype)
+        found_.emplace(entry.ours, ours);
     } catch (const InputError&) {
       // Another shape than the framework's own: not that value.
     }
@@ -132,14 +139,16 @@ class StageFinder {
   }
 
   static bool is_exact(const OutputReference& output) {
-    return output.admits.empty() && std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
+    return output.admits.empty() &&
+           std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
   }
 
   std::optional<Tensor> matching(const Stage& stage, const Reference& reference) const {
     const OutputReference& wanted = reference.outputs.front();
     if (wanted.value.empty()) return std::nullopt;
     for (const NamedTensor& tap : taps_) {
-      if (tap.tensor.dtype() != wanted.dtype || tap.tensor.elements() != element_count(wanted.shape)) continue;
+      if (tap.tensor.dtype() != wanted.dtype || tap.tensor.elements() != element_count(wanted.shape))
+        continue;
       for (Tensor& way : seen_as(tap.tensor, wanted.shape)) {
         Outcome outcome;
         outcome.kind = Outcome::Kind::kReturned;
@@ -162,8 +171,9 @@ class StageFinder {
 
 }  // namespace
 
-std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const std::vector<NamedTensor>& taps,
-                                     const SubjectInfo& info, int threads) {
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c,
+                                     const std::vector<NamedTensor>& taps, const SubjectInfo& info,
+                                     int threads) {
   return StageFinder(model, c, taps, info, threads).find();
 }
 

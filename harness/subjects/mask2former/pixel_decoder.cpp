@@ -45,7 +45,9 @@ at::Tensor deformable_attention(const Scope& scope, const at::Tensor& hidden_sta
   const std::int64_t levels = around.spatial_shapes.size(0);
   at::Tensor query = hidden_states;
   if (around.position_embeddings != nullptr) {
-    const auto as_given = [&around](const at::Tensor& x) { return around.length_first ? x.transpose(0, 1) : x; };
+    const auto as_given = [&around](const at::Tensor& x) {
+      return around.length_first ? x.transpose(0, 1) : x;
+    };
     query = as_given(scope.show("query", as_given(hidden_states + *around.position_embeddings)));
   }
   at::Tensor value = linear(scope, "value_proj", memory);
@@ -90,7 +92,8 @@ at::Tensor tokens(const at::Tensor& map) {
 /// The case's own, with length and batch in the order that the layers want.
 Surroundings surroundings(const Call& call) {
   return {call.find_input("position_embeddings"), call.find_input("attention_mask"),
-          call.input("reference_points"), call.input("spatial_shapes"), call.input("level_start_index"), false};
+          call.input("reference_points"),         call.input("spatial_shapes"),
+          call.input("level_start_index"),        false};
 }
 
 /// Maps of the case's tokens, as the encoder left them.
