@@ -229,6 +229,13 @@ std::vector<std::string> LayoutNames::output_order() const {
 
 namespace {
 
+/// A wrong layout or block makes hundreds of them.
+std::string first_few(const std::vector<std::string>& names) {
+  constexpr std::size_t kFew = 4;
+  if (names.size() <= kFew) return fmt::format("{}", fmt::join(names, ", "));
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kFew, ", "), names.size() - kFew);
+}
+
 /// What stands before most of the names, so that the rest of each is one we know: "" or up to a dot.
 std::string common_prefix(const LayoutNames& names, const std::map<std::string, Tensor>& theirs) {
   std::map<std::string, std::size_t> votes;
@@ -320,8 +327,8 @@ CanonicalParameters canonical_parameters(Layout layout, const StagedBlock& block
     list->erase(std::unique(list->begin(), list->end()), list->end());
   }
   std::vector<std::string> complaints;
-  if (!unknown.empty()) complaints.push_back(fmt::format("unknown: {}", fmt::join(unknown, ", ")));
-  if (!missing.empty()) complaints.push_back(fmt::format("missing: {}", fmt::join(missing, ", ")));
+  if (!unknown.empty()) complaints.push_back(fmt::format("unknown: {}", first_few(unknown)));
+  if (!missing.empty()) complaints.push_back(fmt::format("missing: {}", first_few(missing)));
   if (!twice.empty()) complaints.push_back(fmt::format("given twice: {}", fmt::join(twice, ", ")));
   if (!complaints.empty()) {
     throw InputError(fmt::format("block {}: parameters by {}'s names: {}", block.name(), name_of(layout),

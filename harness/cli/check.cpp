@@ -68,7 +68,7 @@ class Checker {
       replay(path.stem().string(), sizes_of(c.inputs, levels()), c, subject, report);
       judge_recorded(path, recording, subject, report);
     } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+      throw InputError(about(path, error));
     }
   }
 
@@ -142,8 +142,7 @@ class Checker {
     report.cause = find_cause(replays_, module_.description());
     if (report.cause.empty() && !report.session.findings.empty()) report.cause = "unknown";
     report.advice = advice_on(report.cause, report.first_diverging_stage);
-    static const std::set<std::string> kOfTheKernel{"outputs_ignore_inputs", "stale_constant", "baked_shape",
-                                                    "baked_batch"};
+    static const std::set<std::string> kOfTheKernel{"outputs_ignore_inputs", "stale_constant"};
     if (!kOfTheKernel.contains(report.cause)) return;
     std::ranges::move(cures_for(options_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report.advice));
@@ -194,9 +193,7 @@ int run_check(const Options& options) {
       Checker(options, entry, module).check(report);
     }
   } catch (const InputError& error) {
-    const std::string text = error.what();
-    throw InputError(
-        text.find(path.string()) == std::string::npos ? fmt::format("{}: {}", path.string(), text) : text);
+    throw InputError(about(path, error));
   }
   report.session.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return finish(options, report);

@@ -141,7 +141,7 @@ int run_judge(const Options& options) {
     }
     report.ignored = recording.ignored;
   } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+    throw InputError(about(path, error));
   }
   report.session.seconds = seconds_since(start);
   return finish(options, report);

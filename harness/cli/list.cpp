@@ -1,4 +1,5 @@
 // What there is: blocks, subjects, addresses, tiers, triggers, rules, faults.
+#include "blocks/staged_blocks.h"
 #include "cli/addresses.h"
 #include "cli/catalog.h"
 #include "cli/commands.h"
@@ -7,19 +8,62 @@
 #include "core/declaration.h"
 #include "core/error.h"
 
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 namespace deformdiff::cli {
 namespace {
 
+std::string_view purpose_of(const std::string& block) {
+  static const std::map<std::string, std::string_view> purposes{
+      {"ms_deform_attn", "the operator: samples value at given locations and adds up with given weights"},
+      {"position_embedding", "sine position embedding of a map"},
+      {"reference_points", "pixel centres of every level, as fractions of its valid part"},
+      {"attention_layer", "multi-scale deformable attention: the operator and its four linear layers"},
+      {"encoder_layer", "attention_layer, feed-forward part, two norms"},
+      {"pixel_decoder_encoder", "the pixel decoder's encoder layers, on flattened levels"},
+      {"pixel_decoder", "backbone features to mask features and three maps"},
+      {"decoder_layer", "masked cross attention, self attention, feed-forward part"},
+      {"mask_predictor", "queries to classes, masks and the next layer's attention mask"},
+      {"transformer_decoder", "decoder layers with a prediction after each"},
+      {"mask2former_head", "pixel_decoder and transformer_decoder: backbone features to classes and masks"},
+  };
+  const auto found = purposes.find(block);
+  return found == purposes.end() ? "" : found->second;
+}
+
+/// Names; shapes and what may be left out where the block says so.
+std::vector<std::string> inputs_of(const Block& block) {
+  const StagedBlock* staged = find_staged_block(block.name());
+  if (staged == nullptr) return block.inputs();
+  std::vector<std::string> inputs;
+  for (const TensorSpec& spec : staged->tensors(block.default_attributes())) {
+    if (spec.name.starts_with("param.")) continue;
+    inputs.push_back(fmt::format("{} [{}]{}", spec.name, spec.axes, spec.optional ? " (may be left out)" : ""));
+  }
+  return inputs;
+}
+
 std::string list_blocks() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
-    text += fmt::format("{}\n  inputs: {}\n  outputs: {}\n", entry.block->name(),
-                        fmt::join(entry.block->inputs(), ", "), fmt::join(entry.block->output_names(), ", "));
+    const Block& block = *entry.block;
+    std::vector<std::string> attributes;
+    for (const auto& [name, value] : block.default_attributes()) attributes.push_back(fmt::format("{}={:g}", name, value));
+    text += fmt::format("{}: {}\n  inputs:     {}\n  attributes: {}\n  outputs:    {}\n", block.name(),
+                        purpose_of(block.name()), fmt::join(inputs_of(block), "\n              "),
+                        fmt::join(attributes, ", "), fmt::join(block.output_names(), ", "));
   }
-  return text;
+  return text +
+         "\nNames and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read too. The same letter\n"
+         "is the same size within a block: B batch, Q queries, M heads, D channels a head, L levels, S pixels of all levels.\n"
+         "Attributes are shown with their defaults; --config sets them. Parameters are param.NAME, under the framework's own\n"
+         "names. opaque, for check alone, is a model that is none of these.\n";
 }
 
 std::string list_subjects() {

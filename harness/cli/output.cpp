@@ -40,6 +40,11 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
+std::string about(const std::filesystem::path& file, const InputError& error) {
+  const std::string text = error.what();
+  return text.starts_with(file.string() + ": ") ? text : fmt::format("{}: {}", file.string(), text);
+}
+
 void say(const Options& options, const std::string& text) {
   if (!options.quiet) std::fputs(text.c_str(), stdout);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/options.h"
+#include "core/error.h"
 #include "reports/run_report.h"
 
 namespace deformdiff::cli {
@@ -13,6 +14,9 @@ int finish(const Options& options, RunReport& report);
 /// The finding of a command that judges a case from a file and does not shrink it.
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);
+
+/// The error's text, with the file that it is about in front unless it begins with that.
+std::string about(const std::filesystem::path& file, const InputError& error);
 
 /// Prints to standard output unless --quiet.
 void say(const Options& options, const std::string& text);

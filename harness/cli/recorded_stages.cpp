@@ -1,5 +1,6 @@
 #include "cli/recorded_stages.h"
 
+#include "blocks/attribute_rules.h"
 #include "blocks/configuration.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -210,6 +211,15 @@ class Sorter {
   std::set<std::string> used_;
 };
 
+/// Numbers out of range are refused before names are made of them.
+Attributes checked_attributes(Layout layout, const StagedBlock& block, const Json& config) {
+  Attributes configured = attributes_from_config(layout, block, config);
+  Attributes all = block.default_attributes();
+  for (const auto& [name, value] : configured) all[name] = value;
+  check_attributes(block, all);
+  return configured;
+}
+
 }  // namespace
 
 Layout layout_of(const Options& options, const SafetensorsFile& file) {
@@ -226,15 +236,16 @@ Attributes configured_attributes(const Options& options, const SafetensorsFile& 
                                  const StagedBlock& block) {
   if (!options.config.empty()) {
     const std::string name = options.config.string();
+    const Json config = parse_strict_json(read_file(options.config), name);
     try {
-      return attributes_from_config(layout, block, parse_strict_json(read_file(options.config), name));
+      return checked_attributes(layout, block, config);
     } catch (const InputError& error) {
       throw InputError(fmt::format("{}: {}", name, error.what()));
     }
   }
   const auto found = file.metadata.find("config");
   if (found == file.metadata.end()) return {};
-  return attributes_from_config(layout, block, parse_strict_json(found->second, "metadata 'config'"));
+  return checked_attributes(layout, block, parse_strict_json(found->second, "metadata 'config'"));
 }
 
 Attributes complete_attributes(Layout layout, const StagedBlock& block,

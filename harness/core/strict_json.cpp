@@ -22,7 +22,10 @@ Json parse_strict_json(std::string_view text, const std::string& name) {
   try {
     return Json::parse(text, refuse_duplicates);
   } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: not JSON: {}", name, error.what()));
+    // "[json.exception.parse_error.101] parse error at line 1, ..." without what is in brackets.
+    const std::string what = error.what();
+    const std::size_t end = what.find("] ");
+    throw InputError(fmt::format("{}: not JSON: {}", name, end == std::string::npos ? what : what.substr(end + 2)));
   }
 }
 

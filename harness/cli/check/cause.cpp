@@ -1,7 +1,9 @@
 #include "cli/check/cause.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -75,8 +77,12 @@ const std::map<std::string, std::string>& explanations() {
        "traced "
        "example as a constant and gives them for every input."},
       {"baked_shape",
-       "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error."},
-      {"baked_batch", "The traced batch is a constant in the graph: a larger batch is cut or fails."},
+       "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error. "
+       "Compute "
+       "them in forward from the inputs' shapes (tensor.shape, torch._shape_as_tensor) and export again."},
+      {"baked_batch",
+       "The traced batch is a constant in the graph: a larger batch is cut or fails. Replace loops over "
+       "the batch, and sizes read as Python integers, and export again."},
       {"baked_device",
        "A device of the tracing machine is a constant in the graph: the model runs on no other."},
       {"wrong_stage",
@@ -92,6 +98,23 @@ const std::map<std::string, std::string>& explanations() {
 
 }  // namespace
 
+std::string cause_of_graph(const ModuleDescription& description) {
+  // A constant in place of a result is also one that no input reaches: it comes first.
+  constexpr std::array<std::pair<const char*, const char*>, 7> kSuggested{{
+      {audit_kind::kUnsupportedOperator, "unsupported_operator"},
+      {audit_kind::kTrainingMode, "training_mode"},
+      {audit_kind::kLargeConstant, "stale_constant"},
+      {audit_kind::kOutputIgnoresInputs, "outputs_ignore_inputs"},
+      {audit_kind::kBakedShape, "baked_shape"},
+      {audit_kind::kBakedBatch, "baked_batch"},
+      {audit_kind::kBakedDevice, "baked_device"},
+  }};
+  for (const auto& [kind, cause] : kSuggested) {
+    if (has_audit(description, kind)) return cause;
+  }
+  return "";
+}
+
 std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description) {
   if (has_audit(description, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
   if (std::ranges::none_of(replays, &Replay::fails)) return "";
@@ -102,12 +125,7 @@ std::string find_cause(const std::vector<Replay>& replays, const ModuleDescripti
   if (only_with(replays, same_maps)) return "baked_batch";
   if (only_with(replays, other_maps)) return "baked_shape";
   // Every replay fails: what the graph shows has to do.
-  // A constant in place of a result is also one that no input reaches.
-  if (has_audit(description, audit_kind::kLargeConstant)) return "stale_constant";
-  if (has_audit(description, audit_kind::kOutputIgnoresInputs)) return "outputs_ignore_inputs";
-  if (has_audit(description, audit_kind::kBakedShape)) return "baked_shape";
-  if (has_audit(description, audit_kind::kBakedBatch)) return "baked_batch";
-  if (has_audit(description, audit_kind::kBakedDevice)) return "baked_device";
+  if (const std::string cause = cause_of_graph(description); !cause.empty()) return cause;
   const bool named = std::ranges::any_of(replays, [](const Replay& replay) {
     return replay.fails() && !replay.judged.stages.empty() && !replay.judged.comparison.estimated;
   });

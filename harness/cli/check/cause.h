@@ -26,6 +26,9 @@ struct Replay {
 /// batch or other sizes alone.
 std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description);
 
+/// What the graph alone suggests; empty if it shows nothing.
+std::string cause_of_graph(const ModuleDescription& description);
+
 /// The cause in plain words, and what to do about it.
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);
 

@@ -34,21 +34,29 @@ std::map<std::string, Tensor> their_parameters(const Options& options, const Mod
 
 CanonicalParameters ours(const Options& options, const StagedBlock& block,
                          const ModuleDescription& description, Layout layout, const Attributes& configured) {
+  const std::map<std::string, Tensor> theirs = their_parameters(options, description);
   try {
-    return canonical_parameters(layout, block, their_parameters(options, description), configured);
+    return canonical_parameters(layout, block, theirs, configured);
   } catch (const InputError& error) {
-    throw InputError(fmt::format("{} (layout {}; --layout and --params FILE.safetensors change that)",
-                                 error.what(), name_of(layout)));
+    throw InputError(
+        fmt::format("{} (another --block, --layout or --params FILE.safetensors?)", error.what()));
   }
 }
 
 /// What --input-order or --output-order say, in our names.
 template <typename Lookup>
-std::vector<std::string> named_order(const std::vector<std::string>& typed, const char* flag, Lookup lookup) {
+std::vector<std::string> named_order(const std::vector<std::string>& typed, const char* flag, Lookup lookup,
+                                     const std::vector<std::string>& known) {
   std::vector<std::string> order;
   for (const std::string& name : typed) {
     const auto entry = lookup(name);
-    if (!entry) throw InputError(fmt::format("{}: the block has no '{}'", flag, name));
+    if (!entry) {
+      throw InputError(
+          fmt::format("{}: the block has no '{}'; it has {}", flag, name, fmt::join(known, ", ")));
+    }
+    if (std::ranges::find(order, entry->ours) != order.end()) {
+      throw InputError(fmt::format("{}: '{}' is there twice", flag, name));
+    }
     order.push_back(entry->ours);
   }
   return order;
@@ -86,7 +94,7 @@ void CheckedModel::find_inputs(const Options& options) {
   }
   const auto lookup = [&](const std::string& name) { return names_.input(name); };
   if (!options.input_order.empty()) {
-    inputs_ = named_order(options.input_order, "--input-order", lookup);
+    inputs_ = named_order(options.input_order, "--input-order", lookup, block_.inputs());
   } else {
     for (const ModuleInput& input : description_.inputs) {
       const auto entry = names_.input(input.name);
@@ -98,18 +106,27 @@ void CheckedModel::find_inputs(const Options& options) {
     if (inputs_.size() > description_.inputs.size()) inputs_.resize(description_.inputs.size());
   }
   if (inputs_.size() != description_.inputs.size()) {
-    throw InputError(fmt::format("the module takes {} inputs and block {} names {}: give --input-order",
-                                 description_.inputs.size(), block_.name(), fmt::join(inputs_, ", ")));
+    throw InputError(
+        fmt::format("the module takes {} inputs, {} {}: give --input-order with one name for each",
+                    description_.inputs.size(),
+                    options.input_order.empty() ? "block " + block_.name() + " has" : "--input-order names",
+                    fmt::join(inputs_, ", ")));
   }
 }
 
 void CheckedModel::find_outputs(const Options& options) {
   const auto lookup = [&](const std::string& name) { return names_.output(name); };
-  outputs_ = options.output_order.empty() ? names_.output_order()
-                                          : named_order(options.output_order, "--output-order", lookup);
+  outputs_ = options.output_order.empty()
+                 ? names_.output_order()
+                 : named_order(options.output_order, "--output-order", lookup, block_.output_names());
+  if (outputs_.size() != block_.output_names().size()) {
+    throw InputError(fmt::format("--output-order: block {} has {}: all of them are wanted", block_.name(),
+                                 fmt::join(names_.output_order(), ", ")));
+  }
   if (!description_.outputs.empty() && description_.outputs.size() != outputs_.size()) {
-    throw InputError(fmt::format("the module returns {} tensors and block {} has {}: give --output-order",
-                                 description_.outputs.size(), block_.name(), fmt::join(outputs_, ", ")));
+    throw InputError(
+        fmt::format("the module returns {} tensors, block {} {}: export a wrapper that returns those",
+                    description_.outputs.size(), block_.name(), fmt::join(outputs_, ", ")));
   }
 }
 

@@ -38,6 +38,9 @@ ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limi
     return;
   }
   const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
+  if (hello.refusal.find("PytorchStreamReader") != std::string::npos) {
+    throw InputError(fmt::format("{}: is damaged or cut off: copy or export it again", path_.string()));
+  }
   if (!hello.refusal.empty()) throw InputError(hello.refusal);
   environment_ = hello.environment;
   const wire::Message request = wire::encode(wire::DescribeRequest{});

@@ -1,5 +1,7 @@
 #include "cli/check/opaque.h"
 
+#include "cli/check/cause.h"
+#include "cli/output.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "core/safetensors.h"
@@ -10,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -214,9 +217,14 @@ void check_opaque(const Options& options, ExportedModule& module, RunReport& rep
     try {
       check.check_file(path, subject);
     } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}", path.string(), error.what()));
+      throw InputError(about(path, error));
     }
   }
+  if (report.cause.empty()) return;
+  // There are no stages to tell, but the graph may.
+  report.cause = cause_of_graph(module.description());
+  if (report.cause.empty()) report.cause = "unknown";
+  std::ranges::move(advice_on(report.cause, ""), std::inserter(report.advice, report.advice.begin()));
 }
 
 }  // namespace deformdiff::cli
