@@ -111,6 +111,8 @@ class StageJudge {
       Comparison comparison = compared(stage, reference, untapped->second);
       if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
       note(stage.name, std::move(comparison), result);
+      // It says nothing that the tapped run's other outputs lie in narrow sets.
+      if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference.vacuous;
     }
   }
 
@@ -140,8 +142,10 @@ class StageJudge {
     vacuous_outputs_.push_back(reference.vacuous);
   }
 
-  /// Why the outputs could not have shown a fault; empty if one of them could.
+  /// Why the outputs could not have shown a fault; empty if one of them could, and every one that the tapped
+  /// run does not show.
   std::string vacuous() const {
+    if (!vacuous_untapped_.empty()) return vacuous_untapped_ + ", in an untapped run";
     if (vacuous_outputs_.empty() || std::ranges::any_of(vacuous_outputs_, &std::string::empty)) return "";
     return vacuous_outputs_.front();
   }
@@ -196,6 +200,7 @@ class StageJudge {
   Shown shown_;
   Shown untapped_;
   std::vector<std::string> vacuous_outputs_;
+  std::string vacuous_untapped_;
 };
 
 }  // namespace

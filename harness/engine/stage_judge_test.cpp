@@ -191,6 +191,25 @@ TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
   EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
 }
 
+TEST(StageJudge, UntappedOutputsThatNothingCouldContradictAreVacuous) {
+  // Five of the six bits are free where layers.1.third was not seen: 4.5 * 2 / 9 is the threshold.
+  Case c = problem();
+  c.inputs[0].tensor = floats({4.5F, 4.5F, 4.5F, 4.5F, 4.5F, 0.1F});
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kReturned;
+  const Tensor first = floats({1.5F, 1.5F, 1.5F, 1.5F, 1.5F, 0.1F / 3});
+  const Tensor twice = floats({3, 3, 3, 3, 3, 2 * (0.1F / 3)});
+  const Tensor second = floats({1, 1, 1, 1, 1, 2 * (0.1F / 3) / 3});
+  outcome.stages = {{"layers.0.third", first}, {"layers.0.double", twice}, {"layers.1.third", second}};
+  outcome.stages.push_back({"layers.1.above", bits(second)});
+  outcome.outputs = {{"y", second}, {"above", bits(second)}};
+  EXPECT_EQ(judge_stages(toy(), c, outcome, {}, {}).comparison.verdict, Verdict::kAgree);
+  outcome.outputs[1].tensor = bits(floats({2, 2, 2, 2, 2, 0}));
+  const Comparison comparison = judge_stages(toy(), c, outcome, {}, {}).comparison;
+  EXPECT_EQ(comparison.verdict, Verdict::kVacuous);
+  EXPECT_NE(comparison.reason.find("untapped"), std::string::npos) << comparison.reason;
+}
+
 TEST(StageJudge, InheritedErrorsAreMeasuredApart) {
   const StagedComparison result =
       judge_stages(toy(), problem(), run("layers.0.third", 0.5F), {}, {.threads = 1, .inherited = true});
