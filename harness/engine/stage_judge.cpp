@@ -120,9 +120,7 @@ class StageJudge {
     Outcome one;
     one.kind = Outcome::Kind::kReturned;
     one.outputs = {{stage.name, got}};
-    // Whether an agreement says something is asked of the block's outputs, not of each stage.
     Comparison comparison = compare(one, reference.reference, {}, ratios_);
-    if (comparison.verdict == Verdict::kVacuous) comparison.verdict = Verdict::kAgree;
     comparison.estimated = reference.estimated;
     comparison.output = stage.name;
     comparison.element_class = comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
@@ -133,7 +131,14 @@ class StageJudge {
   static void note(const std::string& stage, Comparison comparison, StagedComparison& result) {
     const bool decides = !is_finding(result.comparison.verdict) &&
                          (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
-    if (decides) result.comparison = comparison;
+    if (decides) {
+      result.comparison = comparison;
+      // Whether an agreement says something is asked of the block's outputs, not of each stage.
+      if (comparison.verdict == Verdict::kVacuous) {
+        result.comparison.verdict = Verdict::kAgree;
+        result.comparison.reason.clear();
+      }
+    }
     result.stages.push_back({stage, std::move(comparison), 0});
   }
 

@@ -2,6 +2,7 @@
 
 #include "engine/stage_values.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -34,6 +35,8 @@ class ToyOracle : public Oracle {
       }
     }
     reference.total_elements = reference.telling_elements = x.elements();
+    const bool zero = std::ranges::all_of(output.value, [](double value) { return value == 0; });
+    if (c.block != "above" && zero) reference.vacuous = "every expected output is zero";
     return reference;
   }
   Explanation explain(const Case&, const Precision&, const Contract&, const std::string&,
@@ -189,6 +192,19 @@ TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
   for (float& value : values) value = std::nextafter(value * 2 / 9, 1e9F);
   outcome.outputs[0].tensor = floats(values);
   EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, AStageThatNothingCouldContradictSaysSoWithoutDecidingTheCase) {
+  Case c = problem();
+  c.inputs[0].tensor = floats({0, 0, 0, 0, 0, 0});
+  Outcome outcome = run();
+  for (NamedTensor& stage : outcome.stages) stage.tensor = c.inputs[0].tensor;
+  outcome.outputs = {{"y", c.inputs[0].tensor}, {"above", bits(c.inputs[0].tensor)}};
+  outcome.stages.back().tensor = outcome.outputs[1].tensor;
+  const StagedComparison result = judge_stages(toy(), c, outcome, {}, {});
+  EXPECT_EQ(result.comparison.verdict, Verdict::kAgree);  // "above" could have been wrong
+  EXPECT_EQ(result.stages[0].comparison.verdict, Verdict::kVacuous);
+  EXPECT_EQ(result.stages[3].comparison.verdict, Verdict::kAgree);
 }
 
 TEST(StageJudge, UntappedOutputsThatNothingCouldContradictAreVacuous) {
