@@ -111,6 +111,8 @@ class StageJudge {
       Comparison comparison = compared(stage, reference, untapped->second);
       if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
       note(stage.name, std::move(comparison), result);
+      // It says nothing that the tapped run's other outputs lie in narrow sets.
+      if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference.vacuous;
     }
   }
 
@@ -118,9 +120,7 @@ class StageJudge {
     Outcome one;
     one.kind = Outcome::Kind::kReturned;
     one.outputs = {{stage.name, got}};
-    // Whether an agreement says something is asked of the block's outputs, not of each stage.
     Comparison comparison = compare(one, reference.reference, {}, ratios_);
-    if (comparison.verdict == Verdict::kVacuous) comparison.verdict = Verdict::kAgree;
     comparison.estimated = reference.estimated;
     comparison.output = stage.name;
     comparison.element_class = comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
@@ -131,7 +131,14 @@ class StageJudge {
   static void note(const std::string& stage, Comparison comparison, StagedComparison& result) {
     const bool decides = !is_finding(result.comparison.verdict) &&
                          (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
-    if (decides) result.comparison = comparison;
+    if (decides) {
+      result.comparison = comparison;
+      // Whether an agreement says something is asked of the block's outputs, not of each stage.
+      if (comparison.verdict == Verdict::kVacuous) {
+        result.comparison.verdict = Verdict::kAgree;
+        result.comparison.reason.clear();
+      }
+    }
     result.stages.push_back({stage, std::move(comparison), 0});
   }
 
@@ -140,8 +147,10 @@ class StageJudge {
     vacuous_outputs_.push_back(reference.vacuous);
   }
 
-  /// Why the outputs could not have shown a fault; empty if one of them could.
+  /// Why the outputs could not have shown a fault; empty if one of them could, and every one that the tapped
+  /// run does not show.
   std::string vacuous() const {
+    if (!vacuous_untapped_.empty()) return vacuous_untapped_ + ", in an untapped run";
     if (vacuous_outputs_.empty() || std::ranges::any_of(vacuous_outputs_, &std::string::empty)) return "";
     return vacuous_outputs_.front();
   }
@@ -196,6 +205,7 @@ class StageJudge {
   Shown shown_;
   Shown untapped_;
   std::vector<std::string> vacuous_outputs_;
+  std::string vacuous_untapped_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "engine/stage_values.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -34,6 +35,8 @@ class ToyOracle : public Oracle {
       }
     }
     reference.total_elements = reference.telling_elements = x.elements();
+    const bool zero = std::ranges::all_of(output.value, [](double value) { return value == 0; });
+    if (c.block != "above" && zero) reference.vacuous = "every expected output is zero";
     return reference;
   }
   Explanation explain(const Case&, const Precision&, const Contract&, const std::string&,
@@ -189,6 +192,38 @@ TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
   for (float& value : values) value = std::nextafter(value * 2 / 9, 1e9F);
   outcome.outputs[0].tensor = floats(values);
   EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, AStageThatNothingCouldContradictSaysSoWithoutDecidingTheCase) {
+  Case c = problem();
+  c.inputs[0].tensor = floats({0, 0, 0, 0, 0, 0});
+  Outcome outcome = run();
+  for (NamedTensor& stage : outcome.stages) stage.tensor = c.inputs[0].tensor;
+  outcome.outputs = {{"y", c.inputs[0].tensor}, {"above", bits(c.inputs[0].tensor)}};
+  outcome.stages.back().tensor = outcome.outputs[1].tensor;
+  const StagedComparison result = judge_stages(toy(), c, outcome, {}, {});
+  EXPECT_EQ(result.comparison.verdict, Verdict::kAgree);  // "above" could have been wrong
+  EXPECT_EQ(result.stages[0].comparison.verdict, Verdict::kVacuous);
+  EXPECT_EQ(result.stages[3].comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, UntappedOutputsThatNothingCouldContradictAreVacuous) {
+  // Five of the six bits are free where layers.1.third was not seen: 4.5 * 2 / 9 is the threshold.
+  Case c = problem();
+  c.inputs[0].tensor = floats({4.5F, 4.5F, 4.5F, 4.5F, 4.5F, 0.1F});
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kReturned;
+  const Tensor first = floats({1.5F, 1.5F, 1.5F, 1.5F, 1.5F, 0.1F / 3});
+  const Tensor twice = floats({3, 3, 3, 3, 3, 2 * (0.1F / 3)});
+  const Tensor second = floats({1, 1, 1, 1, 1, 2 * (0.1F / 3) / 3});
+  outcome.stages = {{"layers.0.third", first}, {"layers.0.double", twice}, {"layers.1.third", second}};
+  outcome.stages.push_back({"layers.1.above", bits(second)});
+  outcome.outputs = {{"y", second}, {"above", bits(second)}};
+  EXPECT_EQ(judge_stages(toy(), c, outcome, {}, {}).comparison.verdict, Verdict::kAgree);
+  outcome.outputs[1].tensor = bits(floats({2, 2, 2, 2, 2, 0}));
+  const Comparison comparison = judge_stages(toy(), c, outcome, {}, {}).comparison;
+  EXPECT_EQ(comparison.verdict, Verdict::kVacuous);
+  EXPECT_NE(comparison.reason.find("untapped"), std::string::npos) << comparison.reason;
 }
 
 TEST(StageJudge, InheritedErrorsAreMeasuredApart) {

@@ -147,8 +147,10 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
                    block.magnitudes[at] == 0 && lost == 0 ? 0 : block.magnitudes[at] * inflate + lost, out);
           }
           if (!blocked(place.group, place.row + row, place.column + column)) continue;
-          const std::uint8_t kinds =
-              out.admits == kAdmitsFinite ? kAdmitsMinusInf : kAdmitsMinusInf | kAdmitsNan;
+          // A score that may overflow may be +inf: minus infinity, added to that, is NaN.
+          const bool surely_finite =
+              out.admits == kAdmitsFinite && 2 * out.magnitude < this->rounding().largest;
+          const std::uint8_t kinds = surely_finite ? kAdmitsMinusInf : kAdmitsMinusInf | kAdmitsNan;
           out = {};
           out.admits = kinds;
         }

@@ -225,6 +225,20 @@ TYPED_TEST(Products, NonfiniteTermsDecideTheKind) {
   EXPECT_EQ(kind({1, 2, 3, 4}), kAdmitsFinite);
 }
 
+TYPED_TEST(Products, BlockedScoresThatOverflowMayBeNan) {
+  using T = TypeParam;
+  constexpr T large = std::numeric_limits<T>::max() / 4;
+  const auto kind = [&](std::vector<T> q) {
+    return admits(refer("attention_scores", {},
+                        {named("q", {1, 1, 2}, q), named("k", {1, 1, 2}, std::vector<T>{8, 8}),
+                         named_mask("mask", {1, 1, 1}, {1})}),
+                  0);
+  };
+  EXPECT_EQ(kind({1, 2}), kAdmitsMinusInf);
+  // Minus infinity is added to the score, or takes its place.
+  EXPECT_EQ(kind({large, large}), kAdmitsMinusInf | kAdmitsNan);
+}
+
 TEST(ProductsByHand, NothingToAddIsExact) {
   const OutputReference empty = refer(
       "linear", {},
