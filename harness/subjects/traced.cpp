@@ -154,4 +154,8 @@ BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes) 
   };
 }
 
+void save_traced(const BlockFunction& function, const Call& call, const std::string& file) {
+  trace(function, call, TracingSizes::kSame, nullptr).save(file);
+}
+
 }  // namespace deformdiff::worker

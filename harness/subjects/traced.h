@@ -4,6 +4,8 @@
 #include "subjects/function_subject.h"
 #include "subjects/tracing_inputs.h"
 
+#include <string>
+
 namespace deformdiff::worker {
 
 /// What happens to a traced module before its result is taken.
@@ -19,5 +21,8 @@ enum class Replay {
 /// runs the module on the call's own. Where the call wants to see the stages, a module that puts them out too
 /// is traced, replayed alike, and shows them.
 BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes = TracingSizes::kOther);
+
+/// Traces `function` on the call's own inputs and saves the module as an export would be.
+void save_traced(const BlockFunction& function, const Call& call, const std::string& file);
 
 }  // namespace deformdiff::worker

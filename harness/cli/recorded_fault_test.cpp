@@ -1,0 +1,84 @@
+// Recordings whose parameters are not those they were computed with: the stage that uses the parameter is
+// named.
+#include "blocks/staged_blocks.h"
+#include "cli/catalog.h"
+#include "cli/recorded_stages.h"
+#include "engine/stage_judge.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::cli {
+namespace {
+
+constexpr std::string_view kParameter = "param.";
+
+struct Recorded {
+  const BlockEntry& entry;
+  StagedRecording recording;
+};
+
+Recorded recorded(const std::string& block, const std::string& name) {
+  const auto path = std::filesystem::path(DEFORMDIFF_CASES) / block / "recorded" / (name + ".safetensors");
+  const SafetensorsFile file = read_safetensors(path);
+  const Options options;
+  const BlockEntry& entry = find_block(block);
+  return {entry, take_apart_stages(file, *find_staged_block(block), layout_of(options, file), options)};
+}
+
+/// The element that is furthest from zero, 1 % larger.
+Tensor with_a_wrong_element(const Tensor& tensor) {
+  const auto values = tensor.values<double>();
+  std::vector<double> changed(values.begin(), values.end());
+  const auto largest = std::ranges::max_element(changed, {}, [](double x) { return std::abs(x); });
+  *largest *= 1.01;
+  return Tensor::of<double>(DType::kFloat64, tensor.shape(), changed);
+}
+
+/// The stages whose operation takes the parameter itself.
+std::set<std::string> users(const StagedBlock& block, const Case& c, const std::string& parameter) {
+  std::set<std::string> stages;
+  for (const Stage& stage : block.stages(c)) {
+    if (std::ranges::any_of(stage.inputs,
+                            [&](const StageInput& input) { return input.value == parameter; })) {
+      stages.insert(stage.name);
+    }
+  }
+  return stages;
+}
+
+void expect_every_parameter_to_show(const Recorded& file) {
+  const StagedBlock& block = *find_staged_block(file.entry.block->name());
+  const auto run = std::ranges::find(file.recording.runs, DType::kFloat64, &RecordedStages::dtype);
+  ASSERT_NE(run, file.recording.runs.end());
+  const Case right = staged_case(block, file.recording, run->dtype);
+  EXPECT_EQ(judge_stages(file.entry, right, run->outcome, {}, {}).comparison.verdict, Verdict::kAgree);
+  int parameters = 0;
+  for (std::size_t i = 0; i < right.inputs.size(); ++i) {
+    const std::string& name = right.inputs[i].name;
+    if (!name.starts_with(kParameter)) continue;
+    ++parameters;
+    Case wrong = right;
+    wrong.inputs[i].tensor = with_a_wrong_element(right.inputs[i].tensor);
+    const Comparison found = judge_stages(file.entry, wrong, run->outcome, {}, {}).comparison;
+    EXPECT_EQ(found.verdict, Verdict::kOutOfBound) << name << ": " << found.reason;
+    EXPECT_TRUE(users(block, right, name).contains(found.output)) << name << ": " << found.output;
+  }
+  EXPECT_GT(parameters, 0);
+}
+
+TEST(RecordedFault, AnElementOfAParameterOfAnAttentionLayer) {
+  expect_every_parameter_to_show(recorded("attention_layer", "attention_layer_mmcv_padded_length_first"));
+}
+
+TEST(RecordedFault, AnElementOfAParameterOfADecoderLayer) {
+  expect_every_parameter_to_show(recorded("decoder_layer", "decoder_layer_pre_norm"));
+}
+
+}  // namespace
+}  // namespace deformdiff::cli
