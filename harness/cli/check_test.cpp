@@ -13,6 +13,7 @@
 #include <sstream>
 #include <sys/wait.h>
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/dropout.h>
 #include <gtest/gtest.h>
