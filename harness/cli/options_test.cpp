@@ -87,8 +87,7 @@ TEST(Options, TheTerminalReportIsTheDefault) {
 }
 
 TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
-  const std::vector<std::vector<const char*>> later{{"check", "m.pt", "--block", "b"},
-                                                    {"report", "d"},
+  const std::vector<std::vector<const char*>> later{{"report", "d"},
                                                     {"merge", "a", "b", "-o", "c"},
                                                     {"emit", "c.json", "--python"},
                                                     {"fuzz", "--resume"},
@@ -101,6 +100,15 @@ TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
     EXPECT_NE(refusal(words).find("not available yet"), std::string::npos)
         << words.front() << ": " << refusal(words);
   }
+}
+
+TEST(Options, CheckTakesOrdersAndSeveralInputs) {
+  const Options options = parse({"check", "m.pt", "--block", "pixel_decoder", "--inputs", "a.safetensors",
+                                 "--inputs", "b.safetensors", "--input-order", "res2,res3"});
+  EXPECT_EQ(options.command, "check");
+  EXPECT_EQ(options.inputs.size(), 2U);
+  EXPECT_EQ(options.input_order, (std::vector<std::string>{"res2", "res3"}));
+  EXPECT_NE(refusal({"check", "m.pt"}).find("--block"), std::string::npos);
 }
 
 TEST(Options, BadInputNamesTheFlag) {

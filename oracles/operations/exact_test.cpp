@@ -64,9 +64,20 @@ TEST(ExactOperations, WhatProvesNothingSaysSo) {
   EXPECT_EQ(vacuous("unblock_rows", {named_mask("mask", {1, 1, 2}, {0, 0})}), "");
 }
 
+TEST(Constant, IsItsNumbers) {
+  const auto values = [](double bits) {
+    const Case c{"constant", {{"count", 2}, {"v0", 3}, {"v1", 5}, {"bits", bits}}, {}, {}};
+    return operation_oracle("constant").evaluate(c, {}, {}, 1).outputs.front();
+  };
+  EXPECT_EQ(values(0).dtype, DType::kInt64);
+  EXPECT_EQ(values(32).dtype, DType::kFloat32);
+  EXPECT_EQ(values(64).value, (std::vector<double>{3, 5}));
+  EXPECT_EQ(values(64).bound, (std::vector<double>{0, 0}));
+}
+
 TEST(Operations, AreFoundByName) {
   const std::vector<std::string> names = operations();
-  EXPECT_EQ(names.size(), 26U);
+  EXPECT_EQ(names.size(), 27U);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
   for (const std::string& name : names) EXPECT_NO_THROW(operation_oracle(name));
   EXPECT_THROW(operation_oracle("nothing"), InternalError);
