@@ -38,6 +38,7 @@ Json subject_json(const SubjectReport& subject) {
   }
   json["not_judged"] = subject.not_judged;
   json["estimated"] = subject.estimated;
+  json["run_seconds"] = subject.run_seconds;
   json["ratio"] = {{"median", finite(subject.ratios.quantile(0.5))},
                    {"p99", finite(subject.ratios.quantile(0.99))},
                    {"max", finite(subject.ratios.max())}};

@@ -44,7 +44,8 @@ std::vector<std::string> inputs_of(const Block& block) {
   std::vector<std::string> inputs;
   for (const TensorSpec& spec : staged->tensors(block.default_attributes())) {
     if (spec.name.starts_with("param.")) continue;
-    inputs.push_back(fmt::format("{} [{}]{}", spec.name, spec.axes, spec.optional ? " (may be left out)" : ""));
+    inputs.push_back(
+        fmt::format("{} [{}]{}", spec.name, spec.axes, spec.optional ? " (may be left out)" : ""));
   }
   return inputs;
 }
@@ -54,15 +55,19 @@ std::string list_blocks() {
   for (const BlockEntry& entry : blocks()) {
     const Block& block = *entry.block;
     std::vector<std::string> attributes;
-    for (const auto& [name, value] : block.default_attributes()) attributes.push_back(fmt::format("{}={:g}", name, value));
+    for (const auto& [name, value] : block.default_attributes())
+      attributes.push_back(fmt::format("{}={:g}", name, value));
     text += fmt::format("{}: {}\n  inputs:     {}\n  attributes: {}\n  outputs:    {}\n", block.name(),
                         purpose_of(block.name()), fmt::join(inputs_of(block), "\n              "),
                         fmt::join(attributes, ", "), fmt::join(block.output_names(), ", "));
   }
   return text +
-         "\nNames and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read too. The same letter\n"
-         "is the same size within a block: B batch, Q queries, M heads, D channels a head, L levels, S pixels of all levels.\n"
-         "Attributes are shown with their defaults; --config sets them. Parameters are param.NAME, under the framework's own\n"
+         "\nNames and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read "
+         "too. The same letter\n"
+         "is the same size within a block: B batch, Q queries, M heads, D channels a head, L levels, S "
+         "pixels of all levels.\n"
+         "Attributes are shown with their defaults; --config sets them. Parameters are param.NAME, under the "
+         "framework's own\n"
          "names. opaque, for check alone, is a model that is none of these.\n";
 }
 

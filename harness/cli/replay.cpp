@@ -69,6 +69,7 @@ class Replayer {
     SubjectReport& counts = report_of(subject, run.saved.problem.block);
     const Comparison& comparison = judgement.comparison;
     count(counts, comparison);
+    counts.run_seconds += judgement.outcome.seconds;
     if (comparison.verdict == Verdict::kAgree || comparison.verdict == Verdict::kOutOfBound) {
       counts.ratios.add(std::vector<float>{static_cast<float>(comparison.ratio)}, comparison.ratio);
     }

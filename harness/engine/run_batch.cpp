@@ -56,7 +56,10 @@ class SubjectBatch {
     std::vector<Outcome> returned = state_.subject.runner->finish();
     const double waited = watch.seconds();
     double run = 0;
-    for (const Outcome& outcome : returned) run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
+    for (const Outcome& outcome : returned) {
+      run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
+      state_.report.run_seconds += outcome.seconds;
+    }
     split.run += run;
     split.transport += start_seconds_ + std::max(0.0, waited - std::max(0.0, run - overlapped));
     DEFORMDIFF_CHECK(returned.size() == given_.size());

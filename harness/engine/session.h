@@ -55,6 +55,7 @@ struct SubjectReport {
   std::map<std::string, std::int64_t>
       not_judged;              ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
   std::int64_t estimated = 0;  ///< cases whose verdict rests on an estimated set
+  double run_seconds = 0;      ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;
 };
