@@ -129,7 +129,12 @@ void answer(worker::Channel& channel, Service& service, worker::Executor& execut
       result.outcome.message = fmt::format("this worker has no subject {}", request.subject);
     } else {
       worker::Subject& subject = *service.subjects[static_cast<std::size_t>(info - infos.begin())];
-      result.outcome = executor.execute(subject, device, request.cases[position], request.mode);
+      const auto send_ahead = [&](std::vector<NamedTensor> stages) {
+        wire::RunResult ahead{position, {}, true};
+        ahead.outcome.stages = std::move(stages);
+        channel.send(wire::encode(ahead));
+      };
+      result.outcome = executor.execute(subject, device, request.cases[position], request.mode, send_ahead);
     }
     channel.send(wire::encode(result));
   }

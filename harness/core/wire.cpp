@@ -448,6 +448,7 @@ Message encode(const RunResult& message) {
   const Outcome& outcome = message.outcome;
   Packer packer("result");
   packer.field("position") = fmt::format("{}", message.position);
+  packer.flag("more", message.more);
   const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                  [&](const auto& row) { return row.first == outcome.kind; });
   DEFORMDIFF_CHECK(kind != std::end(kKinds));
@@ -469,6 +470,7 @@ RunResult decode_run_result(std::string_view header, Data data) {
   const Unpacker message(header, data, "result");
   RunResult result;
   result.position = message.number<std::size_t>("position");
+  result.more = message.flag("more");
   Outcome& outcome = result.outcome;
   outcome.kind = decode_kind(message.field("kind"));
   outcome.message = message.field("text");

@@ -65,7 +65,7 @@ RunResult some_result() {
   outcome.ran_twice = true;
   outcome.repeated_bits = false;
   outcome.outputs = {{"output", counting(DType::kFloat64, {3, 2})}, {"a", counting(DType::kFloat32, {0, 4})}};
-  return {5, outcome};
+  return {5, outcome, true};
 }
 
 ModuleDescription some_description() {
@@ -118,6 +118,7 @@ TEST(Wire, ResultComesBack) {
   const Whole message = whole(encode(sent));
   const RunResult got = decode_run_result(message.header, message.data);
   EXPECT_EQ(got.position, sent.position);
+  EXPECT_EQ(got.more, sent.more);
   const Outcome &a = got.outcome, &b = sent.outcome;
   EXPECT_EQ(std::tie(a.kind, a.message, a.outputs, a.seconds, a.overran, a.modified),
             std::tie(b.kind, b.message, b.outputs, b.seconds, b.overran, b.modified));

@@ -3,7 +3,9 @@
 #include "core/wire.h"
 #include "engine/worker_process.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -100,9 +102,7 @@ class Runner::Impl {
     const double patience = greeted_ ? limits_.case_timeout_seconds : limits_.start_timeout_seconds;
     switch (worker_->receive(after(progress_, patience))) {
       case WorkerProcess::Event::kMessage:
-        take_message();
-        progress_ = Clock::now();
-        return;
+        return take_message();
       case WorkerProcess::Event::kEnded:
         return fail(Outcome::Kind::kCrashed, worker_->describe_end());
       case WorkerProcess::Event::kNonsense:
@@ -116,14 +116,25 @@ class Runner::Impl {
     try {
       if (!greeted_) {
         greet(wire::decode_hello(worker_->header(), worker_->data()));
+        progress_ = Clock::now();
         return;
       }
       wire::RunResult result = wire::decode_run_result(worker_->header(), worker_->data());
       if (next_ == cases_.size() || result.position != next_ - request_start_) {
         throw InputError("message: position: that of the next case wanted");
       }
+      worker_->release_data();
+      auto& ahead = stages_ahead_;
+      if (result.more) {
+        std::ranges::move(result.outcome.stages, std::back_inserter(ahead));
+        return;
+      }
+      if (result.outcome.kind == Outcome::Kind::kReturned) {
+        result.outcome.stages.insert(result.outcome.stages.begin(), std::move_iterator(ahead.begin()),
+                                     std::move_iterator(ahead.end()));
+      }
       const bool device_lost = result.outcome.kind == Outcome::Kind::kDeviceError;
-      outcomes_[next_++] = std::move(result.outcome);
+      set_outcome(std::move(result.outcome));
       if (device_lost) replace_worker();
     } catch (const InputError&) {
       fail_for_nonsense();
@@ -162,8 +173,15 @@ class Runner::Impl {
       worker_.reset();
       return;
     }
-    if (next_ < cases_.size()) outcomes_[next_++] = outcome_of(kind, std::move(message));
+    if (next_ < cases_.size()) set_outcome(outcome_of(kind, std::move(message)));
     replace_worker();
+  }
+
+  /// Of the case that the worker is at.
+  void set_outcome(Outcome outcome) {
+    outcomes_[next_++] = std::move(outcome);
+    stages_ahead_.clear();
+    progress_ = Clock::now();
   }
 
   void replace_worker() {
@@ -185,6 +203,7 @@ class Runner::Impl {
 
   std::vector<Case> cases_;
   std::vector<Outcome> outcomes_;
+  std::vector<NamedTensor> stages_ahead_;  ///< what the case that the worker is at has shown so far
   std::size_t next_ = 0;           ///< first case without an outcome
   std::size_t request_start_ = 0;  ///< case at position 0 of the last request
   CallMode mode_;

@@ -299,5 +299,52 @@ TEST(Parent, WorkersEndWithItEvenInTheMiddleOfACase) {
   ::waitpid(parent, nullptr, 0);
 }
 
+/// 64 MiB of positions, shown on the way to as many.
+Case large_staged_case() {
+  const std::int64_t sides[] = {256, 256};
+  Case c{"position_embedding",
+         {{"num_position_features", 128},
+          {"position_temperature", 10000},
+          {"position_scale", 6.283185307179586},
+          {"position_eps", 1e-6},
+          {"position_normalize", 1},
+          {"position_offset", 0},
+          {"bits", 32}},
+         {},
+         {}};
+  c.inputs = {{"spatial_shape", Tensor::of<std::int64_t>(DType::kInt64, {2}, sides)}};
+  return c;
+}
+
+TEST(Runner, KeepsTheOrderOfStagesThatWereSentAhead) {
+  Runner runner(worker("composite"), {});
+  const std::vector<Case> cases{large_staged_case(), large_staged_case()};
+  const auto outcomes = runner.run(cases, {.tap = true});
+  ASSERT_EQ(outcomes[0].kind, Kind::kReturned) << outcomes[0].message;
+  EXPECT_EQ(outcomes[0].stages, outcomes[1].stages);
+  std::vector<std::string> names;
+  for (const NamedTensor& stage : outcomes[0].stages) names.push_back(stage.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"y_embed", "x_embed", "dim_t", "angle_x", "angle_y"}));
+}
+
+TEST(WorkerProcess, LargeStagesComeBeforeTheResultAndTheirMemoryIsGivenBack) {
+  WorkerProcess process(worker("composite").argv, 0);
+  const auto receive = [&] {
+    return process.receive(WorkerProcess::Clock::now() + std::chrono::seconds(60));
+  };
+  ASSERT_EQ(receive(), WorkerProcess::Event::kMessage);  // hello
+  const wire::RunRequest request{"composite", {.tap = true}, {large_staged_case()}};
+  process.send(wire::encode(request));
+  ASSERT_EQ(receive(), WorkerProcess::Event::kMessage);
+  const wire::RunResult ahead = wire::decode_run_result(process.header(), process.data());
+  EXPECT_TRUE(ahead.more);
+  EXPECT_TRUE(ahead.outcome.outputs.empty());
+  ASSERT_FALSE(ahead.outcome.stages.empty());
+  const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+  EXPECT_FALSE(std::ranges::all_of(process.data(), is_zero));
+  process.release_data();
+  EXPECT_TRUE(std::ranges::all_of(process.data(), is_zero));
+}
+
 }  // namespace
 }  // namespace deformdiff

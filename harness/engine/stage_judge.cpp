@@ -7,7 +7,6 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace deformdiff {
@@ -34,6 +33,36 @@ Reference structure_of(const std::vector<OutputSpec>& outputs) {
   }
   return reference;
 }
+
+/// The stages to evaluate so that some can be judged, and which of them is the last to use a value.
+class NeededStages {
+ public:
+  NeededStages(const std::vector<Stage>& stages, const Shown& wanted) {
+    for (const auto& [name, tensor] : wanted) last_use_.emplace(name, name);
+    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+      if (!last_use_.contains(stage->name)) continue;
+      for (const StageInput& input : stage->inputs) {
+        // From the last stage to the first: only a value of which no use is known yet learns one.
+        const auto [use, is_new] = last_use_.emplace(input.value, stage->name);
+        if (!is_new && use->second == input.value) use->second = stage->name;
+      }
+    }
+  }
+
+  bool contains(const Stage& stage) const { return last_use_.contains(stage.name); }
+
+  /// Forgets the values that no stage after this one needs: of a deep block they would fill the memory.
+  void forget_used(const Stage& stage, StageValues& values) const {
+    const auto forget = [&](const std::string& value) {
+      if (last_use_.at(value) == stage.name) values.forget(value);
+    };
+    for (const StageInput& input : stage.inputs) forget(input.value);
+    forget(stage.name);
+  }
+
+ private:
+  std::map<std::string, std::string> last_use_;
+};
 
 class StageJudge {
  public:
@@ -78,22 +107,23 @@ class StageJudge {
   void judge_shown(StagedComparison& result) {
     result.comparison.verdict = Verdict::kAgree;
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
-    const std::set<std::string> needed = needed_for(shown_);
+    const NeededStages needed(stages_, shown_);
     for (const Stage& stage : stages_) {
-      if (!needed.contains(stage.name)) continue;
+      if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
       const auto shown = shown_.find(stage.name);
       if (shown == shown_.end()) {
         values.set_drawn(stage, reference);
-        continue;
+      } else {
+        Comparison comparison = compared(stage, reference, shown->second);
+        // What has another shape is no input for what follows.
+        const bool fits = comparison.verdict != Verdict::kWrongStructure;
+        note(stage.name, std::move(comparison), result);
+        if (!fits) return;
+        values.set_seen(stage, shown->second);
+        note_vacuous(stage.name, reference.reference);
       }
-      Comparison comparison = compared(stage, reference, shown->second);
-      // What has another shape is no input for what follows.
-      const bool fits = comparison.verdict != Verdict::kWrongStructure;
-      note(stage.name, std::move(comparison), result);
-      if (!fits) return;
-      values.set_seen(stage, shown->second);
-      note_vacuous(stage.name, reference.reference);
+      needed.forget_used(stage, values);
     }
   }
 
@@ -101,11 +131,12 @@ class StageJudge {
   void judge_untapped(StagedComparison& result) {
     if (untapped_.empty()) return;
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
-    const std::set<std::string> needed = needed_for(untapped_);
+    const NeededStages needed(stages_, untapped_);
     for (const Stage& stage : stages_) {
-      if (!needed.contains(stage.name)) continue;
+      if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
       values.set_drawn(stage, reference);
+      needed.forget_used(stage, values);
       const auto untapped = untapped_.find(stage.name);
       if (untapped == untapped_.end()) continue;
       Comparison comparison = compared(stage, reference, untapped->second);
@@ -155,25 +186,16 @@ class StageJudge {
     return vacuous_outputs_.front();
   }
 
-  /// The stages to evaluate so that these can be judged.
-  std::set<std::string> needed_for(const Shown& wanted) const {
-    std::set<std::string> needed;
-    for (const auto& [name, tensor] : wanted) needed.insert(name);
-    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
-      if (!needed.contains(stage->name)) continue;
-      for (const StageInput& input : stage->inputs) {
-        needed.insert(input.value);
-      }
-    }
-    return needed;
-  }
-
   void measure_inherited(StagedComparison& result) const {
     const Case exact = in_double(case_);
     StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
-    for (const Stage& stage : entry_.block->stages(exact)) {
+    const std::vector<Stage> stages = entry_.block->stages(exact);
+    const NeededStages needed(stages, shown_);
+    for (const Stage& stage : stages) {
+      if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
       values.set_middle(stage, reference);
+      needed.forget_used(stage, values);
       const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
       const auto shown = shown_.find(stage.name);
       if (verdict == result.stages.end() || shown == shown_.end()) continue;

@@ -45,6 +45,9 @@ class StageValues {
   /// From now on it has draws from this set.
   void set_drawn(const Stage& stage, const StageReference& reference);
 
+  /// No later stage needs this value.
+  void forget(const std::string& name) { values_.erase(name); }
+
   /// The case of the stage's operation on the values that are there.
   Case stage_case(const Stage& stage) const;
 

@@ -29,6 +29,9 @@ constexpr int kPipeBytes = 1 << 20;
 constexpr std::size_t kReadBytes = 64 << 10;
 constexpr off_t kStandardErrorLimit = 16 << 20;
 constexpr int kSliceMilliseconds = 200;
+
+/// Shared memory of less than this is kept for the next message: asking for it anew costs more.
+constexpr std::size_t kReleased = 4 << 20;
 constexpr int kGraceMilliseconds = 1000;
 
 [[noreturn]] void fail(const char* what) {
@@ -257,6 +260,14 @@ std::span<const std::byte> WorkerProcess::shared_data(std::size_t size) {
   const std::span<const std::byte> data(mapping_ + shared_offset_, size);
   shared_offset_ = wire::next_shared_offset(shared_offset_, size);
   return data;
+}
+
+void WorkerProcess::release_data() {
+  if (data_.size() < kReleased) return;
+  // Only whole pages become a hole.
+  const auto start = static_cast<off_t>(data_.data() - mapping_);
+  ::fallocate(from_memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start,
+              static_cast<off_t>(data_.size()));
 }
 
 std::string WorkerProcess::describe_end() {

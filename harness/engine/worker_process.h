@@ -43,6 +43,9 @@ class WorkerProcess {
   std::string_view header() const { return header_; }
   std::span<const std::byte> data() const { return data_; }
 
+  /// Gives the memory of large data() back to the system. data() is zeros from here on.
+  void release_data();
+
   /// Large data of messages received from here on lies at the start of the shared memory again.
   void rewind_shared_data() { shared_offset_ = 0; }
 

@@ -141,15 +141,16 @@ BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes) 
   return [function = std::move(function), replay, sizes](const Call& call) {
     RecordingTaps taps;
     Module module = prepared(trace(function, call, sizes, call.taps != nullptr ? &taps : nullptr), replay);
-    const c10::IValue result = result_of(module, graph_inputs(call, call.inputs), replay);
-    const auto values = result.toTuple()->elements();
-    std::vector<at::Tensor> outputs;
-    for (std::size_t i = 0; i < values.size() - taps.names().size(); ++i) {
-      outputs.push_back(values[i].toTensor());
-    }
+    std::vector<c10::IValue> values =
+        std::move(*result_of(module, graph_inputs(call, call.inputs), replay).toTuple()).elements().vec();
+    const auto first_stage = values.end() - static_cast<std::ptrdiff_t>(taps.names().size());
     for (std::size_t i = 0; i < taps.names().size(); ++i) {
-      call.taps->show(taps.names()[i], values[outputs.size() + i].toTensor());
+      // Stages may be far larger than the outputs: each is let go before the next is copied.
+      c10::IValue& stage = first_stage[static_cast<std::ptrdiff_t>(i)];
+      call.taps->show(taps.names()[i], std::exchange(stage, {}).toTensor());
     }
+    std::vector<at::Tensor> outputs;
+    for (auto value = values.begin(); value != first_stage; ++value) outputs.push_back(value->toTensor());
     return outputs;
   };
 }

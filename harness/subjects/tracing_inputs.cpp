@@ -103,7 +103,8 @@ class Resizing {
   at::Tensor sides(const at::Tensor& shapes) const {
     if (sizes_ == TracingSizes::kTransposed) return shapes.flip(1);
     if (sizes_ != TracingSizes::kOther) return shapes.clone();
-    return at::stack({shapes.select(1, 1) + 1, shapes.select(1, 0)}, 1);
+    const at::Tensor smaller = shapes.masked_fill(shapes > kLarge, kSmaller);
+    return at::stack({smaller.select(1, 1) + 1, smaller.select(1, 0)}, 1);
   }
 
   std::int64_t batch(std::int64_t size, std::int64_t heads) const {
@@ -121,19 +122,25 @@ class Resizing {
       case 'B':
         return batch(size, call_.integer("num_heads"));
       case 'K':
-        return size + other;
       case 'Q':
-        return size + other;
+        return traced_side(size) + other;
       case 'S':
         return spatial_shapes_.prod(1).sum().item<std::int64_t>();
       case 'H':
-        return turned ? tensor.size(axis + 1) + other : size;
+        return turned ? traced_side(tensor.size(axis + 1)) + other : size;
       case 'W':
-        return turned ? tensor.size(axis - 1) : size;
+        return turned ? traced_side(tensor.size(axis - 1)) : size;
       default:
         return size;
     }
   }
+
+  /// A trace of large maps is as good on small ones, and takes a fraction of the time and memory.
+  std::int64_t traced_side(std::int64_t side) const {
+    return sizes_ == TracingSizes::kOther && side > kLarge ? kSmaller : side;
+  }
+
+  static constexpr std::int64_t kLarge = 64, kSmaller = 32;
 
   const Call& call_;
   TracingSizes sizes_;

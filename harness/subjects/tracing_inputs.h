@@ -11,7 +11,7 @@ namespace deformdiff::worker {
 /// How the sizes that a module is traced on differ from the case's.
 enum class TracingSizes {
   kSame,
-  kOther,       ///< another batch, other numbers of queries and tokens, other maps
+  kOther,       ///< another batch, other numbers of queries and tokens, other maps, none of them large
   kTransposed,  ///< each map with its sides swapped: as many tokens, and every check of shapes passes
   kBatchOfOne,  ///< the same maps, one image
 };

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
@@ -90,18 +91,29 @@ std::string why_not_shown(const at::Tensor& tensor, c10::Device device) {
   return {};
 }
 
-/// Copies of what is shown.
+/// Copies of what is shown. They are sent ahead as soon as there are many bytes of them.
 class RecordedTaps : public Taps {
  public:
+  explicit RecordedTaps(const StagesSender& send_ahead) : send_ahead_(send_ahead) {}
+
   at::Tensor show(const std::string& name, const at::Tensor& value) override {
     stages_.push_back({name, from_torch(value)});
+    bytes_ += stages_.back().tensor.storage().size();
+    if (bytes_ >= kSentAhead) {
+      send_ahead_(take());
+      bytes_ = 0;
+    }
     return value;
   }
 
-  std::vector<NamedTensor> take() { return std::move(stages_); }
+  std::vector<NamedTensor> take() { return std::exchange(stages_, {}); }
 
  private:
+  static constexpr std::size_t kSentAhead = 16 << 20;
+
+  const StagesSender& send_ahead_;
   std::vector<NamedTensor> stages_;
+  std::size_t bytes_ = 0;
 };
 
 bool same_outputs(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
@@ -110,7 +122,8 @@ bool same_outputs(const std::vector<NamedTensor>& a, const std::vector<NamedTens
 
 }  // namespace
 
-Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode) {
+Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode,
+                          const StagesSender& send_ahead) {
   const Block* block = find_block(c.block);
   if (block == nullptr && c.block != kOpaqueBlock) {
     return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
@@ -128,7 +141,7 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
     if (first.modified.empty()) first.modified = second.modified;
   }
   if (first.kind == Outcome::Kind::kReturned && mode.tap) {
-    RecordedTaps taps;
+    RecordedTaps taps(send_ahead);
     Outcome tapped = call(subject, device, c, block, &taps);
     if (tapped.kind != Outcome::Kind::kReturned) {
       tapped.message = "on a tapped call: " + tapped.message;

@@ -5,6 +5,7 @@
 #include "core/outcome.h"
 #include "subjects/subject.h"
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,11 +14,15 @@
 
 namespace deformdiff::worker {
 
+/// Takes stages of a call that still runs.
+using StagesSender = std::function<void(std::vector<NamedTensor>)>;
+
 class Executor {
  public:
   /// Whatever the subject throws or breaks is in the outcome; a subject that does not come back takes the
-  /// process with it.
-  Outcome execute(Subject& subject, c10::Device device, const Case& c, CallMode mode);
+  /// process with it. Stages that are large together go to `send_ahead` and are not in the outcome.
+  Outcome execute(Subject& subject, c10::Device device, const Case& c, CallMode mode,
+                  const StagesSender& send_ahead);
 
  private:
   /// `block` is null for a module of which only its outputs' positions are known.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <malloc.h>
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kBand = 256;
 constexpr std::uint8_t kOverOthers = 100;
+constexpr int kLargeBlock = 4 << 20;
 
 using Band = std::array<std::byte, kBand>;
 
@@ -36,6 +38,8 @@ void poison(std::byte* memory, std::size_t bytes) {
 
 GuardedAllocator& GuardedAllocator::instance() {
   static GuardedAllocator* allocator = [] {
+    // Large blocks go back to the system one by one. In the heap, freed ones would stay between live ones.
+    ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
     auto* made = new GuardedAllocator;
     c10::SetCPUAllocator(made, kOverOthers);
     return made;
