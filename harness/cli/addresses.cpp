@@ -98,7 +98,7 @@ SubjectSpec operator_spec(const std::string& typed) {
 
   const std::string address = fmt::format("{}#{}", fs::absolute(file).string(), name);
   std::vector<std::string> argv{worker_program(), "--operator", address};
-  if (declaration.device) argv.insert(argv.end(), {"--device", *declaration.device});
+  if (const std::string* device = declaration.find("device")) argv.insert(argv.end(), {"--device", *device});
   return {typed,
           {std::move(argv), address},
           [declaration](SubjectInfo& info) { apply(declaration, info); },

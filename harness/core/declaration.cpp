@@ -2,6 +2,9 @@
 
 #include "core/conditions.h"
 
+#include <algorithm>
+#include <charconv>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -15,10 +18,12 @@ template <typename Value>
 using Choice = std::pair<std::string_view, Value>;
 
 // The first of each is the default of Precision and Contract.
+constexpr Choice<std::string_view> kDevice[] = {{"cpu", "cpu"}, {"cuda", "cuda"}};
 constexpr Choice<Arithmetic> kArithmetic[] = {{"wide", Arithmetic::kWide}, {"storage", Arithmetic::kStorage}};
 constexpr Choice<Coordinates> kCoordinates[] = {
     {"any", Coordinates::kAny}, {"fused", Coordinates::kFused}, {"grid_sample", Coordinates::kGridSample}};
 constexpr Choice<bool> kFlushToZero[] = {{"0", false}, {"1", true}};
+constexpr Choice<Variance> kVariance[] = {{"any", Variance::kAny}, {"centred", Variance::kCentred}};
 constexpr Choice<Deterministic> kDeterministic[] = {
     {"unknown", Deterministic::kUnknown}, {"1", Deterministic::kYes}, {"0", Deterministic::kNo}};
 constexpr Choice<Im2colStep> kIm2colStep[] = {{"any", Im2colStep::kAny}, {"divides", Im2colStep::kDivides}};
@@ -36,8 +41,8 @@ constexpr Choice<LevelStartIndex> kLevelStartIndex[] = {{"honoured", LevelStartI
                                                         {"ignored", LevelStartIndex::kIgnored}};
 constexpr Choice<EdgeGradient> kEdgeGradient[] = {
     {"any", EdgeGradient::kAny}, {"zero", EdgeGradient::kZero}, {"one_sided", EdgeGradient::kOneSided}};
-constexpr Choice<std::string_view> kDevice[] = {{"cpu", "cpu"}, {"cuda", "cuda"}};
-constexpr DType kDTypes[] = {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16};
+
+constexpr double kMostUlps = 1e6;
 
 template <typename Value, std::size_t N>
 std::string names_of(const Choice<Value> (&choices)[N]) {
@@ -80,47 +85,114 @@ std::string checked_conditions(std::string_view value) {
   return conditions;
 }
 
-void set(Declaration& declaration, std::string_view key, std::string_view value) {
-  Declaration& d = declaration;
-  if (key == "device")
-    d.device = choose(key, value, kDevice);
-  else if (key == "dtypes")
-    d.dtypes = parse_dtypes(value);
-  else if (key == "supports")
-    d.supports = checked_conditions(value);
-  else if (key == "arithmetic")
-    d.arithmetic = choose(key, value, kArithmetic);
-  else if (key == "coordinates")
-    d.coordinates = choose(key, value, kCoordinates);
-  else if (key == "flush_to_zero")
-    d.flush_to_zero = choose(key, value, kFlushToZero);
-  else if (key == "deterministic")
-    d.deterministic = choose(key, value, kDeterministic);
-  else if (key == "im2col_step")
-    d.im2col_step = choose(key, value, kIm2colStep);
-  else if (key == "nonfinite_location")
-    d.nonfinite_location = choose(key, value, kNonfiniteLocation);
-  else if (key == "nonfinite_weight_outside")
-    d.nonfinite_weight_outside = choose(key, value, kNonfiniteWeightOutside);
-  else if (key == "nonfinite_value_at_zero_weight")
-    d.nonfinite_value_at_zero_weight = choose(key, value, kNonfiniteValueAtZeroWeight);
-  else if (key == "level_start_index")
-    d.level_start_index = choose(key, value, kLevelStartIndex);
-  else if (key == "edge_gradient")
-    d.edge_gradient = choose(key, value, kEdgeGradient);
-  else {
-    std::vector<std::string> keys;
-    for (const DeclarationKey& known : declaration_keys()) keys.push_back(known.key);
-    throw InputError(
-        fmt::format("declaration '{}={}': allowed keys are {}", key, value, fmt::join(keys, " ")));
+double parse_ulps(std::string_view key, std::string_view value) {
+  double ulps = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), ulps);
+  const bool is_number = error == std::errc() && end == value.data() + value.size();
+  if (!is_number || !(ulps >= 0 && ulps <= kMostUlps)) {
+    refuse(key, value, fmt::format("numbers from 0 to {}", kMostUlps));
   }
+  return ulps;
+}
+
+/// What a key does to the description of an implementation, and how it is read off one.
+struct Key {
+  DeclarationKey shown;
+  std::function<void(SubjectInfo&, std::string_view value)> set;
+  std::function<std::string(const SubjectInfo&)> value_of;
+};
+
+/// `path` leads, member by member, to what the key sets.
+template <typename Value, std::size_t N, typename... Members>
+Key choice(const char* name, const Choice<Value> (&choices)[N], const char* meaning, Members... path) {
+  const Choice<Value>* first = choices;
+  return {{name, names_of(choices), meaning},
+          [=, &choices](SubjectInfo& info, std::string_view value) {
+            (info.*....*path) = choose(name, value, choices);
+          },
+          [=](const SubjectInfo& info) {
+            const Choice<Value>* chosen = std::find_if(first, first + N, [&](const Choice<Value>& each) {
+              return each.second == (info.*....*path);
+            });
+            DEFORMDIFF_CHECK(chosen != first + N);
+            return std::string(chosen->first);
+          }};
+}
+
+Key ulps(const char* name, const char* functions, double FunctionUlps::*function) {
+  return {{name, fmt::format("{}", FunctionUlps{}.*function),
+           fmt::format("largest error of {}, in units in the last place of the result; a number", functions)},
+          [=](SubjectInfo& info, std::string_view value) {
+            info.precision.ulps.*function = parse_ulps(name, value);
+          },
+          [=](const SubjectInfo& info) { return fmt::format("{}", info.precision.ulps.*function); }};
+}
+
+std::string dtypes_of(const SubjectInfo& info) {
+  std::vector<std::string_view> names;
+  for (const DType dtype : info.dtypes) names.push_back(name_of(dtype));
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> keys{
+      choice("device", kDevice, "where its tensors live", &SubjectInfo::device),
+      {{"dtypes", "float32,float64,float16,bfloat16", "dtypes it computes in; others are unsupported"},
+       [](SubjectInfo& info, std::string_view value) { info.dtypes = parse_dtypes(value); },
+       dtypes_of},
+      {{"supports", "(everything)",
+        "conditions on N S M D Q L P, as in D%8==0,L<=4; other cases are unsupported"},
+       [](SubjectInfo& info, std::string_view value) { info.supports = checked_conditions(value); },
+       [](const SubjectInfo& info) { return info.supports; }},
+      choice("arithmetic", kArithmetic, "16-bit types compute in float32, or round every step",
+             &SubjectInfo::precision, &Precision::arithmetic),
+      choice("coordinates", kCoordinates,
+             "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2; any admits both, and wider",
+             &SubjectInfo::precision, &Precision::coordinates),
+      choice("flush_to_zero", kFlushToZero, "subnormal numbers may become zero", &SubjectInfo::precision,
+             &Precision::flush_to_zero),
+      choice("variance", kVariance,
+             "of norms: centred is that of x - mean; any admits mean(x^2) - mean^2 too",
+             &SubjectInfo::precision, &Precision::variance),
+      ulps("exp_ulps", "exp", &FunctionUlps::exp),
+      ulps("tanh_ulps", "tanh", &FunctionUlps::tanh),
+      ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),
+      ulps("pow_ulps", "pow", &FunctionUlps::pow),
+      choice("deterministic", kDeterministic, "a second run gives the same bits", &SubjectInfo::contract,
+             &Contract::deterministic),
+      choice("im2col_step", kIm2colStep, "divides: min(N, im2col_step) must divide N", &SubjectInfo::contract,
+             &Contract::im2col_step),
+      choice("nonfinite_location", kNonfiniteLocation, "what a location that is not finite contributes",
+             &SubjectInfo::contract, &Contract::nonfinite_location),
+      choice("nonfinite_weight_outside", kNonfiniteWeightOutside,
+             "weights that are not finite, of samples outside the map", &SubjectInfo::contract,
+             &Contract::nonfinite_weight_outside),
+      choice("nonfinite_value_at_zero_weight", kNonfiniteValueAtZeroWeight,
+             "values that are not finite, under a weight of zero", &SubjectInfo::contract,
+             &Contract::nonfinite_value_at_zero_weight),
+      choice("level_start_index", kLevelStartIndex, "ignored: levels are taken to follow each other",
+             &SubjectInfo::contract, &Contract::level_start_index),
+      choice("edge_gradient", kEdgeGradient, "location gradient at the very edge of the range",
+             &SubjectInfo::contract, &Contract::edge_gradient),
+  };
+  return keys;
+}
+
+const Key* find_key(std::string_view name) {
+  const auto found = std::ranges::find(keys(), name, [](const Key& key) { return key.shown.key; });
+  return found == keys().end() ? nullptr : &*found;
 }
 
 }  // namespace
 
+const std::string* Declaration::find(std::string_view key) const {
+  const auto found = std::ranges::find(settings, key, &Setting::key);
+  return found == settings.end() ? nullptr : &found->value;
+}
+
 Declaration parse_declaration(std::string_view text) {
   Declaration declaration;
-  std::set<std::string_view> seen;
+  SubjectInfo scratch;
   while (!text.empty()) {
     const std::size_t end = text.find('&');
     const std::string_view item = text.substr(0, end);
@@ -129,53 +201,40 @@ Declaration parse_declaration(std::string_view text) {
     if (equals == std::string_view::npos) {
       throw InputError(fmt::format("declaration '{}': key=value wanted, separated by '&'", item));
     }
-    const std::string_view key = item.substr(0, equals);
-    if (!seen.insert(key).second) throw InputError(fmt::format("declaration: '{}' is given twice", key));
-    set(declaration, key, item.substr(equals + 1));
+    const std::string_view name = item.substr(0, equals), value = item.substr(equals + 1);
+    if (declaration.find(name) != nullptr) {
+      throw InputError(fmt::format("declaration: '{}' is given twice", name));
+    }
+    const Key* key = find_key(name);
+    if (key == nullptr) {
+      std::vector<std::string> names;
+      for (const Key& known : keys()) names.push_back(known.shown.key);
+      throw InputError(fmt::format("declaration '{}': allowed keys are {}", item, fmt::join(names, " ")));
+    }
+    key->set(scratch, value);
+    declaration.settings.push_back({std::string(name), std::string(value)});
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
   }
   return declaration;
 }
 
 void apply(const Declaration& declaration, SubjectInfo& info) {
-  const auto assign = [](const auto& from, auto& to) {
-    if (from) to = *from;
-  };
-  assign(declaration.device, info.device);
-  assign(declaration.dtypes, info.dtypes);
-  assign(declaration.supports, info.supports);
-  assign(declaration.arithmetic, info.precision.arithmetic);
-  assign(declaration.coordinates, info.precision.coordinates);
-  assign(declaration.flush_to_zero, info.precision.flush_to_zero);
-  assign(declaration.deterministic, info.contract.deterministic);
-  assign(declaration.im2col_step, info.contract.im2col_step);
-  assign(declaration.nonfinite_location, info.contract.nonfinite_location);
-  assign(declaration.nonfinite_weight_outside, info.contract.nonfinite_weight_outside);
-  assign(declaration.nonfinite_value_at_zero_weight, info.contract.nonfinite_value_at_zero_weight);
-  assign(declaration.level_start_index, info.contract.level_start_index);
-  assign(declaration.edge_gradient, info.contract.edge_gradient);
+  for (const auto& [key, value] : declaration.settings) find_key(key)->set(info, value);
+}
+
+std::string declaration_of(const SubjectInfo& info) {
+  std::string text;
+  for (const Key& key : keys()) {
+    const std::string value = key.value_of(info);
+    if (!value.empty()) text += fmt::format("{}{}={}", text.empty() ? "" : "&", key.shown.key, value);
+  }
+  return text;
 }
 
 std::vector<DeclarationKey> declaration_keys() {
-  return {
-      {"device", names_of(kDevice), "where its tensors live"},
-      {"dtypes", "float32,float64,float16,bfloat16", "dtypes it computes in; others are unsupported"},
-      {"supports", "(everything)",
-       "conditions on N S M D Q L P, as in D%8==0,L<=4; other cases are unsupported"},
-      {"arithmetic", names_of(kArithmetic), "16-bit types compute in float32, or round every step"},
-      {"coordinates", names_of(kCoordinates),
-       "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2; any admits both, and wider"},
-      {"flush_to_zero", names_of(kFlushToZero), "subnormal numbers may become zero"},
-      {"deterministic", names_of(kDeterministic), "a second run gives the same bits"},
-      {"im2col_step", names_of(kIm2colStep), "divides: min(N, im2col_step) must divide N"},
-      {"nonfinite_location", names_of(kNonfiniteLocation), "what a location that is not finite contributes"},
-      {"nonfinite_weight_outside", names_of(kNonfiniteWeightOutside),
-       "weights that are not finite, of samples outside the map"},
-      {"nonfinite_value_at_zero_weight", names_of(kNonfiniteValueAtZeroWeight),
-       "values that are not finite, under a weight of zero"},
-      {"level_start_index", names_of(kLevelStartIndex), "ignored: levels are taken to follow each other"},
-      {"edge_gradient", names_of(kEdgeGradient), "location gradient at the very edge of the range"},
-  };
+  std::vector<DeclarationKey> shown;
+  for (const Key& key : keys()) shown.push_back(key.shown);
+  return shown;
 }
 
 }  // namespace deformdiff

@@ -2,6 +2,9 @@
 
 #include "core/error.h"
 
+#include <algorithm>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace deformdiff {
@@ -10,9 +13,10 @@ namespace {
 TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
   SubjectInfo info;
   info.contract.im2col_step = Im2colStep::kDivides;
-  apply(parse_declaration("dtypes=float32,float64&supports=D%8==0,L<=4&coordinates=fused&deterministic=1&"
-                          "nonfinite_location=zero&device=cuda&flush_to_zero=1"),
-        info);
+  apply(
+      parse_declaration("dtypes=float32,float64&supports=D%8==0,L<=4&coordinates=fused&deterministic=1&"
+                        "nonfinite_location=zero&device=cuda&flush_to_zero=1&variance=centred&exp_ulps=1.5"),
+      info);
   EXPECT_EQ(info.dtypes, (std::set<DType>{DType::kFloat32, DType::kFloat64}));
   EXPECT_EQ(info.supports, "D%8==0,L<=4");
   EXPECT_EQ(info.precision.coordinates, Coordinates::kFused);
@@ -21,7 +25,23 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
   EXPECT_EQ(info.contract.nonfinite_location, NonfiniteLocation::kZero);
   EXPECT_EQ(info.device, "cuda");
   EXPECT_EQ(info.contract.im2col_step, Im2colStep::kDivides);
+  EXPECT_EQ(info.precision.variance, Variance::kCentred);
+  EXPECT_EQ(info.precision.ulps.exp, 1.5);
+  EXPECT_EQ(info.precision.ulps.pow, 4);
   EXPECT_EQ(info.contract.edge_gradient, EdgeGradient::kAny);
+}
+
+TEST(Declaration, ComesBackFromItsText) {
+  const std::string text =
+      "device=cuda&dtypes=float64&supports=D%8==0&arithmetic=storage&coordinates=fused&"
+      "flush_to_zero=1&variance=centred&exp_ulps=1.5&tanh_ulps=0&sin_cos_ulps=3.5&"
+      "pow_ulps=1000&deterministic=0&im2col_step=divides&nonfinite_location=nan&"
+      "nonfinite_weight_outside=ignored&nonfinite_value_at_zero_weight=propagates&"
+      "level_start_index=ignored&edge_gradient=one_sided";
+  SubjectInfo info;
+  apply(parse_declaration(text), info);
+  EXPECT_EQ(declaration_of(info), text);
+  EXPECT_EQ(static_cast<std::ptrdiff_t>(declaration_keys().size()), std::ranges::count(text, '&') + 1);
 }
 
 TEST(Declaration, TheFirstValueOfEachKeyIsTheDefault) {
@@ -52,6 +72,10 @@ TEST(Declaration, RefusalsListWhatIsAllowed) {
   EXPECT_NE(message("dtypes=float32,int64").find("bfloat16"), std::string::npos);
   EXPECT_NE(message("supports=D%8").find("D%8"), std::string::npos);
   EXPECT_NE(message("deterministic").find("key=value"), std::string::npos);
+  for (const char* value : {"", "-1", "nan", "inf", "2x", "1e9"}) {
+    EXPECT_NE(message((std::string("exp_ulps=") + value).c_str()).find("numbers from 0"), std::string::npos)
+        << value;
+  }
   EXPECT_NE(message("deterministic=1&deterministic=0").find("twice"), std::string::npos);
 }
 

@@ -13,13 +13,21 @@ enum class Arithmetic : std::uint8_t {
 };  ///< of 16-bit types: float32, or rounded every step
 enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
+enum class Variance : std::uint8_t { kAny, kCentred };  ///< kAny: also mean(x^2) - mean^2
+
+/// Largest errors of functions, in ULPs of the result. The defaults cover every library that we know.
+struct FunctionUlps {
+  double exp = 4, tanh = 4, sin_cos = 4, pow = 4;
+  friend auto operator<=>(const FunctionUlps&, const FunctionUlps&) = default;
+};
+
 /// How a subject computes, beyond the dtype of the case. Summation order and contraction are always free.
 struct Precision {
   Arithmetic arithmetic = Arithmetic::kWide;
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
-  double transcendental_ulps =
-      4;  ///< largest error of exp, sin, cos, tanh, erf and pow, in ULPs of the result
+  Variance variance = Variance::kAny;  ///< of norms
+  FunctionUlps ulps;
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };
 

@@ -166,30 +166,6 @@ void append_case(std::string& text, const Case& c) {
   text += '}';
 }
 
-/// In the grammar of addresses: the first of each key's values that changes nothing is what the subject has.
-std::string declaration_of(const SubjectInfo& info) {
-  std::string text = fmt::format("device={}", info.device);
-  std::vector<std::string_view> dtypes;
-  for (const DType dtype : info.dtypes) dtypes.push_back(name_of(dtype));
-  if (!dtypes.empty()) text += fmt::format("&dtypes={}", fmt::join(dtypes, ","));
-  if (!info.supports.empty()) text += "&supports=" + info.supports;
-  for (const DeclarationKey& key : declaration_keys()) {
-    if (key.key == "device" || key.key == "dtypes" || key.key == "supports") continue;
-    for (std::size_t at = 0; at < key.values.size();) {
-      const std::size_t end = std::min(key.values.find('|', at), key.values.size());
-      const std::string setting = key.key + "=" + key.values.substr(at, end - at);
-      SubjectInfo changed = info;
-      apply(parse_declaration(setting), changed);
-      if (changed.precision == info.precision && changed.contract == info.contract) {
-        text += "&" + setting;
-        break;
-      }
-      at = end + 1;
-    }
-  }
-  return text;
-}
-
 void append_subject(std::string& text, const SubjectInfo& info) {
   text += '{';
   const auto string = [&text](std::string_view key, std::string_view value) {

@@ -89,7 +89,8 @@ Hello some_hello() {
   info.blocks = {"a", "b"};
   info.dtypes = {DType::kFloat64};
   info.supports = "D%8==0,L<=4";
-  info.precision = {Arithmetic::kStorage, Coordinates::kGridSample, true};
+  info.precision = {
+      Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0}};
   info.contract.deterministic = Deterministic::kNo;
   info.contract.level_start_index = LevelStartIndex::kIgnored;
   info.faulty = "swaps x and y";

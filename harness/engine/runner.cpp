@@ -204,8 +204,8 @@ class Runner::Impl {
   std::vector<Case> cases_;
   std::vector<Outcome> outcomes_;
   std::vector<NamedTensor> stages_ahead_;  ///< what the case that the worker is at has shown so far
-  std::size_t next_ = 0;           ///< first case without an outcome
-  std::size_t request_start_ = 0;  ///< case at position 0 of the last request
+  std::size_t next_ = 0;                   ///< first case without an outcome
+  std::size_t request_start_ = 0;          ///< case at position 0 of the last request
   CallMode mode_;
 };
 

@@ -34,6 +34,8 @@ class CudaSubject : public Subject {
 
 SubjectInfo on_cuda(SubjectInfo info) {
   info.device = "cuda";
+  // What LibTorch's CPU kernels were measured to do says nothing here.
+  info.precision = {.coordinates = info.precision.coordinates};
   info.not_run = why_no_cuda_device();
   return info;
 }

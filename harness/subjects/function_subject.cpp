@@ -34,12 +34,24 @@ std::vector<at::Tensor> run_ms_deform_attn(const Call& call, const MsDeformAttnF
                     call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")})};
 }
 
+/// How LibTorch's CPU kernels compute. function_ulps_test measures it.
+Precision libtorch_cpu() {
+  Precision precision;
+  // RowwiseMoments: Welford's and Chan's updates.
+  precision.variance = Variance::kCentred;
+  // MKL's functions err by less than 1; SLEEF's, where there is no MKL, by 1, and sin and cos by 3.5. Softmax
+  // has an exp of its own (exp_u20).
+  precision.ulps = {.exp = 2, .tanh = 1, .sin_cos = 3.5, .pow = 1};
+  return precision;
+}
+
 SubjectInfo common_info(std::string name) {
   SubjectInfo info;
   info.name = std::move(name);
   info.device = "cpu";
   info.blocks = {kOperator};
   info.dtypes = {DType::kFloat32, DType::kFloat64};
+  info.precision = libtorch_cpu();
   info.contract.deterministic = Deterministic::kYes;
   info.contract.level_start_index = LevelStartIndex::kHonoured;
   return info;

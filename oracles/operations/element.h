@@ -50,7 +50,11 @@ struct Element {
 /// How the subject computes.
 struct Setting {
   Rounding rounding;
-  double transcendental;  ///< relative error of a transcendental function: p ULPs are at most 2 p u
+  Variance variance;
+  FunctionUlps ulps;
+
+  /// Relative error of a function that errs by so many ULPs of its result.
+  double relative(double function_ulps) const { return 2 * function_ulps * rounding.unit; }
 };
 
 inline std::uint8_t kind_of(double value) {

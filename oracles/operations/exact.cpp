@@ -36,7 +36,7 @@ class Reader {
 };
 
 Setting exact_setting() {
-  return {rounding_of(DType::kFloat64, {}), 0};
+  return {rounding_of(DType::kFloat64, {}), Variance::kAny, {}};
 }
 
 /// Evaluated in double, whatever the dtype.

@@ -43,7 +43,8 @@ struct Moments {
 };
 
 template <typename T>
-Moments<T> moments_of(std::span<const T> x, double eps, const Rounding& rounding) {
+Moments<T> moments_of(std::span<const T> x, double eps, const Setting& setting) {
+  const Rounding& rounding = setting.rounding;
   const auto n = static_cast<double>(x.size());
   const Wide<T> sum = sum_of(x, [](Wide<T> t) { return t; });
   Moments<T> moments;
@@ -66,14 +67,15 @@ Moments<T> moments_of(std::span<const T> x, double eps, const Rounding& rounding
   const bool single = x.size() == 1;
   moments.mean_error =
       single ? 0 : u * (depth + 2 * std::log(n) + 6) * mean_size + 2 * rounding.underflow + 2 * flush;
-  // E[x^2] - mean^2; two passes, whose mean is off; Welford's and Chan's updates.
-  const double one_pass =
-      u * ((depth + 3) * square + 2 * middle * (depth + 2) * mean_size + middle * middle + variance);
+  // Two passes, whose mean is off; Welford's and Chan's updates; E[x^2] - mean^2.
   const double two_passes = u * (depth + 5) * variance + moments.mean_error * moments.mean_error;
   const double welford = u * ((depth + 4) * variance + 2 * std::sqrt(2.0) * (depth + 2 * std::log(n) + 6) *
                                                            mean_size * std::sqrt(variance));
-  const double variance_error =
-      std::max({one_pass, two_passes, welford}) + 4 * (rounding.underflow + flush) + 2 * flush * middle;
+  const double one_pass =
+      u * ((depth + 3) * square + 2 * middle * (depth + 2) * mean_size + middle * middle + variance);
+  const bool centred = setting.variance == Variance::kCentred;
+  const double variance_error = std::max({two_passes, welford, centred ? 0 : one_pass}) +
+                                4 * (rounding.underflow + flush) + 2 * flush * middle;
   const double below = variance + eps;
   const double relative = variance_error / below;
   // (1 - relative)^(-1/2) - 1, the sum with eps and eps itself, and a square root with a division (2 u) or a
@@ -96,7 +98,7 @@ class Norm : public Elementwise<T> {
     for_each_chunk((groups + per_chunk - 1) / per_chunk, threads, [&](std::int64_t chunk) {
       const auto last = static_cast<std::size_t>(std::min(groups, (chunk + 1) * per_chunk));
       for (auto i = static_cast<std::size_t>(chunk * per_chunk); i < last; ++i)
-        moments_[i] = moments_of(x_.subspan(i * size, size), eps_, this->rounding());
+        moments_[i] = moments_of(x_.subspan(i * size, size), eps_, this->setting());
     });
   }
   std::int64_t working_memory() const override {

@@ -217,8 +217,7 @@ template std::int64_t memory(const Evaluator<float>&);
 template std::int64_t memory(const Evaluator<double>&);
 
 Setting setting_of(DType dtype, const Precision& precision) {
-  const Rounding rounding = rounding_of(dtype, precision);
-  return {rounding, 2 * precision.transcendental_ulps * rounding.unit};
+  return {rounding_of(dtype, precision), precision.variance, precision.ulps};
 }
 
 DType dtype_of_input(const Case& c, const char* name) {

@@ -102,7 +102,7 @@ class Temperatures : public Elementwise<T> {
  public:
   static DType computes_in(const Case& c) { return dtype_of_bits(c); }
   Temperatures(const Case& c, const Setting& setting)
-      : Elementwise<T>(setting, {c.attribute("count")}, 40 + setting.transcendental / setting.rounding.unit),
+      : Elementwise<T>(setting, {c.attribute("count")}, 40 + 2 * setting.ulps.pow),
         base_(c.number("temperature")) {
     require(base_ > 0, c, "temperature must be positive");
   }
@@ -117,7 +117,8 @@ class Temperatures : public Elementwise<T> {
     const auto e = static_cast<double>(exponent);
     double shift = fits<T>(exponent) ? 0 : this->unit() * e * std::abs(std::log(base_));
     if (!fits<T>(base_)) shift += this->unit() * e;
-    out.terms[kTranscendental] = out.magnitude * (this->setting_.transcendental + std::expm1(shift));
+    out.terms[kTranscendental] =
+        out.magnitude * (this->setting_.relative(this->setting_.ulps.pow) + std::expm1(shift));
     out.terms[kUnderflow] = this->underflow();
   }
   double base_;
@@ -175,7 +176,7 @@ class SineEmbedding : public Elementwise<T> {
  public:
   static DType computes_in(const Case& c) { return dtype_of_input(c, "angle_y"); }
   SineEmbedding(const Case& c, const Setting& setting)
-      : Elementwise<T>(setting, embedding_shape(c), 2 + setting.transcendental / setting.rounding.unit),
+      : Elementwise<T>(setting, embedding_shape(c), 2 + 2 * setting.ulps.sin_cos),
         y_(floats<T>(c, "angle_y")),
         x_(floats<T>(c, "angle_x")) {}
 
@@ -192,7 +193,7 @@ class SineEmbedding : public Elementwise<T> {
     out.magnitude = static_cast<double>(std::abs(out.value));
     // sin(0) is 0 and cos(0) is 1 in every library.
     if (angle == 0) return;
-    out.terms[kTranscendental] = this->setting_.transcendental * out.magnitude;
+    out.terms[kTranscendental] = this->setting_.relative(this->setting_.ulps.sin_cos) * out.magnitude;
     out.terms[kUnderflow] = this->underflow();
   }
   std::span<const T> y_, x_;

@@ -120,7 +120,7 @@ TYPED_TEST(Positions, DeclaredUlpsScaleTheBound) {
   const std::vector<NamedTensor> inputs{named<T>("angle_y", {1, 1, 1, 1}, {1}),
                                         named<T>("angle_x", {1, 1, 1, 1}, {1})};
   Precision one;
-  one.transcendental_ulps = 1;
+  one.ulps.sin_cos = 1;
   const double ratio =
       refer("sine_embedding", {}, inputs).bound[0] / refer("sine_embedding", {}, inputs, one).bound[0];
   EXPECT_NEAR(ratio, 4, 1e-3);

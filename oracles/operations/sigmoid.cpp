@@ -17,8 +17,8 @@ void sigmoid_of(T x, const Setting& setting, Element<T>& out) {
   if (x == 0) return;
   const auto s = static_cast<double>(out.value);
   const auto rest = static_cast<double>((x < 0 ? Wide<T>(1) : decay) / (1 + decay));  // 1 - s
-  const double exponential = s * rest * setting.transcendental;
-  const double hyperbolic = std::abs(s - rest) * setting.transcendental / 2;
+  const double exponential = s * rest * setting.relative(setting.ulps.exp);
+  const double hyperbolic = std::abs(s - rest) * setting.relative(setting.ulps.tanh) / 2;
   const double exponential_total = exponential + 2 * rounding.unit * s;
   const double hyperbolic_total = hyperbolic + rounding.unit * s;
   if (exponential_total > hyperbolic_total) {
@@ -47,7 +47,7 @@ class Sigmoid : public Elementwise<T> {
   static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Sigmoid(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, c.input("x").shape(),
-                       kLongestPath + setting.transcendental / setting.rounding.unit),
+                       kLongestPath + 2 * std::max(setting.ulps.exp, setting.ulps.tanh)),
         x_(floats<T>(c, "x")) {}
 
  private:

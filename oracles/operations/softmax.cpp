@@ -10,9 +10,9 @@ class Softmax : public Rowwise<T> {
  public:
   static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Softmax(const Case& c, const Setting& setting)
-      : Rowwise<T>(setting, checked_shape(c),
-                   static_cast<double>(c.input("x").shape().back()) + 8 + kLargestShift +
-                       setting.transcendental / setting.rounding.unit),
+      : Rowwise<T>(
+            setting, checked_shape(c),
+            static_cast<double>(c.input("x").shape().back()) + 8 + kLargestShift + 2 * setting.ulps.exp),
         x_(floats<T>(c, "x")) {}
 
   std::vector<std::string> describe(std::int64_t element) const override {
@@ -56,7 +56,7 @@ class Softmax : public Rowwise<T> {
   /// p_i = exp(d_i) / sum, d_i = x_i - largest. Relative errors of exp(d_i): u |d_i| + 2 p u.
   void finite(const T* row, T largest, Element<T>* out) const {
     const std::int64_t columns = this->columns();
-    const double unit = this->unit(), exponential = this->setting_.transcendental;
+    const double unit = this->unit(), exponential = this->setting_.relative(this->setting_.ulps.exp);
     Wide<T> sum = 0;
     double shifts = 0, terms = 0, flushed = 0;
     for (std::int64_t i = 0; i < columns; ++i) {
