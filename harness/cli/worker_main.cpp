@@ -7,6 +7,7 @@
 #include "cli/worker/module_subject.h"
 #include "cli/worker/operator_library.h"
 #include "faults/faults.h"
+#include "subjects/module_process.h"
 #include "subjects/subjects.h"
 
 #include <algorithm>
@@ -35,6 +36,7 @@ struct Options {
   std::string module;     ///< FILE.pt, or empty
   std::string device = "cpu";
   int threads = 1;
+  bool serve_saved_modules = false;
 };
 
 Options parse_options(int argc, char** argv) {
@@ -47,6 +49,8 @@ Options parse_options(int argc, char** argv) {
   app.add_option("--device", options.device, "Where the operator runs")
       ->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--threads", options.threads, "Threads of LibTorch")->check(CLI::PositiveNumber);
+  app.add_flag(worker::kServeSavedModules, options.serve_saved_modules,
+               "Load and run modules for another worker");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -145,10 +149,14 @@ void answer(worker::Channel& channel, Service& service, worker::Executor& execut
 int main(int argc, char** argv) {
   const Options options = parse_options(argc, argv);
   try {
-    worker::Channel channel;
-    channel.end_with_parent();
     worker::GuardedAllocator::instance();
     at::set_num_threads(options.threads);
+    if (options.serve_saved_modules) {
+      worker::serve_saved_modules();
+      ::_exit(0);
+    }
+    worker::Channel channel;
+    channel.end_with_parent();
     Service service = open_service(options);
     channel.send(wire::encode(service.hello));
     worker::Executor executor;

@@ -1,6 +1,7 @@
 // Each implementation against closed forms and its own contract, and the operator's registration.
 #include "subjects/subjects.h"
 
+#include "subjects/module_process.h"
 #include "subjects/ms_deform_attn/cpu_kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
@@ -8,6 +9,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <tuple>
 
@@ -15,7 +17,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/isnan.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/tracer.h>
 
 namespace deformdiff::worker {
 namespace {
@@ -348,6 +353,23 @@ TEST(Cuda, IsAlwaysListed) {
   int listed = 0;
   for (const auto& subject : builtin_subjects()) listed += subject->info().device == "cuda";
   EXPECT_EQ(listed, 2);
+}
+
+TEST(SavedModules, AreLoadedInAnotherProcessThatOutlivesAModuleItCannotLoad) {
+  EXPECT_THROW(run_in_other_process("no module", {}), c10::Error);
+  const at::Tensor x = at::ones({2, 3}, at::kDouble);
+  const auto traced_function = [](std::vector<c10::IValue> inputs) -> std::vector<c10::IValue> {
+    return {c10::ivalue::Tuple::create({inputs[0].toTensor() + 1})};
+  };
+  torch::jit::Module module("Sum");
+  const auto no_names = [](const at::Tensor&) { return std::string(); };
+  auto [state, outputs] = torch::jit::tracer::trace({x}, traced_function, no_names, true, false, &module);
+  module.type()->addMethod(module._ivalue()->compilation_unit()->create_function(
+      c10::QualifiedName(*module.type()->name(), "forward"), state->graph));
+  std::ostringstream file;
+  module.save(file);
+  const c10::IValue result = run_in_other_process(file.str(), {x});
+  EXPECT_TRUE(at::equal(result.toTupleRef().elements()[0].toTensor(), x + 1));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "subjects/traced.h"
 
+#include "subjects/module_process.h"
+
 #include <sstream>
 #include <utility>
 
@@ -8,7 +10,6 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/csrc/jit/serialization/import.h>
 
 namespace deformdiff::worker {
 namespace {
@@ -105,16 +106,14 @@ Module trace(const BlockFunction& function, const Call& call, TracingSizes sizes
   return module;
 }
 
-Module reloaded(const Module& module) {
-  std::stringstream file;
+std::string saved(const Module& module) {
+  std::ostringstream file;
   module.save(file);
-  return torch::jit::load(file);
+  return std::move(file).str();
 }
 
 Module prepared(Module module, Replay replay) {
   switch (replay) {
-    case Replay::kReloaded:
-      return reloaded(module);
     case Replay::kFrozen:
       return torch::jit::freeze(module);
     case Replay::kInference:
@@ -124,7 +123,8 @@ Module prepared(Module module, Replay replay) {
   }
 }
 
-c10::IValue result_of(Module& module, const Stack& inputs, Replay replay) {
+c10::IValue result_of(Module module, const Stack& inputs, Replay replay) {
+  if (replay == Replay::kReloaded) return run_in_other_process(saved(module), inputs);
   if (replay != Replay::kOptimized && replay != Replay::kInference) {
     // Without optimisation: what is judged is the recorded graph, and it costs less than compiling it.
     const torch::jit::GraphOptimizerEnabledGuard plain(false);
@@ -140,9 +140,12 @@ c10::IValue result_of(Module& module, const Stack& inputs, Replay replay) {
 BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes) {
   return [function = std::move(function), replay, sizes](const Call& call) {
     RecordingTaps taps;
-    Module module = prepared(trace(function, call, sizes, call.taps != nullptr ? &taps : nullptr), replay);
+    Module module = trace(function, call, sizes, call.taps != nullptr ? &taps : nullptr);
     std::vector<c10::IValue> values =
-        std::move(*result_of(module, graph_inputs(call, call.inputs), replay).toTuple()).elements().vec();
+        std::move(*result_of(prepared(std::move(module), replay), graph_inputs(call, call.inputs), replay)
+                       .toTuple())
+            .elements()
+            .vec();
     const auto first_stage = values.end() - static_cast<std::ptrdiff_t>(taps.names().size());
     for (std::size_t i = 0; i < taps.names().size(); ++i) {
       // Stages may be far larger than the outputs: each is let go before the next is copied.

@@ -11,7 +11,7 @@ namespace deformdiff::worker {
 /// What happens to a traced module before its result is taken.
 enum class Replay {
   kInterpreter,  ///< the recorded graph as it is
-  kReloaded,     ///< saved to a stream and loaded again, then as it is
+  kReloaded,     ///< saved, loaded in another process, and there as it is
   kOptimized,    ///< the default executor: the third call, which runs what two calls were profiled for
   kFrozen,       ///< torch::jit::freeze, then as it is
   kInference,    ///< torch::jit::optimize_for_inference, then as kOptimized
