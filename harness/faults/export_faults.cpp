@@ -1,4 +1,5 @@
 // What exports of whole models silently get wrong: they trace, load and run, and no check of shapes fails.
+#include "faults/export_mistakes.h"
 #include "faults/fault.h"
 #include "faults/normaliser.h"
 #include "faults/tampering.h"
@@ -8,14 +9,10 @@
 
 #include <utility>
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/dropout.h>
-
 namespace deformdiff::worker {
 namespace {
 
 using ms_deform_attn::forward_operator;
-using ms_deform_attn::Inputs;
 using Blocks = std::set<std::string>;
 
 const Blocks kAttending{"attention_layer", "encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
@@ -25,31 +22,6 @@ const Blocks kAddingToTheirInput{"encoder_layer", "pixel_decoder_encoder", "pixe
 const Blocks kFeedForward{"encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
                           "decoder_layer", "transformer_decoder",   "mask2former_head"};
 const Blocks kPredictingMasks{"mask_predictor", "transformer_decoder", "mask2former_head"};
-
-/// Level sizes were integers inside the operator.
-at::Tensor baked_levels(const Inputs& inputs) {
-  Inputs wrong = inputs;
-  wrong.spatial_shapes = baked(inputs.spatial_shapes);
-  wrong.level_start_index = baked(inputs.level_start_index);
-  return forward_operator(wrong);
-}
-
-/// A loop over the batch inside the operator: the trace has it unrolled.
-at::Tensor unrolled_batch(const Inputs& inputs) {
-  std::vector<at::Tensor> results;
-  for (std::int64_t n = 0; n < inputs.value.size(0); ++n) {
-    results.push_back(forward_operator({inputs.value.narrow(0, n, 1), inputs.spatial_shapes,
-                                        inputs.level_start_index, inputs.sampling_loc.narrow(0, n, 1),
-                                        inputs.attn_weight.narrow(0, n, 1), inputs.im2col_step}));
-  }
-  return at::cat(results);
-}
-
-Tamper dropout_left_in(const Call&) {
-  return [](const std::string& stage, const at::Tensor& value) {
-    return is_stage(stage, "fc2") ? at::dropout(value, 0.1, /*train=*/true) : value;
-  };
-}
 
 Tamper baked_masks(const Call&) {
   return [](const std::string& stage, const at::Tensor& value) {
