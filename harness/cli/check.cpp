@@ -13,6 +13,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -143,9 +146,28 @@ class Checker {
     if (report.cause.empty() && !report.session.findings.empty()) report.cause = "unknown";
     report.advice = advice_on(report.cause, report.first_diverging_stage);
     static const std::set<std::string> kOfTheKernel{"outputs_ignore_inputs", "stale_constant"};
-    if (!kOfTheKernel.contains(report.cause)) return;
+    if (!kOfTheKernel.contains(report.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(options_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report.advice));
+  }
+
+  /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.
+  bool may_be_the_kernel() const {
+    const auto failing = std::ranges::find_if(replays_, &Replay::fails);
+    if (failing == replays_.end()) return false;
+    const std::vector<Stage> stages = model_.block().stages(failing->problem);
+    std::set<std::string> suspects{failing->judged.comparison.output};
+    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+      if (!suspects.contains(stage->name)) continue;
+      if (stage->operation == "ms_deform_attn") return true;
+      for (const StageInput& input : stage->inputs) {
+        const auto& seen = failing->outcome.stages;
+        if (std::ranges::find(seen, input.value, &NamedTensor::name) == seen.end()) {
+          suspects.insert(input.value);
+        }
+      }
+    }
+    return false;
   }
 
   const Options& options_;

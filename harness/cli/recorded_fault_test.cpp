@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -23,9 +25,13 @@ struct Recorded {
   StagedRecording recording;
 };
 
+SafetensorsFile recorded_file(const std::string& block, const std::string& name) {
+  return read_safetensors(std::filesystem::path(DEFORMDIFF_CASES) / block / "recorded" /
+                          (name + ".safetensors"));
+}
+
 Recorded recorded(const std::string& block, const std::string& name) {
-  const auto path = std::filesystem::path(DEFORMDIFF_CASES) / block / "recorded" / (name + ".safetensors");
-  const SafetensorsFile file = read_safetensors(path);
+  const SafetensorsFile file = recorded_file(block, name);
   const Options options;
   const BlockEntry& entry = find_block(block);
   return {entry, take_apart_stages(file, *find_staged_block(block), layout_of(options, file), options)};
@@ -78,6 +84,32 @@ TEST(RecordedFault, AnElementOfAParameterOfAnAttentionLayer) {
 
 TEST(RecordedFault, AnElementOfAParameterOfADecoderLayer) {
   expect_every_parameter_to_show(recorded("decoder_layer", "decoder_layer_pre_norm"));
+}
+
+/// What is said of a mapping; empty if it is taken.
+std::string refusal_of_mapping(const SafetensorsFile& file, std::map<std::string, std::string> mapping) {
+  Options options;
+  options.mapping = std::move(mapping);
+  try {
+    take_apart_stages(file, *find_staged_block("decoder_layer"), layout_of(options, file), options);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RecordedMapping, RenamesATensorOfTheFileAndNothingElse) {
+  SafetensorsFile file = recorded_file("decoder_layer", "decoder_layer_pre_norm");
+  const auto renamed = std::ranges::find(file.tensors, "in.hidden_states", &NamedTensor::name);
+  ASSERT_NE(renamed, file.tensors.end());
+  renamed->name = "in.tgt";
+  EXPECT_EQ(refusal_of_mapping(file, {{"hidden_states", "tgt"}}), "");
+  EXPECT_NE(
+      refusal_of_mapping(file, {{"hidden_states", "tgt"}, {"output", "other"}}).find("no tensor 'other'"),
+      std::string::npos);
+  file.tensors.push_back({"extra", renamed->tensor});
+  EXPECT_NE(refusal_of_mapping(file, {{"hidden_states", "tgt"}, {"query", "extra"}}).find("has no 'query'"),
+            std::string::npos);
 }
 
 }  // namespace

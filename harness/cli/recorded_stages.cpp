@@ -39,6 +39,7 @@ class Sorter {
       throw InputError(fmt::format("no output is recorded: 'out.TAG.{0}', 'out.{0}' or '{0}' wanted",
                                    block_.output_names().front()));
     }
+    check_mapping();
     note_ignored(recording);
     return recording;
   }
@@ -54,6 +55,21 @@ class Sorter {
   }
 
  private:
+  /// Each --map must have named a tensor of the file for one of the block.
+  void check_mapping() const {
+    for (const auto& [theirs, ours] : renamed_) {
+      bool in_file = false, used = false;
+      for (const NamedTensor& tensor : file_.tensors) {
+        if (tensor.name != theirs && !tensor.name.ends_with("." + theirs)) continue;
+        in_file = true;
+        used = used || used_.contains(tensor.name);
+      }
+      const std::string mapping = fmt::format("--map {}={}", ours, theirs);
+      if (!in_file) throw InputError(fmt::format("{}: the file has no tensor '{}'", mapping, theirs));
+      if (!used) throw InputError(fmt::format("{}: block {} has no '{}'", mapping, block_.name(), ours));
+    }
+  }
+
   void note_ignored(StagedRecording& recording) const {
     for (const NamedTensor& tensor : file_.tensors) {
       if (!used_.contains(tensor.name)) recording.ignored.push_back(tensor.name);

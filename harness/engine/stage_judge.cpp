@@ -9,6 +9,9 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace deformdiff {
 namespace {
 
@@ -116,6 +119,10 @@ class StageJudge {
         values.set_drawn(stage, reference);
       } else {
         Comparison comparison = compared(stage, reference, shown->second);
+        if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
+          comparison.reason +=
+              fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
+        }
         // What has another shape is no input for what follows.
         const bool fits = comparison.verdict != Verdict::kWrongStructure;
         note(stage.name, std::move(comparison), result);
@@ -156,6 +163,17 @@ class StageJudge {
     comparison.output = stage.name;
     comparison.element_class = comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
     return comparison;
+  }
+
+  /// What the stage is computed from and the outcome does not show: one of them may be at fault instead.
+  std::vector<std::string> unseen(const Stage& stage) const {
+    std::vector<std::string> names;
+    for (const StageInput& input : stage.inputs) {
+      const bool given =
+          std::ranges::find(case_.inputs, input.value, &NamedTensor::name) != case_.inputs.end();
+      if (!given && !shown_.contains(input.value)) names.push_back(input.value);
+    }
+    return names;
   }
 
   /// The first stage at fault decides; before one is found, the worst that agrees is kept.
