@@ -4,7 +4,7 @@
 #include "blocks/mask2former_head.h"
 #include "blocks/pixel_decoder_encoder.h"
 #include "generators/mask2former_head_gen.h"
-#include "generators/pixel_decoder_encoder_gen.h"
+#include "generators/staged_gen.h"
 
 #include <numeric>
 #include <vector>
@@ -69,7 +69,7 @@ StagedDraft find_draft(const StagedBlock& block, const Generator& generator, Wan
 
 TEST(StagedEdits, LevelsTakeTheirRowsAlong) {
   const StagedDraft draft = find_draft(
-      pixel_decoder_encoder::block(), pixel_decoder_encoder::generator(),
+      pixel_decoder_encoder::block(), StagedGenerator(pixel_decoder_encoder::block()),
       [](const Case& c) { return c.input("inputs_embeds").dim(0) == 1 && element_count(c) < 20000; });
   std::vector<StagedCrop> crops = whole_levels(draft);
   ASSERT_EQ(crops.size(), 3U);

@@ -17,7 +17,8 @@ namespace deformdiff {
 /// see attention_layer_gen.cpp and its like. `block` must outlive the generator.
 class StagedGenerator : public Generator {
  public:
-  StagedGenerator(const StagedBlock& block, Adapt adapt);
+  explicit StagedGenerator(
+      const StagedBlock& block, Adapt adapt = [](Sketch&, Draw&) {});
 
   std::vector<Tier> tiers() const override;
   std::vector<TriggerClass> triggers() const override;

@@ -11,27 +11,34 @@
 #include "blocks/reference_points.h"
 #include "blocks/transformer_decoder.h"
 #include "generators/attention_layer_gen.h"
-#include "generators/decoder_layer_gen.h"
-#include "generators/encoder_layer_gen.h"
 #include "generators/mask2former_head_gen.h"
 #include "generators/mask_predictor_gen.h"
-#include "generators/pixel_decoder_encoder_gen.h"
 #include "generators/pixel_decoder_gen.h"
 #include "generators/position_embedding_gen.h"
-#include "generators/reference_points_gen.h"
+#include "generators/staged_gen.h"
 #include "generators/transformer_decoder_gen.h"
 
 namespace deformdiff {
+namespace {
+
+/// Of a block that asks for nothing in particular.
+template <const StagedBlock& block()>
+const Generator& plain_generator() {
+  static const StagedGenerator instance(block());
+  return instance;
+}
+
+}  // namespace
 
 const std::vector<StagedEntry>& staged_generators() {
   static const std::vector<StagedEntry> entries{
       {&position_embedding::block(), &position_embedding::generator()},
-      {&reference_points::block(), &reference_points::generator()},
+      {&reference_points::block(), &plain_generator<reference_points::block>()},
       {&attention_layer::block(), &attention_layer::generator()},
-      {&encoder_layer::block(), &encoder_layer::generator()},
-      {&pixel_decoder_encoder::block(), &pixel_decoder_encoder::generator()},
+      {&encoder_layer::block(), &plain_generator<encoder_layer::block>()},
+      {&pixel_decoder_encoder::block(), &plain_generator<pixel_decoder_encoder::block>()},
       {&pixel_decoder::block(), &pixel_decoder::generator()},
-      {&decoder_layer::block(), &decoder_layer::generator()},
+      {&decoder_layer::block(), &plain_generator<decoder_layer::block>()},
       {&mask_predictor::block(), &mask_predictor::generator()},
       {&transformer_decoder::block(), &transformer_decoder::generator()},
       {&mask2former_head::block(), &mask2former_head::generator()}};
