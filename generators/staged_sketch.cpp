@@ -96,7 +96,7 @@ void draw_attributes(const StagedBlock& block, Sketch& sketch, Draw& draw) {
       value = one ? 1 : many ? 6 : draw.one_of<double>({1, 1, 1, 1, 2, 2, 2, 3});
     } else if (name == "num_decoder_layers") {
       value = one ? static_cast<double>(draw.between(0, 1)) : static_cast<double>(draw.between(1, 4));
-    } else if (name == "batch_first" || name == "residual_inside" || name == "pre_norm") {
+    } else if (name == "batch_first" || name == "residual_inside" || name == "pre_norm" || name == "gelu") {
       if (draw.chance(30)) value = 1 - value;
     } else if (name == "eps") {
       if (draw.chance(10)) value = draw.one_of<double>({1e-6, 1e-3, 1e-12});

@@ -175,6 +175,8 @@ const std::vector<Rule>& rules() {
        [](const Facts& f) { return f.attribute("residual_inside") != 0; }},
       {"pre_norm", "pre_norm", "norms before the parts",
        [](const Facts& f) { return f.attribute("pre_norm") != 0; }},
+      {"gelu", "gelu", "GELU in the feed-forward part",
+       [](const Facts& f) { return f.attribute("gelu") != 0; }},
       {"im2col_step_small", "im2col_step", "fewer at once than the batch has",
        [](const Facts& f) { return f.attribute("im2col_step") < static_cast<double>(f.extent("B")); }},
       {"eps_not_default", "eps", "another epsilon", [](const Facts& f) { return !f.is_default("eps"); }},

@@ -12,6 +12,7 @@
 //   layer_norm          x [.., C], weight [C], bias [C] -> (x - mean) / sqrt(var + eps) * weight + bias    eps
 //   group_norm          x [B, C, H, W], weight [C], bias [C] -> the same over groups of C/groups channels  groups, eps
 //   relu                x -> max(x, 0)
+//   gelu                x -> x (1 + erf(x / sqrt(2))) / 2
 //   softmax             x [.., K] -> over the last axis; -inf takes no part, a row of -inf is NaN
 //   scale               x -> x / sqrt(head_dim)                                         head_dim
 //   sigmoid             x -> 1 / (1 + exp(-x))

@@ -33,6 +33,7 @@ const std::map<std::string, Range>& ranges() {
       {"batch_first", {0, 1, true}},
       {"residual_inside", {0, 1, true}},
       {"pre_norm", {0, 1, true}},
+      {"gelu", {0, 1, true}},
       {"position_normalize", {0, 1, true}},
       {"bits", {32, 64, true, 32}},
       {"eps", {0, kLarge, false}},

@@ -80,8 +80,19 @@ const std::set<std::string>& descriptive_keys() {
       "batch_first", "residual_inside", "decoder_batch_first", "norm", "encoder_norm", "decoder_norm",
       "activation", "interpolation", "align_corners", "padding_mode", "mask_true_means", "eps",
       "num_encoder_layers", "num_decoder_layers", "group_norm_groups", "mask_threshold", "im2col_step",
-      "position_temperature", "position_scale", "position_eps", "position_normalize", "position_offset"};
+      "position_temperature", "position_scale", "position_eps", "position_normalize", "position_offset",
+      "gelu"};
   return keys;
+}
+
+/// A feed-forward part's activation; only the decoder's layers may have GELU.
+double gelu_of(const Reader& reader, const std::string& key, bool may_be) {
+  const std::string activation = reader.text(key);
+  if (activation == "relu") return 0;
+  if (activation != "gelu" || !may_be) {
+    reader.refuse(key, may_be ? "\"relu\" or \"gelu\" wanted" : "only \"relu\" is implemented");
+  }
+  return 1;
 }
 
 double pre_norm_of(const Reader& reader, const std::string& key) {
@@ -108,7 +119,6 @@ void check_batch_first(const Reader& reader, Layout layout, Family family) {
 
 void check_fixed(const Reader& reader, const StagedBlock& block, Layout layout) {
   const Family family = family_of(block);
-  reader.want("activation", "relu");
   reader.want("align_corners", false);
   reader.want("interpolation", "bilinear");
   reader.want("padding_mode", "zeros");
@@ -149,6 +159,11 @@ Attributes from_recorded_config(const Reader& reader, Layout layout, const Stage
   for (const auto& [name, value] : block.default_attributes()) {
     if (reader.has(name)) attributes[name] = reader.number(name);
   }
+  if (reader.has("activation")) {
+    const bool may_be_gelu = block.default_attributes().contains("gelu");
+    const double gelu = gelu_of(reader, "activation", may_be_gelu);
+    if (may_be_gelu) attributes["gelu"] = gelu;
+  }
   if (block.default_attributes().contains("pre_norm")) {
     for (const char* key : {"norm", "decoder_norm"}) {
       if (reader.has(key)) attributes["pre_norm"] = pre_norm_of(reader, key);
@@ -158,7 +173,6 @@ Attributes from_recorded_config(const Reader& reader, Layout layout, const Stage
 }
 
 Attributes from_huggingface_config(const Reader& reader, const StagedBlock& block) {
-  reader.want("activation_function", "relu");
   reader.want("common_stride", 4);
   const Attributes defaults = block.default_attributes();
   Attributes attributes;
@@ -169,6 +183,10 @@ Attributes from_huggingface_config(const Reader& reader, const StagedBlock& bloc
   take("num_encoder_layers", "encoder_layers");
   take("num_decoder_layers", "decoder_layers", 1);  // theirs counts the prediction before the first layer
   take("pre_norm", "pre_norm");
+  // The encoder's layers have ReLU, whatever this says.
+  if (defaults.contains("gelu") && reader.has("activation_function")) {
+    attributes["gelu"] = gelu_of(reader, "activation_function", true);
+  }
   if (defaults.contains("num_position_features") && reader.has("hidden_dim")) {
     attributes["num_position_features"] = reader.number("hidden_dim") / 2;
   }

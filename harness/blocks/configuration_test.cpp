@@ -27,6 +27,7 @@ TEST(Configuration, KeysAreAttributes) {
       (Attributes{{"num_heads", 4}, {"eps", 1e-6}, {"position_normalize", 1}}));
   EXPECT_EQ(read("decoder_layer", Layout::kHuggingface, R"({"norm": "pre", "batch_first": false})"),
             (Attributes{{"pre_norm", 1}}));
+  EXPECT_EQ(read("decoder_layer", Layout::kFacebook, R"({"activation": "gelu"})"), (Attributes{{"gelu", 1}}));
   EXPECT_EQ(
       read("mask2former_head", Layout::kMmdet,
            R"({"norm": "post", "encoder_norm": "post", "decoder_batch_first": true, "batch_first": true})"),
@@ -66,16 +67,24 @@ TEST(Configuration, HuggingFacesOwnIsUnderstood) {
   const char* config = R"({"model_type": "mask2former", "num_attention_heads": 8, "encoder_layers": 6,
     "decoder_layers": 10, "pre_norm": false, "activation_function": "relu", "hidden_dim": 256, "num_queries": 100,
     "common_stride": 4, "dropout": 0.0, "backbone_config": {"depths": [2, 2]}})";
-  EXPECT_EQ(
-      read("mask2former_head", Layout::kHuggingface, config),
-      (Attributes{{"num_heads", 8}, {"num_encoder_layers", 6}, {"num_decoder_layers", 9}, {"pre_norm", 0}}));
+  EXPECT_EQ(read("mask2former_head", Layout::kHuggingface, config), (Attributes{{"num_heads", 8},
+                                                                                {"num_encoder_layers", 6},
+                                                                                {"num_decoder_layers", 9},
+                                                                                {"pre_norm", 0},
+                                                                                {"gelu", 0}}));
   EXPECT_NE(
       refused("mask2former_head", Layout::kHuggingface, R"({"model_type": "maskformer"})").find("model_type"),
       std::string::npos);
   EXPECT_NE(refused("mask2former_head", Layout::kHuggingface,
-                    R"({"encoder_layers": 6, "activation_function": "gelu"})")
+                    R"({"encoder_layers": 6, "activation_function": "silu"})")
                 .find("activation_function"),
             std::string::npos);
+  EXPECT_EQ(
+      read("decoder_layer", Layout::kHuggingface, R"({"encoder_layers": 6, "activation_function": "gelu"})"),
+      (Attributes{{"gelu", 1}}));
+  EXPECT_EQ(
+      read("encoder_layer", Layout::kHuggingface, R"({"encoder_layers": 6, "activation_function": "gelu"})"),
+      Attributes{});
 }
 
 std::map<std::string, Shape> shapes_of(const Case& c) {

@@ -12,7 +12,7 @@ class DecoderLayer : public StagedBlock {
   }
 
   Attributes default_attributes() const override {
-    return {{"num_heads", 8}, {"eps", 1e-5}, {"pre_norm", 0}};
+    return {{"num_heads", 8}, {"eps", 1e-5}, {"pre_norm", 0}, {"gelu", 0}};
   }
 
   std::map<std::string, std::string> extent_attributes() const override { return {{"M", "num_heads"}}; }
@@ -117,7 +117,8 @@ Attended append_self_attention(StageBuilder& b, const Scope& scope, const Inputs
 
 Value append_feed_forward(StageBuilder& b, const Scope& scope, const Value& x) {
   const Value hidden = b.linear(scope.stage("fc1"), x, scope.module("fc1"));
-  const Value active = b.relu(scope.stage("activation_fn"), hidden);
+  const std::string name = scope.stage("activation_fn");
+  const Value active = b.problem().attribute("gelu") != 0 ? b.gelu(name, hidden) : b.relu(name, hidden);
   return b.linear(scope.stage("fc2"), active, scope.module("fc2"));
 }
 

@@ -233,7 +233,8 @@ namespace {
 std::string first_few(const std::vector<std::string>& names) {
   constexpr std::size_t kFew = 4;
   if (names.size() <= kFew) return fmt::format("{}", fmt::join(names, ", "));
-  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kFew, ", "), names.size() - kFew);
+  return fmt::format("{} and {} more", fmt::join(names.begin(), names.begin() + kFew, ", "),
+                     names.size() - kFew);
 }
 
 /// What stands before most of the names, so that the rest of each is one we know: "" or up to a dot.

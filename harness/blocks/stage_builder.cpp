@@ -199,6 +199,10 @@ Value StageBuilder::relu(const std::string& name, const Value& x) {
   return append(name, "relu", {{"x", x}}, {}, x.shape, dtype_);
 }
 
+Value StageBuilder::gelu(const std::string& name, const Value& x) {
+  return append(name, "gelu", {{"x", x}}, {}, x.shape, dtype_);
+}
+
 Value StageBuilder::sigmoid(const std::string& name, const Value& x) {
   return append(name, "sigmoid", {{"x", x}}, {}, x.shape, dtype_);
 }

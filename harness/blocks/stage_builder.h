@@ -69,6 +69,7 @@ class StageBuilder {
   Value group_norm(const std::string& name, const Value& x,
                    const std::string& module);  ///< eps, group_norm_groups
   Value relu(const std::string& name, const Value& x);
+  Value gelu(const std::string& name, const Value& x);
   Value sigmoid(const std::string& name, const Value& x);
   Value softmax(const std::string& name, const Value& x);
   Value scale(const std::string& name, const Value& x, std::int64_t head_dim);

@@ -129,6 +129,7 @@ Attributes default_attributes() {
                      {"num_heads", 8},
                      {"eps", 1e-5},
                      {"pre_norm", 0},
+                     {"gelu", 0},
                      {"mask_threshold", 0.5}});
   return attributes;
 }

@@ -17,7 +17,7 @@ enum class Variance : std::uint8_t { kAny, kCentred };  ///< kAny: also mean(x^2
 
 /// Largest errors of functions, in ULPs of the result. The defaults cover every library that we know.
 struct FunctionUlps {
-  double exp = 4, tanh = 4, sin_cos = 4, pow = 4;
+  double exp = 4, tanh = 4, sin_cos = 4, pow = 4, erf = 4;
   friend auto operator<=>(const FunctionUlps&, const FunctionUlps&) = default;
 };
 

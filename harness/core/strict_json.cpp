@@ -25,7 +25,8 @@ Json parse_strict_json(std::string_view text, const std::string& name) {
     // "[json.exception.parse_error.101] parse error at line 1, ..." without what is in brackets.
     const std::string what = error.what();
     const std::size_t end = what.find("] ");
-    throw InputError(fmt::format("{}: not JSON: {}", name, end == std::string::npos ? what : what.substr(end + 2)));
+    throw InputError(
+        fmt::format("{}: not JSON: {}", name, end == std::string::npos ? what : what.substr(end + 2)));
   }
 }
 

@@ -90,7 +90,7 @@ Hello some_hello() {
   info.dtypes = {DType::kFloat64};
   info.supports = "D%8==0,L<=4";
   info.precision = {
-      Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0}};
+      Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0, 2}};
   info.contract.deterministic = Deterministic::kNo;
   info.contract.level_start_index = LevelStartIndex::kIgnored;
   info.faulty = "swaps x and y";

@@ -8,6 +8,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/erf.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/softmax.h>
@@ -109,6 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
                              std::sin, -100, 100, 0},
                     Measured{"cos", &FunctionUlps::sin_cos, [](const at::Tensor& x) { return at::cos(x); },
                              std::cos, -100, 100, 0},
+                    Measured{"erf", &FunctionUlps::erf, [](const at::Tensor& x) { return at::erf(x); },
+                             std::erf, -6, 6, 0},
                     Measured{"pow", &FunctionUlps::pow, [](const at::Tensor& x) { return at::pow(10000, x); },
                              [](long double x) { return std::pow(10000.0L, x); }, 0, 1, 0}),
     [](const auto& info) { return std::string(info.param.name); });

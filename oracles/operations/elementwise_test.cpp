@@ -1,6 +1,8 @@
 // add, scale and mean_heads against the formulas in use, in T.
 #include "oracles/operations/cases_test.h"
 
+#include <numbers>
+
 namespace deformdiff::operation {
 namespace {
 
@@ -121,6 +123,42 @@ TEST(ElementwiseByHand, FlushedSubnormalsAreForgiven) {
   const auto a = named<float>("a", {1}, {1e-40F}), b = named<float>("b", {1}, {1e-40F});
   EXPECT_EQ(ratio_at(refer("add", {}, {a, b}), 0, 0), std::numeric_limits<double>::infinity());
   EXPECT_LE(ratio_at(refer("add", {}, {a, b}, flushing), 0, 0), 1);
+}
+
+TYPED_TEST(ElementwiseOperations, GeluByEveryFormula) {
+  using T = TypeParam;
+  Precision precision;
+  precision.ulps.erf = 1;
+  Ratios ratios("gelu");
+  Dice dice(4);
+  for (int round = 0; round < 300; ++round) {
+    auto x = spread<T>(dice, 40);
+    for (std::size_t i = 0; i < x.size(); i += 2) x[i] = static_cast<T>(dice.uniform(-9, 9));
+    const OutputReference reference = refer("gelu", {}, {named("x", {40}, x)}, precision);
+    std::vector<T> product, quotient, complement;
+    for (const T t : x) {
+      const T root = std::numbers::sqrt2_v<T>, inverse = 1 / std::numbers::sqrt2_v<double>;
+      product.push_back(t * T(0.5) * (1 + std::erf(t * inverse)));
+      quotient.push_back(T(0.5) * t * (1 + std::erf(t / root)));
+      complement.push_back(t * (T(0.5) * std::erfc(-t * inverse)));
+    }
+    ratios.check("x / 2 * (1 + erf(x * rounded))", reference, product);
+    ratios.check("x / 2 * (1 + erf(x / sqrt(2)))", reference, quotient);
+    ratios.check("x * (erfc / 2)", reference, complement);
+  }
+}
+
+TYPED_TEST(ElementwiseOperations, GeluIsNotItsTanhFormula) {
+  using T = TypeParam;
+  constexpr T inf = std::numeric_limits<T>::infinity();
+  const OutputReference r = refer("gelu", {}, {named<T>("x", {4}, {1, 0, inf, -inf})});
+  EXPECT_NEAR(r.value[0], 0.8413447460685429, 1e-15);
+  const double by_tanh = 0.5 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * 1.044715));
+  EXPECT_GT(std::abs(by_tanh - r.value[0]), r.bound[0]);
+  EXPECT_EQ(r.value[1], 0);
+  EXPECT_EQ(r.bound[1], 0);
+  EXPECT_EQ(r.admits[2], kAdmitsPlusInf);
+  EXPECT_EQ(r.admits[3], kAdmitsNan | kAdmitsFinite);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ const Oracle& matmul();
 const Oracle& mean_heads();
 const Oracle& pixel_centres();
 const Oracle& relu();
+const Oracle& gelu();
 const Oracle& resize();
 const Oracle& sampling_locations();
 const Oracle& scale();

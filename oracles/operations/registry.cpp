@@ -26,6 +26,7 @@ const std::map<std::string, const Oracle*>& registry() {
       {"ms_deform_attn", &ms_deform_attn::oracle()},
       {"pixel_centres", &operation::pixel_centres()},
       {"relu", &operation::relu()},
+      {"gelu", &operation::gelu()},
       {"resize", &operation::resize()},
       {"sampling_locations", &operation::sampling_locations()},
       {"scale", &operation::scale()},

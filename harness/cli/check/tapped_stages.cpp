@@ -20,7 +20,7 @@ bool only_reshapes(const View& view) {
 
 /// Operations that a framework's module of its own computes.
 bool is_module(const std::string& operation) {
-  static const std::set<std::string> kModules{"linear", "conv2d", "layer_norm", "group_norm", "relu"};
+  static const std::set<std::string> kModules{"linear", "conv2d", "layer_norm", "group_norm", "relu", "gelu"};
   return kModules.contains(operation);
 }
 

@@ -1,6 +1,7 @@
 #include "subjects/mask2former/scope.h"
 
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
@@ -79,6 +80,10 @@ at::Tensor convolution(const Scope& scope, std::string_view name, const at::Tens
 
 at::Tensor relu(const Scope& scope, std::string_view name, const at::Tensor& x) {
   return scope.child(name).show(at::relu(x));
+}
+
+at::Tensor gelu(const Scope& scope, std::string_view name, const at::Tensor& x) {
+  return scope.child(name).show(at::gelu(x));
 }
 
 }  // namespace deformdiff::worker::mask2former

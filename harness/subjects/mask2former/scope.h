@@ -49,5 +49,6 @@ at::Tensor group_norm(const Scope& scope, std::string_view name, const at::Tenso
 at::Tensor convolution(const Scope& scope, std::string_view name, const at::Tensor& x,
                        std::int64_t padding = 0);
 at::Tensor relu(const Scope& scope, std::string_view name, const at::Tensor& x);
+at::Tensor gelu(const Scope& scope, std::string_view name, const at::Tensor& x);
 
 }  // namespace deformdiff::worker::mask2former

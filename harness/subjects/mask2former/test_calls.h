@@ -16,14 +16,23 @@ class TestCall {
  public:
   explicit TestCall(std::string block, at::ScalarType dtype = at::kDouble)
       : block_(std::move(block)), dtype_(dtype) {
-    attributes_ = {{"num_heads", 2},          {"num_points", 3},
-                   {"num_levels", 3},         {"num_encoder_layers", 2},
-                   {"num_decoder_layers", 4}, {"eps", 1e-5},
-                   {"group_norm_groups", 4},  {"mask_threshold", 0.5},
-                   {"position_eps", 1e-6},    {"position_scale", 6.283185307179586},
-                   {"position_normalize", 1}, {"position_temperature", 10000},
-                   {"position_offset", 0},    {"num_position_features", kChannels / 2},
-                   {"pre_norm", 0},           {"bits", dtype == at::kFloat ? 32.0 : 64.0}};
+    attributes_ = {{"num_heads", 2},
+                   {"num_points", 3},
+                   {"num_levels", 3},
+                   {"num_encoder_layers", 2},
+                   {"num_decoder_layers", 4},
+                   {"eps", 1e-5},
+                   {"group_norm_groups", 4},
+                   {"mask_threshold", 0.5},
+                   {"position_eps", 1e-6},
+                   {"position_scale", 6.283185307179586},
+                   {"position_normalize", 1},
+                   {"position_temperature", 10000},
+                   {"position_offset", 0},
+                   {"num_position_features", kChannels / 2},
+                   {"pre_norm", 0},
+                   {"gelu", 0},
+                   {"bits", dtype == at::kFloat ? 32.0 : 64.0}};
   }
 
   TestCall& set(const std::string& attribute, double value) {

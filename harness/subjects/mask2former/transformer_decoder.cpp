@@ -112,7 +112,9 @@ class DecoderLayer {
 
   at::Tensor feed_forward(const at::Tensor& x) {
     const at::Tensor output = part("final_layer_norm", "ffn_residual", x, [&](const at::Tensor& input) {
-      return linear(scope_, "fc2", relu(scope_, "activation_fn", linear(scope_, "fc1", input)));
+      const at::Tensor hidden = linear(scope_, "fc1", input);
+      const auto activation = scope_.is_set("gelu") ? gelu : relu;
+      return linear(scope_, "fc2", activation(scope_, "activation_fn", hidden));
     });
     return scope_.show(output);
   }
