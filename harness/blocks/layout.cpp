@@ -136,6 +136,12 @@ Tensor to_ours(const LayoutEntry& entry, const Tensor& theirs, const Shape& ours
   return rearranged(theirs, *view);
 }
 
+Tensor to_theirs(const LayoutEntry& entry, const Tensor& ours) {
+  // Swapping two axes is its own way back.
+  DEFORMDIFF_CHECK(entry.how == Rearrangement::kNone || entry.how == Rearrangement::kSwapped);
+  return to_ours(entry, ours, {});
+}
+
 LayoutNames::LayoutNames(Layout layout, const StagedBlock& block, const Attributes& attributes)
     : layout_(layout), block_(block), attributes_(attributes) {
   if (layout == Layout::kMmdet && has_pre_norm(attributes)) {

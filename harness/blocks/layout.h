@@ -46,6 +46,9 @@ struct LayoutEntry {
 /// empty). Throws InputError naming `theirs` where its shape does not do.
 Tensor to_ours(const LayoutEntry& entry, const Tensor& theirs, const Shape& ours);
 
+/// Our tensor as theirs. Requires a rearrangement that has a way back: kNone or kSwapped.
+Tensor to_theirs(const LayoutEntry& entry, const Tensor& ours);
+
 /// The names of one block in one framework. Attributes matter where a name stands for different values: with
 /// pre_norm a layer puts out a sum, else a norm.
 class LayoutNames {

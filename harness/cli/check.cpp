@@ -91,7 +91,7 @@ class Checker {
       if (run.dtype != DType::kFloat32 && run.dtype != DType::kFloat64) continue;
       const Case c = staged_case(model_.block(), recording, run.dtype);
       StagedComparison judged =
-          judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads});
+          judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads, .one_run = true});
       record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged, subject, report);
     }
   }
@@ -104,8 +104,8 @@ class Checker {
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
     outcome.stages = find_stages(model_, c, outcome.stages, info_, options_.threads);
-    StagedComparison judged =
-        judge_stages(model_.entry(), c, outcome, info_, {.threads = options_.threads}, &subject.ratios);
+    StagedComparison judged = judge_stages(model_.entry(), c, outcome, info_,
+                                           {.threads = options_.threads, .one_run = true}, &subject.ratios);
     replays_.push_back({name, sizes, c, outcome, judged});
     record(name, c, judged, subject, report);
     run_mode(name, module_mode::kExecutor, arguments, subject, report);

@@ -108,8 +108,9 @@ void judge_stages_of(const Options& options, const BlockEntry& entry, const Safe
     }
     const Case c = staged_case(block, recording, run.dtype);
     block.validate(c);
-    StagedComparison judged = judge_stages(entry, c, run.outcome, subject.info,
-                                           {.threads = options.threads, .inherited = true}, &subject.ratios);
+    StagedComparison judged =
+        judge_stages(entry, c, run.outcome, subject.info,
+                     {.threads = options.threads, .inherited = true, .one_run = true}, &subject.ratios);
     add_scenario(run.name, judged, names, report);
     count(subject, judged.comparison);
     if (!is_finding(judged.comparison.verdict)) continue;

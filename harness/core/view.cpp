@@ -1,5 +1,6 @@
 #include "core/view.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace deformdiff {
@@ -58,6 +59,11 @@ ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length) {
 }
 ViewStep expand(Shape shape) {
   return {ViewStep::Kind::kExpand, std::move(shape)};
+}
+
+bool only_reshapes(const View& view) {
+  return std::ranges::all_of(view,
+                             [](const ViewStep& step) { return step.kind == ViewStep::Kind::kReshape; });
 }
 
 Tensor rearranged(const Tensor& tensor, const View& view) {

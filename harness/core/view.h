@@ -25,6 +25,9 @@ ViewStep permute(Shape axes);
 ViewStep narrow(std::int64_t axis, std::int64_t start, std::int64_t length);
 ViewStep expand(Shape shape);
 
+/// No step moves an element.
+bool only_reshapes(const View& view);
+
 /// The rearranged elements, contiguous. Throws InternalError for a step that does not fit the shape before
 /// it.
 Tensor rearranged(const Tensor& tensor, const View& view);

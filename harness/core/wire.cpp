@@ -466,11 +466,6 @@ Message encode(const DescribeRequest&) {
   return Packer("describe").finish();
 }
 
-DescribeRequest decode_describe_request(std::string_view header, Data data) {
-  const Unpacker message(header, data, "describe");
-  return {};
-}
-
 Message encode(const ModuleDescription& message) {
   Packer packer("description");
   add_named(packer, "parameters", kParameterPrefix, message.parameters);

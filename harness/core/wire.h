@@ -79,7 +79,6 @@ Message encode(const ModuleDescription& message);
 Hello decode_hello(std::string_view header, std::span<const std::byte> data);
 RunRequest decode_run_request(std::string_view header, std::span<const std::byte> data);
 RunResult decode_run_result(std::string_view header, std::span<const std::byte> data);
-DescribeRequest decode_describe_request(std::string_view header, std::span<const std::byte> data);
 ModuleDescription decode_module_description(std::string_view header, std::span<const std::byte> data);
 
 /// Which message it is: "run", "describe". Throws InputError as the others do.

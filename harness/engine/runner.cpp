@@ -71,14 +71,12 @@ class Runner::Impl {
   }
 
   const std::map<std::string, std::string>& environment() const { return environment_; }
-  std::int64_t calls_since_start() const { return worker_ ? calls_ : 0; }
   std::int64_t workers_started() const { return workers_; }
 
  private:
   void spawn() {
     worker_.emplace(command_.argv, limits_.memory_bytes);
     greeted_ = false;
-    calls_ = 0;
     ++workers_;
     progress_ = Clock::now();
   }
@@ -91,7 +89,6 @@ class Runner::Impl {
     request_start_ = next_;
     wire::RunRequest request{
         command_.subject, mode_, {cases_.begin() + static_cast<std::ptrdiff_t>(next_), cases_.end()}};
-    calls_ += static_cast<std::int64_t>(request.cases.size());
     worker_->rewind_shared_data();
     worker_->send(wire::encode(request));
     progress_ = Clock::now();
@@ -194,7 +191,6 @@ class Runner::Impl {
   std::optional<WorkerProcess> worker_;
   bool greeted_ = false;  ///< the present worker's first message is here
   Clock::time_point progress_;
-  std::int64_t calls_ = 0;
   std::int64_t workers_ = 0;
 
   std::map<std::string, std::string> environment_;
@@ -229,9 +225,6 @@ std::vector<Outcome> Runner::finish() {
 }
 void Runner::restart() {
   impl_->restart();
-}
-std::int64_t Runner::calls_since_start() const {
-  return impl_->calls_since_start();
 }
 std::int64_t Runner::workers_started() const {
   return impl_->workers_started();

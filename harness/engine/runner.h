@@ -56,8 +56,6 @@ class Runner {
   /// Ends the worker; the next call gets a fresh one.
   void restart();
 
-  /// Cases given to the present worker since it started: what a finding may depend on.
-  std::int64_t calls_since_start() const;
   std::int64_t workers_started() const;
 
  private:

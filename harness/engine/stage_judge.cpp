@@ -100,10 +100,15 @@ class StageJudge {
   /// Sorts what the outcome holds: the stages' values, and outputs that are not those of the tapped run.
   void look() {
     for (const NamedTensor& stage : outcome_.stages) shown_.emplace(stage.name, stage.tensor);
+    const bool one_run = options_.one_run || outcome_.stages.empty();
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       const Tensor& output = outcome_.outputs[i].tensor;
-      const auto [stage, is_new] = shown_.emplace(outputs_[i].stage, output);
-      if (!is_new && !same_bits(stage->second, output)) untapped_.emplace(outputs_[i].stage, output);
+      returned_.emplace(outputs_[i].stage, output);
+      if (one_run) shown_.emplace(outputs_[i].stage, output);
+      const auto tapped = shown_.find(outputs_[i].stage);
+      if (tapped == shown_.end() || !same_bits(tapped->second, output)) {
+        untapped_.emplace(outputs_[i].stage, output);
+      }
     }
   }
 
@@ -134,7 +139,7 @@ class StageJudge {
     }
   }
 
-  /// The untapped run showed nothing but its outputs.
+  /// The untapped run showed nothing but its outputs, which what follows them is judged on.
   void judge_untapped(StagedComparison& result) {
     if (untapped_.empty()) return;
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
@@ -142,15 +147,20 @@ class StageJudge {
     for (const Stage& stage : stages_) {
       if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
-      values.set_drawn(stage, reference);
+      const auto returned = returned_.find(stage.name);
+      if (returned == returned_.end()) {
+        values.set_drawn(stage, reference);
+      } else {
+        if (untapped_.contains(stage.name)) {
+          Comparison comparison = compared(stage, reference, returned->second);
+          if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
+          note(stage.name, std::move(comparison), result);
+          // It says nothing that the tapped run's other outputs lie in narrow sets.
+          if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference.vacuous;
+        }
+        values.set_seen(stage, returned->second);
+      }
       needed.forget_used(stage, values);
-      const auto untapped = untapped_.find(stage.name);
-      if (untapped == untapped_.end()) continue;
-      Comparison comparison = compared(stage, reference, untapped->second);
-      if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
-      note(stage.name, std::move(comparison), result);
-      // It says nothing that the tapped run's other outputs lie in narrow sets.
-      if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference.vacuous;
     }
   }
 
@@ -180,6 +190,7 @@ class StageJudge {
   static void note(const std::string& stage, Comparison comparison, StagedComparison& result) {
     const bool decides = !is_finding(result.comparison.verdict) &&
                          (is_finding(comparison.verdict) || comparison.ratio >= result.comparison.ratio);
+    const bool estimated = result.comparison.estimated || comparison.estimated;
     if (decides) {
       result.comparison = comparison;
       // Whether an agreement says something is asked of the block's outputs, not of each stage.
@@ -188,6 +199,7 @@ class StageJudge {
         result.comparison.reason.clear();
       }
     }
+    if (!is_finding(result.comparison.verdict)) result.comparison.estimated = estimated;
     result.stages.push_back({stage, std::move(comparison), 0});
   }
 
@@ -242,8 +254,9 @@ class StageJudge {
   RatioHistogram* ratios_;
   std::vector<Stage> stages_;
   std::vector<OutputSpec> outputs_;
-  Shown shown_;
-  Shown untapped_;
+  Shown shown_;     ///< by the tapped run
+  Shown returned_;  ///< outputs of the run that counts, under their stages' names
+  Shown untapped_;  ///< those of them that the tapped run did not show
   std::vector<std::string> vacuous_outputs_;
   std::string vacuous_untapped_;
 };
@@ -265,9 +278,7 @@ std::optional<std::int64_t> element_of_operation(const BlockEntry& entry, const 
                                                  const std::string& name, std::int64_t element) {
   for (const Stage& stage : entry.block->stages(c)) {
     if (stage.name != name) continue;
-    const bool moves = std::ranges::any_of(
-        stage.view, [](const ViewStep& step) { return step.kind != ViewStep::Kind::kReshape; });
-    return moves ? std::nullopt : std::optional(element);
+    return only_reshapes(stage.view) ? std::optional(element) : std::nullopt;
   }
   return std::nullopt;
 }
@@ -279,7 +290,11 @@ Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcom
   for (const Stage& stage : entry.block->stages(c)) {
     if (stage.name == name) return values.stage_case(stage);
     const auto shown = std::ranges::find(outcome.stages, stage.name, &NamedTensor::name);
-    if (shown != outcome.stages.end()) values.set_seen(stage, shown->tensor);
+    if (shown != outcome.stages.end()) {
+      values.set_seen(stage, shown->tensor);
+    } else {
+      values.set_middle(stage, values.refer(stage));
+    }
   }
   throw InternalError("no stage " + name);
 }

@@ -27,16 +27,18 @@ struct StagedComparison {
 struct StageOptions {
   int threads = 1;
   bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
+  bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
 };
 
 /// Applies rules 1 to 7 to a case of a block with stages. The verdict names the first stage, in the block's
-/// order, that is at fault. Outputs that are not those of the tapped run are judged by estimated sets.
+/// order, that is at fault. Outputs that are not those of the tapped run are judged by estimated sets. An
+/// agreement is estimated if that of one of its stages is.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
 
-/// The case of the operation that stage `name` performs, on the values that the outcome showed. Requires that
-/// it showed all of them.
+/// The case of the operation that stage `name` performs, on the values that the outcome showed; exact ones in
+/// place of what it did not show.
 Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name);
 
 /// Where element `element` of the stage's value stands in the result of its operation, before the stage's

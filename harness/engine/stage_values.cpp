@@ -20,11 +20,6 @@ void rearrange(const View& view, const Shape& shape, DType dtype, std::vector<T>
   values.assign(moved.begin(), moved.end());
 }
 
-bool only_reshapes(const View& view) {
-  return std::ranges::all_of(view,
-                             [](const ViewStep& step) { return step.kind == ViewStep::Kind::kReshape; });
-}
-
 /// Moves the elements of an output as the stage's view does.
 void rearrange(const View& view, OutputReference& output) {
   if (view.empty()) return;
@@ -82,16 +77,48 @@ Tensor middle_of(const OutputReference& output) {
   });
 }
 
-/// One value at random from the set: uniform in the interval. Of a free bit, either.
+bool admits_anything(const OutputReference& output, std::size_t i) {
+  return !output.admits.empty() && (output.admits[i] & kAdmitsAnything) != 0;
+}
+
+/// One of the kinds of number that an element may be, at random.
+std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
+  std::vector<std::uint8_t> kinds;
+  for (const std::uint8_t kind : {kAdmitsFinite, kAdmitsNan, kAdmitsPlusInf, kAdmitsMinusInf}) {
+    if ((admits & kind) != 0) kinds.push_back(kind);
+  }
+  return kinds.empty() ? kAdmitsNan : kinds[bits % kinds.size()];
+}
+
+/// One value at random from the set: uniform in the interval. Of a free bit, either. Where anything may be, a
+/// NaN, which shows wherever it gets to.
 Tensor draw_from(const OutputReference& output, const CounterRandom& random) {
   const bool bits = output.dtype == DType::kBool;
   return made(output, [&](std::size_t i) {
-    if (!is_finite_at(output, i)) return special_value(output.admits[i]);
+    if (admits_anything(output, i)) return std::nan("");
+    if (!output.admits.empty()) {
+      const std::uint8_t kind = draw_kind(output.admits[i], random.stream(1).bits(i));
+      if (kind != kAdmitsFinite) return special_value(kind);
+    }
     const double bound = output.bound[i];
     if (bound == 0 || !std::isfinite(bound)) return output.value[i];
     if (bits) return random.bits(i) % 2 == 0 ? 0.0 : 1.0;
     return output.value[i] + bound * (2 * random.uniform(i) - 1);
   });
+}
+
+/// The least or the largest value of the set of each element: `side` is -1 or 1.
+Tensor end_of(const OutputReference& output, double side) {
+  return made(output, [&](std::size_t i) {
+    if (admits_anything(output, i)) return side * HUGE_VAL;
+    return is_finite_at(output, i) ? output.value[i] + side * output.bound[i]
+                                   : special_value(output.admits[i]);
+  });
+}
+
+/// Appends the ends of the set to its draws.
+void add_ends(const OutputReference& output, std::vector<Tensor>& draws) {
+  for (const double side : {-1.0, 1.0}) draws.push_back(end_of(output, side));
 }
 
 std::uint64_t label_of(std::string_view text) {
@@ -101,34 +128,53 @@ std::uint64_t label_of(std::string_view text) {
 }
 
 /// Widens the middle's set by how far the draws' values lie from it.
-void widen(OutputReference& middle, const std::vector<OutputReference>& draws) {
-  const std::size_t count = middle.value.size();
-  const double factor = estimate_factor(static_cast<std::int64_t>(count));
-  std::vector<std::uint8_t> admits(count, kAdmitsFinite);
-  if (!middle.admits.empty()) admits = middle.admits;
-  bool special = !middle.admits.empty();
-  for (std::size_t i = 0; i < count; ++i) {
-    double squares = 0, bound = middle.bound[i];
-    for (const OutputReference& draw : draws) {
-      const double away = draw.value[i] - middle.value[i];
-      if (is_finite_at(draw, i) && is_finite_at(middle, i)) squares += away * away;
-      bound = std::max(bound, draw.bound[i]);
-      if (!draw.admits.empty()) {
-        admits[i] |= draw.admits[i];
-        special = true;
+class Widening {
+ public:
+  explicit Widening(OutputReference& middle)
+      : middle_(middle),
+        squares_(middle.value.size(), 0.0),
+        bounds_(middle.bound),
+        admits_(middle.admits.empty() ? std::vector<std::uint8_t>(middle.value.size(), kAdmitsFinite)
+                                      : middle.admits) {}
+
+  void add(const OutputReference& draw) {
+    ++draws_;
+    for (std::size_t i = 0; i < squares_.size(); ++i) {
+      // What some draws make infinite or a NaN is not estimated from the others.
+      if (admits_anything(draw, i) || is_finite_at(draw, i) != is_finite_at(middle_, i)) {
+        admits_[i] |= kAdmitsAnything;
+        continue;
       }
+      if (!draw.admits.empty()) admits_[i] |= draw.admits[i];
+      const double away = draw.value[i] - middle_.value[i];
+      squares_[i] += away * away;
+      bounds_[i] = std::max(bounds_[i], draw.bound[i]);
     }
-    if (middle.dtype == DType::kBool) {
-      // A bit that differs between draws may be either.
-      if (squares > 0 || bound > 0) middle.value[i] = middle.bound[i] = 0.5;
-      continue;
-    }
-    middle.bound[i] = bound + factor * std::sqrt(squares / static_cast<double>(draws.size()));
-    if (std::isnan(middle.bound[i])) admits[i] |= kAdmitsAnything, special = true;
   }
-  middle.value_low.clear();
-  if (special) middle.admits = std::move(admits);
-}
+
+  void apply() {
+    const double factor = estimate_factor(static_cast<std::int64_t>(squares_.size()));
+    for (std::size_t i = 0; i < squares_.size(); ++i) {
+      if (middle_.dtype == DType::kBool) {
+        // A bit that differs between draws, or between the ends of what it is made from, may be either.
+        if (squares_[i] > 0 || bounds_[i] > 0) middle_.value[i] = middle_.bound[i] = 0.5;
+        continue;
+      }
+      middle_.bound[i] = bounds_[i] + factor * std::sqrt(squares_[i] / static_cast<double>(draws_));
+      if (std::isnan(middle_.bound[i])) admits_[i] |= kAdmitsAnything;
+    }
+    middle_.value_low.clear();
+    const bool special =
+        std::ranges::any_of(admits_, [](std::uint8_t each) { return each != kAdmitsFinite; });
+    if (special) middle_.admits = std::move(admits_);
+  }
+
+ private:
+  OutputReference& middle_;
+  std::vector<double> squares_, bounds_;
+  std::vector<std::uint8_t> admits_;
+  std::size_t draws_ = 0;
+};
 
 /// Elements whose estimated set is narrow beside the output's typical size.
 void count_telling(Reference& reference) {
@@ -208,13 +254,18 @@ StageReference StageValues::refer(const Stage& stage) const {
   result.estimated = std::ranges::any_of(
       stage.inputs, [&](const StageInput& input) { return !value(input.value).draws.empty(); });
   if (!result.estimated) return result;
-  std::vector<OutputReference> draws;
+  OutputReference& output = result.reference.outputs.front();
+  Widening widening(output);
+  // A sharp decision is asked of the ends too: draws would seldom show a number close to its threshold.
+  const std::size_t draws = output.dtype == DType::kBool ? kDraws + kEnds : kDraws;
   const CounterRandom random(label_of(stage.name));
-  for (std::size_t draw = 0; draw < kDraws; ++draw) {
-    draws.push_back(std::move(evaluate(stage, case_of_draw(stage, draw)).outputs.front()));
-    result.value_draws.push_back(draw_from(draws.back(), random.stream(draw)));
+  for (std::size_t draw = 0; draw < draws; ++draw) {
+    const OutputReference drawn = std::move(evaluate(stage, case_of_draw(stage, draw)).outputs.front());
+    widening.add(drawn);
+    if (draw < kDraws) result.value_draws.push_back(draw_from(drawn, random.stream(draw)));
   }
-  widen(result.reference.outputs.front(), draws);
+  widening.apply();
+  add_ends(output, result.value_draws);
   count_telling(result.reference);
   return result;
 }
@@ -240,6 +291,7 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
   for (std::size_t draw = 0; draw < kDraws; ++draw) {
     drawn.draws.push_back(draw_from(output, random.stream(draw)));
   }
+  add_ends(output, drawn.draws);
 }
 
 double estimate_factor(std::int64_t elements) {

@@ -15,14 +15,14 @@ namespace deformdiff {
 /// A value that was not seen is known by draws from its admissible set.
 struct StageValue {
   Tensor seen;                ///< the implementation's own, or the middle of the draws
-  std::vector<Tensor> draws;  ///< empty for a value that was seen
+  std::vector<Tensor> draws;  ///< kDraws, then the two ends of the set; empty for a value that was seen
 };
 
 /// What a stage may answer, and how that was found.
 struct StageReference {
   Reference reference;              ///< one output, under the stage's name, in the stage's own view
   bool estimated = false;           ///< an input was not seen: the set is estimated from draws
-  std::vector<Tensor> value_draws;  ///< the stage's values for the inputs' draws; empty unless estimated
+  std::vector<Tensor> value_draws;  ///< as StageValue's, for the inputs' draws; empty unless estimated
 };
 
 /// Evaluates stages one after the other on the values that an implementation showed, and on draws where it
@@ -66,6 +66,7 @@ class StageValues {
 
 /// Draws a value has. The more, the narrower the estimate.
 constexpr std::size_t kDraws = 16;
+constexpr std::size_t kEnds = 2;
 
 /// How far a correct value may be from the middle of kDraws draws, in their root mean square distance, so
 /// that a false alarm among `elements` has probability kFalseAlarm: the two-sided quantile of Student's t

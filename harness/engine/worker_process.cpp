@@ -307,7 +307,8 @@ std::string WorkerProcess::last_words() const {
   std::string text(static_cast<std::size_t>(status.st_size - from), '\0');
   const ssize_t got = ::pread(standard_error_.get(), text.data(), text.size(), from);
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (from > 0) text.erase(0, std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::size_t line = text.find('\n');
+  if (from > 0 && line + 1 < text.size()) text.erase(0, line + 1);  // the rest of a line cut off
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return printable(std::as_bytes(std::span(text)));
 }

@@ -84,7 +84,7 @@ class Scale : public Elementwise<T> {
         root_(std::sqrt(static_cast<Wide<T>>(c.number("head_dim")))) {
     const auto root = static_cast<double>(root_);
     const bool whole = root * root == c.number("head_dim");
-    roundings_ = whole && is_power_of_two(root) ? 0 : whole ? 2 : 3;
+    roundings_ = whole && is_power_of_two(root) ? 0 : whole ? 2.5 : 3;
     require(root > 0, c, "head_dim must be positive");
   }
 

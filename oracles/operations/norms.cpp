@@ -68,9 +68,11 @@ Moments<T> moments_of(std::span<const T> x, double eps, const Setting& setting) 
   moments.mean_error =
       single ? 0 : u * (depth + 2 * std::log(n) + 6) * mean_size + 2 * rounding.underflow + 2 * flush;
   // Two passes, whose mean is off; Welford's and Chan's updates; E[x^2] - mean^2.
-  const double two_passes = u * (depth + 5) * variance + moments.mean_error * moments.mean_error;
+  const double mean_square = moments.mean_error * moments.mean_error;
+  const double two_passes = u * (depth + 5) * variance + mean_square;
   const double welford = u * ((depth + 4) * variance + 2 * std::sqrt(2.0) * (depth + 2 * std::log(n) + 6) *
-                                                           mean_size * std::sqrt(variance));
+                                                           mean_size * std::sqrt(variance)) +
+                         mean_square;
   const double one_pass =
       u * ((depth + 3) * square + 2 * middle * (depth + 2) * mean_size + middle * middle + variance);
   const bool centred = setting.variance == Variance::kCentred;

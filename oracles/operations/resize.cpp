@@ -31,8 +31,9 @@ Sample<T> sample_at(std::int64_t i, std::int64_t in, std::int64_t out, double un
   Sample<T> sample;
   // Only fractions over a power of two can be numbers of T.
   const bool dyadic = is_power_of_two(static_cast<double>(out / std::gcd(in, out)));
-  const bool exact = dyadic && fits<T>(ratio) && fits<T>(ratio * static_cast<Wide<T>>(i)) &&
-                     fits<T>(scaled) && fits<T>(offset) && fits<T>(position);
+  const bool exact = dyadic && fits<T>(static_cast<Wide<T>>((2 * i + 1) * in) / 2) && fits<T>(ratio) &&
+                     fits<T>(ratio * static_cast<Wide<T>>(i)) && fits<T>(scaled) && fits<T>(offset) &&
+                     fits<T>(position);
   if (!exact) {
     sample.shift = unit * (2 * static_cast<double>(scaled) + static_cast<double>(std::abs(position)) +
                            static_cast<double>(std::abs(offset)));

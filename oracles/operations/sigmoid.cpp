@@ -3,6 +3,7 @@
 
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
+#include "oracles/rounding.h"
 
 namespace deformdiff::operation {
 
@@ -39,16 +40,16 @@ template void sigmoid_of(double, const Setting&, Element<double>&);
 
 namespace {
 
-constexpr double kLongestPath = 8;
+double longest_path(const Setting& setting) {
+  return 8 + 2 * std::max(setting.ulps.exp, setting.ulps.tanh);
+}
 
 template <typename T>
 class Sigmoid : public Elementwise<T> {
  public:
   static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Sigmoid(const Case& c, const Setting& setting)
-      : Elementwise<T>(setting, c.input("x").shape(),
-                       kLongestPath + 2 * std::max(setting.ulps.exp, setting.ulps.tanh)),
-        x_(floats<T>(c, "x")) {}
+      : Elementwise<T>(setting, c.input("x").shape(), longest_path(setting)), x_(floats<T>(c, "x")) {}
 
  private:
   void element(std::int64_t index, Element<T>& out) const override {
@@ -92,8 +93,8 @@ class Threshold : public Elementwise<T> {
     sigmoid_of(logit, this->setting_, probability);
     double bound = fits<T>(threshold_) ? 0 : this->unit() * std::abs(threshold_);
     for (const double term : probability.terms) bound += term;
-    // Second-order terms, and the sigmoid's own rounding in the oracle.
-    bound *= 1 + 0x1p-8;
+    // The factor for the oracle's own rounding is that of every other operation, or more.
+    if (bound > 0) bound *= second_order_factor(longest_path(this->setting_), this->unit()) * (1 + 0x1p-8);
     const Wide<T> distance = probability.value - static_cast<Wide<T>>(threshold_);
     if (static_cast<Wide<T>>(std::abs(distance)) > bound) return distance < 0 ? kSet : kClear;
     return bound == 0 ? kClear : kFree;

@@ -62,6 +62,13 @@ std::vector<std::string> named_order(const std::vector<std::string>& typed, cons
   return order;
 }
 
+/// The entry under which `ours` stands in the layout, or ours alone.
+template <typename Lookup>
+LayoutEntry as_theirs(const std::string& ours, const std::optional<std::string>& theirs, Lookup lookup) {
+  const std::optional<LayoutEntry> entry = theirs ? lookup(*theirs) : std::nullopt;
+  return entry && entry->ours == ours ? *entry : LayoutEntry{ours, ours};
+}
+
 }  // namespace
 
 CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
@@ -93,41 +100,57 @@ void CheckedModel::find_inputs(const Options& options) {
     }
   }
   const auto lookup = [&](const std::string& name) { return names_.input(name); };
+  std::vector<std::string> ours;
   if (!options.input_order.empty()) {
-    inputs_ = named_order(options.input_order, "--input-order", lookup, block_.inputs());
+    ours = named_order(options.input_order, "--input-order", lookup, block_.inputs());
   } else {
     for (const ModuleInput& input : description_.inputs) {
       const auto entry = names_.input(input.name);
-      if (entry) inputs_.push_back(entry->ours);
+      if (entry) ours.push_back(entry->ours);
     }
-    const std::set<std::string> distinct(inputs_.begin(), inputs_.end());
-    if (distinct.size() != description_.inputs.size()) inputs_ = names_.input_order();
+    const std::set<std::string> distinct(ours.begin(), ours.end());
+    if (distinct.size() != description_.inputs.size()) ours = names_.input_order();
     // Inputs at the end may be left out.
-    if (inputs_.size() > description_.inputs.size()) inputs_.resize(description_.inputs.size());
+    if (ours.size() > description_.inputs.size()) ours.resize(description_.inputs.size());
   }
-  if (inputs_.size() != description_.inputs.size()) {
+  if (ours.size() != description_.inputs.size()) {
     throw InputError(
         fmt::format("the module takes {} inputs, {} {}: give --input-order with one name for each",
                     description_.inputs.size(),
                     options.input_order.empty() ? "block " + block_.name() + " has" : "--input-order names",
-                    fmt::join(inputs_, ", ")));
+                    fmt::join(ours, ", ")));
+  }
+  for (const std::string& name : ours) {
+    inputs_.push_back(as_theirs(name, names_.their_input(name),
+                                [&](std::string_view theirs) { return names_.input(theirs); }));
   }
 }
 
 void CheckedModel::find_outputs(const Options& options) {
   const auto lookup = [&](const std::string& name) { return names_.output(name); };
-  outputs_ = options.output_order.empty()
-                 ? names_.output_order()
-                 : named_order(options.output_order, "--output-order", lookup, block_.output_names());
-  if (outputs_.size() != block_.output_names().size()) {
+  const std::vector<std::string> ours =
+      options.output_order.empty()
+          ? names_.output_order()
+          : named_order(options.output_order, "--output-order", lookup, block_.output_names());
+  if (ours.size() != block_.output_names().size()) {
     throw InputError(fmt::format("--output-order: block {} has {}: all of them are wanted", block_.name(),
                                  fmt::join(names_.output_order(), ", ")));
   }
-  if (!description_.outputs.empty() && description_.outputs.size() != outputs_.size()) {
+  if (!description_.outputs.empty() && description_.outputs.size() != ours.size()) {
     throw InputError(
         fmt::format("the module returns {} tensors, block {} {}: export a wrapper that returns those",
-                    description_.outputs.size(), block_.name(), fmt::join(outputs_, ", ")));
+                    description_.outputs.size(), block_.name(), fmt::join(ours, ", ")));
   }
+  for (const std::string& name : ours) {
+    outputs_.push_back(as_theirs(name, names_.their_output(name),
+                                 [&](std::string_view theirs) { return names_.output(theirs); }));
+  }
+}
+
+std::set<std::string> CheckedModel::input_set() const {
+  std::set<std::string> names;
+  for (const LayoutEntry& input : inputs_) names.insert(input.ours);
+  return names;
 }
 
 std::optional<std::string> CheckedModel::their_path(const std::string& path) const {
@@ -140,15 +163,17 @@ std::vector<NamedTensor> CheckedModel::traced_inputs() const {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const auto& shape = description_.inputs[i].traced;
     if (!shape) continue;
-    traced.push_back({inputs_[i], Tensor(DType::kUInt8, *shape,
-                                         Tensor::Bytes(static_cast<std::size_t>(element_count(*shape))))});
+    const Tensor theirs(DType::kUInt8, *shape,
+                        Tensor::Bytes(static_cast<std::size_t>(element_count(*shape))));
+    traced.push_back({inputs_[i].ours, to_ours(inputs_[i], theirs, {})});
   }
   return traced;
 }
 
 std::vector<NamedTensor> CheckedModel::arguments(const Case& c) const {
   std::vector<NamedTensor> arguments;
-  for (const std::string& name : inputs_) arguments.push_back({name, c.input(name)});
+  for (const LayoutEntry& input : inputs_)
+    arguments.push_back({input.ours, to_theirs(input, c.input(input.ours))});
   return arguments;
 }
 
@@ -156,9 +181,11 @@ void CheckedModel::name_outputs(Outcome& outcome) const {
   if (outcome.outputs.size() != outputs_.size()) return;
   std::vector<NamedTensor> ordered;
   for (const std::string& name : block_.output_names()) {
-    const auto at = std::ranges::find(outputs_, name);
+    const auto at = std::ranges::find(outputs_, name, &LayoutEntry::ours);
     if (at == outputs_.end()) return;
-    ordered.push_back({name, outcome.outputs[static_cast<std::size_t>(at - outputs_.begin())].tensor});
+    const Tensor& theirs = outcome.outputs[static_cast<std::size_t>(at - outputs_.begin())].tensor;
+    const bool fits = at->how != Rearrangement::kSwapped || theirs.shape().size() >= 2;
+    ordered.push_back({name, fits ? to_ours(*at, theirs, {}) : theirs});
   }
   outcome.outputs = std::move(ordered);
 }

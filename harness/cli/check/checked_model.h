@@ -28,17 +28,16 @@ class CheckedModel {
   /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
   /// the block.
   std::optional<std::string> their_path(const std::string& path) const;
-  const std::vector<std::string>& inputs() const { return inputs_; }  ///< our names, in the module's order
-  std::set<std::string> input_set() const { return {inputs_.begin(), inputs_.end()}; }
+  std::set<std::string> input_set() const;  ///< our names of the module's inputs
 
-  /// Of our names: the shapes that the module was traced with, as far as the file has them.
+  /// Of our names and in our shapes: what the module was traced with, as far as the file has it.
   std::vector<NamedTensor> traced_inputs() const;
 
-  /// The inputs of a case in the module's order. Throws InputError naming one that the case lacks.
+  /// The inputs of a case as the module takes them, in its order. Throws InputError naming one that the case lacks.
   std::vector<NamedTensor> arguments(const Case& c) const;
 
-  /// Names a module's results as the block's outputs, in the block's order. What does not fit stays as it is,
-  /// and is then judged to have the wrong structure.
+  /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays as
+  /// it is, and is then judged to have the wrong structure.
   void name_outputs(Outcome& outcome) const;
 
  private:
@@ -54,8 +53,7 @@ class CheckedModel {
   Attributes attributes_;
   LayoutNames names_;
   std::vector<NamedTensor> parameters_;
-  std::vector<std::string> inputs_;
-  std::vector<std::string> outputs_;  ///< our names, in the module's order
+  std::vector<LayoutEntry> inputs_, outputs_;  ///< in the module's order
 };
 
 }  // namespace deformdiff::cli

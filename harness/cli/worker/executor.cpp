@@ -116,8 +116,14 @@ class RecordedTaps : public Taps {
   std::size_t bytes_ = 0;
 };
 
-bool same_outputs(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
-  return a == b;
+/// What a further call was seen to break is said of the first, unless that broke something itself.
+void add_damage(const Outcome& further, Outcome& first) {
+  if (first.overran.empty()) first.overran = further.overran;
+  if (first.modified.empty()) first.modified = further.modified;
+  if (first.unwritten_output.empty()) {
+    first.unwritten_output = further.unwritten_output;
+    first.first_unwritten = further.first_unwritten;
+  }
 }
 
 }  // namespace
@@ -136,9 +142,8 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
       return second;
     }
     first.ran_twice = true;
-    first.repeated_bits = same_outputs(first.outputs, second.outputs);
-    if (first.overran.empty()) first.overran = second.overran;
-    if (first.modified.empty()) first.modified = second.modified;
+    first.repeated_bits = first.outputs == second.outputs;
+    add_damage(second, first);
   }
   if (first.kind == Outcome::Kind::kReturned && mode.tap) {
     RecordedTaps taps(send_ahead);
@@ -147,6 +152,7 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
       tapped.message = "on a tapped call: " + tapped.message;
       return tapped;
     }
+    add_damage(tapped, first);
     first.stages = taps.take();
   }
   return first;

@@ -345,6 +345,8 @@ class Auditor {
                                                      "chunk", "view", "reshape"})) {
       return;
     }
+    // A list of tensors has no axes, though its slices look the same.
+    if (node->input(0)->type()->kind() != c10::TypeKind::TensorType) return;
     const auto axis = flow_.batch_axis(node->input(0));
     if (!axis || !flow_.of(node->input(0)).data) return;
     if (is_aten(node, {"view", "reshape"})) return check_batch_view(node, *axis);
