@@ -1,9 +1,11 @@
 #include "cli/addresses.h"
 
+#include "cli/catalog.h"
 #include "cli/options.h"
 #include "core/declaration.h"
 #include "core/error.h"
 #include "core/wire.h"
+#include "engine/stage_judge.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
@@ -68,6 +70,16 @@ SubjectSpec wrong_stage_spec(const std::string& name) {
     throw InputError(fmt::format(
         "subject '{}': wanted is fault/wrong_stage:STAGE:SIZE, as in fault/wrong_stage:layers.0.fc1:1e-3",
         name));
+  }
+  if (size == 0) throw InputError(fmt::format("subject '{}': a stage that is wrong by 0 is right", name));
+  const std::string family = stage_family(std::string(stage));
+  const bool known = std::ranges::any_of(blocks(), [&](const BlockEntry& entry) {
+    const std::vector<std::string> families = stage_families(entry);
+    return std::ranges::find(families, family) != families.end();
+  });
+  if (!known) {
+    throw InputError(fmt::format(
+        "subject '{}': no block has a stage '{}'; 'deformdiff list stages' names them", name, stage));
   }
   return {name, {{worker_program(), "--fault", name}, name}, {}, {}};
 }

@@ -3,6 +3,7 @@
 #include "blocks/ms_deform_attn.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "engine/stage_judge.h"
 #include "generators/ms_deform_attn_gen.h"
 #include "generators/ms_deform_attn_shrinks.h"
 #include "generators/staged_generators.h"
@@ -12,7 +13,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -45,6 +48,20 @@ const BlockEntry& find_block(const std::string& name) {
   }
   if (std::ranges::find(kLater, name) != kLater.end()) not_available_yet(fmt::format("block {}", name));
   throw InputError(fmt::format("no block '{}'; there are:{}", name, known));
+}
+
+std::vector<std::string> stage_families(const BlockEntry& entry) {
+  std::vector<std::string> families;
+  if (!entry.has_stages()) return families;
+  // Some inputs may be left out, and a few cases have them all.
+  constexpr std::uint64_t kCases = 8;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    for (const Stage& stage : entry.block->stages(entry.generator->generate(0, {"typical"}, i))) {
+      std::string family = stage_family(stage.name);
+      if (std::ranges::find(families, family) == families.end()) families.push_back(std::move(family));
+    }
+  }
+  return families;
 }
 
 }  // namespace deformdiff::cli

@@ -70,6 +70,7 @@ class Checker {
       model_.block().validate(c);
       replay(path.stem().string(), sizes_of(c.inputs, levels()), c, subject, report);
       judge_recorded(path, recording, subject, report);
+      std::ranges::copy(recording.ignored, std::back_inserter(report.ignored));
     } catch (const InputError& error) {
       throw InputError(about(path, error));
     }
@@ -120,8 +121,10 @@ class Checker {
     Outcome outcome = module_.run(mode, arguments, false);
     model_.name_outputs(outcome);
     outcome.stages = replay.outcome.stages;
+    const bool same = outcome.kind == replay.outcome.kind && outcome.outputs == replay.outcome.outputs;
     StagedComparison judged =
-        judge_stages(model_.entry(), replay.problem, outcome, info_, {.threads = options_.threads});
+        same ? replay.judged
+             : judge_stages(model_.entry(), replay.problem, outcome, info_, {.threads = options_.threads});
     judged.stages.clear();  // those of the interpreter's run, which have their rows
     record(scenario_name(name, mode), replay.problem, judged, subject, report);
   }
@@ -145,10 +148,24 @@ class Checker {
     report.cause = find_cause(replays_, module_.description());
     if (report.cause.empty() && !report.session.findings.empty()) report.cause = "unknown";
     report.advice = advice_on(report.cause, report.first_diverging_stage);
+    if (std::ranges::none_of(replays_, &Replay::fails) && !report.session.findings.empty()) {
+      report.advice = {
+          "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
+          "optimisation makes of the graph, are not what it computes: see the scenarios that fail."};
+    } else if (std::ranges::all_of(replays_, no_result)) {
+      report.advice.push_back(
+          "No replay gave tensors of the block's shapes: if arguments or results are in another order, "
+          "--input-order and --output-order say which.");
+    }
     static const std::set<std::string> kOfTheKernel{"outputs_ignore_inputs", "stale_constant"};
     if (!kOfTheKernel.contains(report.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(options_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report.advice));
+  }
+
+  static bool no_result(const Replay& replay) {
+    return replay.outcome.kind != Outcome::Kind::kReturned ||
+           replay.judged.comparison.verdict == Verdict::kWrongStructure;
   }
 
   /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.

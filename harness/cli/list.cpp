@@ -1,4 +1,4 @@
-// What there is: blocks, subjects, addresses, tiers, triggers, rules, faults.
+// What there is: blocks, stages, subjects, addresses, tiers, triggers, rules, faults.
 #include "blocks/staged_blocks.h"
 #include "cli/addresses.h"
 #include "cli/catalog.h"
@@ -69,6 +69,15 @@ std::string list_blocks() {
          "Attributes are shown with their defaults; --config sets them. Parameters are param.NAME, under the "
          "framework's own\n"
          "names. opaque, for check alone, is a model that is none of these.\n";
+}
+
+std::string list_stages() {
+  std::string text;
+  for (const BlockEntry& entry : blocks()) {
+    const std::vector<std::string> stages = stage_families(entry);
+    if (!stages.empty()) text += fmt::format("{}:\n  {}\n", entry.block->name(), fmt::join(stages, "\n  "));
+  }
+  return text + "\nA * is the number of a layer, level or call: layers.0.fc1, class_predictor#2.\n";
 }
 
 std::string list_subjects() {
@@ -143,10 +152,10 @@ struct Topic {
   std::string (*text)();
 };
 
-constexpr Topic kTopics[] = {{"blocks", list_blocks},       {"subjects", list_subjects},
-                             {"addresses", list_addresses}, {"tiers", list_tiers},
-                             {"triggers", list_triggers},   {"rules", list_rules},
-                             {"faults", list_faults}};
+constexpr Topic kTopics[] = {{"blocks", list_blocks},     {"stages", list_stages},
+                             {"subjects", list_subjects}, {"addresses", list_addresses},
+                             {"tiers", list_tiers},       {"triggers", list_triggers},
+                             {"rules", list_rules},       {"faults", list_faults}};
 
 }  // namespace
 

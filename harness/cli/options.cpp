@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <thread>
 
@@ -142,7 +143,7 @@ std::vector<std::string> split_at_commas(const std::string& text) {
 
 void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& list =
-      *app.add_subcommand("list", "blocks, subjects, addresses, tiers, triggers, rules or faults");
+      *app.add_subcommand("list", "blocks, stages, subjects, addresses, tiers, triggers, rules or faults");
   list.add_option("TOPIC", options.topic, "what to list (default: everything)");
   add_common(list, options, raw);
 
@@ -180,6 +181,14 @@ ReportTarget parse_report(const std::string& text) {
   return target;
 }
 
+/// Before the work is done whose report could not be written.
+void want_folder_of(const ReportTarget& target) {
+  const std::filesystem::path folder = std::filesystem::path(target.file).parent_path();
+  if (folder.empty() || std::filesystem::is_directory(folder)) return;
+  throw InputError(fmt::format("--report {}:{}: there is no folder {}", target.kind, target.file.string(),
+                               folder.string()));
+}
+
 template <typename Number>
 void want_at_least(Number smallest, Number value, const char* flag) {
   if (value < smallest) throw InputError(fmt::format("{} {}: at least {} wanted", flag, value, smallest));
@@ -197,6 +206,7 @@ void refuse_unbuilt(const Options& options, const Raw& raw) {
 void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
+  for (const ReportTarget& target : options.reports) want_folder_of(target);
   static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench"};
   const bool json = std::ranges::find(options.reports, "json", &ReportTarget::kind) != options.reports.end();
   if (json && !kReporting.contains(options.command)) not_available_yet(options.command + " --report json");

@@ -14,13 +14,15 @@ int finish(const Options& options, RunReport& report) {
   report.command = options.command;
   report.seed = options.seed;
   report.exit_code = decide_exit_code(report, options.required);
+  const auto text_of = [&](const ReportTarget& target) {
+    return target.kind == "json" ? json_report(report) : terminal_report(report);
+  };
+  // What can be shown is shown, also where a file cannot be written.
   for (const ReportTarget& target : options.reports) {
-    const std::string text = target.kind == "json" ? json_report(report) : terminal_report(report);
-    if (target.file.empty()) {
-      std::fputs(text.c_str(), stdout);
-    } else {
-      write_file(target.file, text);
-    }
+    if (target.file.empty()) std::fputs(text_of(target).c_str(), stdout);
+  }
+  for (const ReportTarget& target : options.reports) {
+    if (!target.file.empty()) write_file(target.file, text_of(target));
   }
   return report.exit_code;
 }

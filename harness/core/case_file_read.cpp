@@ -259,6 +259,10 @@ SavedCase parse_case(std::string_view text, const std::string& file_name,
 }
 
 SavedCase read_case(const std::filesystem::path& path) {
+  if (path.extension() == ".safetensors") {
+    throw InputError(
+        fmt::format("{}: recorded tensors, not a saved case: 'deformdiff judge' takes those", path.string()));
+  }
   return parse_case(read_file(path), path.string(), path.parent_path());
 }
 

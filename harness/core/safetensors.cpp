@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,6 +17,10 @@ namespace {
 constexpr std::size_t kLengthBytes = 8;
 
 std::uint64_t header_length(std::span<const std::byte> bytes) {
+  constexpr std::string_view kZip = "PK\x03\x04";
+  if (bytes.size() >= kZip.size() && std::memcmp(bytes.data(), kZip.data(), kZip.size()) == 0) {
+    throw InputError("it is a zip archive, as exported models are: 'deformdiff check' takes those");
+  }
   if (bytes.size() < kLengthBytes) throw InputError("header length: the file has fewer than 8 bytes");
   std::uint64_t length = 0;
   for (std::size_t i = kLengthBytes; i-- > 0;)

@@ -67,6 +67,26 @@ class NeededStages {
   std::map<std::string, std::string> last_use_;
 };
 
+/// The set of these bits alone.
+Reference exactly(const std::string& name, const Tensor& tensor) {
+  Reference reference;
+  OutputReference& output = reference.outputs.emplace_back();
+  output.name = name;
+  output.dtype = tensor.dtype();
+  output.shape = tensor.shape();
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    const double value = tensor.element(i);
+    const bool finite = std::isfinite(value);
+    output.value.push_back(finite ? value : 0);
+    output.bound.push_back(0);
+    output.admits.push_back(finite              ? kAdmitsFinite
+                            : std::isnan(value) ? kAdmitsNan
+                            : value > 0         ? kAdmitsPlusInf
+                                                : kAdmitsMinusInf);
+  }
+  return reference;
+}
+
 class StageJudge {
  public:
   StageJudge(const BlockEntry& entry, const Case& c, const Outcome& outcome, const SubjectInfo& info,
@@ -88,7 +108,8 @@ class StageJudge {
     }
     look();
     judge_shown(result);
-    if (!is_finding(result.comparison.verdict)) judge_untapped(result);
+    if (!is_finding(result.comparison.verdict))
+      options_.one_run ? judge_copies(result) : judge_untapped(result);
     if (options_.inherited) measure_inherited(result);
     if (!is_finding(result.comparison.verdict)) {
       judge_after_elements(outcome_, info_.contract, vacuous(), result.comparison);
@@ -136,6 +157,18 @@ class StageJudge {
         note_vacuous(stage.name, reference.reference);
       }
       needed.forget_used(stage, values);
+    }
+  }
+
+  /// An output of the run that showed its stage is that, to the bit.
+  void judge_copies(StagedComparison& result) {
+    for (const OutputSpec& output : outputs_) {
+      const auto other = untapped_.find(output.stage);
+      if (other == untapped_.end()) continue;
+      Comparison comparison =
+          compared({output.name}, {exactly(output.name, shown_.at(output.stage))}, other->second);
+      comparison.reason += fmt::format("; its stage {} agrees and should be the same", output.stage);
+      note(output.name, std::move(comparison), result);
     }
   }
 

@@ -86,6 +86,19 @@ const BlockEntry& toy() {
   return entry;
 }
 
+/// Returns its mask alone.
+class MaskOnlyBlock : public ToyBlock {
+ public:
+  std::vector<std::string> output_names() const override { return {"above"}; }
+  std::vector<OutputSpec> outputs(const Case& c) const override { return {ToyBlock::outputs(c)[1]}; }
+};
+
+const BlockEntry& mask_only() {
+  static const MaskOnlyBlock block;
+  static const BlockEntry entry{&block, nullptr, toy_operation, nullptr, {}};
+  return entry;
+}
+
 Tensor floats(const std::vector<float>& values) {
   return Tensor::of<float>(DType::kFloat32, {static_cast<std::int64_t>(values.size()) / 2, 2},
                            std::span<const float>(values));
@@ -218,12 +231,34 @@ TEST(StageJudge, UntappedOutputsThatNothingCouldContradictAreVacuous) {
   const Tensor second = floats({1, 1, 1, 1, 1, 2 * (0.1F / 3) / 3});
   outcome.stages = {{"layers.0.third", first}, {"layers.0.double", twice}, {"layers.1.third", second}};
   outcome.stages.push_back({"layers.1.above", bits(second)});
-  outcome.outputs = {{"y", second}, {"above", bits(second)}};
-  EXPECT_EQ(judge_stages(toy(), c, outcome, {}, {}).comparison.verdict, Verdict::kAgree);
-  outcome.outputs[1].tensor = bits(floats({2, 2, 2, 2, 2, 0}));
-  const Comparison comparison = judge_stages(toy(), c, outcome, {}, {}).comparison;
+  outcome.outputs = {{"above", bits(second)}};
+  EXPECT_EQ(judge_stages(mask_only(), c, outcome, {}, {}).comparison.verdict, Verdict::kAgree);
+  outcome.outputs[0].tensor = bits(floats({2, 2, 2, 2, 2, 0}));
+  const Comparison comparison = judge_stages(mask_only(), c, outcome, {}, {}).comparison;
   EXPECT_EQ(comparison.verdict, Verdict::kVacuous);
   EXPECT_NE(comparison.reason.find("untapped"), std::string::npos) << comparison.reason;
+}
+
+TEST(StageJudge, WhatAnUntappedRunReturnedIsSeen) {
+  Outcome outcome = run();
+  outcome.outputs[1].tensor = bits(floats({0, 0, 0, 0, 0, 0}));
+  const Comparison comparison = judge_stages(toy(), problem(), outcome, {}, {}).comparison;
+  EXPECT_EQ(comparison.verdict, Verdict::kOutOfBound);
+  EXPECT_FALSE(comparison.estimated);
+}
+
+TEST(StageJudge, AnOutputOfTheSameRunIsACopyOfItsStage) {
+  Outcome outcome = run();
+  EXPECT_EQ(judge_stages(toy(), problem(), outcome, {}, {.one_run = true}).comparison.verdict,
+            Verdict::kAgree);
+  std::vector<float> y(outcome.outputs[0].tensor.values<float>().begin(),
+                       outcome.outputs[0].tensor.values<float>().end());
+  y[3] = std::nextafter(y[3], 1e9F);
+  outcome.outputs[0].tensor = floats(y);
+  const Comparison comparison = judge_stages(toy(), problem(), outcome, {}, {.one_run = true}).comparison;
+  EXPECT_EQ(comparison.verdict, Verdict::kOutOfBound);
+  EXPECT_EQ(comparison.output, "y");
+  EXPECT_NE(comparison.reason.find("layers.1.third"), std::string::npos) << comparison.reason;
 }
 
 TEST(StageJudge, InheritedErrorsAreMeasuredApart) {

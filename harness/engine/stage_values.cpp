@@ -36,14 +36,14 @@ void rearrange(const View& view, OutputReference& output) {
   rearrange(view, before, DType::kUInt8, output.admits);
 }
 
-/// What a double becomes in memory of `dtype`.
-void store(double value, DType dtype, std::byte* at) {
+/// What a number becomes in memory of `dtype`, rounded once.
+void store(long double value, DType dtype, std::byte* at) {
   const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
   switch (dtype) {
     case DType::kFloat32:
       return put(static_cast<float>(value));
     case DType::kFloat64:
-      return put(value);
+      return put(static_cast<double>(value));
     case DType::kInt64:
       return put(static_cast<std::int64_t>(value));
     default:
@@ -59,8 +59,14 @@ Tensor made(const OutputReference& output, const Value& value) {
   return Tensor(output.dtype, output.shape, std::move(bytes));
 }
 
+/// The middle of an element's interval, which for float64 is not a double.
+long double middle_at(const OutputReference& output, std::size_t i) {
+  const long double low = output.value_low.empty() ? 0 : output.value_low[i];
+  return output.value[i] + low;
+}
+
 /// The number that stands for an element whose set has no finite ones.
-double special_value(std::uint8_t admits) {
+long double special_value(std::uint8_t admits) {
   if ((admits & kAdmitsNan) != 0) return std::nan("");
   if ((admits & kAdmitsPlusInf) != 0) return HUGE_VAL;
   return -HUGE_VAL;
@@ -73,7 +79,7 @@ bool is_finite_at(const OutputReference& output, std::size_t i) {
 /// The middle of the set.
 Tensor middle_of(const OutputReference& output) {
   return made(output, [&](std::size_t i) {
-    return is_finite_at(output, i) ? output.value[i] : special_value(output.admits[i]);
+    return is_finite_at(output, i) ? middle_at(output, i) : special_value(output.admits[i]);
   });
 }
 
@@ -94,25 +100,25 @@ std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
 /// NaN, which shows wherever it gets to.
 Tensor draw_from(const OutputReference& output, const CounterRandom& random) {
   const bool bits = output.dtype == DType::kBool;
-  return made(output, [&](std::size_t i) {
+  return made(output, [&](std::size_t i) -> long double {
     if (admits_anything(output, i)) return std::nan("");
     if (!output.admits.empty()) {
       const std::uint8_t kind = draw_kind(output.admits[i], random.stream(1).bits(i));
       if (kind != kAdmitsFinite) return special_value(kind);
     }
     const double bound = output.bound[i];
-    if (bound == 0 || !std::isfinite(bound)) return output.value[i];
-    if (bits) return random.bits(i) % 2 == 0 ? 0.0 : 1.0;
-    return output.value[i] + bound * (2 * random.uniform(i) - 1);
+    if (bound == 0 || !std::isfinite(bound)) return middle_at(output, i);
+    if (bits) return random.bits(i) % 2 == 0 ? 0 : 1;
+    return middle_at(output, i) + bound * (2 * random.uniform(i) - 1);
   });
 }
 
 /// The least or the largest value of the set of each element: `side` is -1 or 1.
 Tensor end_of(const OutputReference& output, double side) {
-  return made(output, [&](std::size_t i) {
+  return made(output, [&](std::size_t i) -> long double {
     if (admits_anything(output, i)) return side * HUGE_VAL;
-    return is_finite_at(output, i) ? output.value[i] + side * output.bound[i]
-                                   : special_value(output.admits[i]);
+    if (!is_finite_at(output, i)) return special_value(output.admits[i]);
+    return middle_at(output, i) + side * output.bound[i];
   });
 }
 
@@ -163,7 +169,6 @@ class Widening {
       middle_.bound[i] = bounds_[i] + factor * std::sqrt(squares_[i] / static_cast<double>(draws_));
       if (std::isnan(middle_.bound[i])) admits_[i] |= kAdmitsAnything;
     }
-    middle_.value_low.clear();
     const bool special =
         std::ranges::any_of(admits_, [](std::uint8_t each) { return each != kAdmitsFinite; });
     if (special) middle_.admits = std::move(admits_);

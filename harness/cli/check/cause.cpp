@@ -43,16 +43,20 @@ const Tensor* unchanging_value(const std::vector<Replay>& replays) {
   return nullptr;
 }
 
-/// Some replay passes, and those that fail differ from it in what `same` does not compare alone.
-template <typename Same>
-bool only_with(const std::vector<Replay>& replays, Same same) {
+/// Every replay that fails differs from one that passes as `differ` says, and none has the sizes of one that
+/// passes: then sizes are not the reason.
+template <typename Differ>
+bool only_with(const std::vector<Replay>& replays, Differ differ) {
   bool found = false;
   for (const Replay& failing : replays) {
     if (!failing.fails()) continue;
     found = true;
-    const bool explained = std::ranges::any_of(replays, [&](const Replay& passing) {
-      return !passing.fails() && same(passing.sizes, failing.sizes);
-    });
+    bool explained = false;
+    for (const Replay& passing : replays) {
+      if (passing.fails()) continue;
+      if (passing.sizes == failing.sizes) return false;
+      explained = explained || differ(passing.sizes, failing.sizes);
+    }
     if (!explained) return false;
   }
   return found;
@@ -92,7 +96,9 @@ const std::map<std::string, std::string>& explanations() {
        "Call eval() before exporting."},
       {"unsupported_operator",
        "The graph uses an operator that is not registered here: load its library first."},
-      {"unknown", "No stage that could be seen is at fault, and the graph gives no hint."}};
+      {"unknown",
+       "The graph gives no hint, and no stage is at fault of which all inputs were seen. Either --config or "
+       "--layout do not describe this model, or something is wrong on the way to what is named."}};
   return texts;
 }
 
@@ -126,6 +132,11 @@ std::string find_cause(const std::vector<Replay>& replays, const ModuleDescripti
   if (only_with(replays, other_maps)) return "baked_shape";
   // Every replay fails: what the graph shows has to do.
   if (const std::string cause = cause_of_graph(description); !cause.empty()) return cause;
+  const bool none_returned = std::ranges::none_of(replays, [](const Replay& replay) {
+    return replay.outcome.kind == Outcome::Kind::kReturned &&
+           replay.judged.comparison.verdict != Verdict::kWrongStructure;
+  });
+  if (none_returned) return "unknown";
   const bool named = std::ranges::any_of(replays, [](const Replay& replay) {
     return replay.fails() && !replay.judged.stages.empty() && !replay.judged.comparison.estimated;
   });

@@ -6,6 +6,7 @@
 #include "core/safetensors.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,28 @@
 namespace deformdiff::cli {
 namespace {
 
+/// What the module computes in: the dtype of its own parameters; float32 where it has none.
+DType dtype_of(const ModuleDescription& description) {
+  const auto own = std::ranges::find_if(description.parameters, [](const NamedTensor& parameter) {
+    return is_floating(parameter.tensor.dtype());
+  });
+  return own == description.parameters.end() ? DType::kFloat32 : own->tensor.dtype();
+}
+
+/// A parameter of a file in the module's dtype, which must hold its numbers.
+Tensor in_dtype(const std::string& name, const Tensor& parameter, DType dtype) {
+  const bool known = dtype == DType::kFloat32 || dtype == DType::kFloat64;
+  if (!known || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
+  const Tensor converted = convert(parameter, dtype);
+  for (std::int64_t i = 0; i < parameter.elements(); ++i) {
+    const double was = parameter.element(i), is = converted.element(i);
+    if (was == is || (std::isnan(was) && std::isnan(is))) continue;
+    throw InputError(fmt::format("parameter {}: {:.17g} is no {}, which is what the module computes in", name,
+                                 was, name_of(dtype)));
+  }
+  return converted;
+}
+
 /// Parameters under the framework's names: of the file that --params names, or the module's own.
 std::map<std::string, Tensor> their_parameters(const Options& options, const ModuleDescription& description) {
   std::map<std::string, Tensor> parameters;
@@ -25,9 +48,11 @@ std::map<std::string, Tensor> their_parameters(const Options& options, const Mod
     return parameters;
   }
   constexpr std::string_view kParameter = "param.";
+  const DType dtype = dtype_of(description);
   for (const NamedTensor& tensor : read_safetensors(options.parameters).tensors) {
     const bool prefixed = tensor.name.starts_with(kParameter);
-    parameters.emplace(prefixed ? tensor.name.substr(kParameter.size()) : tensor.name, tensor.tensor);
+    const std::string name = prefixed ? tensor.name.substr(kParameter.size()) : tensor.name;
+    parameters.emplace(name, in_dtype(name, tensor.tensor, dtype));
   }
   return parameters;
 }
