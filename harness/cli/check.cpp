@@ -89,12 +89,27 @@ class Checker {
   void judge_recorded(const std::filesystem::path& path, const StagedRecording& recording,
                       SubjectReport& subject, RunReport& report) {
     for (const RecordedStages& run : recording.runs) {
-      if (run.dtype != DType::kFloat32 && run.dtype != DType::kFloat64) continue;
       const Case c = staged_case(model_.block(), recording, run.dtype);
-      StagedComparison judged =
-          judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads, .one_run = true});
+      StagedComparison judged;
+      judged.comparison = not_judged(run);
+      if (judged.comparison.reason.empty()) {
+        judged =
+            judge_stages(model_.entry(), c, run.outcome, {}, {.threads = options_.threads, .one_run = true});
+      }
       record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged, subject, report);
     }
+  }
+
+  /// With a reason for runs that cannot be held against the block's definition.
+  Comparison not_judged(const RecordedStages& run) const {
+    Comparison comparison;
+    comparison.verdict = Verdict::kUnsupported;
+    if (run.dtype != DType::kFloat32 && run.dtype != DType::kFloat64) {
+      comparison.reason = fmt::format("judging {} is not available yet", name_of(run.dtype));
+    } else if (run.dtype == DType::kFloat64 && model_.names().layout() != Layout::kHuggingface) {
+      comparison.reason = "the framework computes positions in float32, whatever the dtype";
+    }
+    return comparison;
   }
 
   /// The recorded graph in the plain interpreter, tapped; then what LibTorch makes of it.
