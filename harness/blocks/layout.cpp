@@ -280,6 +280,73 @@ std::optional<std::pair<std::size_t, std::size_t>> wrapper_in(const LayoutNames&
   return std::nullopt;
 }
 
+/// No name is one that we know, behind the prefix or with a module of its path left out.
+bool is_known_nowhere(const LayoutNames& names, const std::string& prefix,
+                      const std::map<std::string, Tensor>& theirs) {
+  return std::ranges::none_of(theirs, [&](const auto& parameter) {
+    const std::string path = parameter.first.substr(prefix.size());
+    return parameter.first.starts_with(prefix) &&
+           (!names.parameters(path).empty() || wrapper_in(names, path).has_value());
+  });
+}
+
+/// The modules that all names begin with, up to a dot.
+std::string leading_module(const std::map<std::string, Tensor>& theirs) {
+  if (theirs.empty()) return "";
+  std::string common = theirs.begin()->first;
+  for (const auto& [name, tensor] : theirs) {
+    const auto same = std::ranges::mismatch(common, name).in1;
+    common.erase(same, common.end());
+  }
+  return common.substr(0, common.rfind('.') + 1);
+}
+
+/// Parts of a head under attributes of a wrapper, "pix." and "cls.", and what they are in the framework:
+/// the one place where all names of a part are known and not yet taken, the part with most names first.
+std::map<std::string, std::string> components(Layout layout, const StagedBlock& block,
+                                              const Attributes& known, const std::string& prefix,
+                                              const std::map<std::string, Tensor>& theirs) {
+  const LayoutNames names(layout, block, known);
+  std::map<std::string, std::vector<std::string>> parts;  // names behind the part's own
+  for (const auto& [name, tensor] : theirs) {
+    const std::string path = name.substr(prefix.size());
+    const std::size_t dot = path.find('.') + 1;
+    parts[path.substr(0, dot)].push_back(path.substr(dot));
+  }
+  std::vector<std::string> by_size;
+  for (const auto& [part, rest] : parts) by_size.push_back(part);
+  std::ranges::stable_sort(by_size, std::ranges::greater{},
+                           [&](const std::string& part) { return parts.at(part).size(); });
+  std::set<std::string> places{""};
+  for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
+    if (!spec.name.starts_with("param.")) continue;
+    const std::string full = names.their_parameter(spec.name.substr(6)).value_or("");
+    for (std::size_t dot = full.find('.'); dot != std::string::npos; dot = full.find('.', dot + 1)) {
+      places.insert(full.substr(0, dot + 1));
+    }
+  }
+  std::map<std::string, std::string> found;
+  std::set<std::string> taken;
+  for (const std::string& part : by_size) {
+    std::vector<std::string> fitting;
+    for (const std::string& place : places) {
+      const bool fits = std::ranges::all_of(parts.at(part), [&](const std::string& rest) {
+        const std::vector<LayoutEntry> entries = names.parameters(place + rest);
+        return !entries.empty() && !taken.contains(entries.front().ours);
+      });
+      if (fits) fitting.push_back(place);
+    }
+    // Several: a linear layer is like another. The shortest path is a part of the model, not of a layer.
+    if (fitting.empty()) continue;
+    const std::string place = *std::ranges::min_element(fitting, {}, &std::string::size);
+    found.emplace(part, place);
+    for (const std::string& rest : parts.at(part)) {
+      for (const LayoutEntry& entry : names.parameters(place + rest)) taken.insert(entry.ours);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string unwrapped(const CanonicalParameters& parameters, const std::string& path) {
@@ -294,13 +361,17 @@ CanonicalParameters canonical_parameters(Layout layout, const StagedBlock& block
                                          const Attributes& known) {
   const LayoutNames names(layout, block, known);
   CanonicalParameters result{{}, common_prefix(names, theirs), {}};
+  if (is_known_nowhere(names, result.prefix, theirs)) {
+    result.prefix = leading_module(theirs);
+    result.wrappers = components(layout, block, known, result.prefix, theirs);
+  }
   std::vector<std::string> unknown, twice, missing;
   std::map<std::string, std::string> source;
   for (const auto& [name, tensor] : theirs) {
     std::vector<LayoutEntry> entries;
     if (name.starts_with(result.prefix)) {
       const std::string path = name.substr(result.prefix.size());
-      entries = names.parameters(path);
+      entries = names.parameters(unwrapped(result, path));
       if (const auto wrapper = entries.empty() ? wrapper_in(names, path) : std::nullopt) {
         result.wrappers.emplace(path.substr(0, wrapper->second), path.substr(0, wrapper->first));
         entries = names.parameters(unwrapped(result, path));

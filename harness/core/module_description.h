@@ -33,6 +33,7 @@ struct AuditFinding {
 
 struct ModuleDescription {
   std::vector<NamedTensor> parameters;  ///< by dotted name
+  std::vector<std::string> unread;      ///< names of those that forward does not read
   std::vector<NamedTensor> buffers;     ///< and other tensors that are attributes
   std::vector<ModuleInput> inputs;      ///< in order
   /// One an output.N of a run, in order: where it lies in what forward returns, "", "[1]", "[0].masks".

@@ -477,6 +477,7 @@ Message encode(const ModuleDescription& message) {
   packer.flag("scripted", message.scripted);
   append_array(packer.field("audit"), message.audit, append_finding);
   append_strings(packer.field("notes"), message.notes);
+  append_strings(packer.field("unread"), message.unread);
   return packer.finish();
 }
 
@@ -495,6 +496,7 @@ ModuleDescription decode_module_description(std::string_view header, Data data) 
   if (!audit.is_array()) refuse("audit", "an array");
   for (const json& each : audit) module.audit.push_back(decode_finding(each));
   module.notes = texts(message.nested("notes"), "notes");
+  module.unread = texts(message.nested("unread"), "unread");
   return module;
 }
 

@@ -79,6 +79,7 @@ ModuleDescription some_description() {
   module.training = true;
   module.audit = {{"large_constant", "a \"detail\"", "%3 : Tensor = prim::Constant()", "a.b"}, {}};
   module.notes = {"a note"};
+  module.unread = {"a.bias"};
   return module;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,8 +11,8 @@
 namespace deformdiff::cli {
 namespace {
 
-bool has_audit(const ModuleDescription& description, std::string_view kind) {
-  return std::ranges::any_of(description.audit, [&](const AuditFinding& each) { return each.kind == kind; });
+bool has_audit(const std::vector<AuditFinding>& audit, std::string_view kind) {
+  return std::ranges::any_of(audit, [&](const AuditFinding& each) { return each.kind == kind; });
 }
 
 /// The value of the stage, or output, that is at fault; null if it was not seen.
@@ -29,15 +30,16 @@ bool is_zero(const Tensor& tensor) {
   return std::ranges::all_of(dense.storage(), [](std::byte each) { return each == std::byte{0}; });
 }
 
-/// The value at fault is the same for other inputs of the same sizes.
-const Tensor* unchanging_value(const std::vector<Replay>& replays) {
+/// The value at fault is the same for other inputs of the same sizes, and should not be.
+const Tensor* unchanging_value(const std::vector<Replay>& replays, const StagedBlock& block) {
   for (const Replay& a : replays) {
     for (const Replay& b : replays) {
       if (&a == &b || !(a.sizes == b.sizes) || !a.fails() || !b.fails()) continue;
       if (a.judged.comparison.output != b.judged.comparison.output) continue;
       const Tensor* of_a = value_at_fault(a);
       const Tensor* of_b = value_at_fault(b);
-      if (of_a != nullptr && of_b != nullptr && of_a->elements() > 0 && *of_a == *of_b) return of_a;
+      const bool same = of_a != nullptr && of_b != nullptr && of_a->elements() > 0 && *of_a == *of_b;
+      if (same && follows_inputs(block, a.problem, a.judged.comparison.output)) return of_a;
     }
   }
   return nullptr;
@@ -47,6 +49,8 @@ const Tensor* unchanging_value(const std::vector<Replay>& replays) {
 /// passes: then sizes are not the reason.
 template <typename Differ>
 bool only_with(const std::vector<Replay>& replays, Differ differ) {
+  // The first replay has the sizes of the trace, or of the user's inputs: what is baked is right there.
+  if (replays.front().fails()) return false;
   bool found = false;
   for (const Replay& failing : replays) {
     if (!failing.fails()) continue;
@@ -90,7 +94,8 @@ const std::map<std::string, std::string>& explanations() {
       {"baked_device",
        "A device of the tracing machine is a constant in the graph: the model runs on no other."},
       {"wrong_stage",
-       "The named stage computes something else than the block's definition, on right inputs."},
+       "The named stage, or what it is computed from and was not seen, is something else than the block's "
+       "definition. If --config or --layout do not describe this model, that is the reason."},
       {"training_mode",
        "The model was exported in training mode: dropout or batch statistics change its results. "
        "Call eval() before exporting."},
@@ -104,7 +109,23 @@ const std::map<std::string, std::string>& explanations() {
 
 }  // namespace
 
-std::string cause_of_graph(const ModuleDescription& description) {
+bool follows_inputs(const StagedBlock& block, const Case& c, const std::string& stage_or_output) {
+  std::set<std::string> sources{stage_or_output};
+  for (const OutputSpec& output : block.outputs(c)) {
+    if (output.name == stage_or_output) sources.insert(output.stage);
+  }
+  const std::vector<Stage> stages = block.stages(c);
+  for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+    if (!sources.contains(stage->name)) continue;
+    for (const StageInput& input : stage->inputs) sources.insert(input.value);
+  }
+  return std::ranges::any_of(c.inputs, [&](const NamedTensor& input) {
+    return !input.name.starts_with("param.") && input.tensor.dtype() != DType::kInt64 &&
+           sources.contains(input.name);
+  });
+}
+
+std::string cause_of_graph(const std::vector<AuditFinding>& audit) {
   // A constant in place of a result is also one that no input reaches: it comes first.
   constexpr std::array<std::pair<const char*, const char*>, 7> kSuggested{{
       {audit_kind::kUnsupportedOperator, "unsupported_operator"},
@@ -116,30 +137,30 @@ std::string cause_of_graph(const ModuleDescription& description) {
       {audit_kind::kBakedDevice, "baked_device"},
   }};
   for (const auto& [kind, cause] : kSuggested) {
-    if (has_audit(description, kind)) return cause;
+    if (has_audit(audit, kind)) return cause;
   }
   return "";
 }
 
-std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description) {
-  if (has_audit(description, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
+std::string find_cause(const std::vector<Replay>& replays, const StagedBlock& block,
+                       const std::vector<AuditFinding>& audit) {
+  if (has_audit(audit, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
   if (std::ranges::none_of(replays, &Replay::fails)) return "";
-  if (const Tensor* value = unchanging_value(replays)) {
+  if (const Tensor* value = unchanging_value(replays, block)) {
     return is_zero(*value) ? "outputs_ignore_inputs" : "stale_constant";
   }
-  if (has_audit(description, audit_kind::kTrainingMode)) return "training_mode";
+  if (has_audit(audit, audit_kind::kTrainingMode)) return "training_mode";
   if (only_with(replays, same_maps)) return "baked_batch";
   if (only_with(replays, other_maps)) return "baked_shape";
   // Every replay fails: what the graph shows has to do.
-  if (const std::string cause = cause_of_graph(description); !cause.empty()) return cause;
+  if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;
   const bool none_returned = std::ranges::none_of(replays, [](const Replay& replay) {
     return replay.outcome.kind == Outcome::Kind::kReturned &&
            replay.judged.comparison.verdict != Verdict::kWrongStructure;
   });
   if (none_returned) return "unknown";
-  const bool named = std::ranges::any_of(replays, [](const Replay& replay) {
-    return replay.fails() && !replay.judged.stages.empty() && !replay.judged.comparison.estimated;
-  });
+  const bool named = std::ranges::any_of(
+      replays, [](const Replay& replay) { return replay.fails() && !replay.judged.stages.empty(); });
   return named ? "wrong_stage" : "unknown";
 }
 

@@ -24,10 +24,15 @@ struct Replay {
 /// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before
 /// what the graph suggests: a value that stays the same for other inputs, failures that come with another
 /// batch or other sizes alone.
-std::string find_cause(const std::vector<Replay>& replays, const ModuleDescription& description);
+std::string find_cause(const std::vector<Replay>& replays, const StagedBlock& block,
+                       const std::vector<AuditFinding>& audit);
+
+/// Whether other numbers in the inputs should change what a stage or output is: those that positions and
+/// parameters alone make are the same for all.
+bool follows_inputs(const StagedBlock& block, const Case& c, const std::string& stage_or_output);
 
 /// What the graph alone suggests; empty if it shows nothing.
-std::string cause_of_graph(const ModuleDescription& description);
+std::string cause_of_graph(const std::vector<AuditFinding>& audit);
 
 /// The cause in plain words, and what to do about it.
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);

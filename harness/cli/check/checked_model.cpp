@@ -59,10 +59,24 @@ std::map<std::string, Tensor> their_parameters(const Options& options, const Mod
 
 CanonicalParameters ours(const Options& options, const StagedBlock& block,
                          const ModuleDescription& description, Layout layout, const Attributes& configured) {
-  const std::map<std::string, Tensor> theirs = their_parameters(options, description);
+  std::map<std::string, Tensor> theirs = their_parameters(options, description);
+  if (theirs.empty() && block.name() != "position_embedding" && block.name() != "reference_points") {
+    throw InputError(
+        "the module holds no parameters: it was frozen; give them in --params FILE.safetensors, or check it "
+        "before torch.jit.freeze");
+  }
   try {
     return canonical_parameters(layout, block, theirs, configured);
   } catch (const InputError& error) {
+    // A whole model may hold parts that its forward does not use.
+    if (!description.unread.empty() && options.parameters.empty()) {
+      for (const std::string& name : description.unread) theirs.erase(name);
+      try {
+        return canonical_parameters(layout, block, theirs, configured);
+      } catch (const InputError&) {
+        // What is wrong with all of them says more.
+      }
+    }
     throw InputError(
         fmt::format("{} (another --block, --layout or --params FILE.safetensors?)", error.what()));
   }

@@ -33,11 +33,12 @@ class CheckedModel {
   /// Of our names and in our shapes: what the module was traced with, as far as the file has it.
   std::vector<NamedTensor> traced_inputs() const;
 
-  /// The inputs of a case as the module takes them, in its order. Throws InputError naming one that the case lacks.
+  /// The inputs of a case as the module takes them, in its order. Throws InputError naming one that the case
+  /// lacks.
   std::vector<NamedTensor> arguments(const Case& c) const;
 
-  /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays as
-  /// it is, and is then judged to have the wrong structure.
+  /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays
+  /// as it is, and is then judged to have the wrong structure.
   void name_outputs(Outcome& outcome) const;
 
  private:

@@ -56,7 +56,10 @@ Outcome ExportedModule::run(const std::string& mode, const std::vector<NamedTens
   Case c;
   c.block = kOpaqueBlock;
   c.inputs = inputs;
-  return std::move(runner(mode).run({&c, 1}, {.tap = tap}).front());
+  Outcome outcome = std::move(runner(mode).run({&c, 1}, {.tap = tap}).front());
+  // A model that says that it cannot run here, as one with another device in its graph does, has failed.
+  if (outcome.kind == Outcome::Kind::kUnsupported) outcome.kind = Outcome::Kind::kThrew;
+  return outcome;
 }
 
 Runner& ExportedModule::runner(const std::string& mode) {

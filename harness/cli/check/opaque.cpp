@@ -222,7 +222,7 @@ void check_opaque(const Options& options, ExportedModule& module, RunReport& rep
   }
   if (report.cause.empty()) return;
   // There are no stages to tell, but the graph may.
-  report.cause = cause_of_graph(module.description());
+  report.cause = cause_of_graph(module.description().audit);
   if (report.cause.empty()) report.cause = "unknown";
   std::ranges::move(advice_on(report.cause, ""), std::inserter(report.advice, report.advice.begin()));
 }

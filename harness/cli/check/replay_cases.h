@@ -26,15 +26,24 @@ struct ReplayCase {
   Case problem;
 };
 
-/// The sizes that the inputs of these shapes have; what they do not tell is chosen.
-ReplaySizes sizes_of(const std::vector<NamedTensor>& inputs, std::int64_t levels);
+/// What replays are made from.
+struct ReplaySource {
+  const StagedBlock& block;
+  const Attributes& attributes;
+  const std::vector<NamedTensor>& parameters;  ///< "param." and our names
+  std::set<std::string> module_inputs;         ///< those, by our names, that the module takes
+  std::vector<NamedTensor> example;            ///< inputs that it was traced on or is given, for their shapes
+};
+
+/// The sizes that the example's inputs have; what they do not tell is chosen.
+ReplaySizes sizes_of(const ReplaySource& source);
 
 /// One case for each promise of the block's definition: other values of the same sizes, another batch, the
-/// transposed aspect ratio (as many pixels) and other sizes of maps. `module_inputs` are those, by our names,
-/// that the module takes; `parameters` have "param." and our names.
-std::vector<ReplayCase> replay_cases(const StagedBlock& block, const Attributes& attributes,
-                                     const std::vector<NamedTensor>& parameters,
-                                     const std::set<std::string>& module_inputs, const ReplaySizes& base,
-                                     std::uint64_t seed);
+/// transposed aspect ratio (as many pixels) and other sizes of maps.
+std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySizes& base, std::uint64_t seed);
+
+/// Maps of nearly one value a channel: the mask predicted for a query then tends to be all of one kind, as it
+/// takes for a row of an attention mask to be blocked throughout.
+Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed);
 
 }  // namespace deformdiff::cli

@@ -53,10 +53,6 @@ class Auditor {
       : module_(module), flat_(flat), facts_(facts), flow_(*flat.graph, facts.batch_first) {}
 
   std::vector<AuditFinding> run() {
-    if (module_.hasattr("training") && module_.is_training()) {
-      add(audit_kind::kTrainingMode, nullptr,
-          "the module was saved in training mode: its flag training is set");
-    }
     visit(flat_.graph->block());
     check_outputs();
     return std::move(findings_);
@@ -160,7 +156,8 @@ class Auditor {
       if (const auto extents = integer_list(uses[0].user->input(1))) {
         Shape shape;
         for (const auto& extent : *extents) shape.push_back(extent.value_or(-1));
-        if (element_count(shape) == tensor.numel()) return shape;
+        const bool known = std::ranges::none_of(shape, [](std::int64_t extent) { return extent < 0; });
+        if (known && element_count(shape) == tensor.numel()) return shape;
       }
     }
     return tensor.sizes().vec();
@@ -388,8 +385,7 @@ class Auditor {
   void check_batch_view(const Node* node, std::int64_t axis) {
     const auto extents = integer_list(node->input(1));
     if (axis != 0 || !extents || extents->size() < 2 || !is_fixed((*extents)[0])) return;
-    const auto is_rest = [](const std::optional<std::int64_t>& extent) { return extent == -1; };
-    if (std::any_of(extents->begin(), extents->end(), is_rest)) return;
+    if ((*extents)[0] == -1) return;
     add(audit_kind::kBakedBatch, node,
         fmt::format("fixes axis 0, the batch, at {}: {}", *(*extents)[0], text_of(*extents)));
   }

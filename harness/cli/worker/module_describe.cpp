@@ -82,6 +82,9 @@ class Describer {
     describe_tensors();
     const FlatGraph flat = flatten(module_);
     torch::jit::LowerSimpleTuples(flat.graph);
+    for (const NamedTensor& parameter : description_.parameters) {
+      if (!flat.read.contains(parameter.name)) description_.unread.push_back(parameter.name);
+    }
     describe_inputs(file);
     Outputs outputs;
     for (const Value* output : flat.graph->outputs()) add_outputs(outputs, output, "");

@@ -51,10 +51,15 @@ class Flattener {
 
   void note_module(Node* node) {
     const auto parent = modules_.find(node->input());
-    const auto type = node->output()->type()->cast<c10::ClassType>();
-    if (parent == modules_.end() || !type || !type->is_module()) return;
+    if (parent == modules_.end()) return;
     const std::string& name = node->s(attr::name);
-    modules_[node->output()] = parent->second.empty() ? name : parent->second + "." + name;
+    const std::string path = parent->second.empty() ? name : parent->second + "." + name;
+    const auto type = node->output()->type()->cast<c10::ClassType>();
+    if (type && type->is_module()) {
+      modules_[node->output()] = path;
+    } else {
+      flat_.read.insert(path);
+    }
   }
 
   Node* replace(Node* call, GraphFunction& callee) {
@@ -99,7 +104,7 @@ const std::string& FlatGraph::scope_of(const Node* node) const {
 FlatGraph flatten(const torch::jit::Module& module, CallListener* listener) {
   GraphFunction& forward = torch::jit::toGraphFunction(module.get_method("forward").function());
   forward.ensure_defined();
-  FlatGraph flat{forward.graph()->copy(), {}};
+  FlatGraph flat{forward.graph()->copy(), {}, {}};
   Flattener(flat, listener).flatten(flat.graph->block());
   return flat;
 }

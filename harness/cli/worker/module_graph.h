@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -25,6 +26,7 @@ class CallListener {
 struct FlatGraph {
   std::shared_ptr<torch::jit::Graph> graph;
   std::unordered_map<const torch::jit::Node*, std::string> scopes;  ///< nodes that have none are the root's
+  std::set<std::string> read;  ///< paths of the attributes that the code reads, submodules left out
 
   const std::string& scope_of(const torch::jit::Node* node) const;
 };
