@@ -81,7 +81,7 @@ const std::set<std::string>& descriptive_keys() {
       "activation", "interpolation", "align_corners", "padding_mode", "mask_true_means", "eps",
       "num_encoder_layers", "num_decoder_layers", "group_norm_groups", "mask_threshold", "im2col_step",
       "position_temperature", "position_scale", "position_eps", "position_normalize", "position_offset",
-      "gelu"};
+      "gelu", "pre_norm"};
   return keys;
 }
 

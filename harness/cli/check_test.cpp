@@ -1,5 +1,6 @@
 // `deformdiff check` on modules exported here: right ones pass every replay, silently wrong ones are found
 // and the cause is named.
+#include "blocks/staged_blocks.h"
 #include "cli/worker/tensors.h"
 #include "core/safetensors.h"
 #include "faults/export_mistakes.h"
@@ -65,9 +66,8 @@ std::string exported(const std::string& name, const std::string& block, const Bl
   const at::NoGradGuard no_grad;
   save_traced(function, call, model.string());
   nlohmann::json attributes;
-  for (const char* key : {"num_heads", "num_levels", "num_points", "group_norm_groups"}) {
-    if (block == "attention_layer" && key == std::string("group_norm_groups")) continue;
-    attributes[key] = static_cast<std::int64_t>(call.attributes.at(key));
+  for (const auto& [key, value] : find_staged_block(block)->default_attributes()) {
+    if (key != "bits" && call.attributes.contains(key)) attributes[key] = call.attributes.at(key);
   }
   std::ofstream(config) << attributes.dump();
   std::string order;
@@ -120,6 +120,13 @@ std::vector<Export> exports() {
     list.push_back({"normaliser", block, tampered(forward_operator, with_normaliser(baked)), "baked_shape"});
     list.push_back({"levels", block, every_block(baked_levels), "baked_shape"});
     list.push_back({"batch", block, every_block(unrolled_batch), "baked_batch"});
+  }
+  for (const char* block : {"encoder_layer", "pixel_decoder_encoder", "decoder_layer", "mask_predictor",
+                            "transformer_decoder", "mask2former_head", "position_embedding"}) {
+    list.push_back({"good", block, every_block(forward_operator), ""});
+  }
+  for (const char* block : {"transformer_decoder", "mask2former_head"}) {
+    list.push_back({"blocked_rows", block, tampered(forward_operator, keep_blocked_rows), "wrong_stage"});
   }
   list.push_back({"dropout", "pixel_decoder", tampered(forward_operator, dropout_left_in), "training_mode"});
   return list;

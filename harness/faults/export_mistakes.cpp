@@ -3,6 +3,8 @@
 #include "faults/normaliser.h"
 #include "subjects/ms_deform_attn/forward.h"
 
+#include <memory>
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/dropout.h>
 
@@ -31,6 +33,14 @@ at::Tensor unrolled_batch(const Inputs& inputs) {
 Tamper dropout_left_in(const Call& /*call*/) {
   return [](const std::string& stage, const at::Tensor& value) {
     return is_stage(stage, "fc2") ? at::dropout(value, 0.1, /*train=*/true) : value;
+  };
+}
+
+Tamper keep_blocked_rows(const Call& /*call*/) {
+  const auto raw = std::make_shared<at::Tensor>();
+  return [raw](const std::string& stage, const at::Tensor& value) {
+    if (is_stage(stage, "attention_mask_raw")) *raw = value;
+    return is_stage(stage, "decoder.attention_mask") ? *raw : value;
   };
 }
 

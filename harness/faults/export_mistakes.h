@@ -1,4 +1,4 @@
-// Mistakes in a model's code that its trace makes permanent.
+// Mistakes in a model's code that its trace keeps, or makes permanent.
 #pragma once
 
 #include "faults/tampering.h"
@@ -14,5 +14,8 @@ at::Tensor unrolled_batch(const ms_deform_attn::Inputs& inputs);
 
 /// The model was in training mode: dropout after the second linear layer of each feed-forward part.
 Tamper dropout_left_in(const Call& call);
+
+/// Masks are used as they were thresholded: a query that may attend to nothing is not freed.
+Tamper keep_blocked_rows(const Call& call);
 
 }  // namespace deformdiff::worker

@@ -1,4 +1,5 @@
 // Models that use a right operator wrongly: levels, masks, positions.
+#include "faults/export_mistakes.h"
 #include "faults/fault.h"
 #include "faults/normaliser.h"
 #include "faults/tampering.h"
@@ -73,15 +74,6 @@ at::Tensor levels_reversed(const Inputs& inputs) {
   wrong.spatial_shapes = inputs.spatial_shapes.flip(0);
   wrong.level_start_index = inputs.level_start_index.flip(0);
   return forward_operator(wrong);
-}
-
-/// The mask is used as it was thresholded.
-Tamper keep_blocked_rows(const Call&) {
-  const auto raw = std::make_shared<at::Tensor>();
-  return [raw](const std::string& stage, const at::Tensor& value) {
-    if (is_stage(stage, "attention_mask_raw")) *raw = value;
-    return is_stage(stage, "decoder.attention_mask") ? *raw : value;
-  };
 }
 
 }  // namespace
