@@ -65,6 +65,28 @@ TEST(Layout, EveryParameterOfEveryBlockGoesThereAndBack) {
   }
 }
 
+TEST(Layout, PartsOfAHeadLieUnderAnyAttribute) {
+  const StagedBlock& block = *find_staged_block("mask2former_head");
+  const Case c = small_case(block);
+  const LayoutNames names(Layout::kHuggingface, block, c.attributes);
+  const std::pair<std::string, std::string> parts[] = {{"model.pixel_level_module.decoder.", "outer.pix."},
+                                                       {"model.transformer_module.", "outer.tm."},
+                                                       {"class_predictor.", "outer.cls."}};
+  const auto renamed = their_parameters(names, c);
+  std::map<std::string, Tensor> theirs;
+  for (const auto& [name, tensor] : renamed) {
+    for (const auto& [framework, own] : parts) {
+      if (name.starts_with(framework)) theirs.emplace(own + name.substr(framework.size()), tensor);
+    }
+  }
+  ASSERT_EQ(theirs.size(), renamed.size());
+  const CanonicalParameters ours = canonical_parameters(Layout::kHuggingface, block, theirs, c.attributes);
+  EXPECT_EQ(ours.tensors.size(), renamed.size());
+  EXPECT_EQ(ours.prefix, "outer.");
+  EXPECT_EQ(unwrapped(ours, "pix.adapter_1.0"), "model.pixel_level_module.decoder.adapter_1.0");
+  EXPECT_EQ(unwrapped(ours, "cls.weight"), "class_predictor.weight");
+}
+
 TEST(Layout, EveryStageThatTheyHaveGoesThereAndBack) {
   for (const Layout layout : kLayouts) {
     for (const StagedBlock* block : staged_blocks()) {
