@@ -161,7 +161,7 @@ class Checker {
     Outcome outcome = module_.run(module_mode::kInterpreter, model_.arguments(c), true);
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
-    outcome.stages = find_stages(model_, c, outcome.stages, info_, options_.threads);
+    outcome.stages = find_stages(model_, c, outcome, info_, options_.threads);
     StagedComparison judged = judge_stages(model_.entry(), c, outcome, info_,
                                            {.threads = options_.threads, .one_run = true}, ratios);
     return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};

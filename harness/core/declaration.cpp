@@ -158,7 +158,7 @@ const std::vector<Key>& keys() {
       ulps("tanh_ulps", "tanh", &FunctionUlps::tanh),
       ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),
       ulps("pow_ulps", "pow", &FunctionUlps::pow),
-      ulps("erf_ulps", "erf and erfc", &FunctionUlps::erf),
+      ulps("erf_ulps", "erf (GELU's: beside the larger of |erf| and 1 + erf)", &FunctionUlps::erf),
       choice("deterministic", kDeterministic, "a second run gives the same bits", &SubjectInfo::contract,
              &Contract::deterministic),
       choice("im2col_step", kIm2colStep, "divides: min(N, im2col_step) must divide N", &SubjectInfo::contract,

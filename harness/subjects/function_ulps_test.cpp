@@ -4,11 +4,12 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numbers>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cos.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/erf.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/softmax.h>
@@ -28,6 +29,7 @@ struct Measured {
   double FunctionUlps::*declared;
   Function function;
   Exact exact;
+  Exact scale;           ///< of whose unit in the last place errors are counted
   double low, high;      ///< of arguments in float32; float64's results stay in its range there too
   double own_roundings;  ///< in ULPs: what the measurement adds to the function's own error
 };
@@ -40,6 +42,10 @@ void PrintTo(const Measured& measured, std::ostream* stream) {
 at::Tensor exp_of_softmax(const at::Tensor& x) {
   const at::Tensor pair = at::softmax(at::stack({x, at::zeros_like(x)}, -1), -1);
   return pair.select(-1, 0) / pair.select(-1, 1);
+}
+
+long double power(long double exponent) {
+  return std::pow(10000.0L, exponent);
 }
 
 /// Half of the arguments uniform, half of every size up to the larger end.
@@ -65,7 +71,17 @@ at::Tensor arguments(double low, double high, at::ScalarType type) {
   return x.clamp(low, high);
 }
 
-/// The largest error, in units in the last place of the exact result.
+/// The larger of |erf(z)| and 1 + erf(z), as gelu multiplies it with x / 2: z = x / sqrt(2).
+long double gelu_scale(long double x) {
+  const long double z = x / std::numbers::sqrt2_v<long double>;
+  return std::fabs(x / 2) * std::max(std::fabs(std::erf(z)), std::erfc(-z));
+}
+
+long double gelu(long double x) {
+  return x / 2 * std::erfc(-x / std::numbers::sqrt2_v<long double>);
+}
+
+/// The largest error, in units in the last place of the scale.
 template <typename T>
 double largest_error(const Measured& measured, at::ScalarType type) {
   const at::Tensor x = arguments<T>(measured.low, measured.high, type);
@@ -73,7 +89,8 @@ double largest_error(const Measured& measured, at::ScalarType type) {
   double largest = 0;
   for (std::int64_t i = 0; i < x.numel(); ++i) {
     const long double exact = measured.exact(static_cast<long double>(x.data_ptr<T>()[i]));
-    const int exponent = std::max(std::ilogb(exact), std::numeric_limits<T>::min_exponent - 1);
+    const long double scale = measured.scale(static_cast<long double>(x.data_ptr<T>()[i]));
+    const int exponent = std::max(std::ilogb(scale), std::numeric_limits<T>::min_exponent - 1);
     const long double ulp = std::ldexp(1.0L, exponent - std::numeric_limits<T>::digits + 1);
     const long double error = std::fabs(static_cast<long double>(y.data_ptr<T>()[i]) - exact) / ulp;
     if (std::isnan(error)) return std::numeric_limits<double>::infinity();
@@ -103,18 +120,19 @@ TEST_P(FunctionUlpsOfLibTorch, AreAsDeclared) {
 INSTANTIATE_TEST_SUITE_P(
     Measured, FunctionUlpsOfLibTorch,
     testing::Values(Measured{"exp", &FunctionUlps::exp, [](const at::Tensor& x) { return x.exp(); }, std::exp,
-                             -80, 80, 0},
-                    Measured{"exp_of_softmax", &FunctionUlps::exp, exp_of_softmax, std::exp, -60, 0, 2},
+                             std::exp, -80, 80, 0},
+                    Measured{"exp_of_softmax", &FunctionUlps::exp, exp_of_softmax, std::exp, std::exp, -60, 0,
+                             2},
                     Measured{"tanh", &FunctionUlps::tanh, [](const at::Tensor& x) { return at::tanh(x); },
-                             std::tanh, -9, 9, 0},
+                             std::tanh, std::tanh, -9, 9, 0},
                     Measured{"sin", &FunctionUlps::sin_cos, [](const at::Tensor& x) { return at::sin(x); },
-                             std::sin, -1e4, 1e4, 0},
+                             std::sin, std::sin, -1e4, 1e4, 0},
                     Measured{"cos", &FunctionUlps::sin_cos, [](const at::Tensor& x) { return at::cos(x); },
-                             std::cos, -1e4, 1e4, 0},
-                    Measured{"erf", &FunctionUlps::erf, [](const at::Tensor& x) { return at::erf(x); },
-                             std::erf, -6, 6, 0},
+                             std::cos, std::cos, -1e4, 1e4, 0},
+                    Measured{"erf_of_gelu", &FunctionUlps::erf,
+                             [](const at::Tensor& x) { return at::gelu(x); }, gelu, gelu_scale, -9, 9, 2},
                     Measured{"pow", &FunctionUlps::pow, [](const at::Tensor& x) { return at::pow(10000, x); },
-                             [](long double x) { return std::pow(10000.0L, x); }, 0, 1, 0}),
+                             power, power, 0, 1, 0}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -35,11 +35,12 @@ std::vector<Tensor> seen_as(const Tensor& tensor, const Shape& shape) {
 
 class StageFinder {
  public:
-  StageFinder(const CheckedModel& model, const Case& c, const std::vector<NamedTensor>& taps,
-              const SubjectInfo& info, int threads)
+  StageFinder(const CheckedModel& model, const Case& c, const Outcome& outcome, const SubjectInfo& info,
+              int threads)
       : model_(model),
         case_(c),
-        taps_(taps),
+        taps_(outcome.stages),
+        outputs_(outcome.outputs),
         info_(info),
         threads_(threads),
         stages_(model.block().stages(c)) {
@@ -48,6 +49,7 @@ class StageFinder {
 
   std::vector<NamedTensor> find() {
     for (const NamedTensor& tap : taps_) take_by_path(tap);
+    take_outputs();
     find_by_value();
     std::vector<NamedTensor> found;
     for (const Stage& stage : stages_) {
@@ -104,6 +106,15 @@ class StageFinder {
       found_.emplace(x->value, rearranged(ours, {reshape(spec->second.shape)}));
     } catch (const InputError&) {
       // Another shape than the framework's own: not that value.
+    }
+  }
+
+  /// What is returned is a stage as good as any.
+  void take_outputs() {
+    for (const OutputSpec& spec : model_.block().outputs(case_)) {
+      const auto output = std::ranges::find(outputs_, spec.name, &NamedTensor::name);
+      if (output == outputs_.end() || output->tensor.shape() != spec.shape) continue;
+      if (output->tensor.dtype() == spec.dtype) found_.emplace(spec.stage, output->tensor);
     }
   }
 
@@ -164,6 +175,7 @@ class StageFinder {
   const CheckedModel& model_;
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
+  const std::vector<NamedTensor>& outputs_;
   const SubjectInfo& info_;
   int threads_;
   std::vector<Stage> stages_;
@@ -173,10 +185,9 @@ class StageFinder {
 
 }  // namespace
 
-std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c,
-                                     const std::vector<NamedTensor>& taps, const SubjectInfo& info,
-                                     int threads) {
-  return StageFinder(model, c, taps, info, threads).find();
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
+                                     const SubjectInfo& info, int threads) {
+  return StageFinder(model, c, outcome, info, threads).find();
 }
 
 }  // namespace deformdiff::cli

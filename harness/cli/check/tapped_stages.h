@@ -10,11 +10,10 @@
 namespace deformdiff::cli {
 
 /// Finds stages among what a tapped run of a module shows (WIRE.md, `describe`): by the paths of submodules,
-/// whose results and arguments are stages; and, for stages between submodules, by value: what lies in the
-/// admissible set of a stage whose inputs are known is taken for that stage. A stage that computes something
-/// else is then not found, and shows where its value is used.
-std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c,
-                                     const std::vector<NamedTensor>& taps, const SubjectInfo& info,
-                                     int threads);
+/// whose results and arguments are stages; among the outputs, which are stages too; and, for stages between
+/// submodules, by value: what lies in the admissible set of a stage whose inputs are known is taken for that
+/// stage. A stage that computes something else is then not found, and shows where its value is used.
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
+                                     const SubjectInfo& info, int threads);
 
 }  // namespace deformdiff::cli
