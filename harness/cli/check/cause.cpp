@@ -39,6 +39,8 @@ const Tensor* unchanging_value(const std::vector<Replay>& replays, const StagedB
       const Tensor* of_a = value_at_fault(a);
       const Tensor* of_b = value_at_fault(b);
       const bool same = of_a != nullptr && of_b != nullptr && of_a->elements() > 0 && *of_a == *of_b;
+      // NaNs are all alike.
+      if (same && a.judged.comparison.verdict == Verdict::kNonfiniteMismatch) continue;
       if (same && follows_inputs(block, a.problem, a.judged.comparison.output)) return of_a;
     }
   }
@@ -147,7 +149,9 @@ std::string find_cause(const std::vector<Replay>& replays, const StagedBlock& bl
   if (has_audit(audit, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
   if (std::ranges::none_of(replays, &Replay::fails)) return "";
   if (const Tensor* value = unchanging_value(replays, block)) {
-    return is_zero(*value) ? "outputs_ignore_inputs" : "stale_constant";
+    const bool made_without_inputs =
+        has_audit(audit, audit_kind::kOutputIgnoresInputs) && !has_audit(audit, audit_kind::kLargeConstant);
+    return is_zero(*value) || made_without_inputs ? "outputs_ignore_inputs" : "stale_constant";
   }
   if (has_audit(audit, audit_kind::kTrainingMode)) return "training_mode";
   if (only_with(replays, same_maps)) return "baked_batch";
