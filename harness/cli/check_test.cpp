@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -135,6 +136,40 @@ std::vector<Export> exports() {
 INSTANTIATE_TEST_SUITE_P(Check, EachExport, testing::ValuesIn(exports()), [](const auto& info) {
   return std::string(info.param.name) + "_" + info.param.block;
 });
+
+/// The model without its block's name, on the example it was traced on, with its own graph as the reference.
+Checked check_opaque(const std::string& name, const BlockFunction& function, at::ScalarType dtype) {
+  const TestCall owner = test_call("encoder_layer", 2, /*masked=*/false, dtype);
+  const Call call = owner();
+  const fs::path model = folder() / (name + ".pt"), inputs = folder() / (name + ".safetensors");
+  const at::NoGradGuard no_grad;
+  save_traced(function, call, model.string());
+  SafetensorsFile example;
+  std::string order;
+  for (std::size_t i = 0; i < call.names.size(); ++i) {
+    if (call.names[i].starts_with("param.")) continue;
+    order += (order.empty() ? "" : ",") + call.names[i];
+    example.tensors.push_back({"in." + call.names[i], from_torch(call.inputs[i])});
+  }
+  write_safetensors(inputs, example);
+  return check(name,
+               model.string() + " --block opaque --input-order " + order + " --inputs " + inputs.string());
+}
+
+TEST(CheckOpaque, OwnGraphAgreesInEitherDtype) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+    const Checked checked = check_opaque("opaque_good", every_block(forward_operator), dtype);
+    EXPECT_EQ(checked.exit_code, 0) << dtype << checked.messages << checked.report.dump(1);
+  }
+}
+
+TEST(CheckOpaque, AnAgreementOnZerosProvesNothing) {
+  const auto zeros = [](const Call& call) -> std::vector<at::Tensor> {
+    return {at::zeros_like(call.input("hidden_states"))};
+  };
+  const Checked checked = check_opaque("opaque_zeros", zeros, at::kFloat);
+  EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
+}
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.
 void expect_refusal(const std::string& name, const std::string& arguments, const std::string& named) {

@@ -181,36 +181,6 @@ class Widening {
   std::size_t draws_ = 0;
 };
 
-/// Elements whose estimated set is narrow beside the output's typical size.
-void count_telling(Reference& reference) {
-  constexpr double kTellingRatio = 1e-2;
-  const OutputReference& output = reference.outputs.front();
-  double squares = 0;
-  std::int64_t nonzero = 0;
-  for (const double value : output.value) {
-    squares += value * value;
-    nonzero += value != 0 ? 1 : 0;
-  }
-  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(output.value.size())));
-  reference.total_elements = static_cast<std::int64_t>(output.value.size());
-  reference.telling_elements = 0;
-  for (std::size_t i = 0; i < output.value.size(); ++i) {
-    const bool narrow =
-        output.dtype == DType::kBool ? output.bound[i] == 0 : output.bound[i] <= kTellingRatio * typical;
-    reference.telling_elements += is_finite_at(output, i) && narrow ? 1 : 0;
-  }
-  reference.vacuous.clear();
-  if (reference.total_elements == 0) {
-    reference.vacuous = "the output is empty";
-  } else if (nonzero == 0) {
-    reference.vacuous = "every expected output is zero";
-  } else if (2 * reference.telling_elements < reference.total_elements) {
-    reference.vacuous =
-        fmt::format("only {} of {} elements have an estimated set narrow enough to show a fault",
-                    reference.telling_elements, reference.total_elements);
-  }
-}
-
 }  // namespace
 
 StageValues::StageValues(const BlockEntry& entry, const Case& c, const Precision& precision,
@@ -297,6 +267,35 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
     drawn.draws.push_back(draw_from(output, random.stream(draw)));
   }
   add_ends(output, drawn.draws);
+}
+
+void count_telling(Reference& reference) {
+  constexpr double kTellingRatio = 1e-2;
+  const OutputReference& output = reference.outputs.front();
+  double squares = 0;
+  std::int64_t nonzero = 0;
+  for (const double value : output.value) {
+    squares += value * value;
+    nonzero += value != 0 ? 1 : 0;
+  }
+  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(output.value.size())));
+  reference.total_elements = static_cast<std::int64_t>(output.value.size());
+  reference.telling_elements = 0;
+  for (std::size_t i = 0; i < output.value.size(); ++i) {
+    const bool narrow =
+        output.dtype == DType::kBool ? output.bound[i] == 0 : output.bound[i] <= kTellingRatio * typical;
+    reference.telling_elements += is_finite_at(output, i) && narrow ? 1 : 0;
+  }
+  reference.vacuous.clear();
+  if (reference.total_elements == 0) {
+    reference.vacuous = "the output is empty";
+  } else if (nonzero == 0) {
+    reference.vacuous = "every expected output is zero";
+  } else if (2 * reference.telling_elements < reference.total_elements) {
+    reference.vacuous =
+        fmt::format("only {} of {} elements have an estimated set narrow enough to show a fault",
+                    reference.telling_elements, reference.total_elements);
+  }
 }
 
 double estimate_factor(std::int64_t elements) {

@@ -75,4 +75,8 @@ double estimate_factor(std::int64_t elements);
 
 constexpr double kFalseAlarm = 1e-9;
 
+/// Counts the elements whose estimated set is narrow beside the typical size of the first output, and says in
+/// `vacuous` if they are too few, or all zero, for an agreement to prove something.
+void count_telling(Reference& reference);
+
 }  // namespace deformdiff
