@@ -4,7 +4,7 @@
 #   harness/gpu_check.sh [CASES]     CASES: fuzz cases (default 5000)
 #
 # Needs: an NVIDIA GPU of compute capability 8.0 or newer with a driver for CUDA 13, an nvcc of CUDA 13, and
-# compute-sanitizer (part of the CUDA toolkit) for the last step. Takes about ten minutes after the build.
+# compute-sanitizer (part of the CUDA toolkit) for the last step. Takes about fifteen minutes after the build.
 # Exit code: 0 if everything agreed and was really run on the device, 1 otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -42,6 +42,11 @@ say "Hand-written cases"
 smoke=(cases/ms_deform_attn/smoke/*.json)
 [ -e "${smoke[0]}" ] || fail "no smoke cases found"
 "$program" replay "${smoke[@]}" "${subjects[@]}"
+
+say "Deep blocks: hand-written cases, then 40 of each"
+deep=(cases/*/smoke/*.json)
+"$program" replay "${deep[@]}" "${subjects[@]}"
+"$program" fuzz --cases 40 --seed 1 --out "$out/deep" "${subjects[@]}" --require cuda --require composite_cuda
 
 say "Fuzz: $cases cases of all tiers"
 "$program" fuzz --block ms_deform_attn --cases "$cases" --seed 1 --out "$out/fuzz" "${subjects[@]}" \

@@ -23,7 +23,7 @@ struct Raw {
   std::string time, case_timeout = "30s", budget = "60s";
   std::vector<std::string> mapping;
   bool resume = false;
-  std::string shard, worker_prefix, distribution = "standard";
+  std::string shard, distribution = "standard";
   std::string input_order, output_order;
 };
 
@@ -75,7 +75,7 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   replay.add_option("CASE", options.files, "saved cases")->required();
   add_repeatable(replay, "--subject", options.subjects,
                  "implementation or address, repeatable (default: as recorded)");
-  replay.add_option("--worker-prefix", raw.worker_prefix,
+  replay.add_option("--worker-prefix", options.worker_prefix,
                     "command to start the worker under, as in \"gdb --args\"");
   replay.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
   add_common(replay, options, raw);
@@ -200,7 +200,6 @@ void refuse_unbuilt(const Options& options, const Raw& raw) {
   }
   if (raw.resume) not_available_yet("--resume");
   if (!raw.shard.empty()) not_available_yet("--shard");
-  if (!raw.worker_prefix.empty()) not_available_yet("--worker-prefix");
 }
 
 void convert(const Raw& raw, Options& options) {

@@ -45,6 +45,7 @@ struct Options {
   double budget_seconds = 60;
   std::int64_t evaluations = 2000;
   std::filesystem::path output;
+  std::string worker_prefix;  ///< replay; words before the worker's command line
   std::string layout;
   std::filesystem::path config;
   std::filesystem::path parameters;           ///< check

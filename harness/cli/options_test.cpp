@@ -92,7 +92,6 @@ TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
                                                     {"emit", "c.json", "--python"},
                                                     {"fuzz", "--resume"},
                                                     {"fuzz", "--shard", "1/2"},
-                                                    {"replay", "c.json", "--worker-prefix", "gdb --args"},
                                                     {"fuzz", "--report", "junit"},
                                                     {"fuzz", "--report", "html:x"},
                                                     {"selftest", "--report", "json:x"}};

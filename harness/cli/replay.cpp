@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -33,6 +35,8 @@ class Replayer {
     SavedRun run = load_saved_run(path, options_.subjects);
     if (!run.warning.empty()) report_.warnings.push_back(run.warning);
     for (SubjectSpec& spec : run.subjects) {
+      std::istringstream prefix(options_.worker_prefix);
+      spec.command.argv.insert(spec.command.argv.begin(), std::istream_iterator<std::string>(prefix), {});
       Subject& subject = opened(std::move(spec));
       // An open finding must not depend on the cases replayed before it.
       if (run.saved.expectation != name_of(Verdict::kAgree) && subject.started()) subject.runner->restart();
