@@ -234,8 +234,8 @@ class Checker {
           "No replay gave tensors of the block's shapes: if arguments or results are in another order, "
           "--input-order and --output-order say which.");
     }
-    static const std::set<std::string> kOfTheKernel{"outputs_ignore_inputs", "stale_constant"};
-    if (!kOfTheKernel.contains(report.cause) || !may_be_the_kernel()) return;
+    static const std::set<std::string> of_the_kernel{"outputs_ignore_inputs", "stale_constant"};
+    if (!of_the_kernel.contains(report.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(options_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report.advice));
   }
