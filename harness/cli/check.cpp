@@ -295,7 +295,7 @@ int run_check(const Options& options) {
   try {
     ExportedModule module(path, run_limits_of(options));
     report.session.environment = module.environment();
-    if (module.load_failure().kind == Outcome::Kind::kCrashed) {
+    if (module.load_failure().kind != Outcome::Kind::kNotRun) {
       report_load_failure(options, module, report);
     } else if (options.blocks.front() == kOpaqueBlock) {
       check_opaque(options, module, report);

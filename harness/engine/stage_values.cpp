@@ -138,7 +138,7 @@ class Widening {
  public:
   explicit Widening(OutputReference& middle)
       : middle_(middle),
-        squares_(middle.value.size(), 0.0),
+        squares_(middle.value.size(), 0),
         bounds_(middle.bound),
         admits_(middle.admits.empty() ? std::vector<std::uint8_t>(middle.value.size(), kAdmitsFinite)
                                       : middle.admits) {}
@@ -152,7 +152,8 @@ class Widening {
         continue;
       }
       if (!draw.admits.empty()) admits_[i] |= draw.admits[i];
-      const double away = draw.value[i] - middle_.value[i];
+      // Squares of numbers near 1e-200 are no doubles.
+      const long double away = draw.value[i] - middle_.value[i];
       squares_[i] += away * away;
       bounds_[i] = std::max(bounds_[i], draw.bound[i]);
     }
@@ -166,7 +167,8 @@ class Widening {
         if (squares_[i] > 0 || bounds_[i] > 0) middle_.value[i] = middle_.bound[i] = 0.5;
         continue;
       }
-      middle_.bound[i] = bounds_[i] + factor * std::sqrt(squares_[i] / static_cast<double>(draws_));
+      middle_.bound[i] = bounds_[i] + factor * static_cast<double>(
+                                                   std::sqrt(squares_[i] / static_cast<long double>(draws_)));
       if (std::isnan(middle_.bound[i])) admits_[i] |= kAdmitsAnything;
     }
     const bool special =
@@ -176,7 +178,8 @@ class Widening {
 
  private:
   OutputReference& middle_;
-  std::vector<double> squares_, bounds_;
+  std::vector<long double> squares_;
+  std::vector<double> bounds_;
   std::vector<std::uint8_t> admits_;
   std::size_t draws_ = 0;
 };

@@ -6,6 +6,7 @@
 #include "engine/worker_process.h"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,16 +14,31 @@
 namespace deformdiff::cli {
 namespace {
 
-constexpr std::chrono::seconds kStartTimeout{60};
+constexpr std::chrono::seconds kPatience{60};
 
 std::vector<std::string> command_for(const std::filesystem::path& path) {
   return {worker_program(), "--module", path.string()};
 }
 
-Outcome crashed(std::string message) {
+/// Waits for a message; otherwise, what happened instead. `doing` says to what.
+std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
   Outcome outcome;
   outcome.kind = Outcome::Kind::kCrashed;
-  outcome.message = std::move(message);
+  switch (worker.receive(WorkerProcess::Clock::now() + kPatience)) {
+    case WorkerProcess::Event::kMessage:
+      return std::nullopt;
+    case WorkerProcess::Event::kEnded:
+      outcome.message = fmt::format("{}: {} {}", doing, worker.describe_end(), worker.last_words());
+      break;
+    case WorkerProcess::Event::kNonsense:
+      outcome.message =
+          fmt::format("{}: it wrote nonsense into the channel: {}", doing, worker.describe_nonsense());
+      break;
+    case WorkerProcess::Event::kDeadline:
+      outcome.kind = Outcome::Kind::kTimedOut;
+      outcome.message = fmt::format("{}: no answer within {} s", doing, kPatience.count());
+      break;
+  }
   return outcome;
 }
 
@@ -32,9 +48,8 @@ ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limi
     : path_(std::move(path)), limits_(limits) {
   if (!std::filesystem::exists(path_)) throw InputError(fmt::format("{}: no such file", path_.string()));
   WorkerProcess worker(command_for(path_), 0);
-  const auto deadline = WorkerProcess::Clock::now() + kStartTimeout;
-  if (worker.receive(deadline) != WorkerProcess::Event::kMessage) {
-    load_failure_ = crashed(fmt::format("on loading: {} {}", worker.describe_end(), worker.last_words()));
+  if (auto failure = failure_of(worker, "on loading")) {
+    load_failure_ = std::move(*failure);
     return;
   }
   const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
@@ -45,8 +60,8 @@ ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limi
   environment_ = hello.environment;
   const wire::Message request = wire::encode(wire::DescribeRequest{});
   worker.send(request);
-  if (worker.receive(deadline) != WorkerProcess::Event::kMessage) {
-    load_failure_ = crashed(fmt::format("while it was looked at: {}", worker.describe_end()));
+  if (auto failure = failure_of(worker, "while it was looked at")) {
+    load_failure_ = std::move(*failure);
     return;
   }
   description_ = wire::decode_module_description(worker.header(), worker.data());

@@ -6,8 +6,10 @@
 #include "cli/worker/tensors.h"
 #include "core/module_description.h"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -97,6 +99,7 @@ class RecordedTaps : public Taps {
   explicit RecordedTaps(const StagesSender& send_ahead) : send_ahead_(send_ahead) {}
 
   at::Tensor show(const std::string& name, const at::Tensor& value) override {
+    shown_.insert(name);
     stages_.push_back({name, from_torch(value)});
     bytes_ += stages_.back().tensor.storage().size();
     if (bytes_ >= kSentAhead) {
@@ -107,12 +110,14 @@ class RecordedTaps : public Taps {
   }
 
   std::vector<NamedTensor> take() { return std::exchange(stages_, {}); }
+  bool has_shown(const std::string& name) const { return shown_.contains(name); }
 
  private:
   static constexpr std::size_t kSentAhead = 16 << 20;
 
   const StagesSender& send_ahead_;
   std::vector<NamedTensor> stages_;
+  std::set<std::string> shown_;
   std::size_t bytes_ = 0;
 };
 
@@ -123,6 +128,17 @@ void add_damage(const Outcome& further, Outcome& first) {
   if (first.unwritten_output.empty()) {
     first.unwritten_output = further.unwritten_output;
     first.first_unwritten = further.first_unwritten;
+  }
+}
+
+/// What a tapped call returned are stages of it, shown or not.
+void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const RecordedTaps& taps,
+                 std::vector<NamedTensor>& stages) {
+  if (block == nullptr) return;
+  for (const OutputSpec& spec : block->outputs(c)) {
+    const auto output = std::ranges::find(tapped.outputs, spec.name, &NamedTensor::name);
+    if (output == tapped.outputs.end() || taps.has_shown(spec.stage)) continue;
+    stages.push_back({spec.stage, output->tensor});
   }
 }
 
@@ -154,6 +170,7 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
     }
     add_damage(tapped, first);
     first.stages = taps.take();
+    add_outputs(block, c, tapped, taps, first.stages);
   }
   return first;
 }
