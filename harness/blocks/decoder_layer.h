@@ -35,9 +35,9 @@ Result append(StageBuilder& b, const Scope& scope, const Inputs& inputs);
 
 /// Inputs: hidden_states [Q, B, C], query_position_embeddings [Q, B, C], encoder_hidden_states [K, B, C],
 /// position_embeddings [K, B, C], attention_mask bool [B*M, Q, K] (may be left out; true where not attended;
-/// a row that is true throughout makes NaN). Attributes: num_heads (8), eps (1e-5), pre_norm (0), gelu (0: ReLU in the feed-forward part). Outputs:
-/// hidden_states [Q, B, C], self_attn_weights [B, M, Q, Q], cross_attn_weights [B, Q, K], the mean over
-/// heads.
+/// a row that is true throughout makes NaN). Attributes: num_heads (8), eps (1e-5), pre_norm (0), gelu (0:
+/// ReLU in the feed-forward part). Outputs: hidden_states [Q, B, C], self_attn_weights [B, M, Q, Q],
+/// cross_attn_weights [B, Q, K], the mean over heads.
 const StagedBlock& block();
 
 }  // namespace deformdiff::decoder_layer

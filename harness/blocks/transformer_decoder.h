@@ -37,8 +37,8 @@ struct Result {
 Result append(StageBuilder& b, const std::vector<Value>& multi_scale_features, const Value& mask_features);
 
 /// Inputs: multi_scale_features.0 to .LEVELS-1 [B, C, Hl, Wl], from low to high resolution, mask_features [B,
-/// E, H, W]. Attributes: num_levels (3), num_decoder_layers (9), num_heads (8), eps (1e-5), pre_norm (0), gelu (0),
-/// mask_threshold (0.5), position_temperature (10000), position_scale (2 pi), position_eps (1e-6),
+/// E, H, W]. Attributes: num_levels (3), num_decoder_layers (9), num_heads (8), eps (1e-5), pre_norm (0),
+/// gelu (0), mask_threshold (0.5), position_temperature (10000), position_scale (2 pi), position_eps (1e-6),
 /// position_normalize (1), position_offset (0). Outputs: class_queries_logits [B, Q, classes],
 /// masks_queries_logits [B, Q, H, W]. The input projections may be left out where maps and queries have the
 /// same channels.

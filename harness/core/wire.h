@@ -54,7 +54,8 @@ struct RunRequest {
 struct RunResult {
   std::size_t position = 0;
   Outcome outcome;
-  bool more = false;  ///< only the stages count, and the outcome follows: so they need not all be held at once
+  bool more =
+      false;  ///< only the stages count, and the outcome follows: so they need not all be held at once
 };
 
 /// Parent to worker: say what the module is that you serve. A worker that serves none takes it for nonsense.

@@ -19,8 +19,8 @@ class WorkerProcess {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Starts argv and returns without waiting for it. `memory_bytes` limits the data that it may allocate; 0 does not.
-  /// Throws InputError if the program cannot be started at all.
+  /// Starts argv and returns without waiting for it. `memory_bytes` limits the data that it may allocate; 0
+  /// does not. Throws InputError if the program cannot be started at all.
   WorkerProcess(const std::vector<std::string>& argv, std::int64_t memory_bytes);
 
   /// Kills the process and everything it started in its group.
