@@ -190,7 +190,7 @@ class Checker {
     Outcome outcome = module_.run(mode, arguments, false);
     model_.name_outputs(outcome);
     outcome.stages = replay.outcome.stages;
-    const bool same = outcome.kind == replay.outcome.kind && outcome.outputs == replay.outcome.outputs;
+    const bool same = outcome.kind == Outcome::Kind::kReturned && outcome.outputs == replay.outcome.outputs;
     StagedComparison judged =
         same ? replay.judged
              : judge_stages(model_.entry(), replay.problem, outcome, info_, {.threads = options_.threads});
@@ -229,7 +229,7 @@ class Checker {
       report.advice = {
           "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
           "optimisation makes of the graph, are not what it computes: see the scenarios that fail."};
-    } else if (std::ranges::all_of(replays_, no_result)) {
+    } else if (std::ranges::all_of(replays_, &Replay::has_no_result)) {
       report.advice.push_back(
           "No replay gave tensors of the block's shapes: if arguments or results are in another order, "
           "--input-order and --output-order say which.");
@@ -238,11 +238,6 @@ class Checker {
     if (!of_the_kernel.contains(report.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(options_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report.advice));
-  }
-
-  static bool no_result(const Replay& replay) {
-    return replay.outcome.kind != Outcome::Kind::kReturned ||
-           replay.judged.comparison.verdict == Verdict::kWrongStructure;
   }
 
   /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.

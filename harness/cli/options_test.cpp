@@ -101,6 +101,10 @@ TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
   }
 }
 
+TEST(Options, ReplayTakesAPrefixOfTheWorker) {
+  EXPECT_EQ(parse({"replay", "c.json", "--worker-prefix", "gdb --args"}).worker_prefix, "gdb --args");
+}
+
 TEST(Options, CheckTakesOrdersAndSeveralInputs) {
   const Options options = parse({"check", "m.pt", "--block", "pixel_decoder", "--inputs", "a.safetensors",
                                  "--inputs", "b.safetensors", "--input-order", "res2,res3"});

@@ -15,7 +15,8 @@ enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
 enum class Variance : std::uint8_t { kAny, kCentred };  ///< kAny: also mean(x^2) - mean^2
 
-/// Largest errors of functions, in ULPs of the result. The defaults cover every library that we know.
+/// Largest errors of functions, in ULPs of the result; erf's, which GELU needs, of the larger of |erf| and 1
+/// + erf. The defaults cover every library that we know, but for the polynomial in LibTorch's float32 GELU.
 struct FunctionUlps {
   double exp = 4, tanh = 4, sin_cos = 4, pow = 4, erf = 4;
   friend auto operator<=>(const FunctionUlps&, const FunctionUlps&) = default;

@@ -3,6 +3,7 @@
 
 #include "core/tensor.h"
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@ enum Admits : std::uint8_t {
   kAdmitsMinusInf = 8,
   kAdmitsAnything = 16,  ///< any number at all: intermediate results may overflow
 };
+
+/// The set that holds the number's kind alone.
+inline std::uint8_t kind_of(double value) {
+  if (std::isnan(value)) return kAdmitsNan;
+  if (std::isinf(value)) return value > 0 ? kAdmitsPlusInf : kAdmitsMinusInf;
+  return kAdmitsFinite;
+}
 
 /// One output: per element, in row-major order, a value and the radius of its admissible interval.
 struct OutputReference {

@@ -121,14 +121,13 @@ class Runner::Impl {
         throw InputError("message: position: that of the next case wanted");
       }
       worker_->release_data();
-      auto& ahead = stages_ahead_;
       if (result.more) {
-        std::ranges::move(result.outcome.stages, std::back_inserter(ahead));
+        std::ranges::move(result.outcome.stages, std::back_inserter(stages_ahead_));
         return;
       }
       if (result.outcome.kind == Outcome::Kind::kReturned) {
-        result.outcome.stages.insert(result.outcome.stages.begin(), std::move_iterator(ahead.begin()),
-                                     std::move_iterator(ahead.end()));
+        result.outcome.stages.insert(result.outcome.stages.begin(), std::move_iterator(stages_ahead_.begin()),
+                                     std::move_iterator(stages_ahead_.end()));
       }
       const bool device_lost = result.outcome.kind == Outcome::Kind::kDeviceError;
       set_outcome(std::move(result.outcome));

@@ -76,13 +76,9 @@ Reference exactly(const std::string& name, const Tensor& tensor) {
   output.shape = tensor.shape();
   for (std::int64_t i = 0; i < tensor.elements(); ++i) {
     const double value = tensor.element(i);
-    const bool finite = std::isfinite(value);
-    output.value.push_back(finite ? value : 0);
+    output.value.push_back(std::isfinite(value) ? value : 0);
     output.bound.push_back(0);
-    output.admits.push_back(finite              ? kAdmitsFinite
-                            : std::isnan(value) ? kAdmitsNan
-                            : value > 0         ? kAdmitsPlusInf
-                                                : kAdmitsMinusInf);
+    output.admits.push_back(kind_of(value));
   }
   return reference;
 }
@@ -167,7 +163,9 @@ class StageJudge {
       if (other == untapped_.end()) continue;
       Comparison comparison =
           compared({output.name}, {exactly(output.name, shown_.at(output.stage))}, other->second);
-      comparison.reason += fmt::format("; its stage {} agrees and should be the same", output.stage);
+      if (is_finding(comparison.verdict)) {
+        comparison.reason += fmt::format("; its stage {} agrees and should be the same", output.stage);
+      }
       note(output.name, std::move(comparison), result);
     }
   }

@@ -2,8 +2,8 @@
 // not what they mean.
 #pragma once
 
+#include "core/file_descriptor.h"
 #include "core/wire.h"
-#include "engine/file_descriptor.h"
 
 #include <chrono>
 #include <cstdint>

@@ -1,5 +1,7 @@
 #include "subjects/module_process.h"
 
+#include "core/file_descriptor.h"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -28,31 +30,6 @@ namespace {
 
 enum class Answer : std::uint8_t { kResult, kThrew };
 
-/// False where the other end is gone.
-bool write_all(int descriptor, const void* data, std::size_t bytes) {
-  const auto* at = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::write(descriptor, at, bytes);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    at += written;
-    bytes -= static_cast<std::size_t>(written);
-  }
-  return true;
-}
-
-bool read_all(int descriptor, void* data, std::size_t bytes) {
-  auto* at = static_cast<char*>(data);
-  while (bytes > 0) {
-    const ssize_t got = ::read(descriptor, at, bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    at += got;
-    bytes -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
 /// Its size, as 8 bytes, and the text itself.
 bool write_text(int descriptor, std::string_view text) {
   const std::uint64_t size = text.size();
@@ -75,6 +52,16 @@ c10::IValue unpickled(const std::string& text) {
   return torch::jit::pickle_load({text.begin(), text.end()});
 }
 
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    TORCH_CHECK(::pipe2(ends, O_CLOEXEC) == 0, "no pipe for another process: ", std::strerror(errno));
+    read = FileDescriptor(ends[0]);
+    write = FileDescriptor(ends[1]);
+  }
+  FileDescriptor read, write;
+};
+
 class ModuleProcess {
  public:
   ModuleProcess() {
@@ -85,26 +72,22 @@ class ModuleProcess {
     const std::string threads = std::to_string(at::get_num_threads());
     const std::array<const char*, 5> words{worker.c_str(), kServeSavedModules, "--threads", threads.c_str(),
                                            nullptr};
-    std::array<int, 2> to{}, from{};
-    TORCH_CHECK(::pipe2(to.data(), O_CLOEXEC) == 0 && ::pipe2(from.data(), O_CLOEXEC) == 0,
-                "no pipe for another process: ", std::strerror(errno));
+    Pipe to, from;
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, to.read.get(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, from.write.get(), STDOUT_FILENO);
     const int error = ::posix_spawn(&pid_, worker.c_str(), &actions, nullptr,
                                     const_cast<char* const*>(words.data()), environ);
     posix_spawn_file_actions_destroy(&actions);
-    ::close(to[0]);
-    ::close(from[1]);
-    to_ = to[1];
-    from_ = from[0];
     TORCH_CHECK(error == 0, worker, " cannot be started: ", std::strerror(error));
+    to_ = std::move(to.write);
+    from_ = std::move(from.read);
   }
 
   ~ModuleProcess() {
-    ::close(to_);
-    ::close(from_);
+    to_.reset();
+    from_.reset();
     ::waitpid(pid_, nullptr, 0);
   }
   ModuleProcess(const ModuleProcess&) = delete;
@@ -114,9 +97,9 @@ class ModuleProcess {
   std::optional<c10::IValue> run(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
     Answer answer{};
     std::string text;
-    const bool done = write_text(to_, saved_module) &&
-                      write_text(to_, pickled(c10::ivalue::Tuple::create(inputs))) &&
-                      read_all(from_, &answer, sizeof answer) && read_text(from_, text);
+    const bool done = write_text(to_.get(), saved_module) &&
+                      write_text(to_.get(), pickled(c10::ivalue::Tuple::create(inputs))) &&
+                      read_all(from_.get(), &answer, sizeof answer) && read_text(from_.get(), text);
     if (!done) return std::nullopt;
     TORCH_CHECK(answer == Answer::kResult, text);
     return unpickled(text);
@@ -124,7 +107,7 @@ class ModuleProcess {
 
  private:
   pid_t pid_ = -1;
-  int to_ = -1, from_ = -1;
+  FileDescriptor to_, from_;
 };
 
 /// Without optimisation: what is judged is what was saved, and it costs less than compiling it.

@@ -57,12 +57,6 @@ struct Setting {
   double relative(double function_ulps) const { return 2 * function_ulps * rounding.unit; }
 };
 
-inline std::uint8_t kind_of(double value) {
-  if (std::isnan(value)) return kAdmitsNan;
-  if (std::isinf(value)) return value > 0 ? kAdmitsPlusInf : kAdmitsMinusInf;
-  return kAdmitsFinite;
-}
-
 /// The element is exactly `value`, whatever kind that is.
 template <typename T>
 void demand(double value, Element<T>& element) {

@@ -103,9 +103,7 @@ const std::map<std::string, std::string>& explanations() {
        "Call eval() before exporting."},
       {"unsupported_operator",
        "The graph uses an operator that is not registered here: load its library first."},
-      {"unknown",
-       "The graph gives no hint, and no stage is at fault of which all inputs were seen. Either --config or "
-       "--layout do not describe this model, or something is wrong on the way to what is named."}};
+      {"unknown", "The graph gives no hint, and no replay showed a stage that is at fault."}};
   return texts;
 }
 
@@ -158,11 +156,7 @@ std::string find_cause(const std::vector<Replay>& replays, const StagedBlock& bl
   if (only_with(replays, other_maps)) return "baked_shape";
   // Every replay fails: what the graph shows has to do.
   if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;
-  const bool none_returned = std::ranges::none_of(replays, [](const Replay& replay) {
-    return replay.outcome.kind == Outcome::Kind::kReturned &&
-           replay.judged.comparison.verdict != Verdict::kWrongStructure;
-  });
-  if (none_returned) return "unknown";
+  if (std::ranges::all_of(replays, &Replay::has_no_result)) return "unknown";
   const bool named = std::ranges::any_of(
       replays, [](const Replay& replay) { return replay.fails() && !replay.judged.stages.empty(); });
   return named ? "wrong_stage" : "unknown";

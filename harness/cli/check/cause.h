@@ -19,6 +19,11 @@ struct Replay {
   StagedComparison judged;
 
   bool fails() const { return is_finding(judged.comparison.verdict); }
+
+  /// It gave no tensors of the block's shapes.
+  bool has_no_result() const {
+    return outcome.kind != Outcome::Kind::kReturned || judged.comparison.verdict == Verdict::kWrongStructure;
+  }
 };
 
 /// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before

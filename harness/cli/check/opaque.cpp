@@ -235,11 +235,7 @@ class OpaqueCheck {
                              : output.dtype == DType::kBool
                                  ? 0
                                  : factor * std::sqrt((squares[i] + mean) / 2) + unit * std::abs(value));
-      const bool finite = std::isfinite(value);
-      output.admits.push_back(finite              ? kAdmitsFinite
-                              : std::isnan(value) ? kAdmitsNan
-                              : value > 0         ? kAdmitsPlusInf
-                                                  : kAdmitsMinusInf);
+      output.admits.push_back(kind_of(value));
     }
     return output;
   }

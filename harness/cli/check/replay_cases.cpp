@@ -56,13 +56,12 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
   for (const auto& [extent, attribute] : source.block.extent_attributes()) {
     known[extent] = static_cast<std::int64_t>(source.attributes.at(attribute));
   }
-  std::int64_t pixels = 0;
   for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
     known[fmt::format("H{}", l)] = sizes.levels[l].height;
     known[fmt::format("W{}", l)] = sizes.levels[l].width;
-    pixels += sizes.levels[l].height * sizes.levels[l].width;
   }
   known["L"] = static_cast<std::int64_t>(sizes.levels.size());
+  const std::int64_t pixels = total_pixels(sizes.levels);
   known["S"] = known["K"] = pixels;
   if (has_query_for_each_pixel(source)) known["Q"] = pixels;
   ExtentSolver solver(std::move(known));

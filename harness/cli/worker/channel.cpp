@@ -1,5 +1,7 @@
 #include "cli/worker/channel.h"
 
+#include "core/file_descriptor.h"
+
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -26,28 +28,6 @@ int keep_private(int descriptor) {
   const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
   if (copy < 0) fail("the channel");
   return copy;
-}
-
-/// False at the end of input.
-bool read_all(int descriptor, char* to, std::size_t bytes) {
-  while (bytes > 0) {
-    const ssize_t got = ::read(descriptor, to, bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("reading a message");
-    if (got == 0) return false;
-    to += got;
-    bytes -= static_cast<std::size_t>(got);
-  }
-  return true;
-}
-
-void write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("writing a message");
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
 }
 
 void write_shared(std::size_t offset, std::span<const std::byte> bytes) {
@@ -81,7 +61,7 @@ Channel::Channel() {
 
 bool Channel::receive() {
   std::array<std::byte, wire::Prelude::kBytes> bytes;
-  if (!read_all(input_, reinterpret_cast<char*>(bytes.data()), bytes.size())) return false;
+  if (!read_all(input_, bytes.data(), bytes.size())) return false;
   const wire::Prelude prelude = wire::decode_prelude(bytes);
   header_.resize(prelude.header_size);
   data_size_ = prelude.data_size;
@@ -123,7 +103,7 @@ void Channel::send(const wire::Message& message) {
   } else {
     for (const auto piece : message.data) text += as_text(piece);
   }
-  write_all(output_, text);
+  if (!write_all(output_, text.data(), text.size())) fail("writing a message");
 }
 
 void Channel::end_with_parent() const {

@@ -299,6 +299,8 @@ TEST(ModuleAudit, BatchesOfFixedSize) {
   EXPECT_EQ(of_map("return y[0]"), Findings{"baked_batch "});
   EXPECT_EQ(of_map("return torch.cat([y.flatten(2).transpose(1, 2)[0:1]])"), Findings{"baked_batch "});
   EXPECT_EQ(of_map("return y.view(1, 4, y.size(2) * y.size(3))"), Findings{"baked_batch "});
+  EXPECT_EQ(of_map("return y.view(1, -1, y.size(2), y.size(3))"), Findings{"baked_batch "});
+  EXPECT_EQ(of_map("return y.view(-1, 4, y.size(2) * y.size(3))"), Findings{});
   EXPECT_EQ(of_map("return y.view(y.size(0), 4, y.size(2) * y.size(3))"), Findings{});
 }
 

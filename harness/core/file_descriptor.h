@@ -1,6 +1,7 @@
-// An owned file descriptor.
+// An owned file descriptor, and whole pieces of data through one.
 #pragma once
 
+#include <cstddef>
 #include <unistd.h>
 #include <utility>
 
@@ -27,5 +28,11 @@ class FileDescriptor {
  private:
   int descriptor_ = -1;
 };
+
+/// False if the input ends before. Throws std::system_error.
+bool read_all(int descriptor, void* data, std::size_t bytes);
+
+/// False if nobody reads any more. Throws std::system_error.
+bool write_all(int descriptor, const void* data, std::size_t bytes);
 
 }  // namespace deformdiff
