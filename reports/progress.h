@@ -1,7 +1,7 @@
 // A line about the run's progress on standard error, rewritten in place.
 #pragma once
 
-#include "engine/session.h"
+#include "engine/session_listener.h"
 
 #include <cstdio>
 

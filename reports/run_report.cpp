@@ -6,18 +6,6 @@
 
 namespace deformdiff {
 
-void count(SubjectReport& report, const Comparison& comparison) {
-  if (is_finding(comparison.verdict) && !report.first_finding_case) {
-    report.first_finding_case = static_cast<std::uint64_t>(report.cases);
-  }
-  ++report.cases;
-  ++report.verdicts[comparison.verdict];
-  if (comparison.estimated) ++report.estimated;
-  if (comparison.verdict >= Verdict::kVacuous && comparison.verdict != Verdict::kAgree) {
-    ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
-  }
-}
-
 int decide_exit_code(RunReport& report, const std::vector<std::string>& required) {
   std::int64_t found = static_cast<std::int64_t>(report.session.findings.size());
   std::int64_t agreed = 0;

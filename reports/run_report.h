@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/module_description.h"
-#include "engine/session.h"
+#include "engine/session_report.h"
 
 #include <cstdint>
 #include <string>
@@ -36,9 +36,6 @@ struct RunReport {
   std::string cause;  ///< check: from the closed list of `list rules`; empty if nothing is wrong
   std::vector<std::string> advice;  ///< check: cause and cures in plain words
 };
-
-/// Adds one judged case to a subject's counts.
-void count(SubjectReport& report, const Comparison& comparison);
 
 /// 0 something agreed and nothing was found; 1 findings, or one of `required` was not run; 4 nothing was
 /// judged, where a vacuous case counts as agreeing in a replay. Reasons for 1 without a finding are added to

@@ -1,7 +1,7 @@
 // Extents by name: what "B S M*D" says of a shape, and solving for names that it leaves open.
 #pragma once
 
-#include "blocks/staged_block.h"
+#include "blocks/block_definition.h"
 
 #include <optional>
 #include <string>

@@ -1,5 +1,8 @@
 #include "blocks/ms_deform_attn.h"
 
+#include "blocks/stage_builder.h"
+#include "blocks/tensor_list.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -61,29 +64,31 @@ std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
   return levels;
 }
 
-class MsDeformAttn : public Block {
+/// Validation and extents are its own: levels may have gaps and come in any order, and no extent need be above
+/// 0.
+class MsDeformAttn : public BlockDefinition {
  public:
   std::string name() const override { return kName; }
-
-  std::vector<std::string> inputs() const override {
-    return {"value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight"};
-  }
 
   std::vector<std::string> output_names() const override { return {"output"}; }
 
   Attributes default_attributes() const override { return {{"im2col_step", 64}}; }
 
-  void validate(const Case& c) const override { parse(c); }
+  std::map<std::string, std::string> extent_attributes() const override { return {}; }
 
-  std::vector<OutputSpec> outputs(const Case& c) const override {
-    const Problem problem = parse(c);
-    const Dims& dims = problem.dims;
-    return {{"output", problem.dtype, {dims.N, dims.Q, dims.M * dims.D}, ""}};
+  std::vector<TensorSpec> tensors(const Attributes&) const override {
+    TensorList list;
+    list.floating("value", "N S M D");
+    list.int64("spatial_shapes", "L 2");
+    list.int64("level_start_index", "L");
+    list.floating("sampling_loc", "N Q M L P 2");
+    list.floating("attn_weight", "N Q M L P");
+    return list.take();
   }
 
-  DType compute_dtype(const Case& c) const override { return c.input("value").dtype(); }
+  void validate(const Case& c) const override { parse(c); }
 
-  std::map<std::string, std::int64_t> dimensions(const Case& c) const override {
+  Extents dimensions(const Case& c) const override {
     const Dims d = parse(c).dims;
     return {{"N", d.N}, {"S", d.S}, {"M", d.M}, {"D", d.D}, {"Q", d.Q}, {"L", d.L}, {"P", d.P}};
   }
@@ -108,7 +113,22 @@ class MsDeformAttn : public Block {
     const Problem problem = parse(c);
     const Dims& d = problem.dims;
     const std::int64_t samples = d.N * d.Q * d.M * d.D * d.L * d.P;
-    return (3 * samples + 2 * d.N * d.S * d.M * d.D) * static_cast<std::int64_t>(size_of(problem.dtype));
+    const std::int64_t implementation = 3 * samples + 2 * d.N * d.S * d.M * d.D;
+    // The judge holds dense inputs and, an element of the output, value, low part, bound and kind.
+    const std::int64_t inputs =
+        problem.value.elements() + problem.sampling_loc.elements() + problem.attn_weight.elements();
+    const std::int64_t an_element = 3 * static_cast<std::int64_t>(sizeof(double)) + 1;
+    return (implementation + inputs) * static_cast<std::int64_t>(size_of(problem.dtype)) +
+           d.N * d.Q * d.M * d.D * an_element;
+  }
+
+ protected:
+  void build(StageBuilder& b) const override {
+    const Dims d = parse(b.problem()).dims;
+    std::vector<std::pair<std::string, Value>> arguments;
+    for (const std::string& name : inputs()) arguments.emplace_back(name, b.input(name));
+    b.output("output",
+             b.append("output", "ms_deform_attn", arguments, b.problem().attributes, {d.N, d.Q, d.M * d.D}, b.dtype()));
   }
 };
 
@@ -150,7 +170,7 @@ std::int64_t multiply_adds(const Dims& d) {
   return d.N * d.Q * d.M * d.L * d.P * 4 * d.D;
 }
 
-const Block& block() {
+const BlockDefinition& block() {
   static const MsDeformAttn instance;
   return instance;
 }

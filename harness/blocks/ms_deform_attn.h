@@ -7,7 +7,7 @@
 // Source: Zhu et al., Deformable DETR, 2021, equation 3; the coordinate convention of align_corners=False.
 #pragma once
 
-#include "core/block.h"
+#include "blocks/block_definition.h"
 
 #include <cstdint>
 #include <vector>
@@ -47,6 +47,6 @@ std::int64_t multiply_adds(const Dims& dims);
 /// Inputs, in the operator's order: value, spatial_shapes (int64 [L, 2], height then width),
 /// level_start_index (int64 [L]), sampling_loc, attn_weight. Attribute: im2col_step (64). Output: output
 /// [N, Q, M*D]. Valid: every level lies within S rows (gaps and any order are allowed), H and W at least 1.
-const Block& block();
+const BlockDefinition& block();
 
 }  // namespace deformdiff::ms_deform_attn

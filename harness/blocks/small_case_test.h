@@ -2,7 +2,7 @@
 #pragma once
 
 #include "blocks/extents.h"
-#include "blocks/staged_block.h"
+#include "blocks/block_definition.h"
 
 #include <algorithm>
 #include <string>
@@ -20,7 +20,7 @@ inline Tensor integers(const Shape& shape, const std::vector<std::int64_t>& valu
 }
 
 /// Two levels, 1 x 2 and 3 x 4; few layers, heads and points.
-inline Attributes small_attributes(const StagedBlock& block) {
+inline Attributes small_attributes(const BlockDefinition& block) {
   const Attributes small{{"num_heads", 2},
                          {"num_levels", 2},
                          {"num_points", 3},
@@ -43,7 +43,7 @@ inline Extents small_extents() {
 }
 
 /// All zeros but for sizes; every optional tensor is there but for those named.
-inline Case small_case(const StagedBlock& block, const Attributes& attributes,
+inline Case small_case(const BlockDefinition& block, const Attributes& attributes,
                        const Extents& extents = small_extents(),
                        const std::vector<std::string>& left_out = {}) {
   Case c;
@@ -67,7 +67,7 @@ inline Case small_case(const StagedBlock& block, const Attributes& attributes,
   return c;
 }
 
-inline Case small_case(const StagedBlock& block) {
+inline Case small_case(const BlockDefinition& block) {
   return small_case(block, small_attributes(block));
 }
 

@@ -109,7 +109,7 @@ Value StageBuilder::append(const std::string& name, const std::string& operation
                            const std::vector<std::pair<std::string, Value>>& inputs, Attributes attributes,
                            Shape shape, DType dtype) {
   account(name, shape, dtype);
-  Stage stage{name, operation, {}, std::move(attributes), {}};
+  Stage stage{name, operation, dtype_, {}, std::move(attributes), {}};
   for (const auto& [input_name, value] : inputs) stage.inputs.push_back({input_name, value.name, value.view});
   stages_.push_back(std::move(stage));
   values_.push_back({name, dtype, shape, name});
@@ -151,12 +151,13 @@ Value StageBuilder::concat(const std::string& name, const std::vector<Value>& pa
 }
 
 Value StageBuilder::constant(const std::string& name, const std::vector<std::int64_t>& values, DType dtype) {
-  Attributes attributes{{"count", values.size()},
-                        {"bits", is_floating(dtype) ? 8.0 * static_cast<double>(size_of(dtype)) : 0}};
+  Attributes attributes{{"count", values.size()}};
   for (std::size_t i = 0; i < values.size(); ++i)
     attributes[fmt::format("v{}", i)] = static_cast<double>(values[i]);
-  return append(name, "constant", {}, std::move(attributes), {static_cast<std::int64_t>(values.size())},
-                dtype);
+  const Value value = append(name, "constant", {}, std::move(attributes),
+                             {static_cast<std::int64_t>(values.size())}, dtype);
+  stages_.back().dtype = dtype;
+  return value;
 }
 
 Value StageBuilder::linear(const std::string& name, const Value& x, const std::string& module) {

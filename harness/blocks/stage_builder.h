@@ -1,7 +1,7 @@
 // Writing down a block's stages: values that know their shape, one method an operation.
 #pragma once
 
-#include "blocks/staged_block.h"
+#include "blocks/block_definition.h"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 // Writing down the tensors of a block's case: inputs one by one, parameters a module at a time.
 #pragma once
 
-#include "blocks/staged_block.h"
+#include "blocks/block_definition.h"
 
 #include <string>
 #include <utility>

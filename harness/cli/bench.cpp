@@ -1,8 +1,8 @@
 // Times the implementations, the oracle, the isolation and the whole loop, round by round, so that a machine
 // that drifts hits all alike.
 #include "blocks/ms_deform_attn.h"
-#include "cli/addresses.h"
-#include "cli/catalog.h"
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/measurements.h"
 #include "cli/output.h"
@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/session.h"
-#include "generators/ms_deform_attn_shapes.h"
+#include "generators/ms_deform_attn/shapes.h"
 
 #include <algorithm>
 #include <chrono>

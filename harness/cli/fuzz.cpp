@@ -1,6 +1,6 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
-#include "cli/addresses.h"
-#include "cli/catalog.h"
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/session_options.h"
@@ -37,20 +37,6 @@ void check_tiers(const Options& options, const BlockEntry& entry) {
   for (const std::string& tier : options.tiers) {
     if (!known.contains(tier)) throw InputError(fmt::format("--tier {}: there are:{}", tier, listed));
   }
-}
-
-/// One block's report behind another's.
-void append(SessionReport& all, SessionReport one) {
-  std::ranges::move(one.subjects, std::back_inserter(all.subjects));
-  std::ranges::move(one.findings, std::back_inserter(all.findings));
-  for (const auto& [name, count] : one.triggers) all.triggers[name] += count;
-  all.environment.merge(one.environment);
-  all.split.generate += one.split.generate;
-  all.split.transport += one.split.transport;
-  all.split.run += one.split.run;
-  all.split.oracle += one.split.oracle;
-  all.split.compare += one.split.compare;
-  all.seconds += one.seconds;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 // Recorded tensors, judged like any implementation. Needs no worker.
-#include "blocks/staged_blocks.h"
-#include "cli/catalog.h"
+#include "blocks/block_list.h"
+#include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/recorded.h"
-#include "cli/recorded_stages.h"
+#include "recorded/recorded.h"
+#include "recorded/recorded_stages.h"
 #include "cli/stage_report.h"
 #include "core/files.h"
 #include "core/strict_json.h"
@@ -91,7 +91,7 @@ void judge_run(const Options& options, const BlockEntry& entry, const Recording&
 /// Each recorded run of a block with stages: its outputs, and what was recorded on the way.
 void judge_stages_of(const Options& options, const BlockEntry& entry, const SafetensorsFile& file,
                      RunReport& report) {
-  const StagedBlock& block = *find_staged_block(entry.block->name());
+  const BlockDefinition& block = *find_block_definition(entry.block->name());
   const Layout layout = layout_of(options, file);
   const StagedRecording recording = take_apart_stages(file, block, layout, options);
   const LayoutNames names(layout, block, recording.attributes);

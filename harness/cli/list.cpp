@@ -1,7 +1,7 @@
 // What there is: blocks, stages, subjects, addresses, tiers, triggers, rules, faults.
-#include "blocks/staged_blocks.h"
-#include "cli/addresses.h"
-#include "cli/catalog.h"
+#include "blocks/block_list.h"
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/rules.h"
@@ -39,7 +39,7 @@ std::string_view purpose_of(const std::string& block) {
 
 /// Names; shapes and what may be left out where the block says so.
 std::vector<std::string> inputs_of(const Block& block) {
-  const StagedBlock* staged = find_staged_block(block.name());
+  const BlockDefinition* staged = find_block_definition(block.name());
   if (staged == nullptr) return block.inputs();
   std::vector<std::string> inputs;
   for (const TensorSpec& spec : staged->tensors(block.default_attributes())) {

@@ -240,10 +240,6 @@ void convert(const Raw& raw, Options& options) {
 
 }  // namespace
 
-void not_available_yet(const std::string& what) {
-  throw InputError(fmt::format("{}: not available yet", what));
-}
-
 double parse_duration(const std::string& text, const std::string& flag) {
   double number = 0;
   const char* const end = text.data() + text.size();

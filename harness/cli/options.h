@@ -63,7 +63,4 @@ Options parse_options(int argc, const char* const* argv);
 /// "90", "90s", "1.5m", "8h", "200ms" in seconds. Throws InputError naming `flag`.
 double parse_duration(const std::string& text, const std::string& flag);
 
-/// Throws the InputError of something that is promised and not built.
-[[noreturn]] void not_available_yet(const std::string& what);
-
 }  // namespace deformdiff::cli

@@ -1,7 +1,7 @@
 #include "cli/saved_run.h"
 
-#include "cli/addresses.h"
-#include "cli/catalog.h"
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
 #include "core/error.h"
 #include "core/sha256.h"
 

@@ -1,6 +1,6 @@
 // Faults and controls: detection power, false alarms, sharpness.
-#include "cli/addresses.h"
-#include "cli/catalog.h"
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/session_options.h"

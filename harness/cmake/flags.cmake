@@ -41,3 +41,9 @@ function(deformdiff_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} deformdiff_flags GTest::gtest GTest::gtest_main)
   gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" DISCOVERY_TIMEOUT 60)
 endfunction()
+
+# deformdiff_command_test(NAME LABEL ARGUMENTS...): a run of the program, which must exit 0.
+function(deformdiff_command_test name label)
+  add_test(NAME ${name} COMMAND deformdiff ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600)
+endfunction()

@@ -15,7 +15,7 @@ struct OutputSpec {
   std::string name;
   DType dtype;
   Shape shape;
-  std::string stage;  ///< whose value it is; empty where the block has no stages
+  std::string stage;  ///< whose value it is
 };
 
 class Block {
@@ -39,12 +39,15 @@ class Block {
   /// What every implementation must return for a valid case.
   virtual std::vector<OutputSpec> outputs(const Case& c) const = 0;
 
-  /// The steps from the inputs of a valid case to its outputs, in an order in which each can be computed;
-  /// empty for an operation that is judged as a whole.
-  virtual std::vector<Stage> stages(const Case&) const { return {}; }
+  /// The steps from the inputs of a valid case to its outputs, in an order in which each can be computed. The
+  /// operator is a block of one.
+  virtual std::vector<Stage> stages(const Case& c) const = 0;
 
   /// The floating dtype that the case computes in.
   virtual DType compute_dtype(const Case& c) const = 0;
+
+  /// The case computing in another floating dtype, its numbers widened exactly or rounded to nearest.
+  virtual Case converted(Case c, DType dtype) const;
 
   /// The named sizes that a `supports` declaration may speak of: N, Q, M, D, L, P, S, ...
   virtual std::map<std::string, std::int64_t> dimensions(const Case& c) const = 0;
@@ -52,7 +55,7 @@ class Block {
   /// Why a subject with this contract cannot be given the case; empty if it can.
   virtual std::string outside_contract(const Case& c, const Contract& contract) const = 0;
 
-  /// Bytes that a straightforward implementation needs beyond the case itself.
+  /// Bytes that a straightforward implementation and the judge of its result need beyond the case itself.
   virtual std::int64_t working_memory(const Case& c) const = 0;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/case.h"
+#include "core/signature.h"
 #include "core/verdict.h"
 
 #include <filesystem>
@@ -13,17 +14,6 @@
 #include <vector>
 
 namespace deformdiff {
-
-/// Identity of a failure: for deduplication, and to keep shrinking on the same bug.
-struct Signature {
-  std::string block;
-  std::string subject;
-  std::string rule;    ///< name of the verdict
-  std::string output;  ///< empty where no output is to blame
-  std::string
-      element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure"; "class" in JSON
-  friend auto operator<=>(const Signature&, const Signature&) = default;
-};
 
 struct SavedCase {
   Case problem;

@@ -4,6 +4,10 @@
 
 namespace deformdiff {
 
+void not_available_yet(const std::string& what) {
+  throw InputError(fmt::format("{}: not available yet", what));
+}
+
 void fail_check(const char* condition, const char* file, int line) {
   throw InternalError(fmt::format("{}:{}: broken invariant: {}", file, line, condition));
 }

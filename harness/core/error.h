@@ -20,6 +20,9 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+/// Throws the InputError of something that is promised and not built yet.
+[[noreturn]] void not_available_yet(const std::string& what);
+
 [[noreturn]] void fail_check(const char* condition, const char* file, int line);
 
 }  // namespace deformdiff

@@ -1,4 +1,5 @@
-// Interface of a trusted evaluation. Implementations are in oracles/; the engine knows only this.
+// Interface of the trusted evaluation of an elementary operation, which has one output. Implementations are in
+// oracles/; the engine knows only this.
 #pragma once
 
 #include "core/case.h"
@@ -6,6 +7,7 @@
 #include "core/reference.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,15 +28,13 @@ class Oracle {
   virtual Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                              int threads) const = 0;
 
-  /// Takes apart the bound of row-major element `element` of output `output`.
+  /// Takes apart the bound of row-major element `element` of the output.
   virtual Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
-                              const std::string& output, std::int64_t element) const = 0;
+                              std::int64_t element) const = 0;
 
-  /// Class of the element for signatures: "interior", "border", "outside" or "nonfinite".
-  virtual std::string element_class(const Case& c, const std::string& output, std::int64_t element) const = 0;
-
-  /// Bytes that evaluate() needs beyond the case itself.
-  virtual std::int64_t memory(const Case& c) const = 0;
+  /// Classes of elements for signatures, one each: "interior", "border", "outside" or "nonfinite".
+  virtual std::vector<std::string> element_classes(const Case& c,
+                                                   std::span<const std::int64_t> elements) const = 0;
 };
 
 }  // namespace deformdiff

@@ -17,10 +17,11 @@ struct StageInput {
 };
 
 /// One step of a block: at most one matrix product, softmax, sampling, normalisation or resize, so that its
-/// bound stays tight however deep the block is. The operations are those of oracles/operations.h.
+/// bound stays tight however deep the block is. The operations are those of oracles/operations/operations.h.
 struct Stage {
   std::string name;  ///< of the value it computes, as Hugging Face's modules name it
   std::string operation;
+  DType dtype;  ///< that the operation computes in: the floating one of the run
   std::vector<StageInput> inputs;
   Attributes attributes;
   View view;  ///< of the operation's result

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,10 @@ struct Comparison {
   std::vector<std::int64_t> violating;  ///< of `output`, in order: those with the verdict; at most kListed
   static constexpr std::size_t kListed = 64;
 
-  // Of blocks with stages: `output` is then the stage that decided.
-  bool estimated = false;     ///< the admissible set was estimated, not derived
-  std::string element_class;  ///< of `element`, where the judge of the stages knows it
+  // Filled by the judge of stages; `output` is then the stage that decided.
+  bool estimated = false;                   ///< the admissible set was estimated, not derived
+  std::string element_class;                ///< of `element`; empty where no element is to blame
+  std::set<std::string> violating_classes;  ///< of the elements in `violating`
 };
 
 /// Rules 1 to 3, which need no values: what they decide, or nothing if the elements are to be looked at. Of

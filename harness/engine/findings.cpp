@@ -78,7 +78,7 @@ FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folde
   if (error) throw InputError(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
 }
 
-Finding* FindingBook::find(const Signature& signature) {
+Finding* FindingBook::find(const Signature& signature) const {
   const auto found = by_signature_.find(signature);
   return found == by_signature_.end() ? nullptr : found->second;
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "engine/reducer.h"
-#include "engine/session.h"
+#include "core/case_file.h"
+#include "engine/finding.h"
+#include "engine/subject.h"
 
 #include <filesystem>
 #include <list>
@@ -34,7 +36,7 @@ class FindingBook {
   explicit FindingBook(std::filesystem::path folder);
 
   /// nullptr if the signature is new.
-  Finding* find(const Signature& signature);
+  Finding* find(const Signature& signature) const;
 
   /// Starts an entry for `signature`; `also`, if another, leads to it too.
   Finding& add(const Signature& signature, const Signature& also);

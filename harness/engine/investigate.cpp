@@ -1,6 +1,7 @@
 #include "engine/investigate.h"
 
 #include "engine/shrink_case.h"
+#include "engine/signature.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
@@ -19,11 +20,10 @@ constexpr std::size_t kMostEarlierCalls = 4096;
 Investigator::Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener)
     : entry_(entry), options_(options), listener_(listener), book_(options.out / "findings") {}
 
-bool Investigator::is_known(const Signature& signature) {
-  Finding* finding = book_.find(signature);
-  if (finding == nullptr) return false;
+void Investigator::count(const Signature& signature) {
+  Finding* const finding = book_.find(signature);
+  DEFORMDIFF_CHECK(finding != nullptr);
   ++finding->count;
-  return true;
 }
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
@@ -31,7 +31,7 @@ void Investigator::investigate(SubjectState& state, Failure failure) {
   while (!met_.empty()) {
     const Failure next = std::move(met_.front());
     met_.pop_front();
-    if (book_.find(next.judgement.signature) == nullptr) investigate_one(state, next);
+    if (!is_known(next.judgement.signature)) investigate_one(state, next);
   }
   state.subject.runner->restart();
   state.forget_calls();
@@ -41,12 +41,15 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   if (on_activity) on_activity("confirming " + state.report.name);
   const Confirmation confirmation = confirmed(state, failure);
   const Signature& signature = confirmation.judgement.signature;
-  if (is_known(signature)) return;
+  if (is_known(signature)) {
+    if (!failure.by_shrinking) count(signature);
+    return;
+  }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
   if (failure.by_shrinking && confirmation.rate == 0) return;
 
   Finding& finding = book_.add(signature, failure.judgement.signature);
-  finding.count = 1;
+  finding.count = failure.by_shrinking ? 0 : 1;
   finding.first_case = failure.index;
   finding.reproduction_rate = confirmation.rate;
   finding.original_elements = element_count(failure.problem);
@@ -77,7 +80,7 @@ Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure
                       options_.threads, options_.memory_limit);
   };
   actions.shows = [&](const Judgement& judgement, const Signature& signature) {
-    return shows(entry_, signature, failure.problem, judgement.comparison);
+    return deformdiff::shows(signature, judgement.comparison);
   };
   actions.available = earlier.size();
   actions.earlier_call = [&](std::size_t position) {
@@ -100,7 +103,7 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
       return met.judgement.signature.rule == judgement.signature.rule &&
              met.judgement.signature.output == judgement.signature.output;
     };
-    if (book_.find(judgement.signature) != nullptr || std::any_of(met_.begin(), met_.end(), same)) return;
+    if (is_known(judgement.signature) || std::any_of(met_.begin(), met_.end(), same)) return;
     met_.push_back({failure.index, c, judgement, {}, true});
   };
   const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};

@@ -3,7 +3,9 @@
 
 #include "engine/confirm.h"
 #include "engine/findings.h"
-#include "engine/session.h"
+#include "engine/judge.h"
+#include "engine/session_listener.h"
+#include "engine/session_options.h"
 #include "engine/subject_state.h"
 
 #include <cstdint>
@@ -28,8 +30,10 @@ class Investigator {
   /// `entry`, `options` and `listener` must outlive this. Creates the folder of findings.
   Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener);
 
-  /// Counts a failure of a known signature. False if it is new: then investigate() it.
-  bool is_known(const Signature& signature);
+  bool is_known(const Signature& signature) const { return book_.find(signature) != nullptr; }
+
+  /// Counts a case of the run that failed with a known signature.
+  void count(const Signature& signature);
 
   /// Requires a failure whose signature is not known. Confirms, saves, shrinks, and does the same for every
   /// new failure met on the way. Leaves the subject without a worker.

@@ -50,7 +50,7 @@ ReferenceKey reference_key(const SubjectInfo& info, bool tame) {
   return key;
 }
 
-References::References(std::span<const Case> cases) : cases_(cases) {
+References::References(const BlockEntry& entry, std::span<const Case> cases) : entry_(entry), cases_(cases) {
   for (const Case& c : cases) tame_.push_back(is_tame(c));
 }
 
@@ -62,24 +62,23 @@ void References::need(std::size_t position, const SubjectInfo& info) {
   references_[key(position, info)];
 }
 
-void References::evaluate(const Oracle& oracle, int threads) {
-  std::vector<std::pair<const Key, Reference>*> small;
+void References::evaluate(int threads) {
+  const auto refer = [this](const Key& key, int own_threads) {
+    const auto& [position, declared] = key;
+    return shared_references(entry_, cases_[position], declared.precision, declared.contract, own_threads);
+  };
+  std::vector<std::pair<const Key, SharedReferences>*> small;
   for (auto& entry : references_) {
-    const Key& key = entry.first;
-    const Case& c = cases_[key.first];
-    if (element_count(c) < kLarge) {
+    if (element_count(cases_[entry.first.first]) < kLarge) {
       small.push_back(&entry);
     } else {
-      entry.second = oracle.evaluate(c, key.second.precision, key.second.contract, threads);
+      entry.second = refer(entry.first, threads);
     }
   }
-  parallel_for(small.size(), threads, [&](std::size_t i) {
-    const auto& [position, key] = small[i]->first;
-    small[i]->second = oracle.evaluate(cases_[position], key.precision, key.contract, 1);
-  });
+  parallel_for(small.size(), threads, [&](std::size_t i) { small[i]->second = refer(small[i]->first, 1); });
 }
 
-const Reference& References::of(std::size_t position, const SubjectInfo& info) const {
+const SharedReferences& References::of(std::size_t position, const SubjectInfo& info) const {
   const auto found = references_.find(key(position, info));
   DEFORMDIFF_CHECK(found != references_.end());
   return found->second;

@@ -1,8 +1,10 @@
-// The references that a batch needs: one for each case and each distinct declaration among the subjects.
+// The references that a batch needs of what no implementation has computed: one for each case, each distinct
+// declaration among the subjects, and each stage that depends on the case's inputs alone.
 #pragma once
 
-#include "core/oracle.h"
 #include "core/subject_info.h"
+#include "engine/block_entry.h"
+#include "engine/stage_values.h"
 
 #include <cstddef>
 #include <map>
@@ -28,24 +30,26 @@ ReferenceKey reference_key(const SubjectInfo& info, bool tame);
 
 class References {
  public:
-  explicit References(std::span<const Case> cases);
+  /// Both must outlive this.
+  References(const BlockEntry& entry, std::span<const Case> cases);
 
   /// Says that the case at `position` will be judged by this declaration.
   void need(std::size_t position, const SubjectInfo& info);
 
   /// Evaluates all that is needed: small cases beside each other, large ones with all threads each.
-  void evaluate(const Oracle& oracle, int threads);
+  void evaluate(int threads);
 
   /// Requires need() of the same, and evaluate() since.
-  const Reference& of(std::size_t position, const SubjectInfo& info) const;
+  const SharedReferences& of(std::size_t position, const SubjectInfo& info) const;
 
  private:
   using Key = std::pair<std::size_t, ReferenceKey>;
   Key key(std::size_t position, const SubjectInfo& info) const;
 
+  const BlockEntry& entry_;
   std::span<const Case> cases_;
   std::vector<bool> tame_;
-  std::map<Key, Reference> references_;
+  std::map<Key, SharedReferences> references_;
 };
 
 }  // namespace deformdiff

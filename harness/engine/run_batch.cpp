@@ -2,10 +2,12 @@
 
 #include "engine/parallel.h"
 #include "engine/references.h"
+#include "engine/signature.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace deformdiff {
@@ -26,14 +28,16 @@ class SubjectBatch {
     std::vector<Case> cases;
     for (std::size_t position = 0; position < batch_.cases.size(); ++position) {
       const Case& c = batch_.cases[position];
-      outcomes_.push_back(state_.admit_case(entry_, c, options_.memory_limit));
+      outcomes_.push_back(state_.admit_case(*entry_.block, c, options_.memory_limit));
       if (outcomes_.back().kind != Outcome::Kind::kReturned) continue;
       given_.push_back(position);
       cases.push_back(c);
-      if (!entry_.has_stages()) references.need(position, state_.subject.info);
+      references.need(position, state_.subject.info);
     }
     const Stopwatch watch;
-    if (!cases.empty()) state_.subject.runner->start(cases, call_mode(state_.subject.info, entry_));
+    if (!cases.empty()) {
+      state_.subject.runner->start(cases, call_mode(state_.subject.info, *entry_.block, cases));
+    }
     start_seconds_ = watch.seconds();
     since_start_ = Stopwatch();
   }
@@ -73,10 +77,14 @@ class SubjectBatch {
     for (std::size_t position = 0; position < batch_.cases.size() && !state_.stopped; ++position) {
       const bool was_given = next_given != given_.end() && *next_given == position;
       Comparison& comparison = comparisons[position];
-      state_.count(comparison);
+      count(state_.report, comparison);
       if (is_finding(comparison.verdict)) {
         Failure failure = failure_at(position, std::move(comparison));
-        if (!investigator.is_known(failure.judgement.signature)) failures.push_back(std::move(failure));
+        if (investigator.is_known(failure.judgement.signature)) {
+          investigator.count(failure.judgement.signature);
+        } else {
+          failures.push_back(std::move(failure));
+        }
       }
       if (!was_given) continue;
       ++next_given;
@@ -85,31 +93,16 @@ class SubjectBatch {
     return failures;
   }
 
-  /// Of every case of the batch. Stages are judged beside each other, case by case; a large case has all
-  /// threads.
+  /// Of every case of the batch: beside each other, but a large case has all threads.
   std::vector<Comparison> compared(const References& references) {
     std::vector<Comparison> comparisons(batch_.cases.size());
-    if (entry_.has_stages()) {
-      judge_stages_of_batch(comparisons);
-      return comparisons;
-    }
-    static const Reference kNone;
-    const SubjectInfo& info = state_.subject.info;
-    auto next_given = given_.begin();
-    for (std::size_t position = 0; position < comparisons.size(); ++position) {
-      const bool was_given = next_given != given_.end() && *next_given == position;
-      if (was_given) ++next_given;
-      const Reference& reference = was_given ? references.of(position, info) : kNone;
-      comparisons[position] = compare(outcomes_[position], reference, info.contract, &state_.report.ratios);
-    }
-    return comparisons;
-  }
-
-  void judge_stages_of_batch(std::vector<Comparison>& comparisons) {
     std::vector<RatioHistogram> ratios(comparisons.size());
+    const std::set<std::size_t> given(given_.begin(), given_.end());
     const auto judge = [&](std::size_t position, int threads) {
+      StageOptions options{.threads = threads};
+      if (given.contains(position)) options.shared = &references.of(position, state_.subject.info);
       comparisons[position] = judge_stages(entry_, batch_.cases[position], outcomes_[position],
-                                           state_.subject.info, {.threads = threads}, &ratios[position])
+                                           state_.subject.info, options, &ratios[position])
                                   .comparison;
     };
     std::vector<std::size_t> small;
@@ -122,17 +115,17 @@ class SubjectBatch {
     }
     parallel_for(small.size(), options_.threads, [&](std::size_t i) { judge(small[i], 1); });
     for (const RatioHistogram& each : ratios) state_.report.ratios.add(each);
+    return comparisons;
   }
 
   Failure failure_at(std::size_t position, Comparison comparison) {
     Failure failure;
     failure.index = batch_.first + position;
     failure.problem = batch_.cases[position];
-    failure.judgement.signature = signature_of(entry_, state_.report.name, failure.problem, comparison);
+    failure.judgement.signature = signature_of(entry_.block->name(), state_.report.name, comparison);
     failure.judgement.comparison = std::move(comparison);
     const auto calls = state_.calls_of_worker();
     failure.earlier.assign(calls.begin(), calls.end());
-    if (!state_.report.first_finding_case) state_.report.first_finding_case = failure.index;
     if (options_.first_finding) state_.stopped = true;
     return failure;
   }
@@ -152,7 +145,7 @@ class SubjectBatch {
 void run_batch(const BlockEntry& entry, const SessionOptions& options,
                const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
                TimeSplit& split, const std::function<void()>& meanwhile) {
-  References references(batch.cases);
+  References references(entry, batch.cases);
   std::vector<std::pair<SubjectState*, SubjectBatch>> running;
   for (SubjectState* state : group) {
     if (state->stopped) continue;
@@ -160,7 +153,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
     running.back().second.start(references);
   }
   const Stopwatch watch;
-  if (!entry.has_stages()) references.evaluate(*entry.oracle, options.threads);
+  references.evaluate(options.threads);
   split.oracle += watch.seconds();
   meanwhile();
 
@@ -169,7 +162,9 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, investigator, split));
   for (auto& [state, failures] : met) {
     for (Failure& failure : failures) {
-      if (!investigator.is_known(failure.judgement.signature)) {
+      if (investigator.is_known(failure.judgement.signature)) {
+        investigator.count(failure.judgement.signature);
+      } else {
         investigator.investigate(*state, std::move(failure));
       }
     }

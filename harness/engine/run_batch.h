@@ -3,7 +3,8 @@
 
 #include "engine/batch.h"
 #include "engine/investigate.h"
-#include "engine/session.h"
+#include "engine/session_options.h"
+#include "engine/session_report.h"
 #include "engine/subject_state.h"
 
 #include <functional>

@@ -1,6 +1,6 @@
 #include "engine/runner.h"
 
-#include "core/wire.h"
+#include "core/wire/wire.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>

@@ -3,9 +3,9 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "engine/shrink_case.h"
-#include "generators/ms_deform_attn_gen.h"
-#include "generators/ms_deform_attn_shrinks.h"
-#include "oracles/ms_deform_attn_oracle.h"
+#include "generators/ms_deform_attn/generator.h"
+#include "generators/ms_deform_attn/shrinks.h"
+#include "oracles/ms_deform_attn/oracle.h"
 
 #include <filesystem>
 

@@ -1,6 +1,7 @@
 #include "engine/shrink_case.h"
 
 #include "engine/findings.h"
+#include "engine/signature.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ class CaseShrinker {
     if (!is_finding(today.comparison.verdict)) return std::nullopt;
     signature_ = original_.signature.value_or(today.signature);
     signature_.subject = subject_.spec.name;
-    if (!shown(calls_, today)) return std::nullopt;
+    if (!shown(today)) return std::nullopt;
 
     result_.saved = saved(calls_, today.comparison);
     result_.comparison = today.comparison;
@@ -73,7 +74,7 @@ class CaseShrinker {
     result_.certificate_evaluations = reduction.certificate_evaluations;
     result_.minimal = false;
     const Judgement last = judge_fresh(reduction.smallest);
-    if (!shown(reduction.smallest, last)) return false;
+    if (!shown(last)) return false;
     result_.minimal = reduction.minimal;
     result_.saved = saved(reduction.smallest, last.comparison);
     result_.comparison = last.comparison;
@@ -84,10 +85,10 @@ class CaseShrinker {
   bool fails(const Calls& candidate, Mode mode) {
     Judgement judgement = mode == Mode::kFresh ? judge_fresh(candidate) : judge_here(candidate);
     // A sequence that fails after others need not fail without them.
-    if (mode == Mode::kWarm && candidate.size() > 1 && shown(candidate, judgement)) {
+    if (mode == Mode::kWarm && candidate.size() > 1 && shown(judgement)) {
       judgement = judge_fresh(candidate);
     }
-    if (shown(candidate, judgement)) {
+    if (shown(judgement)) {
       latest_ = judgement.comparison;
       return true;
     }
@@ -117,7 +118,7 @@ class CaseShrinker {
     if (!other || elements_of(other->calls) >= elements_of(calls_)) return false;
     const Signature before = std::exchange(signature_, other->signature);
     const Judgement judgement = judge_fresh(other->calls);
-    if (!shown(other->calls, judgement)) {
+    if (!shown(judgement)) {
       signature_ = before;
       return false;
     }
@@ -156,9 +157,9 @@ class CaseShrinker {
                            0);
   }
 
-  bool shown(const Calls& calls, const Judgement& judgement) const {
+  bool shown(const Judgement& judgement) const {
     return is_finding(judgement.comparison.verdict) &&
-           shows(entry_, signature_, calls.back(), judgement.comparison);
+           shows(signature_, judgement.comparison);
   }
 
   SavedCase saved(Calls calls, const Comparison& comparison) const {

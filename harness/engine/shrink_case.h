@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/case_file.h"
-#include "engine/catalog.h"
+#include "engine/block_entry.h"
 #include "engine/judge.h"
 #include "engine/reducer.h"
 

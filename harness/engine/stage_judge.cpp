@@ -3,10 +3,10 @@
 #include "engine/stage_values.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
-#include <optional>
+#include <memory>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,10 +17,6 @@ namespace {
 
 /// The tensors that an outcome shows, by the stage whose value they are.
 using Shown = std::map<std::string, Tensor>;
-
-Tensor as_double(const Tensor& tensor) {
-  return is_floating(tensor.dtype()) ? convert(tensor.contiguous(), DType::kFloat64) : tensor;
-}
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() && a.contiguous() == b.contiguous();
@@ -68,9 +64,9 @@ class NeededStages {
 };
 
 /// The set of these bits alone.
-Reference exactly(const std::string& name, const Tensor& tensor) {
-  Reference reference;
-  OutputReference& output = reference.outputs.emplace_back();
+std::shared_ptr<const Reference> exactly(const std::string& name, const Tensor& tensor) {
+  const auto reference = std::make_shared<Reference>();
+  OutputReference& output = reference->outputs.emplace_back();
   output.name = name;
   output.dtype = tensor.dtype();
   output.shape = tensor.shape();
@@ -81,6 +77,18 @@ Reference exactly(const std::string& name, const Tensor& tensor) {
     output.admits.push_back(kind_of(value));
   }
   return reference;
+}
+
+std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
+                                             std::span<const std::int64_t> elements) {
+  std::vector<std::int64_t> places(elements.begin(), elements.end());
+  if (only_reshapes(stage.view)) return places;
+  const Shape shape = oracle.evaluate(stage_case, {}, {}, 1).outputs.front().shape;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(element_count(shape)));
+  std::iota(all.begin(), all.end(), 0);
+  const Tensor viewed = rearranged(Tensor::of<std::int64_t>(DType::kInt64, shape, all), stage.view);
+  for (std::int64_t& place : places) place = viewed.values<std::int64_t>()[static_cast<std::size_t>(place)];
+  return places;
 }
 
 class StageJudge {
@@ -100,6 +108,7 @@ class StageJudge {
     StagedComparison result;
     if (auto decided = decided_before_elements(outcome_, structure_of(outputs_))) {
       result.comparison = std::move(*decided);
+      classify_unwritten(result.comparison);
       return result;
     }
     look();
@@ -131,7 +140,7 @@ class StageJudge {
 
   void judge_shown(StagedComparison& result) {
     result.comparison.verdict = Verdict::kAgree;
-    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
     const NeededStages needed(stages_, shown_);
     for (const Stage& stage : stages_) {
       if (!needed.contains(stage)) continue;
@@ -140,7 +149,8 @@ class StageJudge {
       if (shown == shown_.end()) {
         values.set_drawn(stage, reference);
       } else {
-        Comparison comparison = compared(stage, reference, shown->second);
+        Comparison comparison = compared(stage.name, reference, shown->second);
+        if (is_finding(comparison.verdict)) classify(stage, values.stage_case(stage), comparison);
         if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
           comparison.reason +=
               fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
@@ -150,7 +160,7 @@ class StageJudge {
         note(stage.name, std::move(comparison), result);
         if (!fits) return;
         values.set_seen(stage, shown->second);
-        note_vacuous(stage.name, reference.reference);
+        note_vacuous(stage.name, *reference.reference);
       }
       needed.forget_used(stage, values);
     }
@@ -162,7 +172,7 @@ class StageJudge {
       const auto other = untapped_.find(output.stage);
       if (other == untapped_.end()) continue;
       Comparison comparison =
-          compared({output.name}, {exactly(output.name, shown_.at(output.stage))}, other->second);
+          compared(output.name, {exactly(output.name, shown_.at(output.stage)), false, {}}, other->second);
       if (is_finding(comparison.verdict)) {
         comparison.reason += fmt::format("; its stage {} agrees and should be the same", output.stage);
       }
@@ -173,7 +183,7 @@ class StageJudge {
   /// The untapped run showed nothing but its outputs, which what follows them is judged on.
   void judge_untapped(StagedComparison& result) {
     if (untapped_.empty()) return;
-    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
     const NeededStages needed(stages_, untapped_);
     for (const Stage& stage : stages_) {
       if (!needed.contains(stage)) continue;
@@ -183,11 +193,14 @@ class StageJudge {
         values.set_drawn(stage, reference);
       } else {
         if (untapped_.contains(stage.name)) {
-          Comparison comparison = compared(stage, reference, returned->second);
-          if (is_finding(comparison.verdict)) comparison.reason += " in an untapped run";
+          Comparison comparison = compared(stage.name, reference, returned->second);
+          if (is_finding(comparison.verdict)) {
+            classify(stage, values.stage_case(stage), comparison);
+            comparison.reason += " in an untapped run";
+          }
           note(stage.name, std::move(comparison), result);
           // It says nothing that the tapped run's other outputs lie in narrow sets.
-          if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference.vacuous;
+          if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference->vacuous;
         }
         values.set_seen(stage, returned->second);
       }
@@ -195,15 +208,35 @@ class StageJudge {
     }
   }
 
-  Comparison compared(const Stage& stage, const StageReference& reference, const Tensor& got) {
+  Comparison compared(const std::string& name, const StageReference& reference, const Tensor& got) {
     Outcome one;
     one.kind = Outcome::Kind::kReturned;
-    one.outputs = {{stage.name, got}};
-    Comparison comparison = compare(one, reference.reference, {}, ratios_);
+    one.outputs = {{name, got}};
+    Comparison comparison = compare(one, *reference.reference, {}, ratios_);
     comparison.estimated = reference.estimated;
-    comparison.output = stage.name;
-    comparison.element_class = comparison.verdict == Verdict::kNonfiniteMismatch ? "nonfinite" : "interior";
+    comparison.output = name;
     return comparison;
+  }
+
+  /// What kind of elements the operation, on this case, gave wrong answers for.
+  void classify(const Stage& stage, const Case& stage_case, Comparison& comparison) const {
+    if (comparison.element < 0) return;
+    std::vector<std::int64_t> elements{comparison.element};
+    elements.insert(elements.end(), comparison.violating.begin(), comparison.violating.end());
+    const Oracle& oracle = entry_.operations(stage.operation, stage.dtype);
+    const auto classes = oracle.element_classes(stage_case, operation_elements(oracle, stage, stage_case, elements));
+    comparison.element_class = classes.front();
+    comparison.violating_classes = {classes.begin() + 1, classes.end()};
+  }
+
+  /// Of an element of an output that no value decides: known where the case alone says what is computed.
+  void classify_unwritten(Comparison& comparison) const {
+    const auto output = std::ranges::find(outputs_, comparison.output, &OutputSpec::name);
+    if (comparison.verdict != Verdict::kUnwrittenOutput || output == outputs_.end()) return;
+    const auto stage = std::ranges::find(stages_, output->stage, &Stage::name);
+    if (!depends_on_inputs_alone(*stage, case_)) return;
+    const StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    classify(*stage, values.stage_case(*stage), comparison);
   }
 
   /// What the stage is computed from and the outcome does not show: one of them may be at fault instead.
@@ -248,7 +281,7 @@ class StageJudge {
   }
 
   void measure_inherited(StagedComparison& result) const {
-    const Case exact = in_double(case_);
+    const Case exact = entry_.block->converted(case_, DType::kFloat64);
     StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
     const std::vector<Stage> stages = entry_.block->stages(exact);
     const NeededStages needed(stages, shown_);
@@ -260,16 +293,15 @@ class StageJudge {
       const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
       const auto shown = shown_.find(stage.name);
       if (verdict == result.stages.end() || shown == shown_.end()) continue;
-      verdict->inherited = relative_difference(shown->second, reference.reference.outputs.front());
+      verdict->inherited = relative_difference(shown->second, reference.reference->outputs.front());
     }
   }
 
   static double relative_difference(const Tensor& got, const OutputReference& exact) {
     if (got.shape() != exact.shape) return 0;
     double difference = 0, largest = 0;
-    const Tensor wide = as_double(got).contiguous();
     for (std::size_t i = 0; i < exact.value.size(); ++i) {
-      const double value = wide.element(static_cast<std::int64_t>(i));
+      const double value = got.element(static_cast<std::int64_t>(i));
       if (!std::isfinite(value) || !std::isfinite(exact.value[i])) continue;
       difference = std::max(difference, std::abs(value - exact.value[i]));
       largest = std::max(largest, std::abs(exact.value[i]));
@@ -299,21 +331,6 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
 }
 
-Case in_double(Case c) {
-  for (NamedTensor& input : c.inputs) input.tensor = as_double(input.tensor);
-  if (c.attributes.contains("bits")) c.attributes["bits"] = 64;
-  return c;
-}
-
-std::optional<std::int64_t> element_of_operation(const BlockEntry& entry, const Case& c,
-                                                 const std::string& name, std::int64_t element) {
-  for (const Stage& stage : entry.block->stages(c)) {
-    if (stage.name != name) continue;
-    return only_reshapes(stage.view) ? std::optional(element) : std::nullopt;
-  }
-  return std::nullopt;
-}
-
 Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name) {
   const Precision precision;
   const Contract contract;
@@ -328,23 +345,6 @@ Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcom
     }
   }
   throw InternalError("no stage " + name);
-}
-
-std::string stage_family(const std::string& stage) {
-  std::string family;
-  for (std::size_t i = 0; i < stage.size(); ++i) {
-    const bool starts = i > 0 && (stage[i - 1] == '.' || stage[i - 1] == '#');
-    std::size_t end = i;
-    while (end < stage.size() && std::isdigit(static_cast<unsigned char>(stage[end])) != 0) ++end;
-    const bool ends = end == stage.size() || stage[end] == '.' || stage[end] == '#';
-    if (starts && end > i && ends) {
-      family += '*';
-      i = end - 1;
-    } else {
-      family += stage[i];
-    }
-  }
-  return family;
 }
 
 }  // namespace deformdiff

@@ -2,11 +2,10 @@
 #pragma once
 
 #include "core/subject_info.h"
-#include "engine/catalog.h"
+#include "engine/block_entry.h"
 #include "engine/compare.h"
+#include "engine/stage_values.h"
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +27,10 @@ struct StageOptions {
   int threads = 1;
   bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
   bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
+  const SharedReferences* shared = nullptr;  ///< of this case and the subject's declaration, if they are there
 };
 
-/// Applies rules 1 to 7 to a case of a block with stages. The verdict names the first stage, in the block's
+/// Applies rules 1 to 7. The verdict names the first stage, in the block's
 /// order, that is at fault. Outputs that are not those of the tapped run are judged by estimated sets. An
 /// agreement is estimated if that of one of its stages is.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
@@ -40,17 +40,5 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
 /// The case of the operation that stage `name` performs, on the values that the outcome showed; exact ones in
 /// place of what it did not show.
 Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name);
-
-/// Where element `element` of the stage's value stands in the result of its operation, before the stage's
-/// view; nothing where the view moves elements.
-std::optional<std::int64_t> element_of_operation(const BlockEntry& entry, const Case& c,
-                                                 const std::string& name, std::int64_t element);
-
-/// The case on the same numbers in float64.
-Case in_double(Case c);
-
-/// The name of a stage for signatures: layers and calls lose their numbers, as "layers.*.fc1", so that a case
-/// with fewer layers shows the same failure.
-std::string stage_family(const std::string& stage);
 
 }  // namespace deformdiff

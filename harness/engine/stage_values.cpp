@@ -186,9 +186,24 @@ class Widening {
 
 }  // namespace
 
+bool depends_on_inputs_alone(const Stage& stage, const Case& c) {
+  return std::ranges::all_of(stage.inputs,
+                             [&](const StageInput& input) { return c.find_input(input.value) != nullptr; });
+}
+
+SharedReferences shared_references(const BlockEntry& entry, const Case& c, const Precision& precision,
+                                   const Contract& contract, int threads) {
+  SharedReferences shared;
+  const StageValues values(entry, c, precision, contract, threads);
+  for (const Stage& stage : entry.block->stages(c)) {
+    if (depends_on_inputs_alone(stage, c)) shared.emplace(stage.name, values.refer(stage).reference);
+  }
+  return shared;
+}
+
 StageValues::StageValues(const BlockEntry& entry, const Case& c, const Precision& precision,
-                         const Contract& contract, int threads)
-    : entry_(entry), case_(c), precision_(precision), contract_(contract), threads_(threads) {
+                         const Contract& contract, int threads, const SharedReferences* shared)
+    : entry_(entry), precision_(precision), contract_(contract), threads_(threads), shared_(shared) {
   for (const NamedTensor& input : c.inputs) values_[input.name] = {input.tensor, {}};
 }
 
@@ -219,7 +234,7 @@ Case StageValues::case_of_draw(const Stage& stage, std::size_t draw) const {
 
 Reference StageValues::evaluate(const Stage& stage, const Case& stage_case) const {
   Reference reference =
-      entry_.operations(stage.operation).evaluate(stage_case, precision_, contract_, threads_);
+      entry_.operations(stage.operation, stage.dtype).evaluate(stage_case, precision_, contract_, threads_);
   DEFORMDIFF_CHECK(reference.outputs.size() == 1);
   reference.outputs.front().name = stage.name;
   rearrange(stage.view, reference.outputs.front());
@@ -227,12 +242,21 @@ Reference StageValues::evaluate(const Stage& stage, const Case& stage_case) cons
 }
 
 StageReference StageValues::refer(const Stage& stage) const {
+  if (shared_ != nullptr) {
+    if (const auto shared = shared_->find(stage.name); shared != shared_->end()) return {shared->second, false, {}};
+  }
   StageReference result;
-  result.reference = evaluate(stage, stage_case(stage));
+  Reference reference = evaluate(stage, stage_case(stage));
   result.estimated = std::ranges::any_of(
       stage.inputs, [&](const StageInput& input) { return !value(input.value).draws.empty(); });
-  if (!result.estimated) return result;
-  OutputReference& output = result.reference.outputs.front();
+  if (result.estimated) result.value_draws = estimate(stage, reference);
+  result.reference = std::make_shared<const Reference>(std::move(reference));
+  return result;
+}
+
+std::vector<Tensor> StageValues::estimate(const Stage& stage, Reference& reference) const {
+  std::vector<Tensor> value_draws;
+  OutputReference& output = reference.outputs.front();
   Widening widening(output);
   // A sharp decision is asked of the ends too: draws would seldom show a number close to its threshold.
   const std::size_t draws = output.dtype == DType::kBool ? kDraws + kEnds : kDraws;
@@ -240,12 +264,12 @@ StageReference StageValues::refer(const Stage& stage) const {
   for (std::size_t draw = 0; draw < draws; ++draw) {
     const OutputReference drawn = std::move(evaluate(stage, case_of_draw(stage, draw)).outputs.front());
     widening.add(drawn);
-    if (draw < kDraws) result.value_draws.push_back(draw_from(drawn, random.stream(draw)));
+    if (draw < kDraws) value_draws.push_back(draw_from(drawn, random.stream(draw)));
   }
   widening.apply();
-  add_ends(output, result.value_draws);
-  count_telling(result.reference);
-  return result;
+  add_ends(output, value_draws);
+  count_telling(reference);
+  return value_draws;
 }
 
 void StageValues::set_seen(const Stage& stage, Tensor value) {
@@ -253,11 +277,11 @@ void StageValues::set_seen(const Stage& stage, Tensor value) {
 }
 
 void StageValues::set_middle(const Stage& stage, const StageReference& reference) {
-  set_seen(stage, middle_of(reference.reference.outputs.front()));
+  set_seen(stage, middle_of(reference.reference->outputs.front()));
 }
 
 void StageValues::set_drawn(const Stage& stage, const StageReference& reference) {
-  const OutputReference& output = reference.reference.outputs.front();
+  const OutputReference& output = reference.reference->outputs.front();
   StageValue& drawn = values_[stage.name];
   drawn.seen = middle_of(output);
   drawn.draws = reference.value_draws;

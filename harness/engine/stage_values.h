@@ -2,10 +2,10 @@
 #pragma once
 
 #include "core/reference.h"
-#include "engine/catalog.h"
+#include "engine/block_entry.h"
 
 #include <map>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,20 +18,30 @@ struct StageValue {
   std::vector<Tensor> draws;  ///< kDraws, then the two ends of the set; empty for a value that was seen
 };
 
+/// The admissible sets of stages, by name, that depend on a case's inputs alone: the same for all
+/// implementations of one Precision and Contract.
+using SharedReferences = std::map<std::string, std::shared_ptr<const Reference>, std::less<>>;
+
 /// What a stage may answer, and how that was found.
 struct StageReference {
-  Reference reference;              ///< one output, under the stage's name, in the stage's own view
+  std::shared_ptr<const Reference> reference;  ///< one output, by the stage's name, in the stage's own view
   bool estimated = false;           ///< an input was not seen: the set is estimated from draws
   std::vector<Tensor> value_draws;  ///< as StageValue's, for the inputs' draws; empty unless estimated
 };
+
+bool depends_on_inputs_alone(const Stage& stage, const Case& c);
+
+/// Those of every stage that depends on the case's inputs alone.
+SharedReferences shared_references(const BlockEntry& entry, const Case& c, const Precision& precision,
+                                   const Contract& contract, int threads);
 
 /// Evaluates stages one after the other on the values that an implementation showed, and on draws where it
 /// showed none. Draws and estimates: oracles/README.md, "Estimated bounds".
 class StageValues {
  public:
-  /// All of them must outlive this.
+  /// All of them must outlive this. What `shared` holds is not evaluated again; it may be null.
   StageValues(const BlockEntry& entry, const Case& c, const Precision& precision, const Contract& contract,
-              int threads);
+              int threads, const SharedReferences* shared = nullptr);
 
   /// The stage's admissible set. Requires values for all its inputs.
   StageReference refer(const Stage& stage) const;
@@ -55,12 +65,14 @@ class StageValues {
   const StageValue& value(const std::string& name) const;
   Case case_of_draw(const Stage& stage, std::size_t draw) const;
   Reference evaluate(const Stage& stage, const Case& stage_case) const;
+  /// Widens the reference of the middle by what the draws of the inputs make of it; returns draws of the value.
+  std::vector<Tensor> estimate(const Stage& stage, Reference& reference) const;
 
   const BlockEntry& entry_;
-  const Case& case_;
   const Precision& precision_;
   const Contract& contract_;
   int threads_;
+  const SharedReferences* shared_;
   std::map<std::string, StageValue, std::less<>> values_;
 };
 

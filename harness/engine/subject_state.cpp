@@ -12,10 +12,10 @@ SubjectState::SubjectState(Subject opened, const std::string& block) : subject(s
   report.info = subject.info;
 }
 
-Outcome SubjectState::admit_case(const BlockEntry& entry, const Case& c, std::int64_t memory_limit) const {
+Outcome SubjectState::admit_case(const Block& block, const Case& c, std::int64_t memory_limit) const {
   if (!subject.started()) return subject.start_failure;
   const bool hangs = hangs_ >= kMostHangs;
-  if (!hangs && lost_workers_ < kMostLostWorkers) return admit(subject.info, entry, c, memory_limit);
+  if (!hangs && lost_workers_ < kMostLostWorkers) return admit(subject.info, block, c, memory_limit);
   Outcome given_up;
   given_up.message = hangs ? fmt::format("timed out {} times before", kMostHangs)
                            : fmt::format("took its worker down {} times before", kMostLostWorkers);
@@ -40,16 +40,6 @@ void SubjectState::note_call(std::uint64_t index, const Outcome& outcome) {
 
 std::span<const std::uint64_t> SubjectState::calls_of_worker() const {
   return std::span(given_).subspan(began_);
-}
-
-void SubjectState::count(const Comparison& comparison) {
-  ++report.cases;
-  ++report.verdicts[comparison.verdict];
-  if (comparison.estimated) ++report.estimated;
-  if (comparison.verdict == Verdict::kVacuous || comparison.verdict == Verdict::kUnsupported ||
-      comparison.verdict == Verdict::kNotRun) {
-    ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
-  }
 }
 
 }  // namespace deformdiff

@@ -1,7 +1,8 @@
 // What a session knows of one subject while it runs.
 #pragma once
 
-#include "engine/session.h"
+#include "engine/session_report.h"
+#include "engine/subject.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,7 @@ class SubjectState {
   bool stopped = false;  ///< gets no further cases, and none is counted
 
   /// Why the case is not given to the subject, or kReturned if it is.
-  Outcome admit_case(const BlockEntry& entry, const Case& c, std::int64_t memory_limit) const;
+  Outcome admit_case(const Block& block, const Case& c, std::int64_t memory_limit) const;
 
   /// Notes that case `index` was given and how it ended: keeps the list of calls of the present worker.
   void note_call(std::uint64_t index, const Outcome& outcome);
@@ -35,9 +36,6 @@ class SubjectState {
 
   /// The worker was replaced, or its state is no longer what the calls made it.
   void forget_calls() { began_ = given_.size(); }
-
-  /// Counts one judged case.
-  void count(const Comparison& comparison);
 
  private:
   std::vector<std::uint64_t> given_;

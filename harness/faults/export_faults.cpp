@@ -5,7 +5,7 @@
 #include "faults/tampering.h"
 #include "faults/unregistered.h"
 #include "subjects/ms_deform_attn/forward.h"
-#include "subjects/traced.h"
+#include "subjects/tracing/traced.h"
 
 #include <utility>
 

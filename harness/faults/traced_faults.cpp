@@ -2,7 +2,7 @@
 // tracing. The tracer sees where its output comes from, not what is written there.
 #include "faults/fault.h"
 #include "faults/unregistered.h"
-#include "subjects/traced.h"
+#include "subjects/tracing/traced.h"
 
 #include <utility>
 

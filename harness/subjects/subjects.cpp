@@ -1,10 +1,10 @@
 #include "subjects/subjects.h"
 
-#include "subjects/cuda_subjects.h"
+#include "subjects/cuda/subjects.h"
 #include "subjects/function_subject.h"
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/forward.h"
-#include "subjects/traced.h"
+#include "subjects/tracing/traced.h"
 
 #include <utility>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/random.h"
-#include "oracles/operations.h"
+#include "oracles/operations/operations.h"
 
 #include <cmath>
 #include <limits>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/reference.h"
-#include "oracles/rounding.h"
+#include "oracles/arithmetic/rounding.h"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // layer_norm and group_norm. The derivation is in oracles/README.md, "Operations".
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
-#include "oracles/parallel.h"
+#include "oracles/arithmetic/parallel.h"
 
 #include <fmt/format.h>
 

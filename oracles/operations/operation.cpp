@@ -1,6 +1,6 @@
 #include "oracles/operations/operation.h"
 
-#include "oracles/parallel.h"
+#include "oracles/arithmetic/parallel.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // Compiled with contraction: it changes only the oracle's own error, which is far below every bound.
 #include "oracles/operations/product.h"
 
-#include "oracles/lanes.h"
+#include "oracles/arithmetic/lanes.h"
 
 namespace deformdiff::operation {
 namespace {

@@ -1,6 +1,6 @@
 // Products of doubles as compensated dot products, which give twice double's precision: Ogita, Rump, Oishi,
 // Accurate sum and dot product, SIAM J. Sci. Comput. 26 (2005), algorithm 5.3 (Dot2). Without contraction.
-#include "oracles/lanes.h"
+#include "oracles/arithmetic/lanes.h"
 #include "oracles/operations/product.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -1,6 +1,6 @@
 #include "oracles/operations/product_evaluator.h"
 
-#include "oracles/parallel.h"
+#include "oracles/arithmetic/parallel.h"
 
 #include <fmt/format.h>
 

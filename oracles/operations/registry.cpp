@@ -1,5 +1,5 @@
-#include "oracles/ms_deform_attn_oracle.h"
-#include "oracles/operations.h"
+#include "oracles/ms_deform_attn/oracle.h"
+#include "oracles/operations/operations.h"
 #include "oracles/operations/oracles.h"
 
 #include <map>

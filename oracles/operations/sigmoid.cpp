@@ -3,7 +3,7 @@
 
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
-#include "oracles/rounding.h"
+#include "oracles/arithmetic/rounding.h"
 
 namespace deformdiff::operation {
 

@@ -1,6 +1,6 @@
 // The operator deformdiff::ms_deform_attn_forward: schema, CPU and Meta kernels. The CUDA kernel registers
 // itself from its own library (cuda_op.cpp).
-#include "subjects/ms_deform_attn/cpu_kernel.h"
+#include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <algorithm>

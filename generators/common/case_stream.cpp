@@ -1,0 +1,39 @@
+#include "generators/common/case_stream.h"
+
+#include "core/error.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff {
+
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector<std::string>& names) {
+  if (names.empty()) return tiers;
+  std::vector<std::string> known;
+  for (const Tier& tier : tiers) known.push_back(tier.name);
+  for (const std::string& name : names) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    throw InputError(fmt::format("tier '{}' is unknown; known: {}", name, fmt::join(known, ", ")));
+  }
+  std::vector<Tier> chosen;
+  for (const Tier& tier : tiers) {
+    if (std::ranges::find(names, tier.name) != names.end()) chosen.push_back(tier);
+  }
+  return chosen;
+}
+
+CounterRandom case_stream(std::uint64_t seed, std::string_view block, const std::vector<Tier>& chosen) {
+  CounterRandom stream = CounterRandom(seed).stream(hash_of(block));
+  for (const Tier& tier : chosen) stream = stream.stream(hash_of(tier.name));
+  return stream;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,115 @@
+#include "generators/common/storage_layout.h"
+
+#include "generators/common/normal_fill.h"
+#include "generators/common/numbers.h"
+
+#include <cmath>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+Tensor counted(const Shape& shape) {
+  std::vector<float> values(static_cast<std::size_t>(element_count(shape)));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  return Tensor::of<float>(DType::kFloat32, shape, values);
+}
+
+bool same_elements(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape()) return false;
+  for (std::int64_t i = 0; i < a.elements(); ++i) {
+    if (a.element(i) != b.element(i)) return false;
+  }
+  return true;
+}
+
+TEST(TensorLayout, KeepsTheElements) {
+  const Tensor dense = counted({3, 1, 4, 5});
+  for (const Layout layout : {Layout::kOffset, Layout::kSliced, Layout::kTransposed, Layout::kStepped}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const Tensor laid_out = with_layout(dense, layout, CounterRandom(seed));
+      EXPECT_TRUE(same_elements(laid_out, dense));
+    }
+  }
+}
+
+TEST(TensorLayout, ExpandedAxesRepeatIndexZero) {
+  const Tensor dense = counted({3, 4});
+  bool both_seen[2] = {false, false};
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Tensor expanded = with_layout(dense, Layout::kExpanded, CounterRandom(seed));
+    const bool rows = expanded.strides()[0] == 0;
+    both_seen[rows ? 0 : 1] = true;
+    for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(expanded.element(i), rows ? i % 4 : i / 4 * 4);
+  }
+  EXPECT_TRUE(both_seen[0] && both_seen[1]);
+}
+
+TEST(TensorLayout, HiddenElementsAreLoud) {
+  const Tensor offset = with_layout(counted({2, 3}), Layout::kOffset, CounterRandom(1));
+  ASSERT_GT(offset.offset(), 0);
+  const float hidden = offset.storage_as<float>()[0];
+  EXPECT_TRUE(std::isnan(hidden) || hidden == 1e30F);
+}
+
+TEST(LayoutTraits, SurviveAndGetSimpler) {
+  const Tensor dense = counted({3, 2, 4, 5});
+  for (const Layout layout :
+       {Layout::kOffset, Layout::kSliced, Layout::kTransposed, Layout::kStepped, Layout::kExpanded}) {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const Tensor laid_out = with_layout(dense, layout, CounterRandom(seed));
+      const LayoutTraits traits = traits_of(laid_out);
+      const Tensor again = with_traits(laid_out.contiguous(), traits);
+      EXPECT_TRUE(same_elements(again, laid_out));
+      EXPECT_EQ(again.is_contiguous(), laid_out.is_contiguous());
+      EXPECT_EQ(complexity(traits_of(again), again.shape()), complexity(traits, dense.shape()));
+      const LayoutTraits plain = simpler_traits(traits).front();
+      EXPECT_EQ(complexity(plain, dense.shape()), 0);
+      EXPECT_TRUE(with_traits(laid_out.contiguous(), plain).is_contiguous());
+    }
+  }
+}
+
+TEST(Numbers, StepsAreNeighbours) {
+  EXPECT_EQ(step_ulps(1.0F, 1), std::nextafter(1.0F, 2.0F));
+  EXPECT_EQ(step_ulps(1.0, -2), std::nextafter(std::nextafter(1.0, 0.0), 0.0));
+  EXPECT_EQ(step_ulps(-0.25F, 1), std::nextafter(-0.25F, 0.0F));
+  EXPECT_EQ(step_ulps(0.0, -1), std::nextafter(0.0, -1.0));
+}
+
+TEST(Numbers, NormalHasMeanZeroAndVarianceOne) {
+  const CounterRandom random(3);
+  double sum = 0, squares = 0, sum_float = 0, squares_float = 0;
+  constexpr int kCount = 100000;
+  for (int i = 0; i < kCount; ++i) {
+    const double x = normal(random.bits(static_cast<std::uint64_t>(i)));
+    const double y =
+        normal_float(static_cast<std::uint32_t>(random.bits(static_cast<std::uint64_t>(i)) >> 7));
+    sum += x;
+    squares += x * x;
+    sum_float += y;
+    squares_float += y * y;
+  }
+  EXPECT_NEAR(sum / kCount, 0, 0.02);
+  EXPECT_NEAR(squares / kCount, 1, 0.03);
+  EXPECT_NEAR(sum_float / kCount, 0, 0.02);
+  EXPECT_NEAR(squares_float / kCount, 1, 0.03);
+}
+
+TEST(Numbers, FillingInWideRegistersGivesTheSameBits) {
+  const CounterRandom random(17);
+  std::vector<float> floats(1111);
+  std::vector<double> doubles(777);
+  fill_normal(random, floats.size(), floats.data());
+  fill_normal(random, doubles.size(), doubles.data());
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    const std::uint64_t word = random.bits(i / 2);
+    ASSERT_EQ(floats[i], normal_float(static_cast<std::uint32_t>(i % 2 == 0 ? word : word >> 32)));
+  }
+  for (std::size_t i = 0; i < doubles.size(); ++i) ASSERT_EQ(doubles[i], normal(random.bits(i)));
+}
+
+}  // namespace
+}  // namespace deformdiff

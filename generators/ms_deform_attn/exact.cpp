@@ -1,0 +1,93 @@
+#include "generators/ms_deform_attn/exact.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <utility>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+template <typename T>
+Tensor make_integers(const Structure& s, const Shape& shape, std::int64_t largest, double unit,
+                     const CounterRandom& random) {
+  Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
+  T* const out = reinterpret_cast<T*>(bytes.data());
+  const auto range = static_cast<std::uint64_t>(2 * largest + 1);
+  for (std::size_t i = 0; i < bytes.size() / sizeof(T); ++i) {
+    out[i] = static_cast<T>(static_cast<double>(static_cast<std::int64_t>(random.below(i, range)) - largest) *
+                            unit);
+  }
+  return Tensor(s.dtype, shape, std::move(bytes));
+}
+
+/// Pixel coordinate in units of 2^-fraction: mostly inside, some beside the map, few far away.
+std::int64_t draw_pixel(const CounterRandom& random, std::uint64_t at, std::int64_t side, int fraction) {
+  const std::uint64_t where = random.bits(at) & 31;
+  const std::int64_t unit = std::int64_t{1} << fraction;
+  const auto below = [&](std::int64_t n) {
+    return static_cast<std::int64_t>(random.below(at, static_cast<std::uint64_t>(n)));
+  };
+  if (where == 0) return unit * (below(64 * side) - 32 * side);
+  if (where < 6) return below(unit * (side + 5) + 1) - 3 * unit;
+  if (where < 12) return unit * (below(side + 2) - 1);
+  return below(unit * (side + 1) + 1) - unit;
+}
+
+template <typename T>
+Tensor make_locations(const Structure& s, int fraction, const CounterRandom& random) {
+  const Dims& d = s.dims;
+  const Shape shape{d.N, d.Q, d.M, d.L, d.P, 2};
+  Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
+  T* const out = reinterpret_cast<T*>(bytes.data());
+  const double unit = 1.0 / static_cast<double>(std::int64_t{1} << fraction);
+  std::uint64_t at = 0;
+  for (std::int64_t nqm = 0; nqm < d.N * d.Q * d.M; ++nqm) {
+    for (const Level& level : s.levels) {
+      for (std::int64_t k = 0; k < 2 * d.P; ++k, ++at) {
+        const std::int64_t side = k % 2 == 0 ? level.width : level.height;
+        const double pixel = static_cast<double>(draw_pixel(random, at, side, fraction)) * unit;
+        out[at] = static_cast<T>((pixel + 0.5) / static_cast<double>(side));
+      }
+    }
+  }
+  return Tensor(s.dtype, shape, std::move(bytes));
+}
+
+template <typename T>
+ExactTensors make(const Structure& s, const CounterRandom& random) {
+  const Dims& d = s.dims;
+  const ExactBudget budget = exact_budget(s);
+  const std::int64_t eighths = std::int64_t{1} << budget.weight;
+  return {make_integers<T>(s, {d.N, d.S, d.M, d.D}, (std::int64_t{1} << budget.magnitude) - 1, 1,
+                           random.stream(1)),
+          make_locations<T>(s, budget.fraction, random.stream(2)),
+          make_integers<T>(s, {d.N, d.Q, d.M, d.L, d.P}, 2 * eighths - 1, 1.0 / static_cast<double>(eighths),
+                           random.stream(3))};
+}
+
+}  // namespace
+
+ExactBudget exact_budget(const Structure& structure) {
+  const bool wide = structure.dtype == DType::kFloat64;
+  const int points =
+      static_cast<int>(std::bit_width(static_cast<std::uint64_t>(structure.dims.L * structure.dims.P)));
+  const int available = (wide ? 52 : 23) - points - 3;
+  ExactBudget budget{wide ? 8 : 2, wide ? 8 : 3, 0};
+  while (2 * budget.fraction + budget.weight + 1 > available) {
+    if (budget.fraction > 1) {
+      --budget.fraction;
+    } else {
+      --budget.weight;
+    }
+  }
+  budget.magnitude = std::min(wide ? 16 : 8, available - 2 * budget.fraction - budget.weight);
+  return budget;
+}
+
+ExactTensors make_exact(const Structure& structure, const CounterRandom& random) {
+  return structure.dtype == DType::kFloat64 ? make<double>(structure, random)
+                                            : make<float>(structure, random);
+}
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,26 @@
+// Elements so short that no stable formula rounds: every correct implementation gives the same numbers.
+#pragma once
+
+#include "core/random.h"
+#include "generators/ms_deform_attn/structure.h"
+
+namespace deformdiff::ms_deform_attn {
+
+/// Bits after the binary point and before it, such that every intermediate result fits the significand.
+struct ExactBudget {
+  int fraction;   ///< of a pixel coordinate
+  int weight;     ///< of a weight, whose magnitude is at most 2
+  int magnitude;  ///< of a value, which is an integer
+};
+
+/// Sums of corner weight (twice `fraction` bits) times weight times value over L*P points, four corners
+/// each, with a factor of 4 to spare for formulas that take differences of corners first.
+ExactBudget exact_budget(const Structure& structure);
+
+/// Sides must be powers of two. All three contiguous.
+struct ExactTensors {
+  Tensor value, sampling_loc, attn_weight;
+};
+ExactTensors make_exact(const Structure& structure, const CounterRandom& random);
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,159 @@
+#include "generators/ms_deform_attn/generator.h"
+
+#include "generators/ms_deform_attn/exact.h"
+#include "generators/ms_deform_attn/locations.h"
+#include "generators/ms_deform_attn/nonfinite.h"
+#include "generators/ms_deform_attn/shapes.h"
+#include "generators/ms_deform_attn/triggers.h"
+#include "generators/ms_deform_attn/values.h"
+#include "generators/common/storage_layout.h"
+#include "generators/common/case_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// One case in so many is large, at a place of its own in each period.
+constexpr std::uint64_t kLargePeriod = 1000;
+/// One case in so many repeats the case before it in part: for implementations that remember.
+constexpr std::uint64_t kSiblingPeriod = 12;
+
+/// What a case shares with the one before it.
+enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
+
+const std::vector<Tier>& all_tiers() {
+  static const std::vector<Tier> tiers{
+      {"exact", 20, "integers and short dyadic fractions: no correct implementation rounds"},
+      {"typical", 25, "scaled-down real models: reference points, softmaxed weights, normal values"},
+      {"adversarial", 40, "extents, locations, weights, values and layouts at which kernels go wrong"},
+      {"degenerate", 5, "empty along an axis, or of one element along most"},
+      {"nonfinite", 10, "a few NaNs and infinities, judged by contract"}};
+  return tiers;
+}
+
+Structure draw_structure(const std::string& tier, Draw& draw) {
+  if (tier == "exact") return draw_exact(draw);
+  if (tier == "typical") return draw_typical(draw);
+  if (tier == "degenerate") return draw_degenerate(draw);
+  return draw_adversarial(draw);
+}
+
+/// The same extents with every map turned: what is remembered of the shapes is now wrong.
+void transpose_levels(Structure& structure) {
+  for (Level& level : structure.levels) std::swap(level.height, level.width);
+}
+
+Layout draw_layout(Draw& draw, int percent) {
+  if (!draw.chance(percent)) return Layout::kContiguous;
+  return draw.one_of<Layout>({Layout::kOffset, Layout::kSliced, Layout::kSliced, Layout::kTransposed,
+                              Layout::kTransposed, Layout::kStepped, Layout::kExpanded});
+}
+
+void draw_layouts(Draw& draw, const CounterRandom& random, Case& c) {
+  const int percent = draw.one_of<int>({0, 0, 0, 0, 40, 80});
+  for (std::size_t k = 0; k < c.inputs.size(); ++k) {
+    Tensor& tensor = c.inputs[k].tensor;
+    const bool indices = tensor.dtype() == DType::kInt64;
+    Layout layout = draw_layout(draw, indices ? percent / 5 : percent);
+    // Repeating a level's shape would break the rows that the levels take.
+    if (indices && layout == Layout::kExpanded) layout = Layout::kSliced;
+    tensor = with_layout(tensor, layout, random.stream(k));
+  }
+}
+
+Case fill(const std::string& tier, const Structure& s, Draw& draw, const CounterRandom& random) {
+  if (tier == "exact") {
+    ExactTensors tensors = make_exact(s, random);
+    return assemble(s, std::move(tensors.value), std::move(tensors.sampling_loc),
+                    std::move(tensors.attn_weight));
+  }
+  const bool typical = tier == "typical" || (tier == "nonfinite" && draw.chance(50));
+  const LocationStyle places =
+      typical ? draw_typical_locations(draw, s) : draw_adversarial_locations(draw, s);
+  const ValueStyle values = typical ? ValueStyle::kNormal : draw_value_style(draw);
+  const WeightStyle weights = typical ? WeightStyle::kNormalised : draw_weight_style(draw, values);
+  Tensor value = make_value(s, values, random.stream(1));
+  Tensor locations = make_locations(s, places, random.stream(2));
+  Tensor attention = make_weights(s, weights, random.stream(3));
+  if (tier == "nonfinite") add_nonfinite(s, draw, value, locations, attention);
+  return assemble(s, std::move(value), std::move(locations), std::move(attention));
+}
+
+class MsDeformAttnGenerator : public Generator {
+ public:
+  std::vector<Tier> tiers() const override { return all_tiers(); }
+
+  std::vector<TriggerClass> triggers() const override { return trigger_classes(); }
+
+  Case generate(std::uint64_t seed, const std::vector<std::string>& names,
+                std::uint64_t index) const override {
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
+    const CounterRandom stream = case_stream(seed, block().name(), chosen);
+    Case c = has_large(chosen) && is_large(stream, index)
+                 ? large_case(index / kLargePeriod, stream.bits(index))
+                 : ordinary(chosen, stream, index);
+    c.provenance = {"fuzz", c.provenance.tier, seed, index};
+    return c;
+  }
+
+  std::vector<std::string> triggers_hit(const Case& c) const override {
+    return ms_deform_attn::triggers_hit(c);
+  }
+
+ private:
+  static bool has_large(const std::vector<Tier>& chosen) {
+    return std::ranges::any_of(
+        chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });
+  }
+
+  static bool is_large(const CounterRandom& stream, std::uint64_t index) {
+    return index % kLargePeriod == stream.stream(1).below(index / kLargePeriod, kLargePeriod);
+  }
+
+  static Case ordinary(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
+    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(chosen, stream, index, Sibling::kNone);
+    constexpr std::array kinds{Sibling::kTransposedExtents, Sibling::kTransposedExtents, Sibling::kExtents,
+                               Sibling::kAllButOneInput};
+    const CounterRandom choice = stream.stream(3).stream(index);
+    const Sibling kind = kinds[choice.below(0, kinds.size())];
+    Case c = drawn(chosen, stream, index, kind);
+    if (kind != Sibling::kAllButOneInput) return c;
+    Case before = drawn(chosen, stream, index - 1, Sibling::kNone);
+    constexpr std::array inputs{"value", "sampling_loc", "attn_weight"};
+    const std::string_view other = inputs[choice.below(1, inputs.size())];
+    for (NamedTensor& input : before.inputs) {
+      if (input.name == other) input.tensor = c.input(other).contiguous();
+    }
+    return before;
+  }
+
+  /// The extents of case `index`, or of the one before it, with tensors of its own.
+  static Case drawn(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index,
+                    Sibling sibling) {
+    Draw structure_draw(stream.bits(sibling == Sibling::kNone ? index : index - 1));
+    std::vector<int> shares;
+    for (const Tier& tier : chosen) shares.push_back(tier.share);
+    const std::string& tier = chosen[structure_draw.share_of(shares)].name;
+    Structure structure = draw_structure(tier, structure_draw);
+    if (sibling == Sibling::kTransposedExtents) transpose_levels(structure);
+    const CounterRandom elements = stream.stream(2).stream(index);
+    Draw draw(elements.bits(0));
+    Case c = fill(tier, structure, draw, elements);
+    draw_layouts(draw, elements.stream(4), c);
+    c.provenance.tier = tier;
+    return c;
+  }
+};
+
+}  // namespace
+
+const Generator& generator() {
+  static const MsDeformAttnGenerator instance;
+  return instance;
+}
+
+}  // namespace deformdiff::ms_deform_attn

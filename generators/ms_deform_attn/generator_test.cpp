@@ -1,0 +1,148 @@
+#include "generators/ms_deform_attn/generator.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "generators/ms_deform_attn/exact.h"
+#include "generators/ms_deform_attn/shapes.h"
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// FNV-1a over everything that an implementation is given.
+std::uint64_t hash_of(const Case& c) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](const void* data, std::size_t size) {
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+  };
+  const auto add_shape = [&](const Shape& shape) { add(shape.data(), shape.size() * sizeof(std::int64_t)); };
+  const std::int64_t step = c.attribute("im2col_step");
+  add(&step, sizeof step);
+  for (const NamedTensor& input : c.inputs) {
+    const Tensor& tensor = input.tensor;
+    add_shape(tensor.shape());
+    add_shape(tensor.strides());
+    const std::int64_t offset = tensor.offset();
+    add(&offset, sizeof offset);
+    add(tensor.storage().data(), tensor.storage().size());
+  }
+  return hash;
+}
+
+std::uint64_t hash_of_first(const std::vector<std::string>& tiers, std::uint64_t count) {
+  std::uint64_t hash = 0;
+  for (std::uint64_t i = 0; i < count; ++i) hash = hash * 31 + hash_of(generator().generate(1, tiers, i));
+  return hash;
+}
+
+// These change only when what is generated changes: then every seed in old reports means something else.
+TEST(Generator, GoldenHashes) {
+  EXPECT_EQ(hash_of_first({}, 200), 0x2a0f457ed6f3614cULL);
+  EXPECT_EQ(hash_of_first({"exact"}, 50), 0x28a6a0d4265d5446ULL);
+  EXPECT_EQ(hash_of_first({"nonfinite"}, 50), 0x5dd01a989e27fee0ULL);
+  EXPECT_EQ(hash_of(standard_case(1, 0)), 0x3069c02de6955182ULL);
+  EXPECT_EQ(hash_of(model_case("small256", "near", DType::kFloat64, 1)), 0x21c1a41e234f0f06ULL);
+}
+
+TEST(Generator, CasesDependOnNothingBefore) {
+  const Case late = generator().generate(9, {}, 777);
+  generator().generate(9, {}, 3);
+  EXPECT_EQ(generator().generate(9, {}, 777), late);
+  EXPECT_NE(generator().generate(10, {}, 777), late);
+  EXPECT_NE(generator().generate(9, {}, 778), late);
+}
+
+TEST(Generator, OrderOfTierNamesDoesNotMatter) {
+  EXPECT_EQ(generator().generate(1, {"exact", "typical"}, 5),
+            generator().generate(1, {"typical", "exact"}, 5));
+  EXPECT_THROW(generator().generate(1, {"exactly"}, 5), InputError);
+}
+
+TEST(Generator, EveryCaseIsValidAndEveryTriggerClassIsReached) {
+  constexpr std::uint64_t kCases = 5000;
+  std::map<std::string, int> hits;
+  std::map<std::string, int> tiers;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const Case c = generator().generate(1, {}, i);
+    ASSERT_NO_THROW(block().validate(c)) << "case " << i;
+    ++tiers[c.provenance.tier];
+    for (const std::string& name : generator().triggers_hit(c)) ++hits[name];
+  }
+  for (const TriggerClass& trigger : generator().triggers()) {
+    EXPECT_GE(hits[trigger.name], 2) << trigger.name;
+    RecordProperty(trigger.name, hits[trigger.name]);
+  }
+  for (const Tier& tier : generator().tiers()) {
+    EXPECT_NEAR(tiers[tier.name], tier.share * static_cast<int>(kCases) / 100, 150) << tier.name;
+  }
+}
+
+TEST(Generator, TriggersOfAKnownCase) {
+  const Case c = model_case("ddetr_dec", "near", DType::kFloat32, 1);
+  const std::vector<std::string> hit = generator().triggers_hit(c);
+  const auto has = [&](const char* name) { return std::find(hit.begin(), hit.end(), name) != hit.end(); };
+  EXPECT_TRUE(has("not_square"));
+  EXPECT_TRUE(has("float32"));
+  EXPECT_FALSE(has("levels_above_4"));
+  EXPECT_FALSE(has("batch_above_step"));
+  EXPECT_FALSE(has("value_not_contiguous"));
+  EXPECT_FALSE(has("nan_location"));
+}
+
+TEST(StandardCase, HasTheStatedMeanSize) {
+  double total = 0;
+  for (std::uint64_t i = 0; i < 1000; ++i)
+    total += static_cast<double>(multiply_adds(parse(standard_case(3, i)).dims));
+  EXPECT_NEAR(total / 1000, 279000, 50000);
+}
+
+TEST(ModelCase, HasTheStatedShapes) {
+  const Case case_of_encoder = model_case("m2f_enc", "uniform", DType::kFloat32, 1);
+  const Dims encoder = parse(case_of_encoder).dims;
+  EXPECT_EQ(encoder.S, 21950);
+  EXPECT_EQ(encoder.Q, 21950);
+  const Case case_of_decoder = model_case("ddetr_dec", "near", DType::kFloat64, 1);
+  const Dims decoder = parse(case_of_decoder).dims;
+  EXPECT_EQ(decoder.S, 22223);
+  EXPECT_EQ(decoder.Q, 300);
+  EXPECT_THROW(model_case("m2f", "near", DType::kFloat32, 1), InputError);
+  EXPECT_THROW(model_case("m2f_enc", "far", DType::kFloat32, 1), InputError);
+}
+
+/// Whether x is a multiple of 2^-fraction.
+bool has_fraction(double x, int fraction) {
+  const double scaled = std::ldexp(x, fraction);
+  return scaled == std::floor(scaled);
+}
+
+TEST(ExactTier, ElementsAreWithinTheBudget) {
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const Case c = generator().generate(2, {"exact"}, i);
+    const Problem problem = parse(c);
+    const ExactBudget budget =
+        exact_budget({problem.dtype, problem.dims, problem.levels, problem.im2col_step});
+    const int bits = 2 * budget.fraction + budget.weight + 1 + budget.magnitude +
+                     static_cast<int>(std::ceil(std::log2(problem.dims.L * problem.dims.P))) + 2;
+    EXPECT_LE(bits, problem.dtype == DType::kFloat64 ? 53 : 24);
+    EXPECT_GE(budget.magnitude, 1);
+    for (std::int64_t k = 0; k < std::min<std::int64_t>(problem.value.elements(), 500); ++k) {
+      const double v = problem.value.element(k);
+      ASSERT_TRUE(has_fraction(v, 0) && std::abs(v) < std::ldexp(1.0, budget.magnitude));
+    }
+    for (std::int64_t k = 0; k < std::min<std::int64_t>(problem.attn_weight.elements(), 500); ++k) {
+      ASSERT_TRUE(has_fraction(problem.attn_weight.element(k), budget.weight));
+      const Level& level = problem.levels[static_cast<std::size_t>(k / problem.dims.P % problem.dims.L)];
+      const double pixel = problem.sampling_loc.element(2 * k) * static_cast<double>(level.width) - 0.5;
+      ASSERT_TRUE(has_fraction(pixel, budget.fraction));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace deformdiff::ms_deform_attn

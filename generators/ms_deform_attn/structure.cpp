@@ -1,0 +1,301 @@
+#include "generators/ms_deform_attn/structure.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+using Extents = std::vector<std::int64_t>;
+
+/// Axes whose extents may be extreme while the others make room.
+enum Axis : std::size_t { kN, kQ, kM, kD, kL, kP, kAxes };
+
+std::array<std::int64_t*, kAxes> axes_of(Dims& d) {
+  return {&d.N, &d.Q, &d.M, &d.D, &d.L, &d.P};
+}
+
+/// Sizes at which kernels change their ways: warps, blocks, vector widths, unrolled and shared-memory limits.
+const std::array<Extents, kAxes>& extreme_extents() {
+  static const std::array<Extents, kAxes> extents{
+      Extents{5, 7, 8, 9, 11, 16, 17, 31, 32, 33, 48, 63, 64, 65, 66, 70, 96, 127, 128, 129, 130, 200},
+      Extents{13,  16,  17,  31,  32,  33,  63,  64,   65,   67,   100,  127,  128,  129,  255,
+              256, 257, 300, 511, 512, 513, 997, 1023, 1024, 1025, 2047, 2049, 4095, 4096, 4097},
+      Extents{5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 23, 24, 31, 32, 33, 63, 64, 65, 129},
+      Extents{65,  67,  71,  80,  95,  96,  97,  127, 128,  129,  160,  191,  192,  193,  255,  256,
+              257, 300, 384, 511, 512, 513, 640, 768, 1000, 1023, 1024, 1025, 1536, 2047, 2048, 2049},
+      Extents{5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 11, 12, 13, 15, 16, 17, 18, 33, 65},
+      Extents{6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 23, 24, 31, 32, 33, 40, 64, 65, 129}};
+  return extents;
+}
+
+DType draw_dtype(Draw& draw) {
+  return draw.chance(60) ? DType::kFloat32 : DType::kFloat64;
+}
+
+/// Reduces the axes that are not `fixed`, the largest first, until the case takes at most `budget`
+/// multiply-adds.
+void fit(Dims& dims, const std::array<bool, kAxes>& fixed, std::int64_t budget) {
+  const auto axes = axes_of(dims);
+  while (multiply_adds(dims) > budget) {
+    std::int64_t* largest = nullptr;
+    for (std::size_t a = 0; a < kAxes; ++a) {
+      if (!fixed[a] && *axes[a] > 1 && (largest == nullptr || *axes[a] > *largest)) largest = axes[a];
+    }
+    if (largest == nullptr) return;
+    *largest = (2 * *largest) / 3;
+  }
+}
+
+std::int64_t draw_channels(Draw& draw) {
+  switch (draw.share_of({55, 25, 20})) {
+    case 0:
+      return draw.between(1, 64);
+    case 1:
+      return draw.between(1, 9);
+    default:
+      return draw.one_of<std::int64_t>({1, 2, 3, 4, 8, 16, 24, 30, 32, 33, 40, 48, 64});
+  }
+}
+
+/// Extents with the product N*Q*M on either side of the number of blocks or threads that a grid may have.
+Dims draw_many_groups(Draw& draw) {
+  const auto limit = draw.one_of<std::int64_t>({1024, 2048, 4096, 4096, 8192, 16384, 32768, 65536, 65536});
+  Dims dims{draw.between(1, 3), 0, draw.between(1, 4), draw.one_of<std::int64_t>({1, 1, 2, 3, 4, 5}), 0, 1,
+            draw.between(1, 2)};
+  dims.Q = std::max<std::int64_t>(1, limit / (dims.N * dims.M) + draw.between(-1, 2));
+  if (limit <= 4096) dims.L = draw.between(1, 3);
+  if (limit > 16384) dims.D = draw.between(1, 2);
+  return dims;
+}
+
+/// More than 4096 blocks of 512 threads: N*Q*M*D over 2^21, or on either side of 4096 * 512 / D groups.
+Dims draw_many_threads(Draw& draw) {
+  Dims dims{
+      draw.between(1, 2), 0, draw.between(1, 3), draw.one_of<std::int64_t>({16, 32, 33, 64, 127}), 0, 1, 1};
+  const std::int64_t limit = draw.one_of<std::int64_t>({1 << 20, 1 << 21, 1 << 21});
+  dims.Q = limit / (dims.N * dims.M * dims.D) + draw.between(0, 4);
+  return dims;
+}
+
+Dims draw_extreme_dims(Draw& draw) {
+  Dims dims{
+      draw.between(1, 4), 0, draw.between(1, 5), draw_channels(draw), draw.between(1, 14), draw.between(1, 4),
+      draw.between(1, 5)};
+  std::array<bool, kAxes> fixed{};
+  const auto axes = axes_of(dims);
+  for (std::size_t features = draw.share_of({30, 50, 20}); features > 0; --features) {
+    const std::size_t axis = draw.share_of({18, 16, 16, 22, 14, 14});
+    fixed[axis] = true;
+    *axes[axis] = draw.one_of(extreme_extents()[axis]);
+  }
+  fit(dims, fixed, draw.magnitude(1 << 11, 1 << 17));
+  return dims;
+}
+
+Dims draw_adversarial_dims(Draw& draw) {
+  switch (draw.share_of({9700, 285, 15})) {
+    case 0:
+      return draw_extreme_dims(draw);
+    case 1:
+      return draw_many_groups(draw);
+    default:
+      return draw_many_threads(draw);
+  }
+}
+
+std::int64_t draw_side(Draw& draw, std::int64_t limit, bool power_of_two) {
+  if (power_of_two) {
+    std::int64_t side = std::int64_t{1} << draw.between(0, 6);
+    while (side > limit) side /= 2;
+    return side;
+  }
+  std::int64_t side = 1;
+  switch (draw.share_of({45, 30, 25})) {
+    case 0:
+      side = draw.between(1, 9);
+      break;
+    case 1:
+      side = draw.between(1, 64);
+      break;
+    default:
+      side = draw.one_of<std::int64_t>(
+          {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 200, 255, 256, 257});
+  }
+  return std::min(side, limit);
+}
+
+std::vector<Level> draw_levels(Draw& draw, std::int64_t count, std::int64_t area, bool power_of_two) {
+  const bool height_first = draw.chance(50);
+  std::vector<Level> levels;
+  for (std::int64_t l = 0; l < count; ++l) {
+    std::int64_t first = draw_side(draw, area, power_of_two);
+    std::int64_t second = draw_side(draw, area / first, power_of_two);
+    if (!height_first) std::swap(first, second);
+    levels.push_back({first, second, 0});
+  }
+  switch (draw.share_of({40, 10, 10, 12, 6, 6, 6, 10})) {
+    case 1:
+      std::ranges::sort(levels, {}, [](const Level& l) { return l.height * l.width; });
+      break;
+    case 2:
+      std::ranges::sort(levels, {}, [](const Level& l) { return -l.height * l.width; });
+      break;
+    case 3:  // twins that only their orientation tells apart
+      for (std::size_t l = 1; l < levels.size(); l += 2)
+        levels[l] = {levels[l - 1].width, levels[l - 1].height, 0};
+      break;
+    case 4:
+      levels[static_cast<std::size_t>(draw.between(0, count - 1))] = {1, 1, 0};
+      break;
+    case 5:
+      levels[static_cast<std::size_t>(draw.between(0, count - 1))].height = 1;
+      break;
+    case 6:
+      levels[static_cast<std::size_t>(draw.between(0, count - 1))].width = 1;
+      break;
+    case 7:  // all alike
+      for (Level& level : levels) level = levels.front();
+      break;
+    default:
+      break;
+  }
+  return levels;
+}
+
+/// One side beyond what 8, 12, 15 or 16 bits count.
+Level draw_long_level(Draw& draw) {
+  const auto length = draw.one_of<std::int64_t>({300, 511, 512, 513, 1023, 1024, 1025, 2049, 4096, 4097, 9999,
+                                                 32767, 32769, 40000, 65535, 65537, 70001});
+  const std::int64_t breadth = length < 5000 ? draw.between(1, 3) : 1;
+  return draw.chance(50) ? Level{length, breadth, 0} : Level{breadth, length, 0};
+}
+
+Starts draw_starts(Draw& draw) {
+  static const std::vector<Starts> kinds{Starts::kConsecutive, Starts::kPermuted, Starts::kGapped,
+                                         Starts::kOverlapping};
+  return kinds[draw.share_of({70, 12, 15, 3})];
+}
+
+std::int64_t draw_step(Draw& draw, std::int64_t batch) {
+  switch (draw.share_of({35, 30, 35})) {
+    case 0:
+      return 64;
+    case 1:
+      return draw.one_of<std::int64_t>({1, 2, 3, 4, 5, 7, 8, 16, 32, 33, 63, 65, 100, 128, 256});
+    default:
+      return std::max<std::int64_t>(1, draw.one_of<std::int64_t>({batch - 1, batch, batch + 1, batch / 2,
+                                                                  (batch + 1) / 2, 2 * batch, batch / 3}));
+  }
+}
+
+Structure draw_any(Draw& draw, bool power_of_two) {
+  Structure structure;
+  structure.dtype = draw_dtype(draw);
+  structure.dims = draw_adversarial_dims(draw);
+  Dims& dims = structure.dims;
+  const std::int64_t rows = draw.magnitude(1 << 11, 1 << 17) / (dims.N * dims.M * dims.D);
+  structure.levels = draw_levels(draw, dims.L, std::max<std::int64_t>(1, rows / dims.L), power_of_two);
+  if (!power_of_two && dims.N * dims.M * dims.D <= 16 && draw.chance(25)) {
+    structure.levels[static_cast<std::size_t>(draw.between(0, dims.L - 1))] = draw_long_level(draw);
+  }
+  dims.S = place_levels(structure.levels, draw_starts(draw), draw);
+  structure.im2col_step = draw_step(draw, dims.N);
+  return structure;
+}
+
+}  // namespace
+
+std::int64_t place_levels(std::vector<Level>& levels, Starts starts, Draw& draw) {
+  std::vector<std::size_t> order(levels.size());
+  for (std::size_t l = 0; l < order.size(); ++l) order[l] = l;
+  if (starts == Starts::kPermuted) {
+    for (std::size_t l = order.size(); l > 1; --l) {
+      std::swap(order[l - 1],
+                order[static_cast<std::size_t>(draw.between(0, static_cast<std::int64_t>(l) - 1))]);
+    }
+  }
+  const auto gap = [&] { return starts == Starts::kGapped ? draw.between(0, 3) : 0; };
+  std::int64_t row = gap();
+  std::int64_t rows = row;
+  for (const std::size_t l : order) {
+    Level& level = levels[l];
+    level.start = row;
+    rows = std::max(rows, row + level.height * level.width);
+    row = starts == Starts::kOverlapping ? draw.between(0, rows) : rows + gap();
+  }
+  return rows + gap();
+}
+
+Structure draw_typical(Draw& draw) {
+  Structure structure;
+  structure.dtype = draw_dtype(draw);
+  Dims& dims = structure.dims;
+  dims.N = draw.one_of<std::int64_t>({1, 1, 1, 2, 2, 3});
+  dims.M = draw.one_of<std::int64_t>({4, 8, 8});
+  dims.D = draw.one_of<std::int64_t>({16, 32, 32, 64});
+  dims.L = draw.between(3, 4);
+  dims.P = draw.one_of<std::int64_t>({4, 4, 8});
+  dims.Q = 1;
+  const std::int64_t rows = draw.magnitude(1 << 13, 1 << 17) / (dims.N * dims.M * dims.D);
+  // The levels' areas are a, 4a, 16a, ...: together less than 4^L a / 3.
+  const std::int64_t first_area = std::max<std::int64_t>(2, 3 * rows >> (2 * dims.L));
+  std::int64_t height = std::min<std::int64_t>(draw.between(1, 25), first_area);
+  std::int64_t width = std::max<std::int64_t>(1, first_area / height);
+  for (std::int64_t l = 0; l < dims.L; ++l) {
+    structure.levels.push_back({height, width, 0});
+    height = 2 * height - (height > 1 ? draw.between(0, 1) : 0);
+    width = 2 * width - (width > 1 ? draw.between(0, 1) : 0);
+  }
+  if (draw.chance(25)) std::ranges::reverse(structure.levels);
+  dims.S = place_levels(structure.levels, Starts::kConsecutive, draw);
+  const std::int64_t affordable =
+      std::max<std::int64_t>(1, draw.magnitude(1 << 13, 1 << 17) / multiply_adds(dims));
+  dims.Q = draw.chance(15) && dims.S <= 2 * affordable ? dims.S : draw.between(1, 2 * affordable);
+  return structure;
+}
+
+Structure draw_adversarial(Draw& draw) {
+  return draw_any(draw, false);
+}
+
+Structure draw_exact(Draw& draw) {
+  return draw_any(draw, true);
+}
+
+Structure draw_degenerate(Draw& draw) {
+  Structure structure;
+  structure.dtype = draw_dtype(draw);
+  Dims& dims = structure.dims;
+  const auto small = [&] { return draw.chance(50) ? std::int64_t{1} : draw.between(1, 5); };
+  dims = {small(), 0, small(), small(), small(), small(), small()};
+  switch (draw.share_of({20, 20, 5, 5, 5, 45})) {
+    case 0:
+      dims.N = 0;
+      break;
+    case 1:
+      dims.Q = 0;
+      break;
+    case 2:
+      dims.M = 0;
+      break;
+    case 3:
+      dims.D = 0;
+      break;
+    case 4:
+      dims.P = 0;
+      break;
+    default:
+      break;
+  }
+  for (std::int64_t l = 0; l < dims.L; ++l) {
+    structure.levels.push_back(
+        {draw.chance(60) ? 1 : draw.between(1, 4), draw.chance(60) ? 1 : draw.between(1, 4), 0});
+  }
+  dims.S = place_levels(structure.levels, draw_starts(draw), draw);
+  structure.im2col_step = draw_step(draw, dims.N);
+  return structure;
+}
+
+}  // namespace deformdiff::ms_deform_attn

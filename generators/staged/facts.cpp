@@ -1,0 +1,84 @@
+#include "generators/staged/facts.h"
+
+#include "blocks/tensor_list.h"
+
+#include <algorithm>
+
+namespace deformdiff {
+namespace {
+
+template <typename T>
+bool any_of(const Tensor& dense, const std::function<bool(double)>& holds) {
+  return std::ranges::any_of(dense.values<T>(), [&](T x) { return holds(static_cast<double>(x)); });
+}
+
+}  // namespace
+
+StagedFacts::StagedFacts(const BlockDefinition& block, const Case& c)
+    : case_(c), extents_(block.dimensions(c)), defaults_(block.default_attributes()) {
+  if (has("spatial_shapes")) {
+    levels_ = level_sizes(c);
+    return;
+  }
+  for (std::int64_t l = 0; extents_.contains(numbered("H", l)); ++l) {
+    levels_.push_back({extents_.at(numbered("H", l)), extents_.at(numbered("W", l))});
+  }
+  if (levels_.empty() && has("spatial_shape")) levels_.push_back({extents_.at("H"), extents_.at("W")});
+}
+
+std::int64_t StagedFacts::extent(const std::string& name) const {
+  const auto found = extents_.find(name);
+  return found == extents_.end() ? 0 : found->second;
+}
+
+double StagedFacts::attribute(const std::string& name) const {
+  const auto found = case_.attributes.find(name);
+  return found == case_.attributes.end() ? 0 : found->second;
+}
+
+bool StagedFacts::is_default(const std::string& attribute) const {
+  const auto found = defaults_.find(attribute);
+  return found == defaults_.end() || case_.attributes.at(attribute) == found->second;
+}
+
+bool StagedFacts::any_element(std::string_view suffix, const std::function<bool(double)>& holds) const {
+  return any_tensor([&](const NamedTensor& input) {
+    if (!input.name.ends_with(suffix)) return false;
+    const Tensor dense = input.tensor.contiguous();
+    switch (dense.dtype()) {
+      case DType::kFloat32:
+        return any_of<float>(dense, holds);
+      case DType::kFloat64:
+        return any_of<double>(dense, holds);
+      case DType::kBool:
+        return any_of<std::uint8_t>(dense, holds);
+      default:
+        return any_of<std::int64_t>(dense, holds);
+    }
+  });
+}
+
+bool StagedFacts::all_elements(std::string_view suffix, const std::function<bool(double)>& holds) const {
+  return !any_element(suffix, [&](double x) { return !holds(x); });
+}
+
+bool StagedFacts::any_row(std::string_view suffix,
+                          const std::function<bool(const std::vector<double>&)>& holds) const {
+  return any_tensor([&](const NamedTensor& input) {
+    const Tensor& tensor = input.tensor;
+    if (!input.name.ends_with(suffix) || tensor.elements() == 0 || tensor.shape().empty()) return false;
+    const std::int64_t length = tensor.shape().back();
+    std::vector<double> row(static_cast<std::size_t>(length));
+    for (std::int64_t first = 0; first < tensor.elements(); first += length) {
+      for (std::int64_t i = 0; i < length; ++i) row[static_cast<std::size_t>(i)] = tensor.element(first + i);
+      if (holds(row)) return true;
+    }
+    return false;
+  });
+}
+
+bool StagedFacts::any_tensor(const std::function<bool(const NamedTensor&)>& holds) const {
+  return std::ranges::any_of(case_.inputs, holds);
+}
+
+}  // namespace deformdiff

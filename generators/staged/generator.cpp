@@ -1,0 +1,124 @@
+#include "generators/staged/generator.h"
+
+#include "core/random.h"
+#include "generators/staged/axes.h"
+#include "generators/staged/geometry.h"
+#include "generators/staged/values.h"
+#include "generators/common/storage_layout.h"
+#include "generators/common/case_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// One case in so many has a real model's width, at a place of its own in each period.
+constexpr std::uint64_t kLargePeriod = 200;
+/// One case in so many repeats the case before it with every map transposed: for implementations that
+/// remember.
+constexpr std::uint64_t kSiblingPeriod = 12;
+
+const std::vector<Tier>& all_tiers() {
+  static const std::vector<Tier> tiers{
+      {"typical", 40, "scaled-down real models: pyramids of maps, a few layers, perturbed weights"},
+      {"adversarial", 50, "extents, maps, masks, weights, features and layouts at which modules go wrong"},
+      {"degenerate", 10, "empty, or of one element along most axes"}};
+  return tiers;
+}
+
+StagedTier tier_of(const std::string& name) {
+  if (name == "typical") return StagedTier::kTypical;
+  return name == "degenerate" ? StagedTier::kDegenerate : StagedTier::kAdversarial;
+}
+
+/// The same extents with every map turned: what is remembered of the shapes is now wrong.
+void transpose_maps(Sketch& sketch) {
+  for (LevelSize& level : sketch.levels) std::swap(level.height, level.width);
+  for (auto& [name, height] : sketch.extents) {
+    if (name.front() != 'H') continue;
+    std::string other = name;
+    other.front() = 'W';
+    std::swap(height, sketch.at(other));
+  }
+}
+
+void draw_layouts(StagedTier tier, Draw& draw, const CounterRandom& random, Case& c) {
+  const bool often = tier == StagedTier::kAdversarial;
+  const int percent = often ? draw.one_of<int>({0, 0, 0, 30, 60}) : draw.one_of<int>({0, 0, 0, 0, 0, 20});
+  if (percent == 0) return;
+  for (std::size_t k = 0; k < c.inputs.size(); ++k) {
+    Tensor& tensor = c.inputs[k].tensor;
+    const bool indices = tensor.dtype() == DType::kInt64;
+    const int parameter = c.inputs[k].name.starts_with("param.") ? 2 : 1;
+    if (!draw.chance(indices ? percent / 5 : percent / parameter)) continue;
+    auto layout = draw.one_of<Layout>({Layout::kOffset, Layout::kSliced, Layout::kTransposed,
+                                       Layout::kTransposed, Layout::kStepped, Layout::kExpanded});
+    // Repeating an index would break what sizes and masks say of each other.
+    if (!is_floating(tensor.dtype()) && layout == Layout::kExpanded) layout = Layout::kSliced;
+    tensor = with_layout(tensor, layout, random.stream(k));
+  }
+}
+
+/// The sketch of case `index`, or of the one before it with its maps transposed, with tensors of its own.
+Case drawn(const BlockDefinition& block, const Adapt& adapt, const std::vector<Tier>& chosen,
+           const CounterRandom& stream, std::uint64_t index, bool large) {
+  const bool sibling = !large && index % kSiblingPeriod == kSiblingPeriod - 1;
+  Draw sketch_draw(stream.bits(sibling ? index - 1 : index));
+  std::vector<int> shares;
+  for (const Tier& tier : chosen) shares.push_back(tier.share);
+  const std::string& tier = large ? chosen.front().name : chosen[sketch_draw.share_of(shares)].name;
+  Sketch sketch = draw_sketch(block, tier_of(tier), large, adapt, sketch_draw);
+  if (sibling) transpose_maps(sketch);
+  const CounterRandom elements = stream.stream(2).stream(index);
+  Case c = fill_sketch(block, sketch, elements);
+  Draw draw(elements.bits(0));
+  draw_layouts(sketch.tier, draw, elements.stream(1), c);
+  c.provenance.tier = tier;
+  return c;
+}
+
+}  // namespace
+
+StagedGenerator::StagedGenerator(const BlockDefinition& block, Adapt adapt)
+    : block_(block), adapt_(std::move(adapt)), triggers_(block) {}
+
+std::vector<Tier> StagedGenerator::tiers() const {
+  return all_tiers();
+}
+
+std::vector<TriggerClass> StagedGenerator::triggers() const {
+  return triggers_.classes();
+}
+
+std::vector<std::string> StagedGenerator::triggers_hit(const Case& c) const {
+  return triggers_.hit(c);
+}
+
+Case StagedGenerator::generate(std::uint64_t seed, const std::vector<std::string>& names,
+                               std::uint64_t index) const {
+  const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
+  const CounterRandom stream = case_stream(seed, block_.name(), chosen);
+  const bool large = chosen.front().name == "typical" &&
+                     index % kLargePeriod == stream.stream(1).below(index / kLargePeriod, kLargePeriod);
+  Case c = drawn(block_, adapt_, chosen, stream, index, large);
+  c.provenance = {"fuzz", c.provenance.tier, seed, index};
+  return c;
+}
+
+Case fill_sketch(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random) {
+  Case c{block.name(), sketch.attributes, {}, {}};
+  const CounterRandom geometry = random.stream(2);
+  std::uint64_t k = 100;
+  for (const TensorSpec& spec : block.tensors(sketch.attributes)) {
+    ++k;
+    if (spec.optional && !sketch.given.contains(spec.name)) continue;
+    const Shape shape = shape_of(spec, sketch.extents);
+    std::optional<Tensor> tensor = make_geometry(spec, shape, sketch, geometry);
+    if (!tensor) tensor = make_floating(spec, shape, sketch, random.stream(k));
+    c.inputs.push_back({spec.name, *std::move(tensor)});
+  }
+  return c;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,155 @@
+#include "generators/staged/generator.h"
+
+#include "blocks/block_list.h"
+#include "generators/staged/models/models.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+class EveryBlock : public testing::TestWithParam<StagedEntry> {
+ protected:
+  const BlockDefinition& block() const { return *GetParam().block; }
+  const Generator& generator() const { return *GetParam().generator; }
+};
+
+INSTANTIATE_TEST_SUITE_P(StagedGenerator, EveryBlock, testing::ValuesIn(staged_generators()),
+                         [](const auto& info) { return info.param.block->name(); });
+
+TEST(StagedGenerators, AreThoseOfTheBlocks) {
+  ASSERT_EQ(staged_generators().size(), block_definitions().size());
+  for (std::size_t k = 0; k < block_definitions().size(); ++k) {
+    EXPECT_EQ(staged_generators()[k].block, block_definitions()[k]);
+  }
+}
+
+TEST_P(EveryBlock, CasesDependOnNothingBefore) {
+  const Case late = generator().generate(9, {}, 77);
+  generator().generate(9, {}, 3);
+  EXPECT_EQ(generator().generate(9, {}, 77), late);
+  EXPECT_NE(generator().generate(10, {}, 77), late);
+  EXPECT_NE(generator().generate(9, {}, 78), late);
+  EXPECT_EQ(generator().generate(1, {"degenerate", "typical"}, 5),
+            generator().generate(1, {"typical", "degenerate"}, 5));
+  EXPECT_THROW(generator().generate(1, {"typically"}, 5), InputError);
+}
+
+TEST_P(EveryBlock, EveryCaseIsValidAndEveryTriggerClassIsReached) {
+  constexpr int kCases = 1500;
+  std::map<std::string, int> hits;
+  std::map<std::string, int> tiers;
+  std::int64_t elements = 0;
+  std::int64_t large = 0;
+  for (int i = 0; i < kCases; ++i) {
+    const Case c = generator().generate(1, {}, static_cast<std::uint64_t>(i));
+    ASSERT_NO_THROW(block().validate(c)) << "case " << i;
+    ++tiers[c.provenance.tier];
+    for (const std::string& name : generator().triggers_hit(c)) ++hits[name];
+    const std::int64_t size = element_count(c);
+    elements += size;
+    if (size > 200000) ++large;
+    ASSERT_LT(size, 3000000) << "case " << i;
+  }
+  EXPECT_LE(large, kCases / 50);
+  RecordProperty("mean_elements", static_cast<int>(elements / kCases));
+  for (const TriggerClass& trigger : generator().triggers()) {
+    EXPECT_GE(hits[trigger.name], 2) << trigger.name;
+    RecordProperty(trigger.name, hits[trigger.name]);
+  }
+  for (const Tier& tier : generator().tiers()) {
+    EXPECT_NEAR(tiers[tier.name], tier.share * kCases / 100, 90) << tier.name;
+  }
+}
+
+TEST_P(EveryBlock, OnlyCasesOfTheNamedTierAreDrawn) {
+  for (const Tier& tier : generator().tiers()) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      EXPECT_EQ(generator().generate(2, {tier.name}, i).provenance.tier, tier.name);
+    }
+  }
+}
+
+TEST_P(EveryBlock, ElementsAreFinite) {
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const Case c = generator().generate(3, {}, i);
+    if (element_count(c) > 50000) continue;
+    for (const NamedTensor& input : c.inputs) {
+      for (std::int64_t k = 0; k < input.tensor.elements(); ++k) {
+        ASSERT_TRUE(std::isfinite(input.tensor.element(k))) << "case " << i << ", " << input.name;
+      }
+    }
+  }
+}
+
+/// FNV-1a over everything that an implementation is given.
+std::uint64_t hash_of_cases(const Generator& generator, std::uint64_t count) {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  const auto add = [&hash](const void* data, std::size_t size) {
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
+  };
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Case c = generator.generate(1, {}, i);
+    for (const auto& [name, value] : c.attributes) add(&value, sizeof value);
+    for (const NamedTensor& input : c.inputs) {
+      add(input.name.data(), input.name.size());
+      add(input.tensor.shape().data(), input.tensor.shape().size() * sizeof(std::int64_t));
+      add(input.tensor.strides().data(), input.tensor.strides().size() * sizeof(std::int64_t));
+      add(input.tensor.storage().data(), input.tensor.storage().size());
+    }
+  }
+  return hash;
+}
+
+// These change only when what is generated changes: then every seed in old reports means something else.
+TEST(StagedGenerators, GoldenHashes) {
+  const std::map<std::string, std::uint64_t> wanted{
+      {"position_embedding", 0x5ca0fd7fbb391262ULL},    {"reference_points", 0x5c2526d2976244b5ULL},
+      {"attention_layer", 0x676c0b96344e4cfULL},        {"encoder_layer", 0x860740cfea8a0770ULL},
+      {"pixel_decoder_encoder", 0xe66132bb319499fbULL}, {"pixel_decoder", 0x44094b8cbe0c39d2ULL},
+      {"decoder_layer", 0x718b6af927103e3dULL},         {"mask_predictor", 0xc482ce43bbcf8188ULL},
+      {"transformer_decoder", 0xaeefd04250a2d5c7ULL},   {"mask2former_head", 0x633fbc78bf38080fULL}};
+  for (const StagedEntry& entry : staged_generators()) {
+    const std::uint64_t found = hash_of_cases(*entry.generator, 40);
+    EXPECT_EQ(found, wanted.at(entry.block->name())) << entry.block->name() << std::hex << " 0x" << found;
+  }
+}
+
+/// Standard deviation of a tensor's elements.
+double spread(const Tensor& tensor) {
+  double sum = 0;
+  double squares = 0;
+  const auto n = static_cast<double>(tensor.elements());
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    sum += tensor.element(i);
+    squares += tensor.element(i) * tensor.element(i);
+  }
+  return std::sqrt(squares / n - sum / n * (sum / n));
+}
+
+TEST(StagedGenerators, TypicalParametersAreSpreadAsStated) {
+  const Generator& generator = *staged_generators()[3].generator;
+  double offsets = 0;
+  double weights = 0;
+  double norms = 0;
+  constexpr int kCases = 60;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const Case c = generator.generate(4, {"typical"}, i);
+    const Tensor& weight = c.input("param.fc1.weight");
+    offsets += spread(c.input("param.self_attn.sampling_offsets.bias"));
+    weights += spread(weight) * std::sqrt(static_cast<double>(weight.dim(1)));
+    norms += spread(c.input("param.final_layer_norm.weight"));
+  }
+  EXPECT_NEAR(offsets / kCases, 1.5, 0.1);
+  EXPECT_NEAR(weights / kCases, 1.2, 0.05);
+  EXPECT_NEAR(norms / kCases, 0.2, 0.02);
+}
+
+}  // namespace
+}  // namespace deformdiff

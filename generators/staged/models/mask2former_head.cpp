@@ -1,0 +1,30 @@
+#include "generators/staged/models/mask2former_head.h"
+
+#include "blocks/mask2former/mask2former_head.h"
+#include "generators/staged/generator.h"
+
+namespace deformdiff::mask2former_head {
+namespace {
+
+/// Sine embeddings take channels by fours, in both decoders. Projections where their widths differ, and now
+/// and then where they do not.
+void adapt(Sketch& sketch, Draw& draw) {
+  name_maps(sketch, draw);
+  fit_width(sketch, "D", 32, draw);
+  sketch.extents["G"] = draw_groups(sketch.at("M") * sketch.at("D"), draw);
+  const bool projected = draw.chance(30);
+  std::int64_t& width = sketch.at("Dd");
+  fit_width(sketch, "Dd", 32, draw);
+  if (!projected || draw.chance(20)) width = sketch.at("D");
+  if (projected) give_input_projections(sketch);
+  draw_position_attributes(sketch, draw);
+}
+
+}  // namespace
+
+const Generator& generator() {
+  static const StagedGenerator instance(block(), adapt);
+  return instance;
+}
+
+}  // namespace deformdiff::mask2former_head

@@ -1,0 +1,98 @@
+#include "generators/staged/simplicity.h"
+#include "generators/staged/steps.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+std::vector<std::string> optional_inputs(const StagedDraft& draft) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
+    if (spec.optional && draft.dense.find_input(spec.name) != nullptr) names.push_back(spec.name);
+  }
+  return names;
+}
+
+bool is_parameter(const std::string& name) {
+  return name.starts_with("param.");
+}
+
+StagedDraft without_all(const StagedDraft& draft, const std::vector<std::string>& names) {
+  StagedDraft smaller = draft;
+  for (const std::string& name : names) smaller = without(smaller, name);
+  return smaller;
+}
+
+/// Attributes that are not the default and that a step may change.
+std::vector<std::string> unusual_attributes(const StagedDraft& draft) {
+  std::vector<std::string> names;
+  for (const auto& [name, usual] : draft.block->default_attributes()) {
+    // bits is the dtype of a block that has no floating tensor.
+    if (name == "bits" || counts_something(*draft.block, name)) continue;
+    if (draft.dense.attributes.at(name) != usual) names.push_back(name);
+  }
+  return names;
+}
+
+StagedDraft with_default(const StagedDraft& draft, const std::string& attribute) {
+  return with_attribute(draft, attribute, draft.block->default_attributes().at(attribute));
+}
+
+std::int64_t complexity_of(const StagedDraft& draft, const std::string& input) {
+  const auto layout = draft.layouts.find(input);
+  if (layout == draft.layouts.end()) return 0;
+  return complexity(layout->second, draft.dense.input(input).shape());
+}
+
+}  // namespace
+
+void add_plainness_steps(const StagedDraft& draft, StagedSteps& steps) {
+  const std::vector<std::string> optional = optional_inputs(draft);
+  std::vector<std::vector<std::string>> dropped;
+  if (optional.size() > 1) dropped.push_back(optional);
+  std::vector<std::string>& parameters = dropped.emplace_back();
+  std::ranges::copy_if(optional, std::back_inserter(parameters), is_parameter);
+  for (const std::string& name : optional) {
+    if (!is_parameter(name)) dropped.push_back({name});
+  }
+  std::erase_if(dropped, [](const std::vector<std::string>& names) { return names.empty(); });
+  steps.push_back({static_cast<std::int64_t>(dropped.size()),
+                   [dropped](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
+                     return without_all(from, dropped[static_cast<std::size_t>(which)]);
+                   }});
+  const std::vector<std::string> unusual = unusual_attributes(draft);
+  if (unusual.size() > 1) {
+    steps.push_back({1, [unusual](const StagedDraft& from, std::int64_t) -> std::optional<StagedDraft> {
+                       StagedDraft plain = from;
+                       for (const std::string& name : unusual) plain = with_default(plain, name);
+                       return plain;
+                     }});
+  }
+  steps.push_back({static_cast<std::int64_t>(unusual.size()),
+                   [unusual](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
+                     return with_default(from, unusual[static_cast<std::size_t>(which)]);
+                   }});
+  steps.push_back({1, [](const StagedDraft& from, std::int64_t) -> std::optional<StagedDraft> {
+                     if (from.layouts.empty()) return std::nullopt;
+                     StagedDraft plain = from;
+                     plain.layouts.clear();
+                     return plain;
+                   }});
+}
+
+void add_layout_steps(const StagedDraft& draft, StagedSteps& steps) {
+  for (const auto& [name, layout] : draft.layouts) {
+    const auto count = static_cast<std::int64_t>(simpler_traits(layout).size());
+    steps.push_back(
+        {count, [name = name](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
+           StagedDraft simpler = from;
+           simpler.layouts[name] = simpler_traits(from.layouts.at(name))[static_cast<std::size_t>(which)];
+           if (complexity_of(simpler, name) >= complexity_of(from, name)) return std::nullopt;
+           return simpler;
+         }});
+  }
+}
+
+}  // namespace deformdiff

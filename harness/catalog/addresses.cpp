@@ -1,0 +1,169 @@
+#include "catalog/addresses.h"
+
+#include "catalog/catalog.h"
+#include "core/declaration.h"
+#include "core/error.h"
+#include "core/wire/wire.h"
+#include "engine/stage_judge.h"
+#include "engine/worker_process.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kStartTimeout{60};
+constexpr std::string_view kOperatorScheme = "torchop:";
+constexpr std::string_view kOperatorName = "::ms_deform_attn";
+constexpr std::string_view kWrongStage = "fault/wrong_stage:";
+
+WorkerList ask_worker(const std::vector<std::string>& argv) {
+  WorkerProcess worker(argv, 0);
+  if (worker.receive(WorkerProcess::Clock::now() + kStartTimeout) != WorkerProcess::Event::kMessage) {
+    throw InputError(
+        fmt::format("{} does not start: {} {}", argv.front(), worker.describe_end(), worker.last_words()));
+  }
+  const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
+  return {hello.subjects, hello.environment};
+}
+
+bool is_fault_name(std::string_view name) {
+  return name.starts_with("fault/") || name.starts_with("control/");
+}
+
+SubjectSpec builtin_spec(const std::string& name) {
+  const bool fault = is_fault_name(name);
+  const WorkerList& list = fault ? faults_and_controls() : builtin_subjects();
+  if (std::ranges::find(list.subjects, name, &SubjectInfo::name) == list.subjects.end()) {
+    std::string known;
+    for (const SubjectInfo& info : list.subjects) known += " " + info.name;
+    throw InputError(
+        fmt::format("no subject '{}'; there are:{}; 'deformdiff list addresses' shows how to name a "
+                    "library of your own",
+                    name, known));
+  }
+  std::vector<std::string> argv{worker_program()};
+  if (fault) argv.emplace_back("--faults");
+  return {name, {std::move(argv), name}, {}, {}};
+}
+
+/// fault/wrong_stage:STAGE:SIZE, which a worker of its own makes to measure.
+SubjectSpec wrong_stage_spec(const std::string& name) {
+  const std::string_view body = std::string_view(name).substr(kWrongStage.size());
+  const std::size_t colon = body.rfind(':');
+  const std::string_view stage = body.substr(0, colon);
+  const std::string_view number =
+      colon == std::string_view::npos ? std::string_view() : body.substr(colon + 1);
+  double size = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), size);
+  if (stage.empty() || error != std::errc() || end != number.data() + number.size() || !std::isfinite(size)) {
+    throw InputError(fmt::format(
+        "subject '{}': wanted is fault/wrong_stage:STAGE:SIZE, as in fault/wrong_stage:layers.0.fc1:1e-3",
+        name));
+  }
+  if (size == 0) throw InputError(fmt::format("subject '{}': a stage that is wrong by 0 is right", name));
+  const std::string family = stage_family(std::string(stage));
+  const bool known = std::ranges::any_of(blocks(), [&](const BlockEntry& entry) {
+    const std::vector<std::string> families = stage_families(entry);
+    return std::ranges::find(families, family) != families.end();
+  });
+  if (!known) {
+    throw InputError(fmt::format(
+        "subject '{}': no block has a stage '{}'; 'deformdiff list stages' names them", name, stage));
+  }
+  return {name, {{worker_program(), "--fault", name}, name}, {}, {}};
+}
+
+/// torchop:FILE.so#ns::ms_deform_attn?key=value&...
+SubjectSpec operator_spec(const std::string& typed) {
+  const auto refuse = [&](const std::string& why) {
+    throw InputError(
+        fmt::format("subject '{}': {}; wanted is torchop:FILE.so#ns::ms_deform_attn", typed, why));
+  };
+  const std::string_view body = std::string_view(typed).substr(kOperatorScheme.size());
+  const std::size_t hash = body.find('#');
+  if (hash == std::string_view::npos || hash == 0) refuse("the file or the namespace behind '#' is missing");
+  const std::size_t question = body.find('?', hash);
+  const fs::path file = body.substr(0, hash);
+  std::string_view name =
+      body.substr(hash + 1, question == std::string_view::npos ? question : question - hash - 1);
+  if (name.ends_with(kOperatorName)) name.remove_suffix(kOperatorName.size());
+  if (name.empty() || name.find(':') != std::string_view::npos)
+    refuse(fmt::format("'{}' is no such operator", name));
+  Declaration declaration;
+  try {
+    if (question != std::string_view::npos) declaration = parse_declaration(body.substr(question + 1));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
+  }
+  if (!fs::is_regular_file(file)) refuse(fmt::format("there is no file {}", file.string()));
+
+  const std::string address = fmt::format("{}#{}", fs::absolute(file).string(), name);
+  std::vector<std::string> argv{worker_program(), "--operator", address};
+  if (const std::string* device = declaration.find("device")) argv.insert(argv.end(), {"--device", *device});
+  return {typed,
+          {std::move(argv), address},
+          [declaration](SubjectInfo& info) { apply(declaration, info); },
+          file.string()};
+}
+
+}  // namespace
+
+std::string worker_program() {
+  std::error_code error;
+  const fs::path worker = fs::read_symlink("/proc/self/exe", error).parent_path() / "deformdiff-worker";
+  if (error || !fs::exists(worker)) {
+    throw InputError(fmt::format(
+        "{} is missing: it is built where LibTorch is found (run harness/setup.sh build)", worker.string()));
+  }
+  return worker.string();
+}
+
+const WorkerList& builtin_subjects() {
+  static const WorkerList list = ask_worker({worker_program()});
+  return list;
+}
+
+const WorkerList& faults_and_controls() {
+  static const WorkerList list = [] {
+    WorkerList all = ask_worker({worker_program(), "--faults"});
+    std::erase_if(all.subjects, [](const SubjectInfo& info) { return !is_fault_name(info.name); });
+    return all;
+  }();
+  return list;
+}
+
+SubjectSpec parse_subject(const std::string& typed) {
+  if (typed.starts_with(kOperatorScheme)) return operator_spec(typed);
+  if (typed.starts_with(kWrongStage)) return wrong_stage_spec(typed);
+  static constexpr std::array<std::string_view, 3> kLater{"torchscript:", "worker:", "python:"};
+  for (const std::string_view scheme : kLater) {
+    if (typed.starts_with(scheme)) not_available_yet(fmt::format("subject '{}'", typed));
+  }
+  return builtin_spec(typed);
+}
+
+std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed) {
+  std::vector<SubjectSpec> specs;
+  const auto add = [&](SubjectSpec spec) {
+    if (std::ranges::find(specs, spec.name, &SubjectSpec::name) == specs.end())
+      specs.push_back(std::move(spec));
+  };
+  for (const std::string& name : typed) add(parse_subject(name));
+  if (!typed.empty()) return specs;
+  for (const SubjectInfo& info : builtin_subjects().subjects) {
+    if (!is_fault_name(info.name)) add(builtin_spec(info.name));
+  }
+  return specs;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,33 @@
+// Names and addresses of implementations, as typed, and the workers behind them.
+#pragma once
+
+#include "engine/judge.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// What a worker says before it runs anything.
+struct WorkerList {
+  std::vector<SubjectInfo> subjects;
+  std::map<std::string, std::string> environment;
+};
+
+/// The worker, which lies beside this program. Throws InputError if it is not there.
+std::string worker_program();
+
+/// The built-in implementations, or the faults and controls (names beginning with "fault/" and "control/").
+/// Asks a worker; throws InputError if there is none beside this program or it does not start.
+const WorkerList& builtin_subjects();
+const WorkerList& faults_and_controls();
+
+/// Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
+/// missing library, and a bad declaration.
+SubjectSpec parse_subject(const std::string& typed);
+
+/// Those named, or every built-in one.
+std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed);
+
+}  // namespace deformdiff

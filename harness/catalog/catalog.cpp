@@ -1,0 +1,66 @@
+#include "catalog/catalog.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "core/error.h"
+#include "engine/stage_judge.h"
+#include "generators/ms_deform_attn/generator.h"
+#include "generators/ms_deform_attn/shrinks.h"
+#include "generators/staged/models/models.h"
+#include "generators/staged/shrinks.h"
+#include "oracles/ms_deform_attn/oracle.h"
+#include "oracles/operations/operations.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+// Blocks that files recorded elsewhere already name.
+constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mask_head"};
+
+}  // namespace
+
+const std::vector<BlockEntry>& blocks() {
+  static const std::vector<BlockEntry> entries = [] {
+    std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
+                                  &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
+    for (const StagedEntry& staged : staged_generators()) {
+      list.push_back(
+          {staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
+    }
+    return list;
+  }();
+  return entries;
+}
+
+const BlockEntry& find_block(const std::string& name) {
+  std::string known;
+  for (const BlockEntry& entry : blocks()) {
+    if (entry.block->name() == name) return entry;
+    known += fmt::format(" {}", entry.block->name());
+  }
+  if (std::ranges::find(kLater, name) != kLater.end()) not_available_yet(fmt::format("block {}", name));
+  throw InputError(fmt::format("no block '{}'; there are:{}", name, known));
+}
+
+std::vector<std::string> stage_families(const BlockEntry& entry) {
+  std::vector<std::string> families;
+  if (!entry.has_stages()) return families;
+  // Some inputs may be left out, and a few cases have them all.
+  constexpr std::uint64_t kCases = 8;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    for (const Stage& stage : entry.block->stages(entry.generator->generate(0, {"typical"}, i))) {
+      std::string family = stage_family(stage.name);
+      if (std::ranges::find(families, family) == families.end()) families.push_back(std::move(family));
+    }
+  }
+  return families;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,127 @@
+// Every block has all its parts: a new one that lacks one fails here.
+#include "catalog/catalog.h"
+
+#include "catalog/addresses.h"
+#include "core/case_file.h"
+#include "core/error.h"
+#include "core/files.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <regex>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Catalog, EveryBlockHasOracleOrStagesGeneratorAndShrinks) {
+  ASSERT_FALSE(blocks().empty());
+  for (const BlockEntry& entry : blocks()) {
+    ASSERT_TRUE(entry.oracle != nullptr || entry.has_stages()) << entry.block->name();
+    ASSERT_NE(entry.generator, nullptr) << entry.block->name();
+    const Case c = entry.generator->generate(0, {}, 0);
+    EXPECT_EQ(c.block, entry.block->name());
+    EXPECT_NO_THROW(entry.block->validate(c));
+    EXPECT_TRUE(entry.shrinks(c)().has_value()) << entry.block->name();
+    EXPECT_EQ(&find_block(entry.block->name()), &entry);
+  }
+}
+
+TEST(Catalog, EveryBlockHasValidSmokeCases) {
+  for (const BlockEntry& entry : blocks()) {
+    const fs::path folder = fs::path(DEFORMDIFF_CASES) / entry.block->name() / "smoke";
+    int count = 0;
+    for (const auto& file : fs::directory_iterator(folder)) {
+      if (file.path().extension() != ".json") continue;
+      const SavedCase saved = read_case(file.path());
+      EXPECT_NO_THROW(entry.block->validate(saved.problem)) << file.path();
+      EXPECT_EQ(saved.expectation, "agree") << file.path();
+      EXPECT_TRUE(saved.subject.empty()) << file.path();
+      ++count;
+    }
+    EXPECT_GT(count, 0) << folder;
+  }
+}
+
+TEST(Catalog, UnknownBlocksAreRefused) {
+  EXPECT_THROW(find_block("no_such_block"), InputError);
+  EXPECT_THROW(find_block("attention"), InputError);
+}
+
+#if defined(DEFORMDIFF_HAS_WORKER)
+TEST(Catalog, EveryBlockHasTwoSubjectsAndAFault) {
+  for (const BlockEntry& entry : blocks()) {
+    const auto serves = [&](const SubjectInfo& info) { return info.blocks.contains(entry.block->name()); };
+    EXPECT_GE(std::ranges::count_if(builtin_subjects().subjects, serves), 2) << entry.block->name();
+    EXPECT_TRUE(std::ranges::any_of(faults_and_controls().subjects, [&](const SubjectInfo& info) {
+      return serves(info) && !info.faulty.empty();
+    })) << entry.block->name();
+  }
+}
+
+/// cases/CMakeLists.txt runs every fault: a line "NAME=VERDICT" or "NAME@BLOCK=VERDICT" for each.
+TEST(Catalog, EveryFaultIsATest) {
+  const std::string list = read_file(fs::path(DEFORMDIFF_CASES) / "CMakeLists.txt");
+  for (const SubjectInfo& info : faults_and_controls().subjects) {
+    if (info.faulty.empty()) continue;
+    const std::string name = info.name.substr(info.name.find('/') + 1);
+    const bool listed = std::regex_search(list, std::regex("[ \"]" + name + "[=@]"));
+    EXPECT_TRUE(listed) << info.name;
+  }
+  for (const BlockEntry& entry : blocks()) {
+    if (!entry.has_stages()) continue;
+    EXPECT_NE(list.find("@" + entry.block->name() + "="), std::string::npos) << entry.block->name();
+  }
+}
+
+TEST(Catalog, CudaIsAlwaysListed) {
+  EXPECT_TRUE(std::ranges::any_of(builtin_subjects().subjects,
+                                  [](const SubjectInfo& info) { return info.name == "cuda"; }));
+}
+
+TEST(Addresses, WrongStagesAreMadeToMeasure) {
+  const std::string name = "fault/wrong_stage:layers.0.fc1:1e-3";
+  const SubjectSpec spec = parse_subject(name);
+  EXPECT_EQ(spec.name, name);
+  EXPECT_EQ(spec.command.subject, name);
+  EXPECT_EQ(spec.command.argv.at(1), "--fault");
+  for (const char* wrong : {"fault/wrong_stage:fc1", "fault/wrong_stage::1",
+                            "fault/wrong_stage:fc1:", "fault/wrong_stage:fc1:much",
+                            "fault/wrong_stage:fc1:1e-3x", "fault/wrong_stage:fc1:inf"}) {
+    EXPECT_THROW(parse_subject(wrong), InputError) << wrong;
+  }
+}
+
+TEST(Addresses, NamesAndAddresses) {
+  EXPECT_EQ(parse_subjects({"cpu", "cpu", "composite"}).size(), 2U);
+  EXPECT_GE(parse_subjects({}).size(), 4U);
+  EXPECT_EQ(parse_subject("cpu").command.subject, "cpu");
+  const std::string library = fs::read_symlink("/proc/self/exe").string();
+  const SubjectSpec spec =
+      parse_subject("torchop:" + library + "#mine::ms_deform_attn?device=cuda&supports=D%8==0,L<=4");
+  EXPECT_EQ(spec.name, "torchop:" + library + "#mine::ms_deform_attn?device=cuda&supports=D%8==0,L<=4");
+  EXPECT_EQ(spec.library, library);
+  EXPECT_EQ(spec.command.subject, library + "#mine");
+  EXPECT_EQ(spec.command.argv.back(), "cuda");
+  SubjectInfo info;
+  spec.declare(info);
+  EXPECT_EQ(info.supports, "D%8==0,L<=4");
+}
+
+TEST(Addresses, Refusals) {
+  const std::string library = fs::read_symlink("/proc/self/exe").string();
+  for (const std::string& bad :
+       {std::string("gpu"), std::string("fault/none"), std::string("torchop:none.so#mine"),
+        "torchop:" + library, "torchop:" + library + "#", "torchop:" + library + "#a::b",
+        "torchop:" + library + "#mine?colour=red", std::string("torchscript:a.pt"),
+        std::string("worker:cmd#x"), std::string("python:a.py")}) {
+    EXPECT_THROW(parse_subject(bad), InputError) << bad;
+  }
+}
+#endif
+
+}  // namespace
+}  // namespace deformdiff

@@ -1,0 +1,174 @@
+#include "check/cause.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+bool has_audit(const std::vector<AuditFinding>& audit, std::string_view kind) {
+  return std::ranges::any_of(audit, [&](const AuditFinding& each) { return each.kind == kind; });
+}
+
+/// The value of the stage, or output, that is at fault; null if it was not seen.
+const Tensor* value_at_fault(const Replay& replay) {
+  const std::string& stage = replay.judged.comparison.output;
+  for (const auto* tensors : {&replay.outcome.stages, &replay.outcome.outputs}) {
+    const auto found = std::ranges::find(*tensors, stage, &NamedTensor::name);
+    if (found != tensors->end()) return &found->tensor;
+  }
+  return nullptr;
+}
+
+bool is_zero(const Tensor& tensor) {
+  const Tensor dense = tensor.contiguous();
+  return std::ranges::all_of(dense.storage(), [](std::byte each) { return each == std::byte{0}; });
+}
+
+/// The value at fault is the same for other inputs of the same sizes, and should not be.
+const Tensor* unchanging_value(const std::vector<Replay>& replays, const BlockDefinition& block) {
+  for (const Replay& a : replays) {
+    for (const Replay& b : replays) {
+      if (&a == &b || !(a.sizes == b.sizes) || !a.fails() || !b.fails()) continue;
+      if (a.judged.comparison.output != b.judged.comparison.output) continue;
+      const Tensor* of_a = value_at_fault(a);
+      const Tensor* of_b = value_at_fault(b);
+      const bool same = of_a != nullptr && of_b != nullptr && of_a->elements() > 0 && *of_a == *of_b;
+      // NaNs are all alike.
+      if (same && a.judged.comparison.verdict == Verdict::kNonfiniteMismatch) continue;
+      if (same && follows_inputs(block, a.problem, a.judged.comparison.output)) return of_a;
+    }
+  }
+  return nullptr;
+}
+
+/// Every replay that fails differs from one that passes as `differ` says, and none has the sizes of one that
+/// passes: then sizes are not the reason.
+template <typename Differ>
+bool only_with(const std::vector<Replay>& replays, Differ differ) {
+  // The first replay has the sizes of the trace, or of the user's inputs: what is baked is right there.
+  if (replays.front().fails()) return false;
+  bool found = false;
+  for (const Replay& failing : replays) {
+    if (!failing.fails()) continue;
+    found = true;
+    bool explained = false;
+    for (const Replay& passing : replays) {
+      if (passing.fails()) continue;
+      if (passing.sizes == failing.sizes) return false;
+      explained = explained || differ(passing.sizes, failing.sizes);
+    }
+    if (!explained) return false;
+  }
+  return found;
+}
+
+bool same_maps(const ReplaySizes& a, const ReplaySizes& b) {
+  return a.levels == b.levels && a.finest == b.finest && a.batch != b.batch;
+}
+
+bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
+  return a.levels != b.levels || !(a.finest == b.finest);
+}
+
+const std::map<std::string, std::string>& explanations() {
+  static const std::map<std::string, std::string> texts{
+      {"outputs_ignore_inputs",
+       "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its "
+       "result was "
+       "allocated, not what was written there, and the graph holds zeros in its place."},
+      {"stale_constant",
+       "A result was computed in memory that the tracer did not know: the graph holds the values of the "
+       "traced "
+       "example as a constant and gives them for every input."},
+      {"baked_shape",
+       "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error. "
+       "Compute "
+       "them in forward from the inputs' shapes (tensor.shape, torch._shape_as_tensor) and export again."},
+      {"baked_batch",
+       "The traced batch is a constant in the graph: a larger batch is cut or fails. Replace loops over "
+       "the batch, and sizes read as Python integers, and export again."},
+      {"baked_device",
+       "A device of the tracing machine is a constant in the graph: the model runs on no other."},
+      {"wrong_stage",
+       "The named stage, or what it is computed from and was not seen, is something else than the block's "
+       "definition. If --config or --layout do not describe this model, that is the reason."},
+      {"training_mode",
+       "The model was exported in training mode: dropout or batch statistics change its results. "
+       "Call eval() before exporting."},
+      {"unsupported_operator",
+       "The graph uses an operator that is not registered here: load its library first."},
+      {"unknown", "The graph gives no hint, and no replay showed a stage that is at fault."}};
+  return texts;
+}
+
+}  // namespace
+
+bool follows_inputs(const BlockDefinition& block, const Case& c, const std::string& stage_or_output) {
+  std::set<std::string> sources{stage_or_output};
+  for (const OutputSpec& output : block.outputs(c)) {
+    if (output.name == stage_or_output) sources.insert(output.stage);
+  }
+  const std::vector<Stage> stages = block.stages(c);
+  for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+    if (!sources.contains(stage->name)) continue;
+    for (const StageInput& input : stage->inputs) sources.insert(input.value);
+  }
+  return std::ranges::any_of(c.inputs, [&](const NamedTensor& input) {
+    return !input.name.starts_with("param.") && input.tensor.dtype() != DType::kInt64 &&
+           sources.contains(input.name);
+  });
+}
+
+std::string cause_of_graph(const std::vector<AuditFinding>& audit) {
+  // A constant in place of a result is also one that no input reaches: it comes first.
+  constexpr std::array<std::pair<const char*, const char*>, 7> kSuggested{{
+      {audit_kind::kUnsupportedOperator, "unsupported_operator"},
+      {audit_kind::kTrainingMode, "training_mode"},
+      {audit_kind::kLargeConstant, "stale_constant"},
+      {audit_kind::kOutputIgnoresInputs, "outputs_ignore_inputs"},
+      {audit_kind::kBakedShape, "baked_shape"},
+      {audit_kind::kBakedBatch, "baked_batch"},
+      {audit_kind::kBakedDevice, "baked_device"},
+  }};
+  for (const auto& [kind, cause] : kSuggested) {
+    if (has_audit(audit, kind)) return cause;
+  }
+  return "";
+}
+
+std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition& block,
+                       const std::vector<AuditFinding>& audit) {
+  if (has_audit(audit, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
+  if (std::ranges::none_of(replays, &Replay::fails)) return "";
+  if (const Tensor* value = unchanging_value(replays, block)) {
+    const bool made_without_inputs =
+        has_audit(audit, audit_kind::kOutputIgnoresInputs) && !has_audit(audit, audit_kind::kLargeConstant);
+    return is_zero(*value) || made_without_inputs ? "outputs_ignore_inputs" : "stale_constant";
+  }
+  if (has_audit(audit, audit_kind::kTrainingMode)) return "training_mode";
+  if (only_with(replays, same_maps)) return "baked_batch";
+  if (only_with(replays, other_maps)) return "baked_shape";
+  // Every replay fails: what the graph shows has to do.
+  if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;
+  if (std::ranges::all_of(replays, &Replay::has_no_result)) return "unknown";
+  const bool named = std::ranges::any_of(
+      replays, [](const Replay& replay) { return replay.fails() && !replay.judged.stages.empty(); });
+  return named ? "wrong_stage" : "unknown";
+}
+
+std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage) {
+  const auto text = explanations().find(cause);
+  if (text == explanations().end()) return {};
+  std::vector<std::string> lines{text->second};
+  if (!first_diverging_stage.empty())
+    lines.push_back(fmt::format("It shows first in {}.", first_diverging_stage));
+  return lines;
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,45 @@
+// Why an exported module is wrong, from how it behaved and what its graph shows.
+#pragma once
+
+#include "check/replay_cases.h"
+#include "core/module_description.h"
+#include "engine/stage_judge.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+/// One replay of the recorded graph.
+struct Replay {
+  std::string name;
+  ReplaySizes sizes;
+  Case problem;
+  Outcome outcome;  ///< with the stages that were found
+  StagedComparison judged;
+
+  bool fails() const { return is_finding(judged.comparison.verdict); }
+
+  /// It gave no tensors of the block's shapes.
+  bool has_no_result() const {
+    return outcome.kind != Outcome::Kind::kReturned || judged.comparison.verdict == Verdict::kWrongStructure;
+  }
+};
+
+/// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before
+/// what the graph suggests: a value that stays the same for other inputs, failures that come with another
+/// batch or other sizes alone.
+std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition& block,
+                       const std::vector<AuditFinding>& audit);
+
+/// Whether other numbers in the inputs should change what a stage or output is: those that positions and
+/// parameters alone make are the same for all.
+bool follows_inputs(const BlockDefinition& block, const Case& c, const std::string& stage_or_output);
+
+/// What the graph alone suggests; empty if it shows nothing.
+std::string cause_of_graph(const std::vector<AuditFinding>& audit);
+
+/// The cause in plain words, and what to do about it.
+std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,232 @@
+#include "check/checked_model.h"
+
+#include "blocks/block_list.h"
+#include "recorded/recorded_stages.h"
+#include "core/error.h"
+#include "core/safetensors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// What the module computes in: the dtype of its own parameters; float32 where it has none.
+DType dtype_of(const ModuleDescription& description) {
+  const auto own = std::ranges::find_if(description.parameters, [](const NamedTensor& parameter) {
+    return is_floating(parameter.tensor.dtype());
+  });
+  return own == description.parameters.end() ? DType::kFloat32 : own->tensor.dtype();
+}
+
+/// A parameter of a file in the module's dtype, which must hold its numbers.
+Tensor in_dtype(const std::string& name, const Tensor& parameter, DType dtype) {
+  const bool known = dtype == DType::kFloat32 || dtype == DType::kFloat64;
+  if (!known || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
+  const Tensor converted = convert(parameter, dtype);
+  for (std::int64_t i = 0; i < parameter.elements(); ++i) {
+    const double was = parameter.element(i), is = converted.element(i);
+    if (was == is || (std::isnan(was) && std::isnan(is))) continue;
+    throw InputError(fmt::format("parameter {}: {:.17g} is no {}, which is what the module computes in", name,
+                                 was, name_of(dtype)));
+  }
+  return converted;
+}
+
+/// Parameters under the framework's names: of the file that --params names, or the module's own.
+std::map<std::string, Tensor> their_parameters(const Options& options, const ModuleDescription& description) {
+  std::map<std::string, Tensor> parameters;
+  if (options.parameters.empty()) {
+    for (const NamedTensor& parameter : description.parameters)
+      parameters.emplace(parameter.name, parameter.tensor);
+    return parameters;
+  }
+  constexpr std::string_view kParameter = "param.";
+  const DType dtype = dtype_of(description);
+  for (const NamedTensor& tensor : read_safetensors(options.parameters).tensors) {
+    const bool prefixed = tensor.name.starts_with(kParameter);
+    const std::string name = prefixed ? tensor.name.substr(kParameter.size()) : tensor.name;
+    parameters.emplace(name, in_dtype(name, tensor.tensor, dtype));
+  }
+  return parameters;
+}
+
+CanonicalParameters ours(const Options& options, const BlockDefinition& block,
+                         const ModuleDescription& description, Layout layout, const Attributes& configured) {
+  std::map<std::string, Tensor> theirs = their_parameters(options, description);
+  if (theirs.empty() && block.name() != "position_embedding" && block.name() != "reference_points") {
+    throw InputError(
+        "the module holds no parameters: it was frozen; give them in --params FILE.safetensors, or check it "
+        "before torch.jit.freeze");
+  }
+  try {
+    return canonical_parameters(layout, block, theirs, configured);
+  } catch (const InputError& error) {
+    // A whole model may hold parts that its forward does not use.
+    if (!description.unread.empty() && options.parameters.empty()) {
+      for (const std::string& name : description.unread) theirs.erase(name);
+      try {
+        return canonical_parameters(layout, block, theirs, configured);
+      } catch (const InputError&) {
+        // What is wrong with all of them says more.
+      }
+    }
+    throw InputError(
+        fmt::format("{} (another --block, --layout or --params FILE.safetensors?)", error.what()));
+  }
+}
+
+/// What --input-order or --output-order say, in our names.
+template <typename Lookup>
+std::vector<std::string> named_order(const std::vector<std::string>& typed, const char* flag, Lookup lookup,
+                                     const std::vector<std::string>& known) {
+  std::vector<std::string> order;
+  for (const std::string& name : typed) {
+    const auto entry = lookup(name);
+    if (!entry) {
+      throw InputError(
+          fmt::format("{}: the block has no '{}'; it has {}", flag, name, fmt::join(known, ", ")));
+    }
+    if (std::ranges::find(order, entry->ours) != order.end()) {
+      throw InputError(fmt::format("{}: '{}' is there twice", flag, name));
+    }
+    order.push_back(entry->ours);
+  }
+  return order;
+}
+
+/// The entry under which `ours` stands in the layout, or ours alone.
+template <typename Lookup>
+LayoutEntry as_theirs(const std::string& ours, const std::optional<std::string>& theirs, Lookup lookup) {
+  const std::optional<LayoutEntry> entry = theirs ? lookup(*theirs) : std::nullopt;
+  return entry && entry->ours == ours ? *entry : LayoutEntry{ours, ours};
+}
+
+}  // namespace
+
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+                           const ModuleDescription& description)
+    : CheckedModel(options, entry, description, layout_of(options, {}),
+                   configured_attributes(options, {}, layout_of(options, {}),
+                                         *find_block_definition(entry.block->name()))) {}
+
+CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+                           const ModuleDescription& description, Layout layout, const Attributes& configured)
+    : entry_(entry),
+      block_(*find_block_definition(entry.block->name())),
+      description_(description),
+      canonical_(ours(options, block_, description, layout, configured)),
+      attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
+      names_(layout, block_, attributes_),
+      parameters_(std::move(canonical_.tensors)) {
+  find_inputs(options);
+  find_outputs(options);
+}
+
+void CheckedModel::find_inputs(const Options& options) {
+  for (const ModuleInput& input : description_.inputs) {
+    if (!input.tensor) {
+      throw InputError(
+          fmt::format("the module's input '{}' is a {}; tensors are wanted: export a wrapper whose "
+                      "forward takes tensors alone",
+                      input.name, input.type));
+    }
+  }
+  const auto lookup = [&](const std::string& name) { return names_.input(name); };
+  std::vector<std::string> ours;
+  if (!options.input_order.empty()) {
+    ours = named_order(options.input_order, "--input-order", lookup, block_.inputs());
+  } else {
+    for (const ModuleInput& input : description_.inputs) {
+      const auto entry = names_.input(input.name);
+      if (entry) ours.push_back(entry->ours);
+    }
+    const std::set<std::string> distinct(ours.begin(), ours.end());
+    if (distinct.size() != description_.inputs.size()) ours = names_.input_order();
+    // Inputs at the end may be left out.
+    if (ours.size() > description_.inputs.size()) ours.resize(description_.inputs.size());
+  }
+  if (ours.size() != description_.inputs.size()) {
+    throw InputError(
+        fmt::format("the module takes {} inputs, {} {}: give --input-order with one name for each",
+                    description_.inputs.size(),
+                    options.input_order.empty() ? "block " + block_.name() + " has" : "--input-order names",
+                    fmt::join(ours, ", ")));
+  }
+  for (const std::string& name : ours) {
+    inputs_.push_back(as_theirs(name, names_.their_input(name),
+                                [&](std::string_view theirs) { return names_.input(theirs); }));
+  }
+}
+
+void CheckedModel::find_outputs(const Options& options) {
+  const auto lookup = [&](const std::string& name) { return names_.output(name); };
+  const std::vector<std::string> ours =
+      options.output_order.empty()
+          ? names_.output_order()
+          : named_order(options.output_order, "--output-order", lookup, block_.output_names());
+  if (ours.size() != block_.output_names().size()) {
+    throw InputError(fmt::format("--output-order: block {} has {}: all of them are wanted", block_.name(),
+                                 fmt::join(names_.output_order(), ", ")));
+  }
+  if (!description_.outputs.empty() && description_.outputs.size() != ours.size()) {
+    throw InputError(
+        fmt::format("the module returns {} tensors, block {} {}: export a wrapper that returns those",
+                    description_.outputs.size(), block_.name(), fmt::join(ours, ", ")));
+  }
+  for (const std::string& name : ours) {
+    outputs_.push_back(as_theirs(name, names_.their_output(name),
+                                 [&](std::string_view theirs) { return names_.output(theirs); }));
+  }
+}
+
+std::set<std::string> CheckedModel::input_set() const {
+  std::set<std::string> names;
+  for (const LayoutEntry& input : inputs_) names.insert(input.ours);
+  return names;
+}
+
+std::optional<std::string> CheckedModel::their_path(const std::string& path) const {
+  if (!path.starts_with(canonical_.prefix)) return std::nullopt;
+  return unwrapped(canonical_, path.substr(canonical_.prefix.size()));
+}
+
+std::vector<NamedTensor> CheckedModel::traced_inputs() const {
+  std::vector<NamedTensor> traced;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const auto& shape = description_.inputs[i].traced;
+    if (!shape) continue;
+    const Tensor theirs(DType::kUInt8, *shape,
+                        Tensor::Bytes(static_cast<std::size_t>(element_count(*shape))));
+    traced.push_back({inputs_[i].ours, to_ours(inputs_[i], theirs, {})});
+  }
+  return traced;
+}
+
+std::vector<NamedTensor> CheckedModel::arguments(const Case& c) const {
+  std::vector<NamedTensor> arguments;
+  for (const LayoutEntry& input : inputs_)
+    arguments.push_back({input.ours, to_theirs(input, c.input(input.ours))});
+  return arguments;
+}
+
+void CheckedModel::name_outputs(Outcome& outcome) const {
+  if (outcome.outputs.size() != outputs_.size()) return;
+  std::vector<NamedTensor> ordered;
+  for (const std::string& name : block_.output_names()) {
+    const auto at = std::ranges::find(outputs_, name, &LayoutEntry::ours);
+    if (at == outputs_.end()) return;
+    const Tensor& theirs = outcome.outputs[static_cast<std::size_t>(at - outputs_.begin())].tensor;
+    const bool fits = at->how != Rearrangement::kSwapped || theirs.shape().size() >= 2;
+    ordered.push_back({name, fits ? to_ours(*at, theirs, {}) : theirs});
+  }
+  outcome.outputs = std::move(ordered);
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,60 @@
+// What an exported module claims to be: a block with its attributes and parameters, and the order of its
+// arguments and results.
+#pragma once
+
+#include "blocks/layouts/layout.h"
+#include "check/exported_module.h"
+#include "cli/options.h"
+#include "engine/block_entry.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+class CheckedModel {
+ public:
+  /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws
+  /// InputError naming what is missing, unknown or does not fit, and the flag that mends it.
+  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description);
+
+  const BlockEntry& entry() const { return entry_; }
+  const BlockDefinition& block() const { return block_; }
+  const LayoutNames& names() const { return names_; }
+  const Attributes& attributes() const { return attributes_; }
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
+  /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
+  /// the block.
+  std::optional<std::string> their_path(const std::string& path) const;
+  std::set<std::string> input_set() const;  ///< our names of the module's inputs
+
+  /// Of our names and in our shapes: what the module was traced with, as far as the file has it.
+  std::vector<NamedTensor> traced_inputs() const;
+
+  /// The inputs of a case as the module takes them, in its order. Throws InputError naming one that the case
+  /// lacks.
+  std::vector<NamedTensor> arguments(const Case& c) const;
+
+  /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays
+  /// as it is, and is then judged to have the wrong structure.
+  void name_outputs(Outcome& outcome) const;
+
+ private:
+  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description,
+               Layout layout, const Attributes& configured);
+  void find_inputs(const Options& options);
+  void find_outputs(const Options& options);
+
+  const BlockEntry& entry_;
+  const BlockDefinition& block_;
+  const ModuleDescription& description_;
+  CanonicalParameters canonical_;
+  Attributes attributes_;
+  LayoutNames names_;
+  std::vector<NamedTensor> parameters_;
+  std::vector<LayoutEntry> inputs_, outputs_;  ///< in the module's order
+};
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,86 @@
+#include "check/exported_module.h"
+
+#include "catalog/addresses.h"
+#include "core/error.h"
+#include "core/wire/wire.h"
+#include "engine/worker_process.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+std::vector<std::string> command_for(const std::filesystem::path& path) {
+  return {worker_program(), "--module", path.string()};
+}
+
+/// Waits for a message; otherwise, what happened instead. `doing` says to what.
+std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kCrashed;
+  switch (worker.receive(WorkerProcess::Clock::now() + kPatience)) {
+    case WorkerProcess::Event::kMessage:
+      return std::nullopt;
+    case WorkerProcess::Event::kEnded:
+      outcome.message = fmt::format("{}: {} {}", doing, worker.describe_end(), worker.last_words());
+      break;
+    case WorkerProcess::Event::kNonsense:
+      outcome.message =
+          fmt::format("{}: it wrote nonsense into the channel: {}", doing, worker.describe_nonsense());
+      break;
+    case WorkerProcess::Event::kDeadline:
+      outcome.kind = Outcome::Kind::kTimedOut;
+      outcome.message = fmt::format("{}: no answer within {} s", doing, kPatience.count());
+      break;
+  }
+  return outcome;
+}
+
+}  // namespace
+
+ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limits)
+    : path_(std::move(path)), limits_(limits) {
+  if (!std::filesystem::exists(path_)) throw InputError(fmt::format("{}: no such file", path_.string()));
+  WorkerProcess worker(command_for(path_), 0);
+  if (auto failure = failure_of(worker, "on loading")) {
+    load_failure_ = std::move(*failure);
+    return;
+  }
+  const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
+  if (hello.refusal.find("PytorchStreamReader") != std::string::npos) {
+    throw InputError(fmt::format("{}: is damaged or cut off: copy or export it again", path_.string()));
+  }
+  if (!hello.refusal.empty()) throw InputError(hello.refusal);
+  environment_ = hello.environment;
+  const wire::Message request = wire::encode(wire::DescribeRequest{});
+  worker.send(request);
+  if (auto failure = failure_of(worker, "while it was looked at")) {
+    load_failure_ = std::move(*failure);
+    return;
+  }
+  description_ = wire::decode_module_description(worker.header(), worker.data());
+}
+
+Outcome ExportedModule::run(const std::string& mode, const std::vector<NamedTensor>& inputs, bool tap) {
+  Case c;
+  c.block = kOpaqueBlock;
+  c.inputs = inputs;
+  Outcome outcome = std::move(runner(mode).run({&c, 1}, {.tap = tap}).front());
+  // A model that says that it cannot run here, as one with another device in its graph does, has failed.
+  if (outcome.kind == Outcome::Kind::kUnsupported) outcome.kind = Outcome::Kind::kThrew;
+  return outcome;
+}
+
+Runner& ExportedModule::runner(const std::string& mode) {
+  const auto known = runners_.find(mode);
+  if (known != runners_.end()) return known->second;
+  return runners_.emplace(mode, Runner(WorkerCommand{command_for(path_), mode}, limits_)).first->second;
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,203 @@
+#include "check/replay_cases.h"
+
+#include "blocks/extents.h"
+#include "blocks/layouts/layout.h"
+#include "generators/staged/generator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// Of an extent that nothing tells. Channels that no projection changes are those of the queries.
+std::int64_t free_extent(const std::string& name, const Extents& known) {
+  constexpr std::int64_t kFree = 7;
+  const bool is_width = name == "C" && known.contains("M") && known.contains("D");
+  return is_width ? known.at("M") * known.at("D") : kFree;
+}
+
+LevelSize transposed(const LevelSize& size) {
+  return {size.width, size.height};
+}
+
+/// Larger, no multiple of the old, and no square: exchanged sides must show.
+LevelSize larger(const LevelSize& size) {
+  const LevelSize other{size.height + size.height / 2 + 1, size.width + 1};
+  return {other.height, other.width + (other.height == other.width ? 1 : 0)};
+}
+
+ReplaySizes changed(ReplaySizes sizes, LevelSize (*change)(const LevelSize&)) {
+  for (LevelSize& level : sizes.levels) level = change(level);
+  sizes.finest = change(sizes.finest);
+  return sizes;
+}
+
+/// Makes the last level as large as it takes for `pixels` in all, as square as that number allows.
+void fit_pixels(std::int64_t pixels, std::vector<LevelSize>& levels) {
+  for (std::size_t l = 0; l + 1 < levels.size(); ++l) pixels -= levels[l].pixels();
+  if (pixels < 1 || levels.empty()) return;
+  std::int64_t height = 1;
+  for (std::int64_t side = 1; side * side <= pixels; ++side) {
+    if (pixels % side == 0) height = side;
+  }
+  levels.back() = {height, pixels / height};
+}
+
+/// A layer that takes its values from the same sequence.
+bool has_query_for_each_pixel(const ReplaySource& source) {
+  return source.block.name() == "attention_layer" && !source.module_inputs.contains("encoder_hidden_states");
+}
+
+Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
+  Extents known{{"B", sizes.batch}, {"R", 2}, {"H", sizes.finest.height}, {"W", sizes.finest.width}};
+  for (const auto& [extent, attribute] : source.block.extent_attributes()) {
+    known[extent] = static_cast<std::int64_t>(source.attributes.at(attribute));
+  }
+  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
+    known[fmt::format("H{}", l)] = sizes.levels[l].height;
+    known[fmt::format("W{}", l)] = sizes.levels[l].width;
+  }
+  known["L"] = static_cast<std::int64_t>(sizes.levels.size());
+  const std::int64_t pixels = total_pixels(sizes.levels);
+  known["S"] = known["K"] = pixels;
+  if (has_query_for_each_pixel(source)) known["Q"] = pixels;
+  ExtentSolver solver(std::move(known));
+  const std::vector<TensorSpec> specs = source.block.tensors(source.attributes);
+  // What parameters say holds; of the example's shapes only what nothing else says.
+  for (const auto* tensors : {&source.parameters, &source.example}) {
+    for (bool learnt = true; learnt;) {
+      learnt = false;
+      for (const TensorSpec& spec : specs) {
+        const auto tensor = std::ranges::find(*tensors, spec.name, &NamedTensor::name);
+        if (tensor != tensors->end()) learnt = solver.learn(spec.axes, tensor->tensor.shape()) || learnt;
+      }
+    }
+  }
+  Extents extents = solver.extents();
+  for (const TensorSpec& spec : specs) {
+    for (const Axis& axis : parse_axes(spec.axes)) {
+      for (const std::string& name : axis.names) extents.try_emplace(name, free_extent(name, extents));
+    }
+  }
+  return extents;
+}
+
+Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
+  const auto& [block, attributes, parameters, module_inputs, example] = source;
+  const DType dtype = parameters.empty() ? DType::kFloat32 : parameters.front().tensor.dtype();
+  Sketch sketch{StagedTier::kTypical, dtype,         attributes, extents_of(source, sizes),
+                sizes.levels,         module_inputs, {},         false};
+  for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
+  Case c = fill_sketch(block, sketch, CounterRandom(seed));
+  for (NamedTensor& input : c.inputs) {
+    const auto parameter = std::ranges::find(parameters, input.name, &NamedTensor::name);
+    if (parameter != parameters.end()) input.tensor = parameter->tensor;
+  }
+  // What the module is not given follows from the rest.
+  const auto follows = [&](const NamedTensor& input) {
+    return !input.name.starts_with("param.") && !module_inputs.contains(input.name);
+  };
+  std::erase_if(c.inputs, follows);
+  derive_inputs(block, c.inputs);
+  c.provenance.generator = "check";
+  c.provenance.seed = seed;
+  return c;
+}
+
+/// What one axis of an input says of the sizes.
+void note_extent(const std::string& name, std::int64_t extent, ReplaySizes& sizes, std::int64_t& pixels) {
+  if (name == "B") sizes.batch = extent;
+  if (name == "S" || name == "K") pixels = extent;
+  if (name == "H") sizes.finest.height = extent;
+  if (name == "W") sizes.finest.width = extent;
+  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
+    if (name == fmt::format("H{}", l)) sizes.levels[l].height = extent;
+    if (name == fmt::format("W{}", l)) sizes.levels[l].width = extent;
+  }
+}
+
+/// The levels that spatial_shapes holds; of a traced module only its shape may be known.
+void take_levels(const Tensor& spatial_shapes, std::vector<LevelSize>& levels) {
+  if (spatial_shapes.dtype() != DType::kInt64) return;
+  for (std::size_t l = 0; l < levels.size() && static_cast<std::int64_t>(l) < spatial_shapes.dim(0); ++l) {
+    const auto at = static_cast<std::int64_t>(2 * l);
+    const LevelSize level{static_cast<std::int64_t>(spatial_shapes.element(at)),
+                          static_cast<std::int64_t>(spatial_shapes.element(at + 1))};
+    if (level.height > 0 && level.width > 0) levels[l] = level;
+  }
+}
+
+/// Each channel's first value everywhere, and 2 % of what was there.
+template <typename T>
+Tensor nearly_uniform(const Tensor& maps) {
+  constexpr T kRest = T(0.02);
+  const auto values = maps.values<T>();
+  std::vector<T> uniform(values.begin(), values.end());
+  const auto pixels = static_cast<std::size_t>(maps.dim(2) * maps.dim(3));
+  for (std::size_t i = 0; i < uniform.size(); ++i) {
+    uniform[i] = values[i / pixels * pixels] + kRest * values[i];
+  }
+  return Tensor::of<T>(maps.dtype(), maps.shape(), uniform);
+}
+
+}  // namespace
+
+ReplaySizes sizes_of(const ReplaySource& source) {
+  const auto given = source.attributes.find("num_levels");
+  const std::int64_t levels = given == source.attributes.end() ? 1 : static_cast<std::int64_t>(given->second);
+  ReplaySizes sizes;
+  std::int64_t height = 3, width = 5;
+  for (std::int64_t l = 0; l < levels; ++l, height = 2 * height - 1, width = 2 * width - 2) {
+    sizes.levels.push_back({height, width});
+  }
+  sizes.finest = {height, width};
+  std::int64_t pixels = 0;
+  for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
+    const auto input = std::ranges::find(source.example, spec.name, &NamedTensor::name);
+    if (input == source.example.end()) continue;
+    const std::vector<Axis> axes = parse_axes(spec.axes);
+    if (input->tensor.shape().size() != axes.size()) continue;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i].names.size() != 1 || axes[i].number != 1) continue;
+      const std::string& name = axes[i].names.front();
+      note_extent(name == "Q" && has_query_for_each_pixel(source) ? "S" : name, input->tensor.dim(i), sizes,
+                  pixels);
+    }
+    if (spec.name == "spatial_shapes") take_levels(input->tensor, sizes.levels);
+  }
+  if (pixels != total_pixels(sizes.levels)) fit_pixels(pixels, sizes.levels);
+  return sizes;
+}
+
+std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySizes& base,
+                                     std::uint64_t seed) {
+  ReplaySizes other_batch = base;
+  ++other_batch.batch;
+  std::vector<ReplayCase> cases{{"same_shape", base, {}},
+                                {"other_values", base, {}},
+                                {"other_batch", other_batch, {}},
+                                {"transposed", changed(base, transposed), {}},
+                                {"other_shape", changed(base, larger), {}}};
+  for (ReplayCase& each : cases) {
+    each.problem = filled(source, each.sizes, seed++);
+    source.block.validate(each.problem);
+  }
+  return cases;
+}
+
+Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
+  Case c = filled(source, sizes, seed);
+  for (NamedTensor& input : c.inputs) {
+    const bool is_map = !input.name.starts_with("param.") && input.tensor.shape().size() == 4;
+    if (is_map && input.tensor.dtype() == DType::kFloat32) input.tensor = nearly_uniform<float>(input.tensor);
+    if (is_map && input.tensor.dtype() == DType::kFloat64)
+      input.tensor = nearly_uniform<double>(input.tensor);
+  }
+  source.block.validate(c);
+  return c;
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,19 @@
+// The values inside an exported module as the stages that they are.
+#pragma once
+
+#include "check/checked_model.h"
+#include "engine/stage_judge.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff::cli {
+
+/// Finds stages among what a tapped run of a module shows (WIRE.md, `describe`): by the paths of submodules,
+/// whose results and arguments are stages; among the outputs, which are stages too; and, for stages between
+/// submodules, by value: what lies in the admissible set of a stage whose inputs are known is taken for that
+/// stage. A stage that computes something else is then not found, and shows where its value is used.
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
+                                     const SubjectInfo& info, int threads);
+
+}  // namespace deformdiff::cli

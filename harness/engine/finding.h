@@ -1,0 +1,28 @@
+// A failure as it is reported.
+#pragma once
+
+#include "core/signature.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace deformdiff {
+
+struct Finding {
+  Signature signature;
+  int decade = 0;          ///< floor(log10(ratio)) of the saved case; 0 where there is no ratio
+  std::int64_t count = 0;  ///< cases of the run that showed it; 0 if only shrinking met it
+  std::uint64_t first_case = 0;
+  std::filesystem::path case_path;
+  std::int64_t original_elements = 0;
+  std::int64_t shrunk_elements = 0;
+  std::int64_t evaluations = 0;              ///< cases tried while shrinking
+  std::int64_t certificate_evaluations = 0;  ///< cases tried to prove that no single step is left
+  bool minimal = false;
+  std::string one_line;
+  std::size_t earlier_calls = 0;  ///< calls before it that the finding depends on
+  double reproduction_rate = 1;   ///< in fresh workers; below 1 is flaky
+};
+
+}  // namespace deformdiff

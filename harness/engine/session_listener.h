@@ -1,0 +1,28 @@
+// Who is told what goes on in a session.
+#pragma once
+
+#include "engine/finding.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace deformdiff {
+
+struct Progress {
+  std::int64_t done = 0;  ///< cases finished of the subjects now running
+  std::int64_t total = 0;
+  std::size_t findings = 0;
+  double seconds = 0;
+  std::string activity;  ///< "fuzzing cpu, cuda_emulated" or "shrinking fault/swaps_xy"
+};
+
+/// Told as things happen; prints or not.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void on_progress(const Progress&) {}
+  virtual void on_finding(const Finding&) {}  ///< also each time a smaller case replaces its file
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,29 @@
+// What a fuzzing run is told.
+#pragma once
+
+#include "engine/runner.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+struct SessionOptions {
+  std::uint64_t seed = 0;
+  std::vector<std::string> tiers;            ///< empty: all, in their shares
+  std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1
+  std::optional<double> time_limit_seconds;  ///< ends the run at a batch boundary
+  bool first_finding = false;                ///< a subject that has a finding gets no further cases
+  bool shrink = true;
+  double shrink_budget_seconds = 60;
+  std::int64_t shrink_evaluations = 2000;
+  RunLimits limits;
+  std::int64_t memory_limit = 0;  ///< bytes a case may need over oracle and subject; more is not run
+  int threads = 2;
+  std::filesystem::path out;  ///< findings go to out/findings
+};
+
+}  // namespace deformdiff

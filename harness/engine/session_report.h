@@ -1,0 +1,52 @@
+// What a run counted: reports of subjects and of whole sessions, and how they are added up.
+#pragma once
+
+#include "core/subject_info.h"
+#include "core/verdict.h"
+#include "engine/compare.h"
+#include "engine/finding.h"
+#include "engine/ratio_histogram.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+struct SubjectReport {
+  std::string name;
+  std::string block;
+  SubjectInfo info;
+  std::int64_t cases = 0;
+  std::map<Verdict, std::int64_t> verdicts;
+  std::map<std::string, std::int64_t>
+      not_judged;              ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
+  std::int64_t estimated = 0;  ///< cases whose verdict rests on an estimated set
+  double run_seconds = 0;      ///< of the first call of each case, inside the worker
+  RatioHistogram ratios;
+  std::optional<std::uint64_t> first_finding_case;
+};
+
+/// Where the time of a run went, in seconds summed over cases (worker time over subjects as well).
+struct TimeSplit {
+  double generate = 0, transport = 0, run = 0, oracle = 0, compare = 0;
+};
+
+struct SessionReport {
+  std::vector<SubjectReport> subjects;
+  std::map<std::string, std::int64_t> triggers;
+  std::vector<Finding> findings;
+  std::map<std::string, std::string> environment;
+  TimeSplit split;
+  double seconds = 0;
+};
+
+/// Adds one judged case to a subject's counts; its index is the number of those before it.
+void count(SubjectReport& report, const Comparison& comparison);
+
+/// Appends another report's subjects and findings, and adds its counts and times.
+void append(SessionReport& all, SessionReport one);
+
+}  // namespace deformdiff

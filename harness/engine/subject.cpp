@@ -1,0 +1,69 @@
+#include "engine/subject.h"
+
+#include "core/conditions.h"
+#include "core/error.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+Outcome refusal(Outcome::Kind kind, std::string reason) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.message = std::move(reason);
+  return outcome;
+}
+
+/// Whether stages compute what is no output: to see it, the subject is asked for its values on the way.
+bool has_inner_stages(const Block& block, const Case& c) {
+  const std::vector<OutputSpec> outputs = block.outputs(c);
+  return std::ranges::any_of(block.stages(c), [&](const Stage& stage) {
+    return std::ranges::find(outputs, stage.name, &OutputSpec::stage) == outputs.end();
+  });
+}
+
+}  // namespace
+
+Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
+  Subject subject;
+  subject.limits = limits;
+  subject.runner = std::make_unique<Runner>(spec.command, limits);
+  subject.info = subject.runner->info(subject.start_failure);
+  // A library that loads but is not what the address says, or cannot be loaded: the address is wrong.
+  if (subject.start_failure.kind == Outcome::Kind::kNotRun && !subject.start_failure.message.empty()) {
+    throw InputError(fmt::format("subject '{}': {}", spec.name, subject.start_failure.message));
+  }
+  subject.info.name = spec.name;
+  if (spec.declare) spec.declare(subject.info);
+  subject.spec = std::move(spec);
+  return subject;
+}
+
+Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit) {
+  if (!info.not_run.empty()) return refusal(Outcome::Kind::kNotRun, info.not_run);
+  if (!info.blocks.contains(c.block)) return refusal(Outcome::Kind::kUnsupported, "block " + c.block);
+  const DType dtype = block.compute_dtype(c);
+  if (!info.dtypes.contains(dtype)) {
+    return refusal(Outcome::Kind::kUnsupported, std::string(name_of(dtype)));
+  }
+  if (!info.supports.empty()) {
+    const std::string violated = first_violated(info.supports, block.dimensions(c));
+    if (!violated.empty()) return refusal(Outcome::Kind::kUnsupported, "needs " + violated);
+  }
+  const std::string outside = block.outside_contract(c, info.contract);
+  if (!outside.empty()) return refusal(Outcome::Kind::kUnsupported, outside);
+  const std::int64_t needed = storage_bytes(c) + block.working_memory(c);
+  if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
+  return refusal(Outcome::Kind::kReturned, "");
+}
+
+CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const Case> cases) {
+  return {.twice = info.contract.deterministic == Deterministic::kYes,
+          .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); })};
+}
+
+}  // namespace deformdiff

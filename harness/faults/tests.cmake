@@ -1,0 +1,125 @@
+# Tests through the command line that every fault is found: the sets, with the verdict that each must get.
+if(NOT BUILD_TESTING)
+  return()
+endif()
+set(out ${CMAKE_CURRENT_BINARY_DIR}/out)
+
+# A fault must be found, with the verdict that is written behind it. One that reads from the wrong place may come
+# upon a NaN first.
+set(faults
+  swapped_normaliser=out_of_bound
+  floorf_in_double=out_of_bound
+  align_corners=out_of_bound
+  half_pixel=out_of_bound
+  border_padding=out_of_bound
+  range_from_zero=out_of_bound
+  range_to_last_pixel=out_of_bound
+  nearest_pixel=out_of_bound
+  last_level_transposed=out_of_bound
+  half_accumulation=out_of_bound
+  float_for_double=out_of_bound
+  half_locations=out_of_bound
+  tf32_weights=out_of_bound
+  nan_location_spreads=nonfinite_mismatch
+  nan_to_num=nonfinite_mismatch
+  softmax_again=out_of_bound
+  negative_weights_dropped=out_of_bound
+  neighbour_batch=out_of_bound
+  first_level_normalises=out_of_bound
+  heads_points_swapped=out_of_bound
+  xy_swapped=out_of_bound
+  channels_interleaved=out_of_bound
+  "level_starts_ignored=(out_of_bound|nonfinite_mismatch)"
+  "strides_ignored=(out_of_bound|nonfinite_mismatch)"
+  batch_remainder_dropped=out_of_bound
+  grid_capped=out_of_bound
+  last_query_dropped=out_of_bound
+  tail_channels_zero=out_of_bound
+  tail_channels_unwritten=unwritten_output
+  launch_error_ignored=out_of_bound
+  four_levels=out_of_bound
+  eight_points=out_of_bound
+  cached_by_shape=out_of_bound
+  traced_unregistered_kernel=out_of_bound
+  traced_uninitialised=unwritten_output
+  traced_baked_constant=out_of_bound
+  segfaults=crashed
+  aborts=crashed
+  killed=crashed
+  exits=crashed
+  babbles=crashed
+  hangs=timed_out
+  eats_memory=threw
+  throws=threw
+  overruns=overran_buffer
+  underruns=overran_buffer
+  modifies_input=modified_input
+  modifies_earlier_output=modified_input
+  leaves_poison=unwritten_output
+  wrong_shape=wrong_structure
+  wrong_dtype=wrong_structure
+  nondeterministic=nondeterministic)
+foreach(fault IN LISTS faults)
+  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${fault}")
+  set(name fault/${CMAKE_MATCH_1})
+  set(verdict ${CMAKE_MATCH_2})
+  deformdiff_command_test(${name} fault
+    fuzz --block ms_deform_attn --subject ${name} --first-finding --cases 5000 --seed 1 --case-timeout 5s --no-shrink
+    --out ${out}/fault_${CMAKE_MATCH_1})
+  set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+endforeach()
+
+# The same of whole models, FAULT@BLOCK. Where no run was tapped another verdict may come first: a stage says that
+# zeros are due where the outputs show a NaN.
+set(block_faults
+  swapped_aspect@attention_layer=out_of_bound
+  levels_reversed@encoder_layer=out_of_bound
+  dropped_level_embedding@pixel_decoder=out_of_bound
+  reversed_level_embedding@transformer_decoder=out_of_bound
+  half_pixel_positions@position_embedding=out_of_bound
+  reference_points_yx@reference_points=out_of_bound
+  padding_ignored@pixel_decoder_encoder=out_of_bound
+  "mask_ignored@decoder_layer=(out_of_bound|nonfinite_mismatch)"
+  threshold_inverted@mask_predictor=out_of_bound
+  "blocked_rows_kept@transformer_decoder=(out_of_bound|nonfinite_mismatch)"
+  unscaled_queries@decoder_layer=out_of_bound
+  traced_block_unregistered_kernel@pixel_decoder=out_of_bound
+  traced_block_stale_constant@attention_layer=out_of_bound
+  traced_block_stale_mask@mask2former_head=out_of_bound
+  traced_block_baked_normaliser@pixel_decoder_encoder=out_of_bound
+  traced_block_baked_levels@encoder_layer=out_of_bound
+  "traced_block_baked_batch@pixel_decoder=(out_of_bound|wrong_structure)"
+  traced_block_training_mode@transformer_decoder=out_of_bound)
+foreach(fault IN LISTS block_faults)
+  string(REGEX MATCH "^([^@]+)@([^=]+)=(.+)$" matched "${fault}")
+  set(name fault/${CMAKE_MATCH_1})
+  set(verdict ${CMAKE_MATCH_3})
+  deformdiff_command_test(${name} fault
+    fuzz --block ${CMAKE_MATCH_2} --subject ${name} --first-finding --cases 200 --seed 1 --no-shrink
+    --out ${out}/fault_${CMAKE_MATCH_1})
+  set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+endforeach()
+
+# One element of one stage is wrong: that stage is named, and no other.
+set(decoder model.transformer_module.decoder)
+set(wrong_stages
+  pixel_decoder:input_projections.0.0
+  pixel_decoder:encoder.layers.0.self_attn.value_proj
+  pixel_decoder:mask_projection
+  transformer_decoder:${decoder}.layers.0.cross_attn.scores
+  transformer_decoder:${decoder}.layers.0.fc1
+  transformer_decoder:class_predictor\#1)
+foreach(pair IN LISTS wrong_stages)
+  string(REGEX MATCH "^([^:]+):(.+)$" matched "${pair}")
+  set(block ${CMAKE_MATCH_1})
+  set(stage ${CMAKE_MATCH_2})
+  string(REPLACE "." "\\." pattern ${stage})
+  foreach(size 1e-1 1e-3)
+    set(name wrong_stage/${block}/${stage}/${size})
+    string(MAKE_C_IDENTIFIER ${name} folder)
+    deformdiff_command_test(${name} fault
+      fuzz --block ${block} --subject fault/wrong_stage:${stage}:${size} --first-finding --cases 20 --seed 1
+      --no-shrink --out ${out}/${folder})
+    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION ": out_of_bound: ${pattern}\\[")
+  endforeach()
+endforeach()

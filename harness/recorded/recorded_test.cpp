@@ -1,0 +1,108 @@
+#include "recorded/recorded.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "core/error.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::cli {
+namespace {
+
+const std::vector<std::string> kOutputs{"output"};
+const std::vector<std::string> kInputs{"value", "spatial_shapes", "level_start_index", "sampling_loc",
+                                       "attn_weight"};
+
+Tensor numbers(DType dtype, double value) {
+  if (dtype == DType::kFloat64) return Tensor::of<double>(dtype, {1}, std::vector<double>{value});
+  return Tensor::of<float>(DType::kFloat32, {1}, std::vector<float>{static_cast<float>(value)});
+}
+
+SafetensorsFile with_inputs(const std::string& prefix) {
+  SafetensorsFile file;
+  for (const std::string& name : kInputs)
+    file.tensors.push_back({prefix + name, numbers(DType::kFloat32, 0.1F)});
+  return file;
+}
+
+Recording take(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
+  return take_apart(file, ms_deform_attn::block(), kOutputs, mapping);
+}
+
+std::string refusal(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
+  try {
+    take(file, mapping);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::vector<std::string> names(const Recording& recording) {
+  std::vector<std::string> names;
+  for (const RecordedRun& run : recording.runs) names.push_back(run.name);
+  return names;
+}
+
+TEST(Recorded, EachTagIsARunAndTheRestIsIgnored) {
+  SafetensorsFile file = with_inputs("in.");
+  for (const char* name : {"out.f32.output", "out.trt.fp16.output", "out.f32.grad_value", "extra.note",
+                           "stage.f32.x", "param.w"}) {
+    file.tensors.push_back({name, numbers(DType::kFloat32, 1)});
+  }
+  file.unreadable = {{"extra.index", "I32"}};
+  const Recording recording = take(file);
+  EXPECT_EQ(names(recording), (std::vector<std::string>{"recorded/f32", "recorded/trt.fp16"}));
+  EXPECT_EQ(recording.ignored, (std::vector<std::string>{"out.f32.grad_value", "extra.note", "stage.f32.x",
+                                                         "param.w", "extra.index (I32)"}));
+}
+
+TEST(Recorded, PlainAndBareNamesAreOneUntaggedRun) {
+  SafetensorsFile plain = with_inputs("in.");
+  plain.tensors.push_back({"out.output", numbers(DType::kFloat32, 1)});
+  EXPECT_EQ(names(take(plain)), std::vector<std::string>{"recorded"});
+  SafetensorsFile bare = with_inputs("");
+  bare.tensors.push_back({"output", numbers(DType::kFloat32, 1)});
+  EXPECT_EQ(names(take(bare)), std::vector<std::string>{"recorded"});
+  EXPECT_TRUE(take(bare).ignored.empty());
+}
+
+TEST(Recorded, MappingRenamesInputsAndOutputsOfEveryTag) {
+  SafetensorsFile file = with_inputs("in.");
+  file.tensors[0].name = "memory";
+  file.tensors.push_back({"out.a.y", numbers(DType::kFloat32, 1)});
+  file.tensors.push_back({"out.b.y", numbers(DType::kFloat32, 1)});
+  EXPECT_EQ(names(take(file, {{"value", "memory"}, {"output", "y"}})),
+            (std::vector<std::string>{"recorded/a", "recorded/b"}));
+  EXPECT_EQ(names(take(file, {{"in.value", "memory"}, {"out.output", "y"}})).size(), 2U);
+}
+
+TEST(Recorded, RefusalsNameTheTensor) {
+  SafetensorsFile file = with_inputs("in.");
+  EXPECT_NE(refusal(file).find("no output is recorded: 'out.TAG.output'"), std::string::npos);
+  file.tensors.push_back({"out.output", numbers(DType::kFloat32, 1)});
+  EXPECT_EQ(refusal(file), "accepted");
+  EXPECT_NE(refusal(file, {{"valu", "x"}}).find("no tensor 'valu'"), std::string::npos);
+  EXPECT_NE(refusal(file, {{"value", "x"}}).find("'in.x' or 'x' wanted"), std::string::npos);
+  file.tensors.erase(file.tensors.begin());
+  EXPECT_NE(refusal(file).find("required tensor 'value' is missing"), std::string::npos);
+  file.unreadable = {{"in.value", "F8_E4M3"}};
+  EXPECT_NE(refusal(file).find("'in.value' has dtype F8_E4M3"), std::string::npos);
+}
+
+TEST(Recorded, InputsAreWidenedExactlyAndNarrowedToNearest) {
+  SafetensorsFile file = with_inputs("in.");
+  file.tensors[0].tensor = numbers(DType::kFloat64, 0.1);
+  file.tensors.push_back({"out.output", numbers(DType::kFloat32, 1)});
+  const Recording recording = take(file);
+  const auto& block = ms_deform_attn::block();
+  const Case narrow = recorded_case(recording, block, DType::kFloat32, {{"im2col_step", 64}});
+  EXPECT_EQ(narrow.input("value").values<float>()[0], 0.1F);
+  const Case wide = recorded_case(recording, block, DType::kFloat64, {{"im2col_step", 64}});
+  EXPECT_EQ(wide.input("value").values<double>()[0], 0.1);
+  EXPECT_EQ(wide.input("attn_weight").values<double>()[0], static_cast<double>(0.1F));
+}
+
+}  // namespace
+}  // namespace deformdiff::cli

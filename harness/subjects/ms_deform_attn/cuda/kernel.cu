@@ -1,0 +1,26 @@
+// The CUDA kernel, compiled for the device.
+// A kernel asserts its launch assumptions, in release builds too.
+#undef NDEBUG
+#include "emulation/launch.h"
+#include "subjects/ms_deform_attn/cuda/kernel.cuh"
+#include "subjects/ms_deform_attn/cuda/kernel_launch.h"
+
+namespace deformdiff::worker::ms_deform_attn {
+namespace {
+
+template <typename T>
+int launch_on(const ForwardArguments<T>& a, cudaStream_t stream) {
+  return launch(forward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.D), stream, a);
+}
+
+}  // namespace
+
+int launch_forward(const ForwardArguments<float>& arguments, CUstream_st* stream) {
+  return launch_on(arguments, stream);
+}
+
+int launch_forward(const ForwardArguments<double>& arguments, CUstream_st* stream) {
+  return launch_on(arguments, stream);
+}
+
+}  // namespace deformdiff::worker::ms_deform_attn

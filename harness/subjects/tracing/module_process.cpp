@@ -1,0 +1,155 @@
+#include "subjects/tracing/module_process.h"
+
+#include "core/file_descriptor.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <spawn.h>
+#include <sstream>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+#include <torch/csrc/jit/serialization/import.h>
+#include <torch/csrc/jit/serialization/pickle.h>
+
+namespace deformdiff::worker {
+namespace {
+
+enum class Answer : std::uint8_t { kResult, kThrew };
+
+/// Its size, as 8 bytes, and the text itself.
+bool write_text(int descriptor, std::string_view text) {
+  const std::uint64_t size = text.size();
+  return write_all(descriptor, &size, sizeof size) && write_all(descriptor, text.data(), text.size());
+}
+
+bool read_text(int descriptor, std::string& text) {
+  std::uint64_t size = 0;
+  if (!read_all(descriptor, &size, sizeof size)) return false;
+  text.resize(size);
+  return read_all(descriptor, text.data(), text.size());
+}
+
+std::string pickled(const c10::IValue& value) {
+  const std::vector<char> bytes = torch::jit::pickle_save(value);
+  return {bytes.begin(), bytes.end()};
+}
+
+c10::IValue unpickled(const std::string& text) {
+  return torch::jit::pickle_load({text.begin(), text.end()});
+}
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    TORCH_CHECK(::pipe2(ends, O_CLOEXEC) == 0, "no pipe for another process: ", std::strerror(errno));
+    read = FileDescriptor(ends[0]);
+    write = FileDescriptor(ends[1]);
+  }
+  FileDescriptor read, write;
+};
+
+class ModuleProcess {
+ public:
+  ModuleProcess() {
+    // A write to a process that has ended must be an error, not the end of this one.
+    std::signal(SIGPIPE, SIG_IGN);
+    const std::string worker =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "deformdiff-worker";
+    const std::string threads = std::to_string(at::get_num_threads());
+    const std::array<const char*, 5> words{worker.c_str(), kServeSavedModules, "--threads", threads.c_str(),
+                                           nullptr};
+    Pipe to, from;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, to.read.get(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, from.write.get(), STDOUT_FILENO);
+    const int error = ::posix_spawn(&pid_, worker.c_str(), &actions, nullptr,
+                                    const_cast<char* const*>(words.data()), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    TORCH_CHECK(error == 0, worker, " cannot be started: ", std::strerror(error));
+    to_ = std::move(to.write);
+    from_ = std::move(from.read);
+  }
+
+  ~ModuleProcess() {
+    to_.reset();
+    from_.reset();
+    ::waitpid(pid_, nullptr, 0);
+  }
+  ModuleProcess(const ModuleProcess&) = delete;
+  ModuleProcess& operator=(const ModuleProcess&) = delete;
+
+  /// What the module returned, or nothing if the process ended.
+  std::optional<c10::IValue> run(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
+    Answer answer{};
+    std::string text;
+    const bool done = write_text(to_.get(), saved_module) &&
+                      write_text(to_.get(), pickled(c10::ivalue::Tuple::create(inputs))) &&
+                      read_all(from_.get(), &answer, sizeof answer) && read_text(from_.get(), text);
+    if (!done) return std::nullopt;
+    TORCH_CHECK(answer == Answer::kResult, text);
+    return unpickled(text);
+  }
+
+ private:
+  pid_t pid_ = -1;
+  FileDescriptor to_, from_;
+};
+
+/// Without optimisation: what is judged is what was saved, and it costs less than compiling it.
+c10::IValue loaded_and_run(const std::string& saved_module, const std::string& inputs) {
+  const at::NoGradGuard no_grad;
+  const torch::jit::GraphOptimizerEnabledGuard plain(false);
+  std::istringstream file(saved_module);
+  return torch::jit::load(file).forward(unpickled(inputs).toTupleRef().elements().vec());
+}
+
+}  // namespace
+
+c10::IValue run_in_other_process(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
+  static std::unique_ptr<ModuleProcess> process;
+  if (!process) process = std::make_unique<ModuleProcess>();
+  std::optional<c10::IValue> result = process->run(saved_module, inputs);
+  if (!result) {
+    process.reset();
+    TORCH_CHECK(false, "the process that loaded the saved module ended before it answered");
+  }
+  return std::move(*result);
+}
+
+void serve_saved_modules() {
+  // What libraries print must not stand between the answers.
+  const int output = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+  TORCH_CHECK(output >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0, "the standard descriptors");
+  std::string module, inputs;
+  while (read_text(STDIN_FILENO, module) && read_text(STDIN_FILENO, inputs)) {
+    Answer answer = Answer::kResult;
+    std::string text;
+    try {
+      text = pickled(loaded_and_run(module, inputs));
+    } catch (const c10::Error& error) {
+      answer = Answer::kThrew;
+      text = error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      answer = Answer::kThrew;
+      text = error.what();
+    }
+    if (!write_all(output, &answer, sizeof answer) || !write_text(output, text)) return;
+  }
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,236 @@
+#include "worker/executor.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "blocks/block_list.h"
+#include "worker/guarded_allocator.h"
+#include "worker/tensors.h"
+#include "core/module_description.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+namespace deformdiff::worker {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+const Block* find_block(std::string_view name) {
+  if (name == ms_deform_attn::block().name()) return &ms_deform_attn::block();
+  return find_block_definition(name);
+}
+
+std::vector<std::string> output_names(const Block* block, const Case& c, std::size_t count) {
+  std::vector<std::string> names;
+  if (block == nullptr) {
+    for (std::size_t i = 0; i < count; ++i) names.push_back(fmt::format("output.{}", i));
+  } else {
+    for (const OutputSpec& output : block->outputs(c)) names.push_back(output.name);
+  }
+  return names;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
+}
+
+Outcome outcome_of(Outcome::Kind kind, std::string message) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+/// The outcome that the exception now being handled is. The most derived of LibTorch's come first.
+Outcome outcome_of_exception() {
+  try {
+    throw;
+  } catch (const c10::NotImplementedError& error) {
+    return outcome_of(Outcome::Kind::kUnsupported, first_line(error.what_without_backtrace()));
+  } catch (const c10::AcceleratorError& error) {
+    return outcome_of(Outcome::Kind::kDeviceError, first_line(error.what_without_backtrace()));
+  } catch (const c10::OutOfMemoryError& error) {
+    return outcome_of(Outcome::Kind::kThrew, "out of memory: " + first_line(error.what_without_backtrace()));
+  } catch (const c10::Error& error) {
+    return outcome_of(Outcome::Kind::kThrew, first_line(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return outcome_of(Outcome::Kind::kThrew, "out of memory");
+  } catch (const std::exception& error) {
+    return outcome_of(Outcome::Kind::kThrew, first_line(error.what()));
+  } catch (...) {
+    return outcome_of(Outcome::Kind::kThrew, "something that is not a std::exception");
+  }
+}
+
+std::string describe(const Damage& damage, const Case& c, const std::vector<at::Tensor>& inputs,
+                     const std::vector<at::Tensor>& outputs) {
+  const auto is_of = [&](const at::Tensor& tensor) {
+    return tensor.defined() && tensor.has_storage() && tensor.storage().data() == damage.block;
+  };
+  std::string block = fmt::format("a block of {} bytes", damage.bytes);
+  for (const at::Tensor& output : outputs) {
+    if (is_of(output)) block = "the output";
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (is_of(inputs[i])) block = "input " + c.inputs[i].name;
+  }
+  return fmt::format("{} {}", damage.before ? "before" : "after", block);
+}
+
+/// Why the tensor cannot be shown to the parent, which then misses it; empty if it can.
+std::string why_not_shown(const at::Tensor& tensor, c10::Device device) {
+  if (!tensor.defined()) return "undefined";
+  if (tensor.layout() != at::kStrided) return "not strided";
+  if (tensor.device().type() != device.type()) return fmt::format("on device {}", tensor.device().str());
+  if (!dtype_of(tensor.scalar_type())) return fmt::format("of dtype {}", c10::toString(tensor.scalar_type()));
+  return {};
+}
+
+/// Copies of what is shown. They are sent ahead as soon as there are many bytes of them.
+class RecordedTaps : public Taps {
+ public:
+  explicit RecordedTaps(const StagesSender& send_ahead) : send_ahead_(send_ahead) {}
+
+  at::Tensor show(const std::string& name, const at::Tensor& value) override {
+    shown_.insert(name);
+    stages_.push_back({name, from_torch(value)});
+    bytes_ += stages_.back().tensor.storage().size();
+    if (bytes_ >= kSentAhead) {
+      send_ahead_(take());
+      bytes_ = 0;
+    }
+    return value;
+  }
+
+  std::vector<NamedTensor> take() { return std::exchange(stages_, {}); }
+  bool has_shown(const std::string& name) const { return shown_.contains(name); }
+
+ private:
+  static constexpr std::size_t kSentAhead = 16 << 20;
+
+  const StagesSender& send_ahead_;
+  std::vector<NamedTensor> stages_;
+  std::set<std::string> shown_;
+  std::size_t bytes_ = 0;
+};
+
+/// What a further call was seen to break is said of the first, unless that broke something itself.
+void add_damage(const Outcome& further, Outcome& first) {
+  if (first.overran.empty()) first.overran = further.overran;
+  if (first.modified.empty()) first.modified = further.modified;
+  if (first.unwritten_output.empty()) {
+    first.unwritten_output = further.unwritten_output;
+    first.first_unwritten = further.first_unwritten;
+  }
+}
+
+/// What a tapped call returned are stages of it, shown or not.
+void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const RecordedTaps& taps,
+                 std::vector<NamedTensor>& stages) {
+  if (block == nullptr) return;
+  for (const OutputSpec& spec : block->outputs(c)) {
+    const auto output = std::ranges::find(tapped.outputs, spec.name, &NamedTensor::name);
+    if (output == tapped.outputs.end() || taps.has_shown(spec.stage)) continue;
+    stages.push_back({spec.stage, output->tensor});
+  }
+}
+
+}  // namespace
+
+Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode,
+                          const StagesSender& send_ahead) {
+  const Block* block = find_block(c.block);
+  if (block == nullptr && c.block != kOpaqueBlock) {
+    return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
+  }
+  Outcome first = call(subject, device, c, block, nullptr);
+  if (first.kind == Outcome::Kind::kReturned && mode.twice) {
+    Outcome second = call(subject, device, c, block, nullptr);
+    if (second.kind != Outcome::Kind::kReturned) {
+      second.message = "on a second call: " + second.message;
+      return second;
+    }
+    first.ran_twice = true;
+    first.repeated_bits = first.outputs == second.outputs;
+    add_damage(second, first);
+  }
+  if (first.kind == Outcome::Kind::kReturned && mode.tap) {
+    RecordedTaps taps(send_ahead);
+    Outcome tapped = call(subject, device, c, block, &taps);
+    if (tapped.kind != Outcome::Kind::kReturned) {
+      tapped.message = "on a tapped call: " + tapped.message;
+      return tapped;
+    }
+    add_damage(tapped, first);
+    first.stages = taps.take();
+    add_outputs(block, c, tapped, taps, first.stages);
+  }
+  return first;
+}
+
+Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block* block, Taps* taps) {
+  const at::NoGradGuard no_grad;
+  Outcome outcome;
+  std::vector<at::Tensor> inputs, outputs;
+  try {
+    subject.prepare();
+    std::vector<std::string> input_names;
+    for (const NamedTensor& input : c.inputs) {
+      input_names.push_back(input.name);
+      inputs.push_back(to_torch(input.tensor, device));
+    }
+    const auto start = Clock::now();
+    outputs = subject.run({c.block, c.attributes, input_names, inputs, taps});
+    outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    outcome.kind = Outcome::Kind::kReturned;
+    look_for_damage(inputs, c, outputs, outcome);
+    keep_outputs(outputs, output_names(block, c, outputs.size()), device, outcome);
+  } catch (...) {
+    outcome = outcome_of_exception();
+    GuardedAllocator::instance().take_damage();  // of this call, which has its verdict
+  }
+  return outcome;
+}
+
+void Executor::look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
+                               const std::vector<at::Tensor>& outputs, Outcome& outcome) {
+  if (const auto damage = GuardedAllocator::instance().take_damage()) {
+    outcome.overran = describe(*damage, c, inputs, outputs);
+  }
+  for (std::size_t i = 0; i < inputs.size() && outcome.modified.empty(); ++i) {
+    if (!holds_storage_of(inputs[i], c.inputs[i].tensor)) outcome.modified = c.inputs[i].name;
+  }
+  for (const auto& [tensor, bits] : earlier_) {
+    if (outcome.modified.empty() && from_torch(tensor) != bits) outcome.modified = "earlier output";
+  }
+  earlier_.clear();
+}
+
+void Executor::keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,
+                            c10::Device device, Outcome& outcome) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const std::string name = i < names.size() ? names[i] : fmt::format("extra_{}", i);
+    const std::string reason = why_not_shown(outputs[i], device);
+    if (!reason.empty()) {
+      outcome.message = fmt::format("{} is {}", name, reason);
+      continue;
+    }
+    const Tensor bits = from_torch(outputs[i]);
+    outcome.outputs.push_back({name, bits});
+    earlier_.emplace_back(outputs[i], bits);
+    const std::int64_t poisoned = first_poisoned(bits);
+    if (poisoned >= 0 && outcome.unwritten_output.empty()) {
+      outcome.unwritten_output = name;
+      outcome.first_unwritten = poisoned;
+    }
+  }
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,109 @@
+#include "worker/guarded_allocator.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <malloc.h>
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+
+namespace deformdiff::worker {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kBand = 256;
+constexpr std::uint8_t kOverOthers = 100;
+constexpr int kLargeBlock = 4 << 20;
+
+using Band = std::array<std::byte, kBand>;
+
+const Band& whole_band() {
+  static const Band band = [] {
+    Band bytes;
+    bytes.fill(std::byte{0xC3});
+    return bytes;
+  }();
+  return band;
+}
+
+void poison(std::byte* memory, std::size_t bytes) {
+  constexpr std::uint64_t twice = (std::uint64_t{kPoison} << 32) | kPoison;
+  std::fill_n(reinterpret_cast<std::uint64_t*>(memory), bytes / sizeof twice, twice);
+  std::memcpy(memory + bytes / sizeof twice * sizeof twice, &twice, bytes % sizeof twice);
+}
+
+}  // namespace
+
+GuardedAllocator& GuardedAllocator::instance() {
+  static GuardedAllocator* allocator = [] {
+    // Large blocks go back to the system one by one. In the heap, freed ones would stay between live ones.
+    ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+    auto* made = new GuardedAllocator;
+    c10::SetCPUAllocator(made, kOverOthers);
+    return made;
+  }();
+  return *allocator;
+}
+
+c10::DataPtr GuardedAllocator::allocate(std::size_t bytes) {
+  c10::DataPtr data = allocate_raw(bytes);
+  if (bytes > 0) poison(static_cast<std::byte*>(data.get()), bytes);
+  return data;
+}
+
+c10::DataPtr GuardedAllocator::allocate_raw(std::size_t bytes) {
+  const c10::Device cpu(c10::DeviceType::CPU);
+  if (bytes == 0) return {nullptr, cpu};
+  void* memory = nullptr;
+  std::size_t whole = 0;
+  const bool too_large = __builtin_add_overflow(bytes, 2 * kBand, &whole);
+  TORCH_CHECK_WITH(OutOfMemoryError, !too_large && ::posix_memalign(&memory, kAlignment, whole) == 0,
+                   "out of memory: ", bytes, " bytes asked for");
+  auto* block = static_cast<std::byte*>(memory) + kBand;
+  std::memcpy(block - kBand, whole_band().data(), kBand);
+  std::memcpy(block + bytes, whole_band().data(), kBand);
+  const std::lock_guard lock(mutex_);
+  blocks_.emplace(block, bytes);
+  return {block, block, &release, cpu};
+}
+
+c10::DeleterFnPtr GuardedAllocator::raw_deleter() const {
+  return &release;
+}
+
+void GuardedAllocator::copy_data(void* to, const void* from, std::size_t count) const {
+  default_copy_data(to, from, count);
+}
+
+void GuardedAllocator::release(void* pointer) {
+  if (pointer == nullptr) return;
+  auto* block = static_cast<std::byte*>(pointer);
+  GuardedAllocator& self = instance();
+  {
+    const std::lock_guard lock(self.mutex_);
+    const auto found = self.blocks_.find(pointer);
+    TORCH_INTERNAL_ASSERT(found != self.blocks_.end());
+    self.check(block, found->second);
+    self.blocks_.erase(found);
+  }
+  std::free(block - kBand);
+}
+
+void GuardedAllocator::check(std::byte* block, std::size_t bytes) {
+  for (const bool before : {true, false}) {
+    std::byte* band = before ? block - kBand : block + bytes;
+    if (std::memcmp(band, whole_band().data(), kBand) == 0) continue;
+    std::memcpy(band, whole_band().data(), kBand);
+    if (!damage_) damage_ = Damage{block, bytes, before};
+  }
+}
+
+std::optional<Damage> GuardedAllocator::take_damage() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [block, bytes] : blocks_) check(static_cast<std::byte*>(block), bytes);
+  return std::exchange(damage_, std::nullopt);
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,105 @@
+#include "worker/operator_library.h"
+
+#include <dlfcn.h>
+#include <set>
+#include <utility>
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/function_schema.h>
+#include <ATen/core/jit_type.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace deformdiff::worker {
+namespace {
+
+constexpr const char* kWantedSchema =
+    "(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor sampling_loc, Tensor "
+    "attn_weight, "
+    "int im2col_step) -> Tensor";
+
+std::set<std::string> registered_operators() {
+  std::set<std::string> names;
+  for (const c10::OperatorName& name : c10::Dispatcher::singleton().getAllOpNames())
+    names.insert(toString(name));
+  return names;
+}
+
+bool is_tensor(const c10::Argument& argument) {
+  return argument.type()->kind() == c10::TypeKind::TensorType;
+}
+
+bool fits(const c10::FunctionSchema& schema) {
+  const auto& arguments = schema.arguments();
+  if (arguments.size() != 6 || schema.returns().size() != 1 || !is_tensor(schema.returns()[0])) return false;
+  for (std::size_t i = 0; i < 5; ++i) {
+    if (!is_tensor(arguments[i])) return false;
+  }
+  const auto step = arguments[5].type()->kind();
+  return step == c10::TypeKind::IntType || step == c10::TypeKind::SymIntType;
+}
+
+class OperatorSubject final : public Subject {
+ public:
+  OperatorSubject(std::string name, std::string device, c10::OperatorHandle forward)
+      : name_(std::move(name)), device_(std::move(device)), forward_(std::move(forward)) {}
+
+  SubjectInfo info() const override {
+    SubjectInfo info;
+    info.name = name_;
+    info.device = device_;
+    info.blocks = {"ms_deform_attn"};
+    return info;
+  }
+
+  std::vector<at::Tensor> run(const Call& call) override {
+    torch::jit::Stack stack(call.inputs.begin(), call.inputs.end());
+    stack.emplace_back(call.integer("im2col_step"));
+    forward_.callBoxed(stack);
+    TORCH_CHECK(stack.size() == 1 && stack[0].isTensor(), "the operator left ", stack.size(),
+                " values, no tensor");
+    return {stack[0].toTensor()};
+  }
+
+ private:
+  std::string name_;
+  std::string device_;
+  c10::OperatorHandle forward_;
+};
+
+std::string list_of(const std::set<std::string>& before) {
+  std::vector<std::string> added;
+  for (const std::string& name : registered_operators()) {
+    if (!before.contains(name)) added.push_back(name);
+  }
+  return added.empty() ? "no operators" : fmt::format("{}", fmt::join(added, ", "));
+}
+
+}  // namespace
+
+std::variant<SubjectList, std::string> load_operators(const std::string& address, const std::string& device) {
+  const std::size_t hash = address.rfind('#');
+  if (hash == std::string::npos || hash == 0 || hash + 1 == address.size()) {
+    return fmt::format("{}: an address FILE.so#namespace wanted", address);
+  }
+  const std::string file = address.substr(0, hash);
+  const std::string name = address.substr(hash + 1) + "::ms_deform_attn_forward";
+  const std::set<std::string> before = registered_operators();
+  // With a slash: the loader would look for a bare name in the system's folders.
+  const std::string path = file.find('/') == std::string::npos ? "./" + file : file;
+  if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    return fmt::format("{}: cannot be loaded: {}", file, ::dlerror());
+  }
+  const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
+  if (!found)
+    return fmt::format("{}: the library registers no {}; it registers {}", file, name, list_of(before));
+  if (!fits(found->schema())) {
+    return fmt::format("{}: the library registers {}; {}{} is wanted", file, toString(found->schema()), name,
+                       kWantedSchema);
+  }
+  SubjectList subjects;
+  subjects.push_back(std::make_unique<OperatorSubject>(address, device, *found));
+  return subjects;
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,107 @@
+#include "worker/tensors.h"
+
+#include "worker/guarded_allocator.h"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include <ATen/Functions.h>
+#include <c10/core/Storage.h>
+#include <c10/core/TensorImpl.h>
+
+namespace deformdiff::worker {
+namespace {
+
+constexpr std::array<std::pair<DType, at::ScalarType>, 7> kTypes{{
+    {DType::kFloat32, at::kFloat},
+    {DType::kFloat64, at::kDouble},
+    {DType::kFloat16, at::kHalf},
+    {DType::kBFloat16, at::kBFloat16},
+    {DType::kInt64, at::kLong},
+    {DType::kBool, at::kBool},
+    {DType::kUInt8, at::kByte},
+}};
+
+c10::Storage guarded_copy(std::span<const std::byte> bytes) {
+  GuardedAllocator& allocator = GuardedAllocator::instance();
+  c10::DataPtr data = allocator.allocate_raw(bytes.size());
+  if (!bytes.empty()) std::memcpy(data.get(), bytes.data(), bytes.size());
+  return c10::Storage(c10::Storage::use_byte_size_t(), bytes.size(), std::move(data), &allocator,
+                      /*resizable=*/false);
+}
+
+at::Tensor view_of(c10::Storage storage, at::ScalarType type, const Shape& shape, const Shape& strides,
+                   std::int64_t offset) {
+  at::Tensor view = at::detail::make_tensor<c10::TensorImpl>(
+      std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU), c10::scalarTypeToTypeMeta(type));
+  view.unsafeGetTensorImpl()->set_sizes_and_strides(shape, strides, offset);
+  return view;
+}
+
+template <typename Word>
+std::int64_t first_equal(std::span<const std::byte> bytes, Word wanted) {
+  for (std::size_t at = 0; at + sizeof(Word) <= bytes.size(); at += sizeof(Word)) {
+    Word word;
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    if (word == wanted) return static_cast<std::int64_t>(at / sizeof(Word));
+  }
+  return -1;
+}
+
+}  // namespace
+
+at::ScalarType scalar_type_of(DType dtype) {
+  for (const auto& [ours, theirs] : kTypes) {
+    if (ours == dtype) return theirs;
+  }
+  fail_check("dtype is listed", __FILE__, __LINE__);
+}
+
+std::optional<DType> dtype_of(at::ScalarType type) {
+  for (const auto& [ours, theirs] : kTypes) {
+    if (theirs == type) return ours;
+  }
+  return std::nullopt;
+}
+
+at::Tensor to_torch(const Tensor& tensor, c10::Device device) {
+  c10::Storage storage = guarded_copy(tensor.storage());
+  const at::ScalarType type = scalar_type_of(tensor.dtype());
+  if (device.is_cpu())
+    return view_of(std::move(storage), type, tensor.shape(), tensor.strides(), tensor.offset());
+  const auto elements = static_cast<std::int64_t>(tensor.storage().size() / size_of(tensor.dtype()));
+  const at::Tensor flat = view_of(std::move(storage), type, {elements}, {1}, 0);
+  return flat.to(device).as_strided(tensor.shape(), tensor.strides(), tensor.offset());
+}
+
+bool holds_storage_of(const at::Tensor& copy, const Tensor& tensor) {
+  const std::span<const std::byte> expected = tensor.storage();
+  if (copy.storage().nbytes() != expected.size()) return false;
+  if (expected.empty()) return true;
+  if (copy.device().is_cpu())
+    return std::memcmp(copy.storage().data(), expected.data(), expected.size()) == 0;
+  const auto elements = static_cast<std::int64_t>(expected.size() / size_of(tensor.dtype()));
+  const at::Tensor host = copy.as_strided({elements}, {1}, 0).cpu();
+  return std::memcmp(host.const_data_ptr(), expected.data(), expected.size()) == 0;
+}
+
+Tensor from_torch(const at::Tensor& tensor) {
+  const at::Tensor host = (tensor.device().is_cpu() ? tensor : tensor.cpu()).contiguous();
+  const auto* first = static_cast<const std::byte*>(host.const_data_ptr());
+  Tensor::Bytes bytes(first, first + host.nbytes());
+  return Tensor(dtype_of(host.scalar_type()).value(), host.sizes().vec(), std::move(bytes));
+}
+
+std::int64_t first_poisoned(const Tensor& contiguous) {
+  switch (size_of(contiguous.dtype())) {
+    case 4:
+      return first_equal<std::uint32_t>(contiguous.storage(), kPoison);
+    case 8:
+      return first_equal<std::uint64_t>(contiguous.storage(), (std::uint64_t{kPoison} << 32) | kPoison);
+    default:
+      return -1;  // shorter patterns are ordinary values
+  }
+}
+
+}  // namespace deformdiff::worker

@@ -1,0 +1,213 @@
+// Help for the oracle's tests: the ways in which correct code evaluates the definition in its own precision.
+// T is float or double for a subject's arithmetic, __float128 for an evaluation to check the oracle by.
+#pragma once
+
+#include "oracles/ms_deform_attn/test_cases.h"
+
+#include <cmath>
+#include <vector>
+
+namespace deformdiff::ms_deform_attn {
+
+enum class Position { kFused, kFusedFma, kWide, kGrid, kGridHalf, kGridFma, kAffine, kShifted, kReciprocal };
+enum class Interpolation {
+  kProduct,
+  kProductWeightFirst,
+  kExpanded,
+  kExpandedSum,
+  kMirrored,
+  kNestedX,
+  kNestedY,
+  kLerp,
+  kNestedFma,
+  kPolynomial,
+  kPolynomialAnyOrder,
+  kRows
+};
+enum class Order { kForward, kReversed, kPairwise, kFma, kWideSum };
+
+struct Formula {
+  Position position;
+  Interpolation interpolation;
+  Order order;
+};
+
+template <typename T>
+struct NextWider {
+  using Type = long double;
+};
+template <>
+struct NextWider<float> {
+  using Type = double;
+};
+
+/// Pixel coordinate as T; kWide keeps more bits until the fraction is taken.
+template <typename T>
+T pixel_position(Position how, T loc, std::int64_t side) {
+  const T width = static_cast<T>(side), half = T(0.5), one = T(1);
+  const T grid = 2 * loc - one;
+  switch (how) {
+    case Position::kGrid:
+      return (grid + one) * (width / 2) - half;
+    case Position::kGridHalf:
+      return ((grid + one) * width - one) / 2;
+    case Position::kAffine:
+      return (grid * width + (width - one)) / 2;
+    case Position::kShifted:
+      return (loc - half / width) * width;
+    case Position::kReciprocal:
+      return loc / (one / width) - half;
+    case Position::kFusedFma:
+      if constexpr (sizeof(T) <= 8) return std::fma(loc, width, -half);
+      [[fallthrough]];
+    case Position::kGridFma:
+      if constexpr (sizeof(T) <= 8) {
+        if (how == Position::kGridFma) return std::fma(grid + one, width / 2, -half);
+      }
+      [[fallthrough]];
+    default:
+      return loc * width - half;
+  }
+}
+
+template <typename T>
+T floor_of(T t) {
+  T whole = static_cast<T>(static_cast<long long>(t));
+  return whole > t ? whole - 1 : whole;
+}
+
+/// Cell and fraction of one axis; valid is false outside the map.
+template <typename T>
+struct AxisCell {
+  bool valid = false;
+  std::int64_t cell = 0;
+  T fraction = 0;
+};
+
+template <typename T>
+AxisCell<T> axis_cell(Position how, T loc, std::int64_t side) {
+  if (how == Position::kWide && sizeof(T) <= 8) {
+    using Wide = typename NextWider<T>::Type;
+    const AxisCell<Wide> wide = axis_cell<Wide>(Position::kFused, loc, side);
+    return {wide.valid, wide.cell, static_cast<T>(wide.fraction)};
+  }
+  const T position = pixel_position(how, loc, side);
+  if (!(position > T(-1) && position < static_cast<T>(side))) return {};
+  const T low = floor_of(position);
+  return {true, static_cast<std::int64_t>(low), position - low};
+}
+
+/// The terms that one sampling point contributes to the outer sum.
+template <typename T>
+void append_terms(Interpolation how, T a, T fx, T fy, const T (&v)[4], std::vector<T>& terms) {
+  const T gx = 1 - fx, gy = 1 - fy;
+  const auto flat = [&](T w00, T w01, T w10, T w11) {
+    for (const T term : {a * (w00 * v[0]), a * (w01 * v[1]), a * (w10 * v[2]), a * (w11 * v[3])})
+      terms.push_back(term);
+  };
+  const auto lerp = [](T p, T q, T f) { return p + f * (q - p); };
+  const T both = fx * fy, mirrored = gx * gy;
+  switch (how) {
+    case Interpolation::kProduct:
+      return flat(gx * gy, fx * gy, gx * fy, fx * fy);
+    case Interpolation::kProductWeightFirst:
+      for (const T term : {a * gx * gy * v[0], a * fx * gy * v[1], a * gx * fy * v[2], a * fx * fy * v[3]})
+        terms.push_back(term);
+      return;
+    case Interpolation::kExpanded:
+      return flat(1 - fx - fy + both, fx - both, fy - both, both);
+    case Interpolation::kExpandedSum:
+      return flat(1 - (fx + fy - both), fx - both, fy - both, both);
+    case Interpolation::kMirrored:
+      return flat(mirrored, gy - mirrored, gx - mirrored, 1 - gx - gy + mirrored);
+    case Interpolation::kNestedX:
+      return terms.push_back(a * lerp(lerp(v[0], v[1], fx), lerp(v[2], v[3], fx), fy));
+    case Interpolation::kNestedY:
+      return terms.push_back(lerp(lerp(a * v[0], a * v[2], fy), lerp(a * v[1], a * v[3], fy), fx));
+    case Interpolation::kLerp:
+      return terms.push_back(a * (gy * (gx * v[0] + fx * v[1]) + fy * (gx * v[2] + fx * v[3])));
+    case Interpolation::kNestedFma:
+      if constexpr (sizeof(T) <= 8) {
+        const auto fused = [](T p, T q, T f) { return std::fma(f, q, std::fma(-f, p, p)); };
+        return terms.push_back(a * fused(fused(v[0], v[1], fx), fused(v[2], v[3], fx), fy));
+      }
+      [[fallthrough]];
+    case Interpolation::kPolynomial:
+      return terms.push_back(
+          a * (v[0] + fx * (v[1] - v[0]) + fy * (v[2] - v[0]) + both * (v[0] - v[1] - v[2] + v[3])));
+    case Interpolation::kPolynomialAnyOrder:
+      return terms.push_back(
+          (both * a * ((v[3] - v[2]) + (v[0] - v[1])) + (a * fx * (v[1] - v[0]) + a * fy * (v[2] - v[0]))) +
+          a * v[0]);
+    case Interpolation::kRows:
+      terms.push_back(a * gy * lerp(v[0], v[1], fx));
+      terms.push_back(a * fy * lerp(v[2], v[3], fx));
+      return;
+  }
+}
+
+template <typename T>
+T sum_of_terms(Order order, const std::vector<T>& terms) {
+  const std::size_t n = terms.size();
+  if (order == Order::kPairwise) {
+    std::vector<T> sums = terms;
+    while (sums.size() > 1) {
+      std::vector<T> next;
+      for (std::size_t i = 0; i + 1 < sums.size(); i += 2) next.push_back(sums[i] + sums[i + 1]);
+      if (sums.size() % 2 != 0) next.push_back(sums.back());
+      sums = next;
+    }
+    return sums.empty() ? T(0) : sums[0];
+  }
+  if (order == Order::kWideSum) {
+    typename NextWider<T>::Type sum = 0;
+    for (const T term : terms) sum += static_cast<typename NextWider<T>::Type>(term);
+    return static_cast<T>(sum);
+  }
+  T sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += order == Order::kReversed ? terms[n - 1 - i] : terms[i];
+  return sum;
+}
+
+/// Output [N, Q, M*D] by one formula. T may be wider than the case's own type.
+template <typename T, typename Stored>
+std::vector<T> evaluate_formula(const PlainCase<Stored>& c, const Formula& formula) {
+  const Dims& k = c.dims;
+  std::vector<T> output, terms;
+  for (std::int64_t row = 0; row < k.N * k.Q * k.M; ++row) {
+    const std::int64_t n = row / (k.Q * k.M), m = row % k.M;
+    for (std::int64_t d = 0; d < k.D; ++d) {
+      terms.clear();
+      T running = 0;
+      for (std::int64_t i = 0; i < k.L * k.P; ++i) {
+        const auto at = static_cast<std::size_t>(row * k.L * k.P + i);
+        const Level& level = c.levels[static_cast<std::size_t>(i / k.P)];
+        const AxisCell<T> x =
+            axis_cell<T>(formula.position, static_cast<T>(c.locations[2 * at]), level.width);
+        const AxisCell<T> y =
+            axis_cell<T>(formula.position, static_cast<T>(c.locations[2 * at + 1]), level.height);
+        if (!x.valid || !y.valid) continue;
+        T corners[4];
+        for (int corner = 0; corner < 4; ++corner) {
+          const std::int64_t px = x.cell + (corner & 1), py = y.cell + (corner >> 1);
+          const bool inside = px >= 0 && py >= 0 && px < level.width && py < level.height;
+          corners[corner] =
+              inside ? static_cast<T>(c.get(n, level.start + py * level.width + px, m, d)) : T(0);
+        }
+        const T a = static_cast<T>(c.weights[at]);
+        append_terms(formula.interpolation, a, x.fraction, y.fraction, corners, terms);
+        if constexpr (sizeof(T) <= 8) {
+          const T gx = 1 - x.fraction, gy = 1 - y.fraction;
+          const T weights[4] = {gx * gy, x.fraction * gy, gx * y.fraction, x.fraction * y.fraction};
+          for (int corner = 0; corner < 4; ++corner)
+            running = std::fma(a * weights[corner], corners[corner], running);
+        }
+      }
+      output.push_back(formula.order == Order::kFma && sizeof(T) <= 8 ? running
+                                                                      : sum_of_terms(formula.order, terms));
+    }
+  }
+  return output;
+}
+
+}  // namespace deformdiff::ms_deform_attn

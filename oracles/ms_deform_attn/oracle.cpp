@@ -1,0 +1,258 @@
+#include "oracles/ms_deform_attn/oracle.h"
+
+#include "oracles/arithmetic/exact_sums.h"
+#include "oracles/ms_deform_attn/explain.h"
+#include "oracles/ms_deform_attn/group.h"
+#include "oracles/ms_deform_attn/nonfinite.h"
+#include "oracles/arithmetic/parallel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+constexpr const char* kOutput = "output";
+
+/// Queries that one chunk of work takes: enough to keep one head's rows in cache, few enough to share out.
+constexpr std::int64_t kQueriesPerChunk = 256;
+
+/// A bound this far below the magnitude of what is summed shows most faults (rule 7).
+constexpr double kTellingRatio = 1e-3;
+constexpr std::int64_t kLeastTellingPercent = 1;
+
+struct Tally {
+  std::int64_t telling = 0, reached = 0, nonzero = 0;
+};
+
+/// One case under one Precision and Contract.
+template <typename T>
+class Evaluation {
+ public:
+  Evaluation(const Case& c, const Precision& precision, const Contract& contract)
+      : inputs_(parse(c), contract),
+        rounding_(rounding_of(dtype(), precision)),
+        coordinates_(precision.coordinates),
+        contract_(contract) {
+    const Dims& dims = inputs_.dims();
+    const double points = static_cast<double>(dims.L * dims.P);
+    may_overflow_ = !(16 * inputs_.largest_value() * std::max(1.0, points * inputs_.largest_weight()) <
+                      rounding_.largest);
+    std::int64_t longest = 1;
+    for (std::int64_t l = 0; l < dims.L; ++l)
+      longest = std::max({longest, inputs_.level(l).width, inputs_.level(l).height});
+    special_ =
+        inputs_.has_nonfinite() || coordinate_may_overflow(inputs_.largest_location(), longest, rounding_);
+    exact_ = !inputs_.has_nonfinite() && every_evaluation_is_exact(inputs_, rounding_);
+  }
+
+  static constexpr DType dtype() { return std::is_same_v<T, float> ? DType::kFloat32 : DType::kFloat64; }
+
+  Reference refer(int threads) {
+    const Dims& dims = inputs_.dims();
+    OutputReference output;
+    output.name = kOutput;
+    output.dtype = dtype();
+    output.shape = {dims.N, dims.Q, dims.M * dims.D};
+    const auto elements = static_cast<std::size_t>(dims.N * dims.Q * dims.M * dims.D);
+    output.value.resize(elements);
+    output.bound.resize(elements);
+    if (dtype() == DType::kFloat64) output.value_low.resize(elements);
+    if (special_ || may_overflow_) output.admits.assign(elements, kAdmitsFinite);
+
+    const std::int64_t blocks = (dims.Q + kQueriesPerChunk - 1) / kQueriesPerChunk;
+    std::vector<Tally> tallies(static_cast<std::size_t>(dims.N * blocks));
+    for_each_chunk(dims.N * blocks, threads, [&](std::int64_t chunk) {
+      const std::int64_t first = chunk % blocks * kQueriesPerChunk;
+      tallies[static_cast<std::size_t>(chunk)] =
+          refer_queries(chunk / blocks, first, std::min(first + kQueriesPerChunk, dims.Q), output);
+    });
+    return summed_up(std::move(output), tallies);
+  }
+
+  Explanation explain(std::int64_t element) const {
+    const auto [group, d] = locate_element(element);
+    Explanation explanation = explain_element(inputs_, rounding_, coordinates_, group, d, exact_);
+    const std::uint8_t set = admits_of(group, d);
+    if (set != kAdmitsFinite) {
+      explanation.lines.push_back(fmt::format(
+          "inputs are not finite; the element may be:{}{}{}{}", (set & kAdmitsFinite) != 0 ? " finite" : "",
+          (set & kAdmitsNan) != 0 ? " nan" : "", (set & kAdmitsPlusInf) != 0 ? " +inf" : "",
+          (set & kAdmitsMinusInf) != 0 ? " -inf" : ""));
+    }
+    return explanation;
+  }
+
+  std::string element_class(std::int64_t element) const {
+    const auto [group, d] = locate_element(element);
+    if (admits_of(group, d) != kAdmitsFinite) return "nonfinite";
+    GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
+    GroupResult<typename Wider<T>::Type> result;
+    evaluator.evaluate(group, Parts{}, result);
+    if (evaluator.points().empty()) return "outside";
+    for (const auto& point : evaluator.points()) {
+      const Level& level = inputs_.level(point.level);
+      if (point.x.position >= 0 && point.y.position >= 0 && point.x.position <= level.width - 1 &&
+          point.y.position <= level.height - 1) {
+        return "interior";
+      }
+    }
+    return "border";
+  }
+
+ private:
+  std::pair<GroupIndex, std::int64_t> locate_element(std::int64_t element) const {
+    const Dims& dims = inputs_.dims();
+    DEFORMDIFF_CHECK(element >= 0 && element < dims.N * dims.Q * dims.M * dims.D);
+    const std::int64_t head = element / dims.D;
+    return {{head / dims.M / dims.Q, head / dims.M % dims.Q, head % dims.M}, element % dims.D};
+  }
+
+  std::uint8_t admits_of(const GroupIndex& group, std::int64_t d) const {
+    if (!special_) return kAdmitsFinite;
+    std::vector<std::uint8_t> admits(static_cast<std::size_t>(inputs_.dims().D));
+    NonfiniteJudge<T>(inputs_, rounding_, coordinates_, contract_).judge(group, admits);
+    return admits[static_cast<std::size_t>(d)];
+  }
+
+  Tally refer_queries(std::int64_t n, std::int64_t first, std::int64_t last, OutputReference& output) const {
+    const Dims& dims = inputs_.dims();
+    GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
+    const NonfiniteJudge<T> judge(inputs_, rounding_, coordinates_, contract_);
+    GroupResult<typename Wider<T>::Type> result;
+    Tally tally;
+    for (std::int64_t m = 0; m < dims.M; ++m) {
+      for (std::int64_t q = first; q < last; ++q) {
+        const GroupIndex group{n, q, m};
+        const auto at = static_cast<std::size_t>(((n * dims.Q + q) * dims.M + m) * dims.D);
+        evaluator.evaluate(group, Parts{}, result);
+        if (exact_) std::fill(result.bound.begin(), result.bound.end(), 0.0);
+        if (special_) judge.judge(group, {output.admits.data() + at, static_cast<std::size_t>(dims.D)});
+        if (may_overflow_) admit_overflow(evaluator, group, at, result, output);
+        store(result, at, output);
+        count(result, at, output, tally);
+      }
+    }
+    return tally;
+  }
+
+  static void admit_overflow(GroupEvaluator<T>& evaluator, const GroupIndex& group, std::size_t at,
+                             GroupResult<typename Wider<T>::Type>& result, OutputReference& output) {
+    std::vector<bool> overflows;
+    evaluator.find_overflows(group, overflows);
+    for (std::size_t d = 0; d < overflows.size(); ++d) {
+      if (!overflows[d]) continue;
+      output.admits[at + d] = kAdmitsAnything;
+      result.bound[d] = std::numeric_limits<double>::max();
+    }
+  }
+
+  void store(const GroupResult<typename Wider<T>::Type>& result, std::size_t at,
+             OutputReference& output) const {
+    std::copy(result.bound.begin(), result.bound.end(),
+              output.bound.begin() + static_cast<std::ptrdiff_t>(at));
+    for (std::size_t d = 0; d < result.value.size(); ++d) {
+      const auto value = static_cast<double>(result.value[d]);
+      output.value[at + d] = value;
+      if (!output.value_low.empty()) output.value_low[at + d] = static_cast<double>(result.value[d] - value);
+    }
+  }
+
+  static void count(const GroupResult<typename Wider<T>::Type>& result, std::size_t at,
+                    const OutputReference& output, Tally& tally) {
+    for (std::size_t d = 0; d < result.value.size(); ++d) {
+      const std::uint8_t admits =
+          output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at + d];
+      const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
+      const bool narrow = admits == kAdmitsFinite && result.magnitude[d] > 0 &&
+                          result.bound[d] <= kTellingRatio * result.magnitude[d];
+      tally.reached += result.reached || nonfinite ? 1 : 0;
+      tally.telling += narrow || nonfinite ? 1 : 0;
+      tally.nonzero += result.value[d] != 0 || nonfinite ? 1 : 0;
+    }
+  }
+
+  static Reference summed_up(OutputReference output, const std::vector<Tally>& tallies) {
+    Tally sum;
+    for (const Tally& tally : tallies) {
+      sum.telling += tally.telling;
+      sum.reached += tally.reached;
+      sum.nonzero += tally.nonzero;
+    }
+    Reference reference;
+    reference.total_elements = static_cast<std::int64_t>(output.value.size());
+    reference.telling_elements = sum.telling;
+    if (reference.total_elements == 0) {
+      reference.vacuous = "the output is empty";
+    } else if (sum.nonzero == 0) {
+      reference.vacuous = "every expected output is zero";
+    } else if (sum.telling == 0) {
+      reference.vacuous = "no element's admissible set is narrow enough to show a fault";
+    } else if (100 * sum.telling < kLeastTellingPercent * sum.reached) {
+      reference.vacuous = fmt::format(
+          "only {} of the {} elements that sampling reaches have an admissible set narrow "
+          "enough to show a fault",
+          sum.telling, sum.reached);
+    }
+    reference.outputs.push_back(std::move(output));
+    return reference;
+  }
+
+  Inputs<T> inputs_;
+  Rounding rounding_;
+  Coordinates coordinates_;
+  Contract contract_;
+  bool may_overflow_ = false;
+  bool special_ = false;
+  bool exact_ = false;
+};
+
+template <typename Work>
+auto in_dtype(const Case& c, const Work& work) {
+  const DType dtype = c.input("value").dtype();
+  if (dtype == DType::kFloat32) return work(float{});
+  if (dtype == DType::kFloat64) return work(double{});
+  throw InputError(fmt::format("block ms_deform_attn: value: the oracle judges float32 and float64, {} found",
+                               name_of(dtype)));
+}
+
+class MsDeformAttnOracle : public Oracle {
+ public:
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, precision, contract).refer(threads); });
+  }
+
+  Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
+                      const std::string& output, std::int64_t element) const override {
+    DEFORMDIFF_CHECK(output == kOutput);
+    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, precision, contract).explain(element); });
+  }
+
+  std::string element_class(const Case& c, const std::string& output, std::int64_t element) const override {
+    DEFORMDIFF_CHECK(output == kOutput);
+    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, {}, {}).element_class(element); });
+  }
+
+  std::int64_t memory(const Case& c) const override {
+    const Problem problem = parse(c);
+    const Dims& d = problem.dims;
+    const std::int64_t inputs =
+        problem.value.elements() + problem.sampling_loc.elements() + problem.attn_weight.elements();
+    const std::int64_t per_element = 3 * static_cast<std::int64_t>(sizeof(double)) + 1;
+    return inputs * static_cast<std::int64_t>(size_of(problem.dtype)) + d.N * d.Q * d.M * d.D * per_element;
+  }
+};
+
+}  // namespace
+
+const Oracle& oracle() {
+  static const MsDeformAttnOracle instance;
+  return instance;
+}
+
+}  // namespace deformdiff::ms_deform_attn
