@@ -14,7 +14,10 @@ const std::vector<BlockEntry>& blocks();
 /// Throws InputError listing the blocks there are, or saying that this one is not available yet.
 const BlockEntry& find_block(const std::string& name);
 
-/// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1". Empty if it has none.
+/// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1".
 std::vector<std::string> stage_families(const BlockEntry& entry);
+
+/// Whether the block has several stages.
+bool is_deep(const BlockEntry& entry);
 
 }  // namespace deformdiff
