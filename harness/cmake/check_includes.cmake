@@ -35,7 +35,7 @@ allow(generators/shrink "core|blocks|generators/common|generators/shrink" "${tor
 allow(reports "core|engine|reports" "${torch}|Eigen|rapidcheck|CLI")
 allow(harness/catalog "core|blocks|engine|oracles|generators|catalog" "${torch}|Eigen|rapidcheck|CLI")
 allow(harness/recorded "core|blocks|engine|catalog|reports|recorded" "${torch}|Eigen|rapidcheck|CLI")
-allow(harness/check "core|blocks|engine|catalog|reports|recorded|check" "${torch}|Eigen|rapidcheck|CLI")
+allow(harness/check "core|blocks|engine|generators|catalog|reports|recorded|check" "${torch}|Eigen|rapidcheck|CLI")
 allow(harness/cli "core|blocks|engine|catalog|recorded|check|oracles|generators|reports|cli" "${torch}|Eigen|rapidcheck")
 # The worker's.
 allow(harness/emulation "core|emulation" "torch/|ATen/|c10/|Eigen|rapidcheck|CLI")
