@@ -2,6 +2,7 @@
 // seen by the parent.
 #pragma once
 
+#include "core/attributes.h"
 #include "core/subject_info.h"
 
 #include <memory>
