@@ -1,12 +1,8 @@
 #include "oracles/ms_deform_attn/oracle.h"
 
 #include "core/dtype_dispatch.h"
-<<<<<<< HEAD
-#include "oracles/ms_deform_attn/exact_sums.h"
-=======
 #include "core/telling.h"
-#include "oracles/arithmetic/exact_sums.h"
->>>>>>> wt-d
+#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/arithmetic/parallel.h"
 #include "oracles/ms_deform_attn/explain.h"
 #include "oracles/ms_deform_attn/group.h"
