@@ -163,9 +163,9 @@ Tensor convert(const Tensor& tensor, DType to) {
   const Tensor from = tensor.contiguous();
   const auto elements = static_cast<std::size_t>(from.elements());
   Tensor::Bytes bytes(elements * size_of(to));
-  const std::size_t step = size_of(from.dtype()), to_step = size_of(to);
+  const std::size_t size = size_of(from.dtype()), to_size = size_of(to);
   for (std::size_t i = 0; i < elements; ++i) {
-    store_number(load_number(from.dtype(), from.storage().data() + i * step), to, bytes.data() + i * to_step);
+    store_number(load_number(from.dtype(), from.storage().data() + i * size), to, bytes.data() + i * to_size);
   }
   return Tensor(to, from.shape(), std::move(bytes));
 }
