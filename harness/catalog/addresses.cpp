@@ -3,7 +3,7 @@
 #include "catalog/catalog.h"
 #include "core/declaration.h"
 #include "core/error.h"
-#include "core/wire/wire.h"
+#include "core/wire/hello.h"
 #include "engine/signature.h"
 #include "engine/worker_process.h"
 

@@ -1,11 +1,11 @@
 #include "engine/stage_values.h"
 
+#include "core/number.h"
 #include "core/random.h"
 #include "core/telling.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 namespace deformdiff {
@@ -35,26 +35,11 @@ void rearrange(const View& view, OutputReference& output) {
   rearrange(view, before, DType::kUInt8, output.admits);
 }
 
-/// What a number becomes in memory of `dtype`, rounded once.
-void store(long double value, DType dtype, std::byte* at) {
-  const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
-  switch (dtype) {
-    case DType::kFloat32:
-      return put(static_cast<float>(value));
-    case DType::kFloat64:
-      return put(static_cast<double>(value));
-    case DType::kInt64:
-      return put(static_cast<std::int64_t>(value));
-    default:
-      return put(static_cast<std::uint8_t>(value != 0));
-  }
-}
-
 template <typename Value>
 Tensor made(const OutputReference& output, const Value& value) {
   const std::size_t size = size_of(output.dtype), count = output.value.size();
   Tensor::Bytes bytes(count * size);
-  for (std::size_t i = 0; i < count; ++i) store(value(i), output.dtype, bytes.data() + i * size);
+  for (std::size_t i = 0; i < count; ++i) store_number(value(i), output.dtype, bytes.data() + i * size);
   return Tensor(output.dtype, output.shape, std::move(bytes));
 }
 

@@ -1,6 +1,7 @@
 #include "engine/runner.h"
 
-#include "core/wire/wire.h"
+#include "core/wire/hello.h"
+#include "core/wire/run.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 #include "engine/runner.h"
 
 #include "core/random.h"
+#include "core/wire/run.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
