@@ -137,21 +137,6 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   EXPECT_EQ(decide_exit_code(unjudged, {}), 0);
 }
 
-TEST(Count, KeepsReasonsAndTheFirstFinding) {
-  SubjectReport report;
-  Comparison comparison;
-  comparison.verdict = Verdict::kUnsupported;
-  comparison.reason = "float16";
-  count(report, comparison);
-  comparison.verdict = Verdict::kThrew;
-  count(report, comparison);
-  count(report, comparison);
-  EXPECT_EQ(report.cases, 3);
-  EXPECT_EQ(report.not_judged.at("unsupported: float16"), 1);
-  EXPECT_EQ(report.not_judged.size(), 1U);
-  EXPECT_EQ(report.first_finding_case, 1U);
-}
-
 TEST(Progress, IsOneLine) {
   EXPECT_EQ(progress_text({120, 500, 1, 12.4, "fuzzing cpu"}, 79),
             "120/500 cases, 12 s, 1 failure: fuzzing cpu");
