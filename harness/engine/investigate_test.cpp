@@ -296,5 +296,18 @@ TEST_F(Investigate, WhatShrinksToAKnownFailureIsCountedThere) {
   EXPECT_EQ(files().size(), 1U);
 }
 
+TEST_F(Investigate, TheDecadeIsThatOfTheSavedCase) {
+  // In the run a thousand times worse than alone, and gone once shrinking begins.
+  ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+    return scripted.calls.size() <= kConfirmations ? thirds(c, is_thirteen) : thirds(c);
+  });
+  SubjectState state = state_of(scripted);
+  Failure failure = thirteen();
+  failure.judgement.comparison.ratio *= 1000;
+  investigator_.investigate(state, failure);
+  EXPECT_EQ(only_finding().decade, 3);
+  EXPECT_EQ(only_finding().shrunk_elements, 4);
+}
+
 }  // namespace
 }  // namespace deformdiff
