@@ -1,5 +1,8 @@
 #include "engine/session_report.h"
 
+#include "engine/scripted_session_test.h"
+#include "engine/session.h"
+
 #include <gtest/gtest.h>
 
 namespace deformdiff {
@@ -74,6 +77,23 @@ TEST(Append, AddsUp) {
   EXPECT_EQ(all.split.oracle, 8);
   EXPECT_EQ(all.split.compare, 10);
   EXPECT_EQ(all.seconds, 11);
+}
+
+class ScriptedSession : public ScriptedSessionTest {};
+
+TEST_F(ScriptedSession, SaysHowManyWorkersEachSubjectTook) {
+  ScriptedSubject right("third", [](const Case& c, std::span<const Case>) { return thirds(c); });
+  ScriptedSubject dies("third", [](const Case& c, std::span<const Case>) {
+    return contains(c, 15) ? outcome_of(Outcome::Kind::kCrashed) : thirds(c);
+  });
+  options_.cases = 20;
+  options_.shrink = false;
+  const SessionReport report = fuzz(third(), {right.spec("right"), dies.spec("dies")}, options_, listener_);
+  EXPECT_EQ(report.subjects[0].cases, 20);
+  EXPECT_EQ(report.subjects[0].workers, 1);
+  EXPECT_EQ(report.subjects[1].workers, dies.workers);
+  // One until it dies, one for the rest of the batch, those that confirm, and one for what follows.
+  EXPECT_EQ(report.subjects[1].workers, 2 + kConfirmations + 1);
 }
 
 }  // namespace
