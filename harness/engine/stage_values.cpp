@@ -77,7 +77,7 @@ std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
   for (const std::uint8_t kind : {kAdmitsFinite, kAdmitsNan, kAdmitsPlusInf, kAdmitsMinusInf}) {
     if ((admits & kind) != 0) kinds.push_back(kind);
   }
-  return kinds.empty() ? kAdmitsNan : kinds[bits % kinds.size()];
+  return kinds.empty() ? std::uint8_t{kAdmitsNan} : kinds[bits % kinds.size()];
 }
 
 /// One value at random from the set: uniform in the interval. Of a free bit, either. Where anything may be, a
@@ -227,8 +227,8 @@ Reference StageValues::evaluate(const Stage& stage, const Case& stage_case) cons
 
 StageReference StageValues::refer(const Stage& stage) const {
   if (shared_ != nullptr) {
-    if (const auto shared = shared_->find(stage.name); shared != shared_->end())
-      return {shared->second, false, {}};
+    const auto shared = shared_->find(stage.name);
+    if (shared != shared_->end()) return {shared->second, false, {}};
   }
   StageReference result;
   Reference reference = evaluate(stage, stage_case(stage));
