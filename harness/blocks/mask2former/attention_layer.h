@@ -7,8 +7,8 @@
 // Source: Zhu et al., Deformable DETR, 2021, section 4.1.
 #pragma once
 
-#include "blocks/stage_builder.h"
 #include "blocks/block_definition.h"
+#include "blocks/stage_builder.h"
 #include "blocks/tensor_list.h"
 
 #include <optional>
