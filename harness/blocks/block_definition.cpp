@@ -29,7 +29,7 @@ bool has_kind(DType dtype, TensorSpec::Kind kind) {
 std::string name_of_kind(TensorSpec::Kind kind) {
   switch (kind) {
     case TensorSpec::Kind::kFloating:
-      return "float32 or float64";
+      return kOneJudgedDType;
     case TensorSpec::Kind::kInt64:
       return "int64";
     case TensorSpec::Kind::kBool:

@@ -15,6 +15,7 @@ constexpr bool is_judged(DType dtype) {
 
 /// Names of those dtypes, for messages.
 constexpr const char* kJudgedDTypes = "float32 and float64";
+constexpr const char* kOneJudgedDType = "float32 or float64";
 
 /// work(float{}) or work(double{}). Throws InputError for a dtype that is not judged.
 template <typename Work>

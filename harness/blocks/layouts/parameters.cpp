@@ -97,8 +97,8 @@ std::map<std::string, std::string> components(Layout layout, const BlockDefiniti
                            [&](const std::string& part) { return parts.at(part).size(); });
   std::set<std::string> places{""};
   for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
-    if (!spec.name.starts_with("param.")) continue;
-    const std::string full = names.their_parameter(spec.name.substr(6)).value_or("");
+    if (!spec.is_parameter()) continue;
+    const std::string full = names.their_parameter(spec.name.substr(kParameterPrefix.size())).value_or("");
     for (std::size_t dot = full.find('.'); dot != std::string::npos; dot = full.find('.', dot + 1)) {
       places.insert(full.substr(0, dot + 1));
     }
@@ -160,22 +160,24 @@ CanonicalParameters canonical_parameters(Layout layout, const BlockDefinition& b
       const auto [at, is_new] = source.emplace(entry.ours, name);
       if (!is_new) twice.push_back(fmt::format("{} (as {} and {})", entry.ours, at->second, name));
       if (is_new)
-        result.tensors.push_back({"param." + entry.ours, to_ours({name, entry.ours, entry.how}, tensor, {})});
+        result.tensors.push_back(
+            {std::string(kParameterPrefix) + entry.ours, to_ours({name, entry.ours, entry.how}, tensor, {})});
     }
   }
   std::map<std::string, Shape> shapes;
   for (const NamedTensor& tensor : result.tensors) shapes.emplace(tensor.name, tensor.tensor.shape());
   std::set<std::string> wanted;
   for (const TensorSpec& spec : block.tensors(infer_attributes(layout, block, shapes, known).attributes)) {
-    if (!spec.name.starts_with("param.")) continue;
+    if (!spec.is_parameter()) continue;
     wanted.insert(spec.name);
-    const std::string ours = spec.name.substr(6);
+    const std::string ours = spec.name.substr(kParameterPrefix.size());
     if (spec.optional || source.contains(ours)) continue;
     const std::optional<std::string> their_name = names.their_parameter(ours);
     missing.push_back(result.prefix + their_name.value_or(ours));
   }
   for (const NamedTensor& tensor : result.tensors) {
-    if (!wanted.contains(tensor.name)) unknown.push_back(source.at(tensor.name.substr(6)));
+    if (!wanted.contains(tensor.name))
+      unknown.push_back(source.at(tensor.name.substr(kParameterPrefix.size())));
   }
   // Parts of one packed tensor are missing, or unknown, together.
   for (std::vector<std::string>* list : {&missing, &unknown}) {
