@@ -1,7 +1,7 @@
 #include "check/replay_cases.h"
 
 #include "blocks/extents.h"
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/inference.h"
 #include "generators/staged/generator.h"
 
 #include <algorithm>

@@ -2,6 +2,8 @@
 
 #include "blocks/attribute_rules.h"
 #include "blocks/layouts/configuration.h"
+#include "blocks/layouts/inference.h"
+#include "blocks/layouts/parameters.h"
 #include "core/error.h"
 #include "core/files.h"
 

@@ -2,7 +2,7 @@
 // under a framework's names, as our own.
 #pragma once
 
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/names.h"
 #include "cli/options.h"
 #include "core/outcome.h"
 #include "core/safetensors.h"
