@@ -2,12 +2,11 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "core/error.h"
-#include "engine/stage_judge.h"
+#include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
 #include "generators/staged/models/models.h"
 #include "generators/staged/shrinks.h"
-#include "oracles/ms_deform_attn/oracle.h"
 #include "oracles/operations/operations.h"
 
 #include <algorithm>
@@ -28,11 +27,10 @@ constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mas
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
-    std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
-                                  &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
-    for (const StagedEntry& staged : staged_generators()) {
-      list.push_back(
-          {staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
+    std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
+                                  ms_deform_attn::shrink_stream}};
+    for (const StagedEntry& deep : staged_generators()) {
+      list.push_back({deep.block, operation_oracle, deep.generator, staged_shrink_stream(*deep.block)});
     }
     return list;
   }();
@@ -51,7 +49,6 @@ const BlockEntry& find_block(const std::string& name) {
 
 std::vector<std::string> stage_families(const BlockEntry& entry) {
   std::vector<std::string> families;
-  if (!entry.has_stages()) return families;
   // Some inputs may be left out, and a few cases have them all.
   constexpr std::uint64_t kCases = 8;
   for (std::uint64_t i = 0; i < kCases; ++i) {
