@@ -1,4 +1,5 @@
-// From a dtype to the C++ type of its elements: the one place that knows which floating types are computed with.
+// From a dtype to the C++ type of its elements and back: the one place that knows which floating types are
+// computed with.
 #pragma once
 
 #include "core/dtype.h"
@@ -15,6 +16,14 @@ constexpr bool is_judged(DType dtype) {
 
 /// Names of those dtypes, for messages.
 constexpr const char* kJudgedDTypes = "float32 and float64";
+
+/// The dtype whose elements are of type T; no DType for a type that is not judged.
+template <typename T>
+constexpr auto kDTypeOf = nullptr;
+template <>
+inline constexpr DType kDTypeOf<float> = DType::kFloat32;
+template <>
+inline constexpr DType kDTypeOf<double> = DType::kFloat64;
 
 /// work(float{}) or work(double{}). Throws InputError for a dtype that is not judged.
 template <typename Work>

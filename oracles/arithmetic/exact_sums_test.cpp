@@ -36,7 +36,7 @@ TEST(Exactness, ProvedCasesAreExactInEveryFormula) {
     const PlainCase<float> c = dyadic_case(key, 1 + static_cast<int>(key % 5));
     if (!proved(c)) continue;
     ++count;
-    const OutputReference output = oracle().evaluate(c.build(), {}, {}, 1).outputs[0];
+    const OutputReference output = oracle(DType::kFloat32).evaluate(c.build(), {}, {}, 1).outputs[0];
     for (int position = 0; position <= static_cast<int>(Position::kReciprocal); ++position) {
       for (int interpolation = 0; interpolation <= static_cast<int>(Interpolation::kRows); ++interpolation) {
         const auto order = static_cast<Order>((position + interpolation) % 5);

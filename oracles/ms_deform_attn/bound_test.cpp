@@ -93,7 +93,7 @@ double largest_ratio(Coordinates coordinates, std::uint64_t cases, bool flush_to
   double largest = 0;
   for (std::uint64_t key = 0; key < cases; ++key) {
     const PlainCase<T> c = tricky_case<T>(key);
-    const Reference reference = oracle().evaluate(c.build(), precision, {}, 1);
+    const Reference reference = oracle(kDTypeOf<T>).evaluate(c.build(), precision, {}, 1);
     const OutputReference& wanted = reference.outputs[0];
     for (std::size_t f = 0; f < positions.size() * 3; ++f) {
       const Formula formula{positions[f % positions.size()],
@@ -147,7 +147,7 @@ double largest_oracle_error() {
   double largest = 0;
   for (std::uint64_t key = 0; key < 600; ++key) {
     const PlainCase<T> c = tricky_case<T>(key);
-    const OutputReference wanted = oracle().evaluate(c.build(), {}, {}, 1).outputs[0];
+    const OutputReference wanted = oracle(kDTypeOf<T>).evaluate(c.build(), {}, {}, 1).outputs[0];
     const auto exact =
         evaluate_formula<__float128>(c, {Position::kFused, Interpolation::kProduct, Order::kForward});
     for (std::size_t i = 0; i < exact.size(); ++i) {

@@ -41,7 +41,7 @@ PlainCase<float> one_point(float x, float y, float a) {
 }
 
 int admits(const PlainCase<float>& c, const Contract& contract) {
-  const OutputReference output = oracle().evaluate(c.build(), {}, contract, 1).outputs[0];
+  const OutputReference output = oracle(DType::kFloat32).evaluate(c.build(), {}, contract, 1).outputs[0];
   return output.admits.empty() ? kFinite : output.admits[0];
 }
 
@@ -172,7 +172,8 @@ TEST(MsDeformAttnNonfinite, FinitePartKeepsItsValue) {
   c.dims.P = 2;
   c.weights = {1, 2};
   c.locations = {0.375F, 0.375F, kNan, 0.5F};
-  const OutputReference output = oracle().evaluate(c.build(), {}, kContracts.zero, 1).outputs[0];
+  const OutputReference output =
+      oracle(DType::kFloat32).evaluate(c.build(), {}, kContracts.zero, 1).outputs[0];
   EXPECT_EQ(output.value[0], 1);
   EXPECT_EQ(output.admits[0], kFinite);
   EXPECT_LT(output.bound[0], 1e-6);
@@ -180,7 +181,7 @@ TEST(MsDeformAttnNonfinite, FinitePartKeepsItsValue) {
 
 TEST(MsDeformAttnNonfinite, DemandedNonfiniteElementsAreTelling) {
   const PlainCase<float> c = one_point(1.5F, 1.5F, kNan);
-  const Reference reference = oracle().evaluate(c.build(), {}, {}, 1);
+  const Reference reference = oracle(DType::kFloat32).evaluate(c.build(), {}, {}, 1);
   EXPECT_EQ(reference.telling_elements, 1);
   EXPECT_EQ(reference.vacuous, "");
 }

@@ -1,10 +1,11 @@
 #include "oracles/ms_deform_attn/oracle.h"
 
+#include "core/dtype_dispatch.h"
 #include "oracles/arithmetic/exact_sums.h"
+#include "oracles/arithmetic/parallel.h"
 #include "oracles/ms_deform_attn/explain.h"
 #include "oracles/ms_deform_attn/group.h"
 #include "oracles/ms_deform_attn/nonfinite.h"
-#include "oracles/arithmetic/parallel.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,8 +16,6 @@
 
 namespace deformdiff::ms_deform_attn {
 namespace {
-
-constexpr const char* kOutput = "output";
 
 /// Queries that one chunk of work takes: enough to keep one head's rows in cache, few enough to share out.
 constexpr std::int64_t kQueriesPerChunk = 256;
@@ -29,13 +28,23 @@ struct Tally {
   std::int64_t telling = 0, reached = 0, nonzero = 0;
 };
 
+/// Throws InputError if the case computes in another dtype.
+Problem parse_in(DType dtype, const Case& c) {
+  const Problem problem = parse(c);
+  if (problem.dtype != dtype) {
+    throw InputError(
+        fmt::format("block ms_deform_attn: value is {}, {} wanted", name_of(problem.dtype), name_of(dtype)));
+  }
+  return problem;
+}
+
 /// One case under one Precision and Contract.
 template <typename T>
 class Evaluation {
  public:
   Evaluation(const Case& c, const Precision& precision, const Contract& contract)
-      : inputs_(parse(c), contract),
-        rounding_(rounding_of(dtype(), precision)),
+      : inputs_(parse_in(kDTypeOf<T>, c), contract),
+        rounding_(rounding_of(kDTypeOf<T>, precision)),
         coordinates_(precision.coordinates),
         contract_(contract) {
     const Dims& dims = inputs_.dims();
@@ -50,18 +59,16 @@ class Evaluation {
     exact_ = !inputs_.has_nonfinite() && every_evaluation_is_exact(inputs_, rounding_);
   }
 
-  static constexpr DType dtype() { return std::is_same_v<T, float> ? DType::kFloat32 : DType::kFloat64; }
-
   Reference refer(int threads) {
     const Dims& dims = inputs_.dims();
     OutputReference output;
-    output.name = kOutput;
-    output.dtype = dtype();
+    output.name = "output";
+    output.dtype = kDTypeOf<T>;
     output.shape = {dims.N, dims.Q, dims.M * dims.D};
     const auto elements = static_cast<std::size_t>(dims.N * dims.Q * dims.M * dims.D);
     output.value.resize(elements);
     output.bound.resize(elements);
-    if (dtype() == DType::kFloat64) output.value_low.resize(elements);
+    if (std::is_same_v<T, double>) output.value_low.resize(elements);
     if (special_ || may_overflow_) output.admits.assign(elements, kAdmitsFinite);
 
     const std::int64_t blocks = (dims.Q + kQueriesPerChunk - 1) / kQueriesPerChunk;
@@ -211,48 +218,33 @@ class Evaluation {
   bool exact_ = false;
 };
 
-template <typename Work>
-auto in_dtype(const Case& c, const Work& work) {
-  const DType dtype = c.input("value").dtype();
-  if (dtype == DType::kFloat32) return work(float{});
-  if (dtype == DType::kFloat64) return work(double{});
-  throw InputError(fmt::format("block ms_deform_attn: value: the oracle judges float32 and float64, {} found",
-                               name_of(dtype)));
-}
-
+template <typename T>
 class MsDeformAttnOracle : public Oracle {
  public:
   Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                      int threads) const override {
-    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, precision, contract).refer(threads); });
+    return Evaluation<T>(c, precision, contract).refer(threads);
   }
-
   Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
-                      const std::string& output, std::int64_t element) const override {
-    DEFORMDIFF_CHECK(output == kOutput);
-    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, precision, contract).explain(element); });
+                      std::int64_t element) const override {
+    return Evaluation<T>(c, precision, contract).explain(element);
   }
-
-  std::string element_class(const Case& c, const std::string& output, std::int64_t element) const override {
-    DEFORMDIFF_CHECK(output == kOutput);
-    return in_dtype(c, [&]<typename T>(T) { return Evaluation<T>(c, {}, {}).element_class(element); });
-  }
-
-  std::int64_t memory(const Case& c) const override {
-    const Problem problem = parse(c);
-    const Dims& d = problem.dims;
-    const std::int64_t inputs =
-        problem.value.elements() + problem.sampling_loc.elements() + problem.attn_weight.elements();
-    const std::int64_t per_element = 3 * static_cast<std::int64_t>(sizeof(double)) + 1;
-    return inputs * static_cast<std::int64_t>(size_of(problem.dtype)) + d.N * d.Q * d.M * d.D * per_element;
+  std::vector<std::string> element_classes(const Case& c,
+                                           std::span<const std::int64_t> elements) const override {
+    const Evaluation<T> evaluation(c, {}, {});
+    std::vector<std::string> classes;
+    for (const std::int64_t element : elements) classes.push_back(evaluation.element_class(element));
+    return classes;
   }
 };
 
 }  // namespace
 
-const Oracle& oracle() {
-  static const MsDeformAttnOracle instance;
-  return instance;
+const Oracle& oracle(DType dtype) {
+  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
+    static const MsDeformAttnOracle<T> instance;
+    return instance;
+  });
 }
 
 }  // namespace deformdiff::ms_deform_attn

@@ -6,7 +6,8 @@
 
 namespace deformdiff::ms_deform_attn {
 
-/// Judges float32 in double and float64 in 64-bit extended precision; throws InputError for other dtypes.
-const Oracle& oracle();
+/// The oracle of cases in `dtype`: float32 is judged in double, float64 in 64-bit extended precision. Throws
+/// InputError for a dtype that is not judged; evaluating a case in another dtype throws it too.
+const Oracle& oracle(DType dtype);
 
 }  // namespace deformdiff::ms_deform_attn

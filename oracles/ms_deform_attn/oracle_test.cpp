@@ -12,7 +12,7 @@ namespace {
 
 Reference refer(const Case& c, const Precision& precision = {}, const Contract& contract = {},
                 int threads = 1) {
-  return oracle().evaluate(c, precision, contract, threads);
+  return oracle(c.input("value").dtype()).evaluate(c, precision, contract, threads);
 }
 
 OutputReference output_of(const Case& c, const Contract& contract = {}) {
@@ -206,7 +206,8 @@ TEST(MsDeformAttnOracle, ExplanationAddsUpToTheBound) {
     const PlainCase<float> c = tricky_case<float>(key);
     const OutputReference output = output_of(c.build());
     for (std::size_t i = 0; i < output.bound.size(); ++i) {
-      const Explanation why = oracle().explain(c.build(), {}, {}, "output", static_cast<std::int64_t>(i));
+      const Explanation why =
+          oracle(DType::kFloat32).explain(c.build(), {}, {}, static_cast<std::int64_t>(i));
       double sum = 0;
       for (std::size_t t = 0; t < why.terms.size(); ++t) {
         sum += why.terms[t].second;
@@ -223,7 +224,7 @@ TEST(MsDeformAttnOracle, ExplanationAddsUpToTheBound) {
 TEST(MsDeformAttnOracle, ExplanationNamesCellAndCorners) {
   PlainCase<float> c = one_level(2, 3, {1, 2, 3, 4, 5, 6});
   c.locations = {0.6F, 0.5F};
-  const Explanation why = oracle().explain(c.build(), {}, {}, "output", 0);
+  const Explanation why = oracle(DType::kFloat32).explain(c.build(), {}, {}, 0);
   ASSERT_EQ(why.lines.size(), 3U);
   EXPECT_NE(why.lines[1].find("level 0 (2x3) point 0"), std::string::npos) << why.lines[1];
   EXPECT_NE(why.lines[1].find("cell (1, 0)"), std::string::npos) << why.lines[1];
@@ -234,7 +235,8 @@ TEST(MsDeformAttnOracle, ElementClasses) {
   PlainCase<float> c = one_level(4, 4, std::vector<float>(16, 1.5F));
   const auto class_at = [&](float x, float y) {
     c.locations = {x, y};
-    return oracle().element_class(c.build(), "output", 0);
+    const std::vector<std::int64_t> first{0};
+    return oracle(DType::kFloat32).element_classes(c.build(), first).front();
   };
   EXPECT_EQ(class_at(0.4F, 0.6F), "interior");
   EXPECT_EQ(class_at(0.01F, 0.6F), "border");

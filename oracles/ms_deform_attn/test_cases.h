@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blocks/ms_deform_attn.h"
+#include "core/dtype_dispatch.h"
 #include "core/random.h"
 
 #include <cmath>
@@ -41,7 +42,7 @@ struct PlainCase {
   }
 
   Case build() const {
-    const DType dtype = sizeof(T) == 4 ? DType::kFloat32 : DType::kFloat64;
+    const DType dtype = kDTypeOf<T>;
     std::vector<std::int64_t> sides, starts;
     for (const Level& level : levels) {
       sides.insert(sides.end(), {level.height, level.width});

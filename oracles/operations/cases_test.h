@@ -1,9 +1,11 @@
 // Help for the operations' tests: cases from plain numbers, and how far results lie from a reference.
 #pragma once
 
+#include "core/dtype_dispatch.h"
 #include "core/random.h"
 #include "oracles/operations/operations.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -40,11 +42,8 @@ class Dice {
 };
 
 template <typename T>
-constexpr DType kDType = sizeof(T) == 4 ? DType::kFloat32 : DType::kFloat64;
-
-template <typename T>
 NamedTensor named(const std::string& name, Shape shape, const std::vector<T>& values) {
-  return {name, Tensor::of<T>(kDType<T>, std::move(shape), values)};
+  return {name, Tensor::of<T>(kDTypeOf<T>, std::move(shape), values)};
 }
 inline NamedTensor named(const std::string& name, Shape shape, const std::vector<std::int64_t>& values) {
   return {name, Tensor::of<std::int64_t>(DType::kInt64, std::move(shape), values)};
@@ -55,10 +54,19 @@ inline NamedTensor named_mask(const std::string& name, Shape shape, const std::v
   return {name, Tensor(DType::kBool, std::move(shape), bytes)};
 }
 
+inline OutputReference refer_in(DType dtype, const std::string& operation, Attributes attributes,
+                                std::vector<NamedTensor> inputs, const Precision& precision = {}) {
+  const Case c{operation, std::move(attributes), std::move(inputs), {}};
+  return operation_oracle(operation, dtype).evaluate(c, precision, {}, 1).outputs[0];
+}
+
+/// In the dtype of the first floating input; float32 if there is none.
 inline OutputReference refer(const std::string& operation, Attributes attributes,
                              std::vector<NamedTensor> inputs, const Precision& precision = {}) {
-  const Case c{operation, std::move(attributes), std::move(inputs), {}};
-  return operation_oracle(operation).evaluate(c, precision, {}, 1).outputs[0];
+  const auto floating =
+      std::ranges::find_if(inputs, [](const auto& i) { return is_floating(i.tensor.dtype()); });
+  const DType dtype = floating == inputs.end() ? DType::kFloat32 : floating->tensor.dtype();
+  return refer_in(dtype, operation, std::move(attributes), std::move(inputs), precision);
 }
 
 inline std::uint8_t admits(const OutputReference& reference, std::size_t i) {

@@ -49,6 +49,7 @@ struct Element {
 
 /// How the subject computes.
 struct Setting {
+  DType dtype;
   Rounding rounding;
   Variance variance;
   FunctionUlps ulps;

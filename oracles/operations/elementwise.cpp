@@ -46,7 +46,6 @@ class Broadcast {
 template <typename T>
 class Add : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "a"); }
   Add(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, broadcast(c, c.input("a").shape(), c.input("b").shape()), 2),
         a_(floats<T>(c, "a")),
@@ -77,7 +76,6 @@ class Add : public Elementwise<T> {
 template <typename T>
 class Scale : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Scale(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, c.input("x").shape(), 4),
         x_(floats<T>(c, "x")),
@@ -115,7 +113,6 @@ Shape mean_shape(const Case& c) {
 template <typename T>
 class MeanHeads : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   MeanHeads(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, mean_shape(c), static_cast<double>(c.attribute("heads")) + 2),
         x_(floats<T>(c, "x")),
@@ -151,14 +148,14 @@ class MeanHeads : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& add() {
-  return oracle_of<Add>();
+const Oracle& add(DType dtype) {
+  return oracle_of<Add>(dtype);
 }
-const Oracle& scale() {
-  return oracle_of<Scale>();
+const Oracle& scale(DType dtype) {
+  return oracle_of<Scale>(dtype);
 }
-const Oracle& mean_heads() {
-  return oracle_of<MeanHeads>();
+const Oracle& mean_heads(DType dtype) {
+  return oracle_of<MeanHeads>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -2,11 +2,10 @@
 #pragma once
 
 #include "core/case.h"
-#include "core/oracle.h"
+#include "core/dtype_dispatch.h"
 #include "oracles/operations/element.h"
 
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace deformdiff::operation {
@@ -36,9 +35,6 @@ class Evaluator {
   /// Fills tile(index).elements() fresh elements, row by row.
   virtual void evaluate(std::int64_t index, Element<T>* elements) const = 0;
 
-  /// Bytes beyond the case and the reference.
-  virtual std::int64_t working_memory() const { return 0; }
-
   /// About one element, for people.
   virtual std::vector<std::string> describe(std::int64_t /*element*/) const { return {}; }
 
@@ -60,7 +56,7 @@ class Evaluator {
 
   Setting setting_;
   Shape shape_;
-  DType dtype_ = std::is_same_v<T, float> ? DType::kFloat32 : DType::kFloat64;
+  DType dtype_ = kDTypeOf<T>;     ///< of the output
   double roundings_;              ///< more than any path of one element has
   bool exact_in_double_ = false;  ///< values are doubles exactly: no low parts
 };
@@ -110,10 +106,9 @@ class Rowwise : public Evaluator<T> {
 template <typename T>
 std::span<const T> floats(const Case& c, const std::string& name) {
   const Tensor& tensor = c.input(name);
-  const DType wanted = std::is_same_v<T, float> ? DType::kFloat32 : DType::kFloat64;
-  if (tensor.dtype() != wanted) {
+  if (tensor.dtype() != kDTypeOf<T>) {
     throw InputError("operation " + c.block + ": " + name + " is " + std::string(name_of(tensor.dtype())) +
-                     ", " + std::string(name_of(wanted)) + " wanted");
+                     ", " + std::string(name_of(kDTypeOf<T>)) + " wanted");
   }
   return tensor.values<T>();
 }

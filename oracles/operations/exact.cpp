@@ -35,65 +35,49 @@ class Reader {
   const Tensor& tensor_;
 };
 
-Setting exact_setting() {
-  return {rounding_of(DType::kFloat64, {}), Variance::kAny, {}};
-}
-
-/// Evaluated in double, whatever the dtype.
-template <typename T>
-class Exact : public Elementwise<T> {
- public:
-  static DType computes_in(const Case& /*c*/) { return DType::kFloat64; }
-
+/// Evaluated in double, whatever the dtype of the output.
+class Exact : public Elementwise<double> {
  protected:
-  Exact(DType dtype, Shape shape) : Elementwise<T>(exact_setting(), std::move(shape), 0) {
-    this->dtype_ = dtype;
-    this->exact_in_double_ = true;
+  Exact(DType dtype, Shape shape) : Elementwise(setting_of(DType::kFloat64, {}), std::move(shape), 0) {
+    dtype_ = dtype;
+    exact_in_double_ = true;
   }
 };
 
-template <typename T>
-class Relu : public Exact<T> {
+class Relu : public Exact {
  public:
   Relu(const Case& c, const Setting& /*setting*/)
-      : Exact<T>(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {}
+      : Exact(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {}
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override {
+  void element(std::int64_t index, Element<double>& out) const override {
     const double x = x_[index];
-    demand<T>(x < 0 ? 0 : x, out);
+    demand(x < 0 ? 0 : x, out);
     if (x < 0) out.magnitude = std::min(-x, std::numeric_limits<double>::max());
   }
   Reader x_;
 };
 
-template <typename T>
-class Copy : public Exact<T> {
+class Copy : public Exact {
  public:
   Copy(const Case& c, const Setting& /*setting*/)
-      : Exact<T>(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {}
+      : Exact(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {}
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override { demand<T>(x_[index], out); }
+  void element(std::int64_t index, Element<double>& out) const override { demand(x_[index], out); }
   Reader x_;
 };
 
-DType dtype_of_constant(const Case& c) {
-  return c.number("bits") == 0 ? DType::kInt64 : dtype_of_bits(c);
-}
-
-template <typename T>
-class Constant : public Exact<T> {
+class Constant : public Exact {
  public:
-  Constant(const Case& c, const Setting& /*setting*/)
-      : Exact<T>(dtype_of_constant(c), {c.attribute("count")}) {
+  Constant(const Case& c, const Setting& setting) : Exact(setting.dtype, {c.attribute("count")}) {
     for (std::int64_t i = 0; i < c.attribute("count"); ++i)
       values_.push_back(c.number(fmt::format("v{}", i)));
   }
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override {
-    demand<T>(values_[static_cast<std::size_t>(index)], out);
+  void element(std::int64_t index, Element<double>& out) const override {
+    demand(values_[static_cast<std::size_t>(index)], out);
   }
   std::vector<double> values_;
 };
@@ -121,13 +105,12 @@ Shape joined_shape(const Case& c) {
   return shape;
 }
 
-template <typename T>
-class Concat : public Exact<T> {
+class Concat : public Exact {
  public:
-  Concat(const Case& c, const Setting& /*setting*/) : Exact<T>(c.input("x0").dtype(), joined_shape(c)) {
+  Concat(const Case& c, const Setting& /*setting*/) : Exact(c.input("x0").dtype(), joined_shape(c)) {
     const auto axis = static_cast<std::size_t>(c.attribute("axis"));
-    for (std::size_t i = axis + 1; i < this->shape_.size(); ++i) inner_ *= this->shape_[i];
-    length_ = this->shape_[axis];
+    for (std::size_t i = axis + 1; i < shape_.size(); ++i) inner_ *= shape_[i];
+    length_ = shape_[axis];
     for (const Tensor* part : numbered_inputs(c)) {
       parts_.emplace_back(*part);
       lengths_.push_back(part->dim(axis));
@@ -135,35 +118,34 @@ class Concat : public Exact<T> {
   }
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override {
+  void element(std::int64_t index, Element<double>& out) const override {
     const std::int64_t outer = index / (length_ * inner_);
     std::int64_t along = index / inner_ % length_;
     std::size_t part = 0;
     while (along >= lengths_[part]) along -= lengths_[part++];
-    demand<T>(parts_[part][(outer * lengths_[part] + along) * inner_ + index % inner_], out);
+    demand(parts_[part][(outer * lengths_[part] + along) * inner_ + index % inner_], out);
   }
   std::vector<Reader> parts_;
   std::vector<std::int64_t> lengths_;
   std::int64_t length_ = 0, inner_ = 1;
 };
 
-template <typename T>
-class MaskRows : public Exact<T> {
+class MaskRows : public Exact {
  public:
   MaskRows(const Case& c, const Setting& /*setting*/)
-      : Exact<T>(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {
+      : Exact(c.input("x").dtype(), c.input("x").shape()), x_(c.input("x")) {
     if (c.find_input("mask") == nullptr) return;
     mask_ = booleans(c, "mask");
     require(c.input("x").shape().size() >= 2, c, "x has fewer than two axes");
     require(c.input("mask").shape() == Shape{c.input("x").dim(0), c.input("x").dim(1)}, c,
             "mask must have x's first two extents");
-    for (std::size_t i = 2; i < this->shape_.size(); ++i) inner_ *= this->shape_[i];
+    for (std::size_t i = 2; i < shape_.size(); ++i) inner_ *= shape_[i];
   }
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override {
+  void element(std::int64_t index, Element<double>& out) const override {
     const double x = x_[index];
-    if (mask_.empty() || mask_[static_cast<std::size_t>(index / inner_)] == 0) return demand<T>(x, out);
+    if (mask_.empty() || mask_[static_cast<std::size_t>(index / inner_)] == 0) return demand(x, out);
     // Filled with zero, or multiplied by it.
     if (!std::isfinite(x)) {
       out.admits = kAdmitsFinite | kAdmitsNan;
@@ -176,50 +158,58 @@ class MaskRows : public Exact<T> {
   std::int64_t inner_ = 1;
 };
 
-template <typename T>
-class UnblockRows : public Exact<T> {
+class UnblockRows : public Exact {
  public:
   UnblockRows(const Case& c, const Setting& /*setting*/)
-      : Exact<T>(DType::kBool, c.input("mask").shape()), mask_(booleans(c, "mask")) {
-    require(!this->shape_.empty(), c, "mask has no axis");
+      : Exact(DType::kBool, c.input("mask").shape()), mask_(booleans(c, "mask")) {
+    require(!shape_.empty(), c, "mask has no axis");
   }
   void prepare(int /*threads*/) override {
-    const auto length = static_cast<std::size_t>(this->shape_.back());
+    const auto length = static_cast<std::size_t>(shape_.back());
     if (length == 0) return;
     for (std::size_t row = 0; row < mask_.size(); row += length) {
       blocked_.push_back(std::memchr(mask_.data() + row, 0, length) == nullptr);
     }
   }
-  std::int64_t working_memory() const override { return static_cast<std::int64_t>(mask_.size() / 8); }
 
  private:
-  void element(std::int64_t index, Element<T>& out) const override {
-    const bool all = blocked_[static_cast<std::size_t>(index / this->shape_.back())];
-    demand<T>(!all && mask_[static_cast<std::size_t>(index)] != 0 ? 1 : 0, out);
+  void element(std::int64_t index, Element<double>& out) const override {
+    const bool all = blocked_[static_cast<std::size_t>(index / shape_.back())];
+    demand(!all && mask_[static_cast<std::size_t>(index)] != 0 ? 1 : 0, out);
   }
   std::span<const std::uint8_t> mask_;
   std::vector<bool> blocked_;
 };
 
+/// As oracle_of(), of an evaluator that is the same for every dtype.
+template <typename Of>
+const Oracle& exact_oracle_of(DType dtype) {
+  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
+    static const Operation<Of> instance(kDTypeOf<T>);
+    return instance;
+  });
+}
+
 }  // namespace
 
-const Oracle& relu() {
-  return oracle_of<Relu>();
+const Oracle& relu(DType dtype) {
+  return exact_oracle_of<Relu>(dtype);
 }
-const Oracle& copy() {
-  return oracle_of<Copy>();
+const Oracle& copy(DType dtype) {
+  return exact_oracle_of<Copy>(dtype);
 }
-const Oracle& constant() {
-  return oracle_of<Constant>();
+const Oracle& constant(DType dtype) {
+  static const Operation<Constant> integers(DType::kInt64);
+  return dtype == DType::kInt64 ? integers : exact_oracle_of<Constant>(dtype);
 }
-const Oracle& concat() {
-  return oracle_of<Concat>();
+const Oracle& concat(DType dtype) {
+  return exact_oracle_of<Concat>(dtype);
 }
-const Oracle& mask_rows() {
-  return oracle_of<MaskRows>();
+const Oracle& mask_rows(DType dtype) {
+  return exact_oracle_of<MaskRows>(dtype);
 }
-const Oracle& unblock_rows() {
-  return oracle_of<UnblockRows>();
+const Oracle& unblock_rows(DType dtype) {
+  return exact_oracle_of<UnblockRows>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -56,7 +56,9 @@ TEST(ExactOperations, FullyBlockedRowsAreUnblocked) {
 
 TEST(ExactOperations, WhatProvesNothingSaysSo) {
   const auto vacuous = [](const std::string& operation, std::vector<NamedTensor> inputs) {
-    return operation_oracle(operation).evaluate({operation, {}, std::move(inputs), {}}, {}, {}, 1).vacuous;
+    return operation_oracle(operation, DType::kFloat32)
+        .evaluate({operation, {}, std::move(inputs), {}}, {}, {}, 1)
+        .vacuous;
   };
   EXPECT_EQ(vacuous("relu", {named<float>("x", {2}, {-1, -2})}), "every expected output is zero");
   EXPECT_EQ(vacuous("relu", {named<float>("x", {0}, {})}), "the output is empty");
@@ -65,33 +67,36 @@ TEST(ExactOperations, WhatProvesNothingSaysSo) {
 }
 
 TEST(Constant, IsItsNumbers) {
-  const auto values = [](double bits) {
-    const Case c{"constant", {{"count", 2}, {"v0", 3}, {"v1", 5}, {"bits", bits}}, {}, {}};
-    return operation_oracle("constant").evaluate(c, {}, {}, 1).outputs.front();
+  const auto values = [](DType dtype) {
+    return refer_in(dtype, "constant", {{"count", 2}, {"v0", 3}, {"v1", 5}}, {});
   };
-  EXPECT_EQ(values(0).dtype, DType::kInt64);
-  EXPECT_EQ(values(32).dtype, DType::kFloat32);
-  EXPECT_EQ(values(64).value, (std::vector<double>{3, 5}));
-  EXPECT_EQ(values(64).bound, (std::vector<double>{0, 0}));
+  EXPECT_EQ(values(DType::kInt64).dtype, DType::kInt64);
+  EXPECT_EQ(values(DType::kFloat32).dtype, DType::kFloat32);
+  EXPECT_EQ(values(DType::kFloat64).value, (std::vector<double>{3, 5}));
+  EXPECT_EQ(values(DType::kFloat64).bound, (std::vector<double>{0, 0}));
 }
 
 TEST(Operations, AreFoundByName) {
   const std::vector<std::string> names = operations();
   EXPECT_EQ(names.size(), 28U);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  for (const std::string& name : names) EXPECT_NO_THROW(operation_oracle(name));
-  EXPECT_THROW(operation_oracle("nothing"), InternalError);
+  for (const std::string& name : names) EXPECT_NO_THROW(operation_oracle(name, DType::kFloat64));
+  EXPECT_THROW(operation_oracle("nothing", DType::kFloat32), InternalError);
 }
 
 TEST(Operations, ElementsHaveAClass) {
   const Case c{"relu", {}, {named<float>("x", {2}, {1, kNan})}, {}};
-  EXPECT_EQ(operation_oracle("relu").element_class(c, "output", 0), "interior");
-  EXPECT_EQ(operation_oracle("relu").element_class(c, "output", 1), "nonfinite");
+  const std::vector<std::int64_t> both{0, 1};
+  EXPECT_EQ(operation_oracle("relu", DType::kFloat32).element_classes(c, both),
+            (std::vector<std::string>{"interior", "nonfinite"}));
 }
 
 TEST(Operations, OtherDtypesAreRefused) {
   const Case c{"sigmoid", {}, {named("x", {1}, std::vector<std::int64_t>{1})}, {}};
-  EXPECT_THROW(operation_oracle("sigmoid").evaluate(c, {}, {}, 1), InputError);
+  EXPECT_THROW(operation_oracle("sigmoid", DType::kFloat32).evaluate(c, {}, {}, 1), InputError);
+  for (const std::string& name : operations()) {
+    EXPECT_THROW(operation_oracle(name, DType::kFloat16), InputError) << name;
+  }
 }
 
 }  // namespace

@@ -13,7 +13,6 @@ constexpr double kLongestPath = 512;
 template <typename T>
 class Gelu : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Gelu(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, c.input("x").shape(), kLongestPath + 2 * setting.ulps.erf),
         x_(floats<T>(c, "x")) {}
@@ -46,8 +45,8 @@ class Gelu : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& gelu() {
-  return oracle_of<Gelu>();
+const Oracle& gelu(DType dtype) {
+  return oracle_of<Gelu>(dtype);
 }
 
 }  // namespace deformdiff::operation

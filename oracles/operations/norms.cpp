@@ -1,7 +1,7 @@
 // layer_norm and group_norm. The derivation is in oracles/README.md, "Operations".
+#include "oracles/arithmetic/parallel.h"
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
-#include "oracles/arithmetic/parallel.h"
 
 #include <fmt/format.h>
 
@@ -90,8 +90,6 @@ Moments<T> moments_of(std::span<const T> x, double eps, const Setting& setting) 
 template <typename T>
 class Norm : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
-
   void prepare(int threads) override {
     const auto size = static_cast<std::size_t>(size_);
     moments_.resize(size == 0 ? 0 : x_.size() / size);
@@ -102,11 +100,6 @@ class Norm : public Elementwise<T> {
       for (auto i = static_cast<std::size_t>(chunk * per_chunk); i < last; ++i)
         moments_[i] = moments_of(x_.subspan(i * size, size), eps_, this->setting());
     });
-  }
-  std::int64_t working_memory() const override {
-    return size_ == 0
-               ? 0
-               : static_cast<std::int64_t>(x_.size() / static_cast<std::size_t>(size_) * sizeof(Moments<T>));
   }
 
   std::vector<std::string> describe(std::int64_t element) const override {
@@ -211,11 +204,11 @@ class GroupNorm : public Norm<T> {
 
 }  // namespace
 
-const Oracle& layer_norm() {
-  return oracle_of<LayerNorm>();
+const Oracle& layer_norm(DType dtype) {
+  return oracle_of<LayerNorm>(dtype);
 }
-const Oracle& group_norm() {
-  return oracle_of<GroupNorm>();
+const Oracle& group_norm(DType dtype) {
+  return oracle_of<GroupNorm>(dtype);
 }
 
 }  // namespace deformdiff::operation

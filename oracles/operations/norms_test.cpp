@@ -119,8 +119,8 @@ TYPED_TEST(Norms, CentredVarianceIsJudgedFarFromZero) {
   const Case c{"layer_norm", {{"eps", 1e-5}}, inputs, {}};
   Precision centred;
   centred.variance = Variance::kCentred;
-  EXPECT_NE(operation_oracle("layer_norm").evaluate(c, {}, {}, 1).vacuous, "");
-  const Reference reference = operation_oracle("layer_norm").evaluate(c, centred, {}, 1);
+  EXPECT_NE(operation_oracle("layer_norm", kDTypeOf<T>).evaluate(c, {}, {}, 1).vacuous, "");
+  const Reference reference = operation_oracle("layer_norm", kDTypeOf<T>).evaluate(c, centred, {}, 1);
   EXPECT_EQ(reference.vacuous, "");
   const auto [mean, variance] = moments(x, Spread::kOnePass);
   const T scale = T(1) / std::sqrt(variance + T(1e-5));
@@ -164,7 +164,7 @@ TYPED_TEST(Norms, LargeGroupsStayTelling) {
       {{"eps", 1e-5}, {"groups", 1}},
       {named("x", {1, channels, side, side}, x), named("weight", {2}, weight), named("bias", {2}, bias)},
       {}};
-  const Reference reference = operation_oracle("group_norm").evaluate(c, {}, {}, 2);
+  const Reference reference = operation_oracle("group_norm", kDTypeOf<T>).evaluate(c, {}, {}, 2);
   EXPECT_EQ(reference.vacuous, "");
   EXPECT_GT(reference.telling_elements, element_count(reference.outputs[0].shape) * 9 / 10);
   // In blocks, as every implementation adds so many.

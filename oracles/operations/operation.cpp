@@ -99,11 +99,10 @@ OutputReference room_for(const Evaluator<T>& evaluator) {
   return output;
 }
 
-/// The one element, and the index of its tile's first.
+/// One element of a prepared evaluator.
 template <typename T>
-Element<T> single(Evaluator<T>& evaluator, std::int64_t element) {
+Element<T> single(const Evaluator<T>& evaluator, std::int64_t element) {
   DEFORMDIFF_CHECK(element >= 0 && element < element_count(evaluator.shape()));
-  evaluator.prepare(1);
   const std::int64_t index = evaluator.tile_of(element);
   const Tile tile = evaluator.tile(index);
   std::vector<Element<T>> elements(static_cast<std::size_t>(tile.elements()));
@@ -162,6 +161,7 @@ Reference refer(Evaluator<T>& evaluator, int threads) {
 
 template <typename T>
 Explanation explain(Evaluator<T>& evaluator, std::int64_t index) {
+  evaluator.prepare(1);
   const Element<T> element = single(evaluator, index);
   const double margin = margin_of(evaluator);
   const double bound = bound_of(element, margin);
@@ -190,49 +190,28 @@ Explanation explain(Evaluator<T>& evaluator, std::int64_t index) {
 }
 
 template <typename T>
-std::string element_class(Evaluator<T>& evaluator, std::int64_t index) {
-  const Element<T> element = single(evaluator, index);
-  const std::uint8_t set =
-      admits_of(element, bound_of(element, margin_of(evaluator)), evaluator.setting().rounding);
-  return set == kAdmitsFinite ? "interior" : "nonfinite";
-}
-
-template <typename T>
-std::int64_t memory(const Evaluator<T>& evaluator) {
-  const std::int64_t per_element = static_cast<std::int64_t>(sizeof(double)) *
-                                       (std::is_same_v<T, double> && !evaluator.exact_in_double() ? 3 : 2) +
-                                   1;
-  const std::int64_t tile = evaluator.tiles() == 0 ? 0 : evaluator.tile(0).elements();
-  return element_count(evaluator.shape()) * per_element + evaluator.working_memory() +
-         tile * static_cast<std::int64_t>(sizeof(Element<T>));
+std::vector<std::string> element_classes(Evaluator<T>& evaluator, std::span<const std::int64_t> elements) {
+  evaluator.prepare(1);
+  const double margin = margin_of(evaluator);
+  std::vector<std::string> classes;
+  for (const std::int64_t index : elements) {
+    const Element<T> element = single(evaluator, index);
+    const std::uint8_t set = admits_of(element, bound_of(element, margin), evaluator.setting().rounding);
+    classes.emplace_back(set == kAdmitsFinite ? "interior" : "nonfinite");
+  }
+  return classes;
 }
 
 template Reference refer(Evaluator<float>&, int);
 template Reference refer(Evaluator<double>&, int);
 template Explanation explain(Evaluator<float>&, std::int64_t);
 template Explanation explain(Evaluator<double>&, std::int64_t);
-template std::string element_class(Evaluator<float>&, std::int64_t);
-template std::string element_class(Evaluator<double>&, std::int64_t);
-template std::int64_t memory(const Evaluator<float>&);
-template std::int64_t memory(const Evaluator<double>&);
+template std::vector<std::string> element_classes(Evaluator<float>&, std::span<const std::int64_t>);
+template std::vector<std::string> element_classes(Evaluator<double>&, std::span<const std::int64_t>);
 
 Setting setting_of(DType dtype, const Precision& precision) {
-  return {rounding_of(dtype, precision), precision.variance, precision.ulps};
-}
-
-DType dtype_of_input(const Case& c, const char* name) {
-  const DType dtype = c.input(name).dtype();
-  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
-    throw InputError(fmt::format("operation {}: {}: the oracle judges float32 and float64, {} found", c.block,
-                                 name, name_of(dtype)));
-  }
-  return dtype;
-}
-
-DType dtype_of_bits(const Case& c) {
-  const std::int64_t bits = c.attribute("bits");
-  require(bits == 32 || bits == 64, c, "bits must be 32 or 64");
-  return bits == 32 ? DType::kFloat32 : DType::kFloat64;
+  const Rounding rounding = is_floating(dtype) ? rounding_of(dtype, precision) : Rounding{};
+  return {dtype, rounding, precision.variance, precision.ulps};
 }
 
 std::span<const std::int64_t> integers(const Case& c, const std::string& name) {

@@ -1,10 +1,8 @@
-// From an operation's evaluators to its oracle.
+// From an operation's evaluators to its oracles.
 #pragma once
 
 #include "core/oracle.h"
 #include "oracles/operations/evaluator.h"
-
-#include <memory>
 
 namespace deformdiff::operation {
 
@@ -13,63 +11,51 @@ Reference refer(Evaluator<T>& evaluator, int threads);
 template <typename T>
 Explanation explain(Evaluator<T>& evaluator, std::int64_t element);
 template <typename T>
-std::string element_class(Evaluator<T>& evaluator, std::int64_t element);
-template <typename T>
-std::int64_t memory(const Evaluator<T>& evaluator);
+std::vector<std::string> element_classes(Evaluator<T>& evaluator, std::span<const std::int64_t> elements);
 
 extern template Reference refer(Evaluator<float>&, int);
 extern template Reference refer(Evaluator<double>&, int);
 extern template Explanation explain(Evaluator<float>&, std::int64_t);
 extern template Explanation explain(Evaluator<double>&, std::int64_t);
-extern template std::string element_class(Evaluator<float>&, std::int64_t);
-extern template std::string element_class(Evaluator<double>&, std::int64_t);
-extern template std::int64_t memory(const Evaluator<float>&);
-extern template std::int64_t memory(const Evaluator<double>&);
+extern template std::vector<std::string> element_classes(Evaluator<float>&, std::span<const std::int64_t>);
+extern template std::vector<std::string> element_classes(Evaluator<double>&, std::span<const std::int64_t>);
 
+/// Integers do not round.
 Setting setting_of(DType dtype, const Precision& precision);
 
-/// The dtype of a floating input; throws InputError unless it is float32 or float64.
-DType dtype_of_input(const Case& c, const char* name);
-/// The dtype that attribute `bits` asks for.
-DType dtype_of_bits(const Case& c);
-
-/// An oracle of evaluators `Of<T>(case, setting)`; `Of<T>::computes_in(case)` says which T.
-template <template <typename> class Of>
+/// The oracle of the evaluators `Of(case, setting)`.
+template <typename Of>
 class Operation : public Oracle {
  public:
+  explicit Operation(DType dtype) : dtype_(dtype) {}
+
   Reference evaluate(const Case& c, const Precision& precision, const Contract& /*contract*/,
                      int threads) const override {
-    return with(c, precision, [&](auto& evaluator) { return refer(evaluator, threads); });
+    Of evaluator(c, setting_of(dtype_, precision));
+    return refer(evaluator, threads);
   }
   Explanation explain(const Case& c, const Precision& precision, const Contract& /*contract*/,
-                      const std::string& /*output*/, std::int64_t element) const override {
-    return with(c, precision, [&](auto& evaluator) { return operation::explain(evaluator, element); });
+                      std::int64_t element) const override {
+    Of evaluator(c, setting_of(dtype_, precision));
+    return operation::explain(evaluator, element);
   }
-  std::string element_class(const Case& c, const std::string& /*output*/,
-                            std::int64_t element) const override {
-    return with(c, {}, [&](auto& evaluator) { return operation::element_class(evaluator, element); });
-  }
-  std::int64_t memory(const Case& c) const override {
-    return with(c, {}, [&](auto& evaluator) { return operation::memory(evaluator); });
+  std::vector<std::string> element_classes(const Case& c,
+                                           std::span<const std::int64_t> elements) const override {
+    Of evaluator(c, setting_of(dtype_, {}));
+    return operation::element_classes(evaluator, elements);
   }
 
  private:
-  template <typename Work>
-  static auto with(const Case& c, const Precision& precision, const Work& work) {
-    const DType dtype = Of<float>::computes_in(c);
-    if (dtype == DType::kFloat32) {
-      Of<float> evaluator(c, setting_of(dtype, precision));
-      return work(static_cast<Evaluator<float>&>(evaluator));
-    }
-    Of<double> evaluator(c, setting_of(dtype, precision));
-    return work(static_cast<Evaluator<double>&>(evaluator));
-  }
+  DType dtype_;
 };
 
+/// The oracle of Of<T>, T the type of `dtype`. Throws InputError for a dtype that is not judged.
 template <template <typename> class Of>
-const Oracle& oracle_of() {
-  static const Operation<Of> instance;
-  return instance;
+const Oracle& oracle_of(DType dtype) {
+  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
+    static const Operation<Of<T>> instance(kDTypeOf<T>);
+    return instance;
+  });
 }
 
 }  // namespace deformdiff::operation

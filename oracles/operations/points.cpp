@@ -10,7 +10,6 @@ namespace {
 template <typename T>
 class SamplingLocations : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "offsets"); }
   SamplingLocations(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, c.input("offsets").shape(), 6),
         offsets_(floats<T>(c, "offsets")),
@@ -87,7 +86,6 @@ Shape centres_shape(const Case& c) {
 template <typename T>
 class PixelCentres : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "valid_ratios"); }
   PixelCentres(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, centres_shape(c), 4),
         ratios_(floats<T>(c, "valid_ratios")),
@@ -136,7 +134,6 @@ Shape scaled_shape(const Case& c) {
 template <typename T>
 class ScaledPoints : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "points"); }
   ScaledPoints(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, scaled_shape(c), 1),
         points_(floats<T>(c, "points")),
@@ -164,14 +161,14 @@ class ScaledPoints : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& sampling_locations() {
-  return oracle_of<SamplingLocations>();
+const Oracle& sampling_locations(DType dtype) {
+  return oracle_of<SamplingLocations>(dtype);
 }
-const Oracle& pixel_centres() {
-  return oracle_of<PixelCentres>();
+const Oracle& pixel_centres(DType dtype) {
+  return oracle_of<PixelCentres>(dtype);
 }
-const Oracle& scaled_points() {
-  return oracle_of<ScaledPoints>();
+const Oracle& scaled_points(DType dtype) {
+  return oracle_of<ScaledPoints>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -19,7 +19,6 @@ Shape map_shape(const Case& c) {
 template <typename T>
 class Coordinates : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_bits(c); }
   Coordinates(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, map_shape(c), 8),
         along_x_(c.attribute("axis") == 1),
@@ -41,7 +40,6 @@ class Coordinates : public Elementwise<T> {
                                              (mask_[static_cast<std::size_t>(i)] != 0 ? 1 : 0);
     }
   }
-  std::int64_t working_memory() const override { return static_cast<std::int64_t>(4 * mask_.size()); }
 
  private:
   struct Counts {
@@ -100,7 +98,6 @@ class Coordinates : public Elementwise<T> {
 template <typename T>
 class Temperatures : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_bits(c); }
   Temperatures(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, {c.attribute("count")}, 40 + 2 * setting.ulps.pow),
         base_(c.number("temperature")) {
@@ -135,7 +132,6 @@ Shape angles_shape(const Case& c) {
 template <typename T>
 class Angles : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "coordinates"); }
   Angles(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, angles_shape(c), 3),
         coordinates_(floats<T>(c, "coordinates")),
@@ -174,7 +170,6 @@ Shape embedding_shape(const Case& c) {
 template <typename T>
 class SineEmbedding : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "angle_y"); }
   SineEmbedding(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, embedding_shape(c), 2 + 2 * setting.ulps.sin_cos),
         y_(floats<T>(c, "angle_y")),
@@ -201,17 +196,17 @@ class SineEmbedding : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& coordinates() {
-  return oracle_of<Coordinates>();
+const Oracle& coordinates(DType dtype) {
+  return oracle_of<Coordinates>(dtype);
 }
-const Oracle& temperatures() {
-  return oracle_of<Temperatures>();
+const Oracle& temperatures(DType dtype) {
+  return oracle_of<Temperatures>(dtype);
 }
-const Oracle& angles() {
-  return oracle_of<Angles>();
+const Oracle& angles(DType dtype) {
+  return oracle_of<Angles>(dtype);
 }
-const Oracle& sine_embedding() {
-  return oracle_of<SineEmbedding>();
+const Oracle& sine_embedding(DType dtype) {
+  return oracle_of<SineEmbedding>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -26,14 +26,13 @@ TYPED_TEST(Positions, CoordinatesInEveryOrder) {
                           {"normalize", 1},
                           {"offset", offset},
                           {"eps", eps},
-                          {"scale", scale},
-                          {"bits", 8.0 * sizeof(T)}};
+                          {"scale", scale}};
     std::vector<NamedTensor> inputs{named_mask("mask", {1, height, width}, valid)};
     if (round % 2 == 0) inputs = {named("spatial_shape", {2}, std::vector<std::int64_t>{height, width})};
-    const OutputReference reference = refer("coordinates", attributes, inputs);
+    const OutputReference reference = refer_in(kDTypeOf<T>, "coordinates", attributes, inputs);
     ASSERT_EQ(reference.shape, (Shape{1, height, width}));
     attributes["normalize"] = 0;
-    const OutputReference counts = refer("coordinates", attributes, inputs);
+    const OutputReference counts = refer_in(kDTypeOf<T>, "coordinates", attributes, inputs);
     std::vector<T> usual, scaled_first, factor, plain;
     for (std::int64_t i = 0; i < height * width; ++i) {
       const std::int64_t line = axis == 1 ? i / width : i % width, place = axis == 1 ? i % width : i / width;
@@ -62,8 +61,8 @@ TYPED_TEST(Positions, TemperaturesArePowers) {
   Ratios ratios("temperatures");
   for (const double temperature : {10000.0, 20.0, 0.3, 1.0}) {
     for (const int count : {1, 2, 7, 16, 128, 130}) {
-      const OutputReference reference = refer(
-          "temperatures", {{"count", count}, {"temperature", temperature}, {"bits", 8.0 * sizeof(T)}}, {});
+      const OutputReference reference =
+          refer_in(kDTypeOf<T>, "temperatures", {{"count", count}, {"temperature", temperature}}, {});
       std::vector<T> powers;
       for (int i = 0; i < count; ++i)
         powers.push_back(

@@ -43,11 +43,6 @@ class Packed {
   };
   const Summary& summary(std::int64_t vector) const { return summaries_[static_cast<std::size_t>(vector)]; }
 
-  /// Bytes that so many vectors need.
-  static std::int64_t bytes(std::int64_t vectors, std::int64_t length) {
-    return (vectors + kAtOnce) * length * static_cast<std::int64_t>(sizeof(double) + sizeof(T));
-  }
-
  private:
   static_assert(kAtOnce > 0);
   std::size_t place(std::int64_t vector, std::int64_t k) const {

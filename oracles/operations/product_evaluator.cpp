@@ -92,12 +92,6 @@ std::int64_t ProductEvaluator<T>::tile_of(std::int64_t element) const {
 }
 
 template <typename T>
-std::int64_t ProductEvaluator<T>::working_memory() const {
-  return PackedRows<T>::bytes(packs_rows_ ? groups_ * rows_ : tile_rows_, length_) +
-         PackedColumns<T>::bytes(packs_rows_ ? tile_columns_ : groups_ * columns_, length_);
-}
-
-template <typename T>
 std::vector<std::string> ProductEvaluator<T>::describe(std::int64_t element) const {
   const std::int64_t column = element % columns_, row = element / columns_ % rows_;
   return {fmt::format("row {}, column {} of product {}; sum of {} products{}", row, column,
@@ -127,7 +121,7 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
                                    const Columns& columns, Element<T>* elements) const {
   // The magnitudes were summed with rounding, in float with underflow: K 2^-149 is more than that loses.
   const auto length = static_cast<double>(length_);
-  const Rounding own = rounding_of(std::is_same_v<T, float> ? DType::kFloat32 : DType::kFloat64, {});
+  const Rounding own = rounding_of(kDTypeOf<T>, {});
   const double inflate = second_order_factor(2 * (length + 2), own.unit) * (1 + 2 * (length + 2) * own.unit);
   const double lost = 2 * length * own.underflow;
   Block<T> block;

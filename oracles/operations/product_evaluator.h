@@ -16,7 +16,6 @@ class ProductEvaluator : public Evaluator<T> {
   Tile tile(std::int64_t index) const final;
   std::int64_t tile_of(std::int64_t element) const final;
   void evaluate(std::int64_t index, Element<T>* elements) const final;
-  std::int64_t working_memory() const override;
   std::vector<std::string> describe(std::int64_t element) const override;
 
  protected:

@@ -22,7 +22,6 @@ void pack_contiguous(const T* from, Packed<T, kAtOnce>& packed) {
 template <typename T>
 class Linear : public ProductEvaluator<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Linear(const Case& c, const Setting& setting)
       : ProductEvaluator<T>(setting, output_shape(c), 1, leading(c.input("x").shape()),
                             c.input("weight").dim(0), c.input("weight").dim(1),
@@ -58,7 +57,6 @@ class Linear : public ProductEvaluator<T> {
 template <typename T>
 class Matmul : public ProductEvaluator<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "a"); }
   Matmul(const Case& c, const Setting& setting)
       : ProductEvaluator<T>(setting, output_shape(c), c.input("a").dim(0), c.input("a").dim(1),
                             c.input("b").dim(2), c.input("b").dim(1), false),
@@ -89,7 +87,6 @@ class Matmul : public ProductEvaluator<T> {
 template <typename T>
 class AttentionScores : public ProductEvaluator<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "q"); }
   AttentionScores(const Case& c, const Setting& setting)
       : ProductEvaluator<T>(setting, output_shape(c), c.input("q").dim(0), c.input("q").dim(1),
                             c.input("k").dim(1), c.input("q").dim(2), false),
@@ -126,7 +123,6 @@ class AttentionScores : public ProductEvaluator<T> {
 template <typename T>
 class Conv2d : public ProductEvaluator<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Conv2d(const Case& c, const Setting& setting)
       : ProductEvaluator<T>(setting, output_shape(c), c.input("x").dim(0), c.input("weight").dim(0),
                             output_shape(c)[2] * output_shape(c)[3], taps(c),
@@ -191,17 +187,17 @@ class Conv2d : public ProductEvaluator<T> {
 
 }  // namespace
 
-const Oracle& linear() {
-  return oracle_of<Linear>();
+const Oracle& linear(DType dtype) {
+  return oracle_of<Linear>(dtype);
 }
-const Oracle& matmul() {
-  return oracle_of<Matmul>();
+const Oracle& matmul(DType dtype) {
+  return oracle_of<Matmul>(dtype);
 }
-const Oracle& attention_scores() {
-  return oracle_of<AttentionScores>();
+const Oracle& attention_scores(DType dtype) {
+  return oracle_of<AttentionScores>(dtype);
 }
-const Oracle& conv2d() {
-  return oracle_of<Conv2d>();
+const Oracle& conv2d(DType dtype) {
+  return oracle_of<Conv2d>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -86,7 +86,6 @@ Shape resized(const Case& c) {
 template <typename T>
 class Resize : public Rowwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Resize(const Case& c, const Setting& setting)
       : Rowwise<T>(setting, resized(c), 16),
         x_(floats<T>(c, "x")),
@@ -98,9 +97,6 @@ class Resize : public Rowwise<T> {
       rows_.push_back(sample_at<T>(i, height_, this->shape_[2], this->unit()));
     for (std::int64_t i = 0; i < this->shape_[3]; ++i)
       columns_.push_back(sample_at<T>(i, width_, this->shape_[3], this->unit()));
-  }
-  std::int64_t working_memory() const override {
-    return (this->shape_[2] + this->shape_[3]) * static_cast<std::int64_t>(sizeof(Sample<T>));
   }
 
   std::vector<std::string> describe(std::int64_t element) const override {
@@ -185,8 +181,8 @@ class Resize : public Rowwise<T> {
 
 }  // namespace
 
-const Oracle& resize() {
-  return oracle_of<Resize>();
+const Oracle& resize(DType dtype) {
+  return oracle_of<Resize>(dtype);
 }
 
 }  // namespace deformdiff::operation

@@ -1,9 +1,9 @@
 // sigmoid, and threshold.
 #include "oracles/operations/sigmoid.h"
 
+#include "oracles/arithmetic/rounding.h"
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
-#include "oracles/arithmetic/rounding.h"
 
 namespace deformdiff::operation {
 
@@ -47,7 +47,6 @@ double longest_path(const Setting& setting) {
 template <typename T>
 class Sigmoid : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Sigmoid(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, c.input("x").shape(), longest_path(setting)), x_(floats<T>(c, "x")) {}
 
@@ -68,7 +67,6 @@ Shape mask_shape(const Case& c) {
 template <typename T>
 class Threshold : public Elementwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "logits"); }
   Threshold(const Case& c, const Setting& setting)
       : Elementwise<T>(setting, mask_shape(c), 0),
         logits_(floats<T>(c, "logits")),
@@ -82,7 +80,6 @@ class Threshold : public Elementwise<T> {
     bits_.resize(logits_.size());
     for (std::size_t i = 0; i < bits_.size(); ++i) bits_[i] = decide(logits_[i]);
   }
-  std::int64_t working_memory() const override { return static_cast<std::int64_t>(logits_.size()); }
 
  private:
   enum Bit : std::uint8_t { kClear, kSet, kFree };
@@ -115,11 +112,11 @@ class Threshold : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& sigmoid() {
-  return oracle_of<Sigmoid>();
+const Oracle& sigmoid(DType dtype) {
+  return oracle_of<Sigmoid>(dtype);
 }
-const Oracle& threshold() {
-  return oracle_of<Threshold>();
+const Oracle& threshold(DType dtype) {
+  return oracle_of<Threshold>(dtype);
 }
 
 }  // namespace deformdiff::operation

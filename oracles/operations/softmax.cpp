@@ -8,7 +8,6 @@ namespace {
 template <typename T>
 class Softmax : public Rowwise<T> {
  public:
-  static DType computes_in(const Case& c) { return dtype_of_input(c, "x"); }
   Softmax(const Case& c, const Setting& setting)
       : Rowwise<T>(
             setting, checked_shape(c),
@@ -102,8 +101,8 @@ class Softmax : public Rowwise<T> {
 
 }  // namespace
 
-const Oracle& softmax() {
-  return oracle_of<Softmax>();
+const Oracle& softmax(DType dtype) {
+  return oracle_of<Softmax>(dtype);
 }
 
 }  // namespace deformdiff::operation
