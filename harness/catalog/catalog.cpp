@@ -60,4 +60,8 @@ std::vector<std::string> stage_families(const BlockEntry& entry) {
   return families;
 }
 
+bool is_deep(const BlockEntry& entry) {
+  return stage_families(entry).size() > 1;
+}
+
 }  // namespace deformdiff

@@ -14,8 +14,10 @@ const std::vector<BlockEntry>& blocks();
 /// Throws InputError listing the blocks there are, or saying that this one is not available yet.
 const BlockEntry& find_block(const std::string& name);
 
-/// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1". More than one of a deep
-/// block; the operator's only one is its output.
+/// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1".
 std::vector<std::string> stage_families(const BlockEntry& entry);
+
+/// Whether the block has several stages. The operator has one, its output.
+bool is_deep(const BlockEntry& entry);
 
 }  // namespace deformdiff

@@ -55,7 +55,7 @@ const Outcome& returned(const Outcome& outcome, const std::string& what) {
 }
 
 bool runs(const Subject& subject, const BlockEntry& entry, const Case& c) {
-  return subject.started() && admit(subject.info, entry, c, 0).kind == Outcome::Kind::kReturned;
+  return subject.started() && admit(subject.info, *entry.block, c, 0).kind == Outcome::Kind::kReturned;
 }
 
 std::vector<std::string> names_of(const Options& options) {
@@ -133,12 +133,13 @@ class Bench {
   }
 
   void judge_batch(Subject& subject, const std::vector<Case>& batch) {
-    std::vector<Reference> references;
+    std::vector<SharedReferences> references;
     const auto start = Clock::now();
     subject.runner->start(batch, {});
     const double referred = timed([&] {
       for (const Case& c : batch) {
-        references.push_back(entry_.oracle->evaluate(c, subject.info.precision, subject.info.contract, 1));
+        references.push_back(
+            shared_references(entry_, c, subject.info.precision, subject.info.contract, 1));
       }
     });
     const std::vector<Outcome> outcomes = subject.runner->finish();
@@ -151,7 +152,7 @@ class Bench {
     split_.transport += std::max(0.0, both - std::max(ran, referred));
     split_.compare += timed([&] {
       for (std::size_t i = 0; i < batch.size(); ++i)
-        compare(outcomes[i], references[i], subject.info.contract);
+        judge_stages(entry_, batch[i], outcomes[i], subject.info, {.shared = &references[i]});
     });
   }
 
@@ -160,7 +161,7 @@ class Bench {
     for (const auto& [dtype, arithmetic] :
          {std::pair(DType::kFloat32, "double"), std::pair(DType::kFloat64, "extended")}) {
       const Case c = ms_deform_attn::model_case(shape, "near", dtype, options_.seed);
-      const double seconds = timed([&] { entry_.oracle->evaluate(c, {}, {}, 1); });
+      const double seconds = timed([&] { entry_.operations(entry_.block->name(), dtype).evaluate(c, {}, {}, 1); });
       measurements_.add(fmt::format("oracle/{}/{}", label, arithmetic), "ms", 1e3 * seconds);
     }
   }

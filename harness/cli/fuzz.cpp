@@ -49,7 +49,7 @@ int run_fuzz(const Options& options) {
     ProgressLine progress(stderr, options.progress);
     for (const BlockEntry* entry : entries) {
       const SessionOptions session =
-          session_options_of(options, entry->has_stages() ? kDefaultStagedCases : kDefaultCases);
+          session_options_of(options, is_deep(*entry) ? kDefaultDeepCases : kDefaultCases);
       append(report.session, fuzz(*entry, parse_subjects(options.subjects), session, progress));
     }
   }

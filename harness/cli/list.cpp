@@ -40,7 +40,7 @@ std::string_view purpose_of(const std::string& block) {
 /// Names; of a deep block, shapes too and what may be left out.
 std::vector<std::string> inputs_of(const BlockEntry& entry) {
   const BlockDefinition& block = *find_block_definition(entry.block->name());
-  if (stage_families(entry).size() == 1) return block.inputs();
+  if (!is_deep(entry)) return block.inputs();
   std::vector<std::string> inputs;
   for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
     if (spec.name.starts_with("param.")) continue;
@@ -74,10 +74,8 @@ std::string list_blocks() {
 std::string list_stages() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
-    const std::vector<std::string> stages = stage_families(entry);
-    // The operator's one stage is its output.
-    if (stages.size() == 1) continue;
-    text += fmt::format("{}:\n  {}\n", entry.block->name(), fmt::join(stages, "\n  "));
+    if (!is_deep(entry)) continue;
+    text += fmt::format("{}:\n  {}\n", entry.block->name(), fmt::join(stage_families(entry), "\n  "));
   }
   return text + "\nA * is the number of a layer, level or call: layers.0.fc1, class_predictor#2.\n";
 }

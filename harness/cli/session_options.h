@@ -20,10 +20,10 @@ constexpr std::int64_t kWorkerMemory = 2 * kMemoryLimit;
 
 RunLimits run_limits_of(const Options& options);
 
-/// Cases a block without --cases and --time. A case of a block with stages is a whole module, which every
-/// traced implementation compiles anew.
+/// Cases a block without --cases and --time. A case of a deep block is a whole module, which every traced
+/// implementation compiles anew.
 constexpr std::int64_t kDefaultCases = 500;
-constexpr std::int64_t kDefaultStagedCases = 10;
+constexpr std::int64_t kDefaultDeepCases = 10;
 
 /// Throws InputError if --out lies inside the source tree's cases/.
 SessionOptions session_options_of(const Options& options, std::int64_t default_cases = kDefaultCases);

@@ -1,5 +1,7 @@
 #include "cli/sharpness.h"
 
+#include "engine/stage_judge.h"
+
 #include <algorithm>
 #include <vector>
 
@@ -20,26 +22,32 @@ Outcome scaled(const Outcome& outcome, double error) {
 }
 
 void note_dominant_term(Sharpness& sharpness, const Subject& subject, const BlockEntry& entry, const Case& c,
-                        const Comparison& comparison) {
-  if (comparison.element < 0) return;
-  const Explanation explanation = entry.oracle->explain(c, subject.info.precision, subject.info.contract,
-                                                        comparison.output, comparison.element);
+                        const Outcome& outcome, const Comparison& comparison) {
+  const std::vector<Stage> stages = entry.block->stages(c);
+  const auto stage = std::ranges::find(stages, comparison.output, &Stage::name);
+  if (comparison.element < 0 || stage == stages.end()) return;
+  const Case stage_case = case_of_stage(entry, c, outcome, *stage);
+  const Oracle& oracle = entry.operations(stage->operation, stage->dtype);
+  const auto place = operation_elements(oracle, *stage, stage_case, {&comparison.element, 1});
+  const Explanation explanation =
+      oracle.explain(stage_case, subject.info.precision, subject.info.contract, place.front());
   if (!explanation.terms.empty()) ++sharpness.dominant_terms[explanation.terms.front().first];
 }
 
 void inject(Sharpness& sharpness, const Subject& subject, const BlockEntry& entry, const Case& c,
-            std::uint64_t index, const Outcome& outcome, const Reference& reference) {
+            std::uint64_t index, const Outcome& outcome, const StageOptions& options) {
   const bool typical = c.provenance.tier == "typical";
   ++sharpness.cases;
   sharpness.typical_cases += typical ? 1 : 0;
   for (std::size_t i = 0; i < kInjected.size(); ++i) {
-    const Comparison comparison = compare(scaled(outcome, kInjected[i]), reference, subject.info.contract);
+    const Outcome wrong = scaled(outcome, kInjected[i]);
+    const Comparison comparison = judge_stages(entry, c, wrong, subject.info, options).comparison;
     if (is_finding(comparison.verdict)) {
       ++sharpness.caught[i];
       sharpness.typical_caught[i] += typical ? 1 : 0;
       if (!sharpness.first_caught[i]) sharpness.first_caught[i] = index;
     } else if (i + 1 == kInjected.size()) {
-      note_dominant_term(sharpness, subject, entry, c, comparison);
+      note_dominant_term(sharpness, subject, entry, c, wrong, comparison);
     }
   }
 }
@@ -52,16 +60,16 @@ Sharpness measure_sharpness(Subject& subject, const BlockEntry& entry, std::uint
   for (std::uint64_t index = 0; index < static_cast<std::uint64_t>(cases); ++index) {
     const Case c = entry.generator->generate(seed, {}, index);
     if (entry.block->compute_dtype(c) != DType::kFloat32) continue;
-    if (admit(subject.info, entry, c, memory_limit).kind != Outcome::Kind::kReturned) continue;
+    if (admit(subject.info, *entry.block, c, memory_limit).kind != Outcome::Kind::kReturned) continue;
     subject.runner->start({&c, 1}, {});
-    const Reference reference =
-        entry.oracle->evaluate(c, subject.info.precision, subject.info.contract, threads);
+    const SharedReferences shared =
+        shared_references(entry, c, subject.info.precision, subject.info.contract, threads);
+    const StageOptions options{.threads = threads, .shared = &shared};
     const Outcome outcome = std::move(subject.runner->finish().front());
-    const Comparison comparison = compare(outcome, reference, subject.info.contract);
+    const Comparison comparison = judge_stages(entry, c, outcome, subject.info, options).comparison;
     // What agrees vacuously, or has no elements, could show no error of any size.
     if (comparison.verdict != Verdict::kAgree) continue;
-    sharpness.largest_ratio = std::max(sharpness.largest_ratio, comparison.ratio);
-    inject(sharpness, subject, entry, c, index, outcome, reference);
+    inject(sharpness, subject, entry, c, index, outcome, options);
   }
   return sharpness;
 }

@@ -1,7 +1,8 @@
 // How small an error is still caught: results of a correct implementation, scaled by 1 + e, judged again.
 #pragma once
 
-#include "engine/judge.h"
+#include "engine/block_entry.h"
+#include "engine/subject.h"
 
 #include <array>
 #include <cstdint>
@@ -20,7 +21,6 @@ struct Sharpness {
   std::array<std::int64_t, 2> caught{};
   std::array<std::int64_t, 2> typical_caught{};
   std::array<std::optional<std::uint64_t>, 2> first_caught{};  ///< index in the stream
-  double largest_ratio = 0;                                    ///< error / bound without any injection
   /// Of cases where the smallest injected error stays inside the bound: the bound's largest term at the
   /// element that comes closest to its edge.
   std::map<std::string, std::int64_t> dominant_terms;

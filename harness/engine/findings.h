@@ -3,6 +3,7 @@
 
 #include "engine/reducer.h"
 #include "core/case_file.h"
+#include "engine/compare.h"
 #include "engine/finding.h"
 #include "engine/subject.h"
 

@@ -9,6 +9,18 @@
 
 namespace deformdiff {
 
+Outcome run_case(Subject& subject, const Block& block, const Case& c, std::span<const Case> earlier,
+                 std::int64_t memory_limit, const std::function<void()>& meanwhile) {
+  if (!subject.started()) return subject.start_failure;
+  Outcome admitted = admit(subject.info, block, c, memory_limit);
+  if (admitted.kind != Outcome::Kind::kReturned) return admitted;
+  std::vector<Case> calls(earlier.begin(), earlier.end());
+  calls.push_back(c);
+  subject.runner->start(calls, call_mode(subject.info, block, calls));
+  if (meanwhile) meanwhile();
+  return std::move(subject.runner->finish().back());
+}
+
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
                      int threads, std::int64_t memory_limit) {
   if (!earlier.empty()) subject.runner->restart();
@@ -17,20 +29,14 @@ Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, s
 
 Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case& c,
                           std::span<const Case> earlier, int threads, std::int64_t memory_limit) {
-  Judgement judgement;
-  judgement.outcome =
-      subject.started() ? admit(subject.info, *entry.block, c, memory_limit) : subject.start_failure;
   References references(entry, {&c, 1});
   StageOptions options{.threads = threads};
-  if (judgement.outcome.kind == Outcome::Kind::kReturned) {
-    std::vector<Case> calls(earlier.begin(), earlier.end());
-    calls.push_back(c);
-    subject.runner->start(calls, call_mode(subject.info, *entry.block, calls));
+  Judgement judgement;
+  judgement.outcome = run_case(subject, *entry.block, c, earlier, memory_limit, [&] {
     references.need(0, subject.info);
     references.evaluate(threads);
     options.shared = &references.of(0, subject.info);
-    judgement.outcome = std::move(subject.runner->finish().back());
-  }
+  });
   judgement.comparison = judge_stages(entry, c, judgement.outcome, subject.info, options).comparison;
   judgement.signature = signature_of(entry.block->name(), subject.spec.name, judgement.comparison);
   return judgement;

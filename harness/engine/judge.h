@@ -7,6 +7,7 @@
 #include "engine/subject.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 
 namespace deformdiff {
@@ -16,6 +17,11 @@ struct Judgement {
   Comparison comparison;
   Signature signature;  ///< meaningful if is_finding(comparison.verdict)
 };
+
+/// Gives the case to the subject after the calls `earlier`, in its present worker; what came of it, or why it was
+/// not given it. `meanwhile`, unless it is empty, is called while the subject is at work.
+Outcome run_case(Subject& subject, const Block& block, const Case& c, std::span<const Case> earlier,
+                 std::int64_t memory_limit, const std::function<void()>& meanwhile);
 
 /// Runs and judges one case. With `earlier`, a fresh worker makes those calls first, in order; without, the
 /// present worker is used (restart the runner before to have a fresh one).

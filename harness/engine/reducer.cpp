@@ -28,24 +28,24 @@ class CallsStream {
     alike_ = std::all_of(calls.begin(), calls.end(),
                          [&](const Case& call) { return content_hash(call) == content_hash(calls.back()); });
     if (calls.size() == 1) {
-      stage_ = Stage::kOne;
+      steps_ = Steps::kOne;
     } else if (alike_) {
-      stage_ = Stage::kTogether;
+      steps_ = Steps::kTogether;
     }
   }
 
   std::optional<Calls> next() {
-    if (stage_ == Stage::kAlike) {
-      stage_ = Stage::kTogether;
+    if (steps_ == Steps::kAlike) {
+      steps_ = Steps::kTogether;
       return Calls(calls_.size(), calls_.back());
     }
-    if (stage_ == Stage::kTogether) {
+    if (steps_ == Steps::kTogether) {
       if (auto smaller = step_together()) return smaller;
-      stage_ = Stage::kDrop;
+      steps_ = Steps::kDrop;
     }
-    if (stage_ == Stage::kDrop) {
+    if (steps_ == Steps::kDrop) {
       if (at_ + 1 < calls_.size()) return without(at_++);
-      stage_ = Stage::kOne;
+      steps_ = Steps::kOne;
       at_ = 0;
     }
     if (alike_ && calls_.size() > 1) return std::nullopt;
@@ -53,7 +53,7 @@ class CallsStream {
   }
 
  private:
-  enum class Stage { kAlike, kTogether, kDrop, kOne };
+  enum class Steps { kAlike, kTogether, kDrop, kOne };
 
   std::optional<Calls> step_together() {
     Calls smaller;
@@ -89,7 +89,7 @@ class CallsStream {
   const Shrinks& shrinks_;
   std::vector<CaseStream> together_;
   bool alike_ = false;
-  Stage stage_ = Stage::kAlike;
+  Steps steps_ = Steps::kAlike;
   std::size_t at_ = 0;
   CaseStream one_;
 };
@@ -107,7 +107,7 @@ class Reducer {
     tried_.insert(hash_of(original));
   }
 
-  CallsReduction run(const std::function<void(const Calls&)>& on_smaller) {
+  Reduction run(const std::function<void(const Calls&)>& on_smaller) {
     std::size_t position = 0;
     while (const std::optional<std::size_t> found = round_from(position)) {
       position = *found;
@@ -156,7 +156,7 @@ class Reducer {
   const std::function<bool(const Calls&)>& still_fails_;
   ReductionBudget budget_;
   Clock::time_point deadline_;
-  CallsReduction result_;
+  Reduction result_;
   std::unordered_set<std::uint64_t> tried_;
   std::int64_t before_round_ = 0;  ///< evaluations up to the last success
   std::int64_t in_round_ = 0;      ///< evaluations since
@@ -165,21 +165,10 @@ class Reducer {
 
 }  // namespace
 
-CallsReduction reduce_calls(const Calls& original, const Shrinks& shrinks,
-                            const std::function<bool(const Calls&)>& still_fails,
-                            const ReductionBudget& budget,
-                            const std::function<void(const Calls&)>& on_smaller) {
+Reduction reduce(const Calls& original, const Shrinks& shrinks,
+                 const std::function<bool(const Calls&)>& still_fails, const ReductionBudget& budget,
+                 const std::function<void(const Calls&)>& on_smaller) {
   return Reducer(original, shrinks, still_fails, budget).run(on_smaller);
-}
-
-Reduction reduce(const Case& original, const Shrinks& shrinks, const StillFails& still_fails,
-                 const ReductionBudget& budget, const OnSmaller& on_smaller) {
-  CallsReduction calls = reduce_calls(
-      {original}, shrinks, [&](const Calls& candidate) { return still_fails(candidate.back()); }, budget,
-      [&](const Calls& smaller) {
-        if (on_smaller) on_smaller(smaller.back());
-      });
-  return {static_cast<ReductionCost>(calls), std::move(calls.smallest.back())};
 }
 
 }  // namespace deformdiff

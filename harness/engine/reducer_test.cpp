@@ -63,12 +63,29 @@ Numbers many(std::int64_t count) {
   return numbers;
 }
 
+/// What becomes of a failure that needs a single call.
+struct OneCase : Reduction {
+  Case smallest;
+};
+
+OneCase reduce_one(const Case& original, const Shrinks& shrinks,
+                   const std::function<bool(const Case&)>& still_fails, const ReductionBudget& budget,
+                   const std::function<void(const Case&)>& on_smaller) {
+  Reduction reduction = reduce(
+      {original}, shrinks, [&](const Calls& candidate) { return still_fails(candidate.back()); }, budget,
+      [&](const Calls& smaller) {
+        if (on_smaller) on_smaller(smaller.back());
+      });
+  const Case smallest = reduction.smallest.back();
+  return {std::move(reduction), smallest};
+}
+
 TEST(Reducer, ReachesTheOneElementThatMatters) {
   const auto has_37 = [](const Case& c) {
     const Numbers numbers = numbers_of(c);
     return std::any_of(numbers.begin(), numbers.end(), [](auto x) { return x >= 37; });
   };
-  const Reduction result = reduce(case_of(many(64)), smaller_lists, has_37, {}, {});
+  const OneCase result = reduce_one(case_of(many(64)), smaller_lists, has_37, {}, {});
   EXPECT_EQ(numbers_of(result.smallest), Numbers{37});
   EXPECT_TRUE(result.minimal);
   EXPECT_LT(result.evaluations, 80);
@@ -82,7 +99,7 @@ TEST(Reducer, TheCertificateIsEveryStepOfTheSmallest) {
     for (const auto x : tried.back()) sum += x;
     return sum >= 10;
   };
-  const Reduction result = reduce(case_of({3, 4, 5, 6}), smaller_lists, sum_is_ten, {}, {});
+  const OneCase result = reduce_one(case_of({3, 4, 5, 6}), smaller_lists, sum_is_ten, {}, {});
   EXPECT_TRUE(result.minimal);
   EXPECT_EQ(static_cast<std::size_t>(result.evaluations + result.certificate_evaluations), tried.size());
   const CaseStream steps = smaller_lists(result.smallest);
@@ -97,18 +114,18 @@ TEST(Reducer, NeverTriesACaseTwice) {
     EXPECT_TRUE(tried.insert(numbers_of(c)).second);
     return numbers_of(c).size() >= 3;
   };
-  reduce(case_of({1, 1, 1, 2, 2, 1}), smaller_lists, once, {}, {});
+  reduce_one(case_of({1, 1, 1, 2, 2, 1}), smaller_lists, once, {}, {});
 }
 
 TEST(Reducer, EndsWhereShrinksGoInCircles) {
   const auto ping_pong = [](const Case& c) { return stream_of({{1 - numbers_of(c).front()}}); };
-  const Reduction result = reduce(case_of({0}), ping_pong, [](const Case&) { return true; }, {}, {});
+  const OneCase result = reduce_one(case_of({0}), ping_pong, [](const Case&) { return true; }, {}, {});
   EXPECT_EQ(result.evaluations, 1);
   EXPECT_TRUE(result.minimal);
 }
 
 TEST(Reducer, KeepsTheOriginalIfNothingSmallerFails) {
-  const Reduction result = reduce(case_of({5, 6}), smaller_lists, [](const Case&) { return false; }, {}, {});
+  const OneCase result = reduce_one(case_of({5, 6}), smaller_lists, [](const Case&) { return false; }, {}, {});
   EXPECT_EQ(numbers_of(result.smallest), (Numbers{5, 6}));
   EXPECT_EQ(result.evaluations, 0);
   EXPECT_EQ(result.certificate_evaluations, 6);
@@ -122,7 +139,7 @@ TEST(Reducer, StopsAtTheBudgetWithTheBestSoFar) {
     return true;
   };
   const auto minus_one = [](const Case& c) { return stream_of({{numbers_of(c).front() - 1}}); };
-  const Reduction result = reduce(case_of({1000}), minus_one, always, {60, 10}, {});
+  const OneCase result = reduce_one(case_of({1000}), minus_one, always, {60, 10}, {});
   EXPECT_EQ(runs, 10);
   EXPECT_EQ(result.evaluations, 10);
   EXPECT_FALSE(result.minimal);
@@ -134,7 +151,7 @@ TEST(Reducer, ACertificateMayOutlastTheBudget) {
   const auto shrinks = [](const Case& c) {
     return numbers_of(c).size() == 5 ? stream_of({{1, 2, 3, 4}}) : smaller_lists(c);
   };
-  const Reduction result = reduce(case_of({1, 2, 3, 4, 5}), shrinks, all_three, {60, 5}, {});
+  const OneCase result = reduce_one(case_of({1, 2, 3, 4, 5}), shrinks, all_three, {60, 5}, {});
   EXPECT_EQ(result.evaluations, 1);
   EXPECT_GT(result.certificate_evaluations, 5);
   EXPECT_TRUE(result.minimal);
@@ -142,7 +159,7 @@ TEST(Reducer, ACertificateMayOutlastTheBudget) {
 
 TEST(Reducer, NoTimeMeansNoTries) {
   const auto fails = [](const Case&) -> bool { throw std::logic_error("tried"); };
-  const Reduction result = reduce(case_of({1, 2}), smaller_lists, fails, {0, 100}, {});
+  const OneCase result = reduce_one(case_of({1, 2}), smaller_lists, fails, {0, 100}, {});
   EXPECT_FALSE(result.minimal);
   EXPECT_EQ(numbers_of(result.smallest), (Numbers{1, 2}));
 }
@@ -150,7 +167,7 @@ TEST(Reducer, NoTimeMeansNoTries) {
 TEST(Reducer, TellsOfEachSmallerCase) {
   std::vector<Numbers> told;
   const auto long_enough = [](const Case& c) { return numbers_of(c).size() >= 2; };
-  const Reduction result = reduce(case_of(many(8)), smaller_lists, long_enough, {},
+  const OneCase result = reduce_one(case_of(many(8)), smaller_lists, long_enough, {},
                                   [&](const Case& c) { told.push_back(numbers_of(c)); });
   ASSERT_FALSE(told.empty());
   EXPECT_EQ(told.front(), (Numbers{0, 1, 2, 3}));
@@ -164,7 +181,7 @@ TEST(ReduceCalls, ShrinksTogetherAndDropsWhatDoesNotMatter) {
     return calls.size() >= 2 && numbers_of(calls[calls.size() - 2]).size() == numbers_of(calls.back()).size();
   };
   const Calls calls{case_of({7}), case_of({1, 2, 3, 4}), case_of({5, 6, 7, 8})};
-  const CallsReduction result = reduce_calls(calls, smaller_lists, same_length, {}, {});
+  const Reduction result = reduce(calls, smaller_lists, same_length, {}, {});
   ASSERT_EQ(result.smallest.size(), 2U);
   EXPECT_TRUE(result.minimal);
   EXPECT_LE(numbers_of(result.smallest.front()).size(), 1U);
@@ -176,7 +193,7 @@ TEST(ReduceCalls, CallsThatOnlyHaveToBeMadeBecomeOneProblem) {
     return calls.size() == 3 && !numbers_of(calls.back()).empty() && numbers_of(calls.back())[0] > 2;
   };
   const Calls calls{case_of({7}), case_of({1, 2, 3, 4}), case_of({5, 6})};
-  const CallsReduction result = reduce_calls(calls, smaller_lists, third, {}, {});
+  const Reduction result = reduce(calls, smaller_lists, third, {}, {});
   ASSERT_EQ(result.smallest.size(), 3U);
   EXPECT_TRUE(result.minimal);
   for (const Case& call : result.smallest) EXPECT_EQ(numbers_of(call), numbers_of(result.smallest.back()));
@@ -189,7 +206,7 @@ TEST(ReduceCalls, NeverDropsTheLast) {
     return true;
   };
   const auto none = [](const Case&) { return stream_of({}); };
-  const CallsReduction result = reduce_calls({case_of({1}), case_of({2})}, none, always, {}, {});
+  const Reduction result = reduce({case_of({1}), case_of({2})}, none, always, {}, {});
   ASSERT_EQ(result.smallest.size(), 1U);
   EXPECT_EQ(numbers_of(result.smallest.front()), Numbers{2});
 }

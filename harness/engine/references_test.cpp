@@ -1,6 +1,7 @@
 #include "engine/references.h"
 
 #include "engine/parallel.h"
+#include "engine/toy_block_test.h"
 
 #include <atomic>
 #include <limits>
@@ -17,23 +18,30 @@ Case case_of(std::vector<float> values) {
   return c;
 }
 
+std::atomic<int> evaluations = 0;
+
 /// Counts evaluations; the reference's total is the number of elements.
-class CountingOracle : public Oracle {
+class CountingOracle : public ToyOracle {
  public:
-  Reference evaluate(const Case& c, const Precision&, const Contract&, int) const override {
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
     ++evaluations;
-    Reference reference;
-    reference.total_elements = element_count(c);
-    return reference;
+    return ToyOracle::evaluate(c, precision, contract, threads);
   }
-  Explanation explain(const Case&, const Precision&, const Contract&, const std::string&,
-                      std::int64_t) const override {
-    return {};
-  }
-  std::string element_class(const Case&, const std::string&, std::int64_t) const override { return ""; }
-  std::int64_t memory(const Case&) const override { return 0; }
-  mutable std::atomic<int> evaluations = 0;
 };
+
+const Oracle& counting_operation(const std::string&, DType) {
+  static const CountingOracle oracle;
+  return oracle;
+}
+
+/// Of its four stages one depends on the case's inputs alone.
+const BlockEntry& counting() {
+  static const ToyBlock block;
+  static const BlockEntry entry{&block, counting_operation, nullptr, {}};
+  evaluations = 0;
+  return entry;
+}
 
 SubjectInfo subject_with(NonfiniteLocation location, Coordinates coordinates, Deterministic deterministic) {
   SubjectInfo info;
@@ -47,17 +55,17 @@ TEST(References, AreSharedWhereTheDeclarationsMeanTheSame) {
   const std::vector<Case> cases{case_of({1, 2}), case_of({std::numeric_limits<float>::infinity(), 2, 3})};
   const SubjectInfo one = subject_with(NonfiniteLocation::kZero, Coordinates::kFused, Deterministic::kYes);
   const SubjectInfo two = subject_with(NonfiniteLocation::kNan, Coordinates::kFused, Deterministic::kNo);
-  References references(cases);
+  References references(counting(), cases);
   for (const std::size_t position : {0U, 1U}) {
     references.need(position, one);
     references.need(position, two);
   }
-  const CountingOracle oracle;
-  references.evaluate(oracle, 2);
-  EXPECT_EQ(oracle.evaluations, 3);  // the finite case once, the other for each promise
+  references.evaluate(2);
+  EXPECT_EQ(evaluations, 3);  // the finite case once, the other for each promise
   EXPECT_EQ(&references.of(0, one), &references.of(0, two));
   EXPECT_NE(&references.of(1, one), &references.of(1, two));
-  EXPECT_EQ(references.of(1, two).total_elements, 3);
+  ASSERT_EQ(references.of(1, two).size(), 1U);
+  EXPECT_EQ(references.of(1, two).at("layers.0.third")->total_elements, 3);
 }
 
 TEST(References, OtherArithmeticIsAnotherReference) {
@@ -65,17 +73,16 @@ TEST(References, OtherArithmeticIsAnotherReference) {
   const SubjectInfo one = subject_with(NonfiniteLocation::kAny, Coordinates::kFused, Deterministic::kYes);
   const SubjectInfo two =
       subject_with(NonfiniteLocation::kAny, Coordinates::kGridSample, Deterministic::kYes);
-  References references(cases);
+  References references(counting(), cases);
   references.need(0, one);
   references.need(0, two);
-  const CountingOracle oracle;
-  references.evaluate(oracle, 1);
-  EXPECT_EQ(oracle.evaluations, 2);
+  references.evaluate(1);
+  EXPECT_EQ(evaluations, 2);
 }
 
 TEST(References, WhatNobodyNeedsIsAnError) {
   const std::vector<Case> cases{case_of({1})};
-  const References references(cases);
+  const References references(counting(), cases);
   EXPECT_THROW(references.of(0, SubjectInfo{}), InternalError);
 }
 

@@ -1,4 +1,4 @@
-// One subject in a worker process: cases in, outcomes out, whatever the subject does.
+// One subject behind a process boundary: cases in, outcomes out, whatever the subject does.
 #pragma once
 
 #include "core/case.h"
@@ -6,6 +6,7 @@
 #include "core/subject_info.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -26,27 +27,22 @@ struct RunLimits {
   std::int64_t memory_bytes = 0;  ///< of data that a worker may allocate; 0 for no limit
 };
 
-/// Owns at most one worker process, started on first use, kept across cases, killed on a timeout and
-/// replaced after a crash. Every case given gets an outcome. Not thread-safe; workers of different runners
-/// run concurrently.
+/// Every case given gets an outcome. Not thread-safe; workers of different runners run concurrently.
 class Runner {
  public:
-  Runner(WorkerCommand command, RunLimits limits);
-  ~Runner();  ///< ends the worker
-  Runner(Runner&&) noexcept;
-  Runner& operator=(Runner&&) noexcept;
+  virtual ~Runner() = default;  ///< ends the worker
 
   /// What the worker says of the subject; starts it if needed. If it dies, hangs or writes nonsense before
   /// its first message, the returned name is empty and `failure` says what happened.
-  SubjectInfo info(Outcome& failure);
+  virtual SubjectInfo info(Outcome& failure) = 0;
 
   /// The worker's environment, from its first message; empty before that.
-  const std::map<std::string, std::string>& environment() const;
+  virtual const std::map<std::string, std::string>& environment() const = 0;
 
   /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
   /// during which the worker died gets that as its outcome; the rest goes to a fresh worker.
-  void start(std::span<const Case> cases, CallMode mode);
-  std::vector<Outcome> finish();
+  virtual void start(std::span<const Case> cases, CallMode mode) = 0;
+  virtual std::vector<Outcome> finish() = 0;
 
   std::vector<Outcome> run(std::span<const Case> cases, CallMode mode) {
     start(cases, mode);
@@ -54,13 +50,15 @@ class Runner {
   }
 
   /// Ends the worker; the next call gets a fresh one.
-  void restart();
+  virtual void restart() = 0;
 
-  std::int64_t workers_started() const;
-
- private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  virtual std::int64_t workers_started() const = 0;
 };
+
+/// At most one worker process, started on first use, kept across cases, killed on a timeout and replaced after
+/// a crash.
+std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits);
+
+using MakeRunner = std::function<std::unique_ptr<Runner>(const WorkerCommand&, const RunLimits&)>;
 
 }  // namespace deformdiff

@@ -5,7 +5,7 @@
 #include "engine/shrink_case.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
-#include "oracles/ms_deform_attn/oracle.h"
+#include "oracles/operations/operations.h"
 
 #include <filesystem>
 
@@ -15,8 +15,8 @@ namespace deformdiff {
 namespace {
 
 const BlockEntry& entry() {
-  static const BlockEntry entry{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
-                                &ms_deform_attn::generator(), ms_deform_attn::shrink_stream};
+  static const BlockEntry entry{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
+                                ms_deform_attn::shrink_stream};
   return entry;
 }
 

@@ -67,7 +67,7 @@ class CaseShrinker {
     };
     std::unique_ptr<Runner> patient;
     if (mode == Mode::kHurried) patient = std::exchange(subject_.runner, hurried_runner());
-    CallsReduction reduction = reduce_calls(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
+    Reduction reduction = reduce(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
     if (patient) subject_.runner = std::move(patient);
 
     result_.evaluations += reduction.evaluations;
@@ -139,7 +139,7 @@ class CaseShrinker {
     RunLimits limits = subject_.limits;
     const double hurried = std::max(kShortestHang, limits.case_timeout_seconds * kHangShare);
     limits.case_timeout_seconds = std::min(limits.case_timeout_seconds, hurried);
-    return std::make_unique<Runner>(subject_.spec.command, limits);
+    return subject_.spec.make_runner(subject_.spec.command, limits);
   }
 
   ReductionBudget budget_left() const {

@@ -79,18 +79,6 @@ std::shared_ptr<const Reference> exactly(const std::string& name, const Tensor& 
   return reference;
 }
 
-std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
-                                             std::span<const std::int64_t> elements) {
-  std::vector<std::int64_t> places(elements.begin(), elements.end());
-  if (only_reshapes(stage.view)) return places;
-  const Shape shape = oracle.evaluate(stage_case, {}, {}, 1).outputs.front().shape;
-  std::vector<std::int64_t> all(static_cast<std::size_t>(element_count(shape)));
-  std::iota(all.begin(), all.end(), 0);
-  const Tensor viewed = rearranged(Tensor::of<std::int64_t>(DType::kInt64, shape, all), stage.view);
-  for (std::int64_t& place : places) place = viewed.values<std::int64_t>()[static_cast<std::size_t>(place)];
-  return places;
-}
-
 class StageJudge {
  public:
   StageJudge(const BlockEntry& entry, const Case& c, const Outcome& outcome, const SubjectInfo& info,
@@ -331,20 +319,32 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
 }
 
-Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name) {
+std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
+                                             std::span<const std::int64_t> elements) {
+  std::vector<std::int64_t> places(elements.begin(), elements.end());
+  if (only_reshapes(stage.view)) return places;
+  const Shape shape = oracle.evaluate(stage_case, {}, {}, 1).outputs.front().shape;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(element_count(shape)));
+  std::iota(all.begin(), all.end(), 0);
+  const Tensor viewed = rearranged(Tensor::of<std::int64_t>(DType::kInt64, shape, all), stage.view);
+  for (std::int64_t& place : places) place = viewed.values<std::int64_t>()[static_cast<std::size_t>(place)];
+  return places;
+}
+
+Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const Stage& stage) {
   const Precision precision;
   const Contract contract;
   StageValues values(entry, c, precision, contract, 1);
-  for (const Stage& stage : entry.block->stages(c)) {
-    if (stage.name == name) return values.stage_case(stage);
-    const auto shown = std::ranges::find(outcome.stages, stage.name, &NamedTensor::name);
+  for (const Stage& earlier : entry.block->stages(c)) {
+    if (earlier.name == stage.name) break;
+    const auto shown = std::ranges::find(outcome.stages, earlier.name, &NamedTensor::name);
     if (shown != outcome.stages.end()) {
-      values.set_seen(stage, shown->tensor);
+      values.set_seen(earlier, shown->tensor);
     } else {
-      values.set_middle(stage, values.refer(stage));
+      values.set_middle(earlier, values.refer(earlier));
     }
   }
-  throw InternalError("no stage " + name);
+  return values.stage_case(stage);
 }
 
 }  // namespace deformdiff

@@ -6,6 +6,8 @@
 #include "engine/compare.h"
 #include "engine/stage_values.h"
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,8 +39,12 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
 
-/// The case of the operation that stage `name` performs, on the values that the outcome showed; exact ones in
+/// Where elements of the stage's value stand in the result of its operation, before the stage's view.
+std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
+                                             std::span<const std::int64_t> elements);
+
+/// The case of the operation that the stage performs, on the values that the outcome showed; exact ones in
 /// place of what it did not show.
-Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const std::string& name);
+Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const Stage& stage);
 
 }  // namespace deformdiff

@@ -31,7 +31,7 @@ bool has_inner_stages(const Block& block, const Case& c) {
 Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
   Subject subject;
   subject.limits = limits;
-  subject.runner = std::make_unique<Runner>(spec.command, limits);
+  subject.runner = spec.make_runner(spec.command, limits);
   subject.info = subject.runner->info(subject.start_failure);
   // A library that loads but is not what the address says, or cannot be loaded: the address is wrong.
   if (subject.start_failure.kind == Outcome::Kind::kNotRun && !subject.start_failure.message.empty()) {

@@ -17,6 +17,7 @@ struct SubjectSpec {
   WorkerCommand command;
   std::function<void(SubjectInfo&)> declare;  ///< applies what the address declares; may be empty
   std::string library;                        ///< file behind the address, or empty
+  MakeRunner make_runner = worker_runner;
 };
 
 /// A subject with its worker and what is known of it after the worker's first message.

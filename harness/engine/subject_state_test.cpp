@@ -1,5 +1,7 @@
 #include "engine/subject_state.h"
 
+#include "engine/toy_block_test.h"
+
 #include <gtest/gtest.h>
 
 namespace deformdiff {
@@ -40,10 +42,10 @@ TEST(SubjectState, CountsReasonsOfWhatWasNotJudged) {
   Comparison comparison;
   comparison.verdict = Verdict::kUnsupported;
   comparison.reason = "float16";
-  state.count(comparison);
-  state.count(comparison);
+  count(state.report, comparison);
+  count(state.report, comparison);
   comparison.verdict = Verdict::kAgree;
-  state.count(comparison);
+  count(state.report, comparison);
   EXPECT_EQ(state.report.cases, 3);
   EXPECT_EQ(state.report.verdicts.at(Verdict::kUnsupported), 2);
   EXPECT_EQ(state.report.not_judged.at("unsupported: float16"), 2);
@@ -53,7 +55,7 @@ TEST(SubjectState, CountsReasonsOfWhatWasNotJudged) {
 TEST(SubjectState, IsGivenUpAfterManyHangs) {
   SubjectState state = state_of();
   for (int i = 0; i < kMostHangs; ++i) state.note_call(0, outcome_of(Outcome::Kind::kTimedOut));
-  const Outcome refused = state.admit_case(BlockEntry{}, Case{}, 0);
+  const Outcome refused = state.admit_case(*toy().block, Case{}, 0);
   EXPECT_EQ(refused.kind, Outcome::Kind::kNotRun);
   EXPECT_EQ(refused.message, "timed out 10 times before");
 }
@@ -61,7 +63,7 @@ TEST(SubjectState, IsGivenUpAfterManyHangs) {
 TEST(SubjectState, AFailedStartIsTheOutcomeOfEveryCase) {
   SubjectState state = state_of();
   state.subject.start_failure = outcome_of(Outcome::Kind::kCrashed);
-  EXPECT_EQ(state.admit_case(BlockEntry{}, Case{}, 0).kind, Outcome::Kind::kCrashed);
+  EXPECT_EQ(state.admit_case(*toy().block, Case{}, 0).kind, Outcome::Kind::kCrashed);
 }
 
 }  // namespace

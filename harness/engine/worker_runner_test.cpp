@@ -108,14 +108,14 @@ class ProcessFault : public ::testing::TestWithParam<Expectation> {};
 TEST_P(ProcessFault, IsOneVerdictAndTheRunGoesOn) {
   const Expectation& expected = GetParam();
   RunLimits limits{.case_timeout_seconds = expected.timeout, .memory_bytes = std::int64_t{3} << 30};
-  Runner runner(worker(expected.subject), limits);
+  const std::unique_ptr<Runner> runner = worker_runner(worker(expected.subject), limits);
   const std::vector<Case> cases{kCalm, kTrigger, kCalm, kCalm};
-  const auto outcomes = runner.run(cases, {});
+  const auto outcomes = runner->run(cases, {});
   ASSERT_EQ(outcomes.size(), cases.size());
   for (const std::size_t calm : {0U, 2U, 3U}) expect_copy(outcomes[calm], cases[calm]);
   EXPECT_EQ(outcomes[1].kind, expected.kind) << outcomes[1].message;
   EXPECT_NE(outcomes[1].message.find(expected.words), std::string::npos) << outcomes[1].message;
-  EXPECT_EQ(runner.workers_started(), expected.workers);
+  EXPECT_EQ(runner->workers_started(), expected.workers);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -132,9 +132,9 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) { return std::string(test.param.subject).substr(sizeof "fault/" - 1); });
 
 Outcome outcome_of_trigger(const char* subject, bool run_twice) {
-  Runner runner(worker(subject), {});
-  auto outcomes = runner.run(std::vector<Case>{kTrigger, kTrigger}, {.twice = run_twice});
-  EXPECT_EQ(runner.workers_started(), 1);
+  const std::unique_ptr<Runner> runner = worker_runner(worker(subject), {});
+  auto outcomes = runner->run(std::vector<Case>{kTrigger, kTrigger}, {.twice = run_twice});
+  EXPECT_EQ(runner->workers_started(), 1);
   return std::move(outcomes[1]);
 }
 
@@ -172,68 +172,68 @@ TEST(Watched, PrintingDisturbsNothing) {
 }
 
 TEST(RunnerTest, TellsWhatTheWorkerSays) {
-  Runner runner(worker("cpu"), {});
+  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
   Outcome failure;
-  const SubjectInfo info = runner.info(failure);
+  const SubjectInfo info = runner->info(failure);
   EXPECT_EQ(info.name, "cpu");
   EXPECT_TRUE(info.blocks.contains("ms_deform_attn"));
   EXPECT_EQ(failure.kind, Kind::kNotRun);
   EXPECT_EQ(failure.message, "");
-  EXPECT_TRUE(runner.environment().contains("libtorch"));
-  runner.run(std::vector<Case>(40, kCalm), {});
-  runner.restart();
-  expect_copy(runner.run(std::span(&kCalm, 1), {}).at(0), kCalm);
-  EXPECT_EQ(runner.workers_started(), 2);
+  EXPECT_TRUE(runner->environment().contains("libtorch"));
+  runner->run(std::vector<Case>(40, kCalm), {});
+  runner->restart();
+  expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  EXPECT_EQ(runner->workers_started(), 2);
 }
 
 TEST(RunnerTest, LargeTensorsKeepEveryBit) {
-  Runner runner(worker("cpu"), {});
+  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
   const Case large = copying_case(128, 128 * 128, 64);
   const std::vector<Case> cases{kCalm,          large,   strided(kCalm), copying_case(64, 4096, 17),
                                 strided(large), kTrigger};
   for (int round = 0; round < 2; ++round) {
-    const auto outcomes = runner.run(cases, {});
+    const auto outcomes = runner->run(cases, {});
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
   }
-  EXPECT_EQ(runner.workers_started(), 1);
+  EXPECT_EQ(runner->workers_started(), 1);
 }
 
 TEST(RunnerTest, RunnersWorkAtTheSameTime) {
-  Runner hanging(worker("fault/hangs"), {.case_timeout_seconds = 2});
-  Runner working(worker("cpu"), {});
-  hanging.start(std::span(&kTrigger, 1), {});
-  working.start(std::span(&kCalm, 1), {});
-  expect_copy(working.finish().at(0), kCalm);
-  EXPECT_EQ(hanging.finish().at(0).kind, Kind::kTimedOut);
+  const std::unique_ptr<Runner> hanging = worker_runner(worker("fault/hangs"), {.case_timeout_seconds = 2});
+  const std::unique_ptr<Runner> working = worker_runner(worker("cpu"), {});
+  hanging->start(std::span(&kTrigger, 1), {});
+  working->start(std::span(&kCalm, 1), {});
+  expect_copy(working->finish().at(0), kCalm);
+  EXPECT_EQ(hanging->finish().at(0).kind, Kind::kTimedOut);
 }
 
 TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
-  Runner runner(worker("cpu"), {});
+  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
   const std::vector<Case> cases(20000, kCalm);
-  runner.start(cases, {});
-  const auto outcomes = runner.finish();
+  runner->start(cases, {});
+  const auto outcomes = runner->finish();
   ASSERT_EQ(outcomes.size(), cases.size());
   for (const Outcome& outcome : outcomes) ASSERT_EQ(outcome.kind, Kind::kReturned);
 }
 
 TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
-  Runner runner(worker("nobody"), {});
-  const auto outcomes = runner.run(std::span(&kCalm, 1), {});
+  const std::unique_ptr<Runner> runner = worker_runner(worker("nobody"), {});
+  const auto outcomes = runner->run(std::span(&kCalm, 1), {});
   EXPECT_EQ(outcomes.at(0).kind, Kind::kNotRun);
   EXPECT_NE(outcomes[0].message.find("no subject 'nobody'"), std::string::npos) << outcomes[0].message;
 }
 
 void expect_on_loading(const WorkerCommand& command, Kind kind, const std::string& words) {
-  Runner runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
+  const std::unique_ptr<Runner> runner = worker_runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
   const std::vector<Case> cases{kCalm, kCalm};
-  for (const Outcome& outcome : runner.run(cases, {})) {
+  for (const Outcome& outcome : runner->run(cases, {})) {
     EXPECT_EQ(outcome.kind, kind) << outcome.message;
     EXPECT_NE(outcome.message.find(words), std::string::npos) << outcome.message;
   }
   Outcome failure;
-  EXPECT_EQ(runner.info(failure).name, "");
+  EXPECT_EQ(runner->info(failure).name, "");
   EXPECT_EQ(failure.kind, kind);
-  EXPECT_EQ(runner.workers_started(), 1);
+  EXPECT_EQ(runner->workers_started(), 1);
 }
 
 TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
@@ -247,16 +247,16 @@ TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
 }
 
 TEST(Loading, AProgramThatIsNotThereIsBadInput) {
-  Runner runner({{"/nowhere/worker"}, "any"}, {});
-  EXPECT_THROW(runner.start(std::span(&kCalm, 1), {}), InputError);
+  const std::unique_ptr<Runner> runner = worker_runner({{"/nowhere/worker"}, "any"}, {});
+  EXPECT_THROW(runner->start(std::span(&kCalm, 1), {}), InputError);
 }
 
 TEST(Loading, OperatorLibraries) {
-  Runner good(operators("print", "fixture"), {});
-  const Outcome outcome = good.run(std::span(&kCalm, 1), {}).at(0);
+  const std::unique_ptr<Runner> good = worker_runner(operators("print", "fixture"), {});
+  const Outcome outcome = good->run(std::span(&kCalm, 1), {}).at(0);
   EXPECT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
-  Runner without_kernel(operators("", "fixture_no_kernel"), {});
-  EXPECT_EQ(without_kernel.run(std::span(&kCalm, 1), {}).at(0).kind, Kind::kUnsupported);
+  const std::unique_ptr<Runner> without_kernel = worker_runner(operators("", "fixture_no_kernel"), {});
+  EXPECT_EQ(without_kernel->run(std::span(&kCalm, 1), {}).at(0).kind, Kind::kUnsupported);
   expect_on_loading(operators("abort", "fixture"), Kind::kCrashed, "on loading: killed by SIGABRT");
   expect_on_loading(operators("exit", "fixture"), Kind::kCrashed, "on loading: left with exit code 0");
   expect_on_loading(operators("hang", "fixture"), Kind::kTimedOut, "on loading: no answer");
@@ -315,9 +315,9 @@ Case large_staged_case() {
 
 /// What the tapped call returns comes last: it is a stage that the model need not show.
 TEST(Runner, KeepsTheOrderOfStagesThatWereSentAhead) {
-  Runner runner(worker("composite"), {});
+  const std::unique_ptr<Runner> runner = worker_runner(worker("composite"), {});
   const std::vector<Case> cases{large_staged_case(), large_staged_case()};
-  const auto outcomes = runner.run(cases, {.tap = true});
+  const auto outcomes = runner->run(cases, {.tap = true});
   ASSERT_EQ(outcomes[0].kind, Kind::kReturned) << outcomes[0].message;
   EXPECT_EQ(outcomes[0].stages, outcomes[1].stages);
   std::vector<std::string> names;

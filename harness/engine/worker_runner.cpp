@@ -28,13 +28,11 @@ Outcome outcome_of(Outcome::Kind kind, std::string message) {
   return outcome;
 }
 
-}  // namespace
-
-class Runner::Impl {
+class WorkerRunner : public Runner {
  public:
-  Impl(WorkerCommand command, RunLimits limits) : command_(std::move(command)), limits_(limits) {}
+  WorkerRunner(WorkerCommand command, const RunLimits& limits) : command_(std::move(command)), limits_(limits) {}
 
-  SubjectInfo info(Outcome& failure) {
+  SubjectInfo info(Outcome& failure) override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
     if (!subject_ && !refusal_) {
       if (!worker_) spawn();
@@ -44,7 +42,7 @@ class Runner::Impl {
     return subject_.value_or(SubjectInfo{});
   }
 
-  void start(std::span<const Case> cases, CallMode mode) {
+  void start(std::span<const Case> cases, CallMode mode) override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
     cases_.assign(cases.begin(), cases.end());
     outcomes_.clear();
@@ -54,7 +52,7 @@ class Runner::Impl {
     send_rest();
   }
 
-  std::vector<Outcome> finish() {
+  std::vector<Outcome> finish() override {
     // The time the caller took since start() is not the subject's.
     progress_ = Clock::now();
     while (next_ < cases_.size() && !refusal_) step();
@@ -64,14 +62,14 @@ class Runner::Impl {
     return std::move(outcomes_);
   }
 
-  void restart() {
+  void restart() override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
     worker_.reset();
     refusal_.reset();
   }
 
-  const std::map<std::string, std::string>& environment() const { return environment_; }
-  std::int64_t workers_started() const { return workers_; }
+  const std::map<std::string, std::string>& environment() const override { return environment_; }
+  std::int64_t workers_started() const override { return workers_; }
 
  private:
   void spawn() {
@@ -204,29 +202,10 @@ class Runner::Impl {
   CallMode mode_;
 };
 
-Runner::Runner(WorkerCommand command, RunLimits limits)
-    : impl_(std::make_unique<Impl>(std::move(command), limits)) {}
-Runner::~Runner() = default;
-Runner::Runner(Runner&&) noexcept = default;
-Runner& Runner::operator=(Runner&&) noexcept = default;
+}  // namespace
 
-SubjectInfo Runner::info(Outcome& failure) {
-  return impl_->info(failure);
-}
-const std::map<std::string, std::string>& Runner::environment() const {
-  return impl_->environment();
-}
-void Runner::start(std::span<const Case> cases, CallMode mode) {
-  impl_->start(cases, mode);
-}
-std::vector<Outcome> Runner::finish() {
-  return impl_->finish();
-}
-void Runner::restart() {
-  impl_->restart();
-}
-std::int64_t Runner::workers_started() const {
-  return impl_->workers_started();
+std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits) {
+  return std::make_unique<WorkerRunner>(command, limits);
 }
 
 }  // namespace deformdiff

@@ -1,0 +1,111 @@
+#include "cli/explain_stage.h"
+
+#include "core/dtype_dispatch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// "output[0, 3, 7]"
+std::string element_name(const std::string& value, const Shape& shape, std::int64_t element) {
+  Shape index(shape.size());
+  for (std::size_t axis = index.size(); axis-- > 0;) {
+    index[axis] = element % shape[axis];
+    element /= shape[axis];
+  }
+  return value + to_string(index);
+}
+
+/// One unit in the last place of `value`.
+double ulp(double value, DType dtype) {
+  const FloatFormat format = float_format(dtype);
+  return std::ldexp(1.0,
+                    std::ilogb(std::max(std::fabs(value), format.smallest_normal)) - format.precision + 1);
+}
+
+std::string error_text(const Comparison& decided, DType dtype) {
+  const double error = std::fabs(decided.got - decided.wanted);
+  if (!std::isfinite(error)) return "";
+  // The last place of zero says nothing.
+  const std::string places = decided.wanted == 0 || !is_floating(dtype)
+                                 ? ""
+                                 : fmt::format("{:.3g} ULPs, ", error / ulp(decided.wanted, dtype));
+  return fmt::format("error     {:.3g}, {}{:.3g} times the bound of {:.3g}\n", error, places, decided.ratio,
+                     decided.bound);
+}
+
+std::string bound_text(const Explanation& explanation, double bound) {
+  std::string text = "\nThe bound is made of\n";
+  for (const auto& [name, value] : explanation.terms) {
+    text += fmt::format("  {:<28} {:.3g}{}\n", name, value,
+                        bound > 0 ? fmt::format("  ({:.0f} %)", 100 * value / bound) : "");
+  }
+  text += "\n";
+  for (const std::string& line : explanation.lines) text += fmt::format("  {}\n", line);
+  return text;
+}
+
+/// What the run showed of the stage: a value on the way, or an output.
+const Tensor& shown_value(const ExplainedRun& run, const std::string& stage) {
+  const auto tapped = std::ranges::find(run.outcome.stages, stage, &NamedTensor::name);
+  if (tapped != run.outcome.stages.end()) return tapped->tensor;
+  const std::vector<OutputSpec> outputs = run.entry.block->outputs(run.problem);
+  const auto output = std::ranges::find(outputs, stage, &OutputSpec::stage);
+  DEFORMDIFF_CHECK(output != outputs.end());
+  return run.outcome.outputs.at(static_cast<std::size_t>(output - outputs.begin())).tensor;
+}
+
+std::string element_text(const ExplainedRun& run, const Stage& stage, const Comparison& decided) {
+  const Case stage_case = case_of_stage(run.entry, run.problem, run.outcome, stage);
+  const Oracle& oracle = run.entry.operations(stage.operation, stage.dtype);
+  const std::vector<std::int64_t> place =
+      operation_elements(oracle, stage, stage_case, {&decided.element, 1});
+  const SubjectInfo& info = run.subject.info;
+  const Tensor& value = shown_value(run, stage.name);
+  std::string text = fmt::format("operation {}\nelement   {}, class {}\ngot       {:.17g}\nwanted    {:.17g}\n",
+                                 stage.operation, element_name(stage.name, value.shape(), decided.element),
+                                 oracle.element_classes(stage_case, place).front(), decided.got, decided.wanted);
+  text += error_text(decided, value.dtype());
+  // An estimated bound has no terms of its own.
+  if (decided.estimated) return text;
+  return text +
+         bound_text(oracle.explain(stage_case, info.precision, info.contract, place.front()), decided.bound);
+}
+
+/// The stage of a float64 run on the same numbers.
+std::string confirmed_in_double(const ExplainedRun& run, const std::string& stage) {
+  const Block& block = *run.entry.block;
+  if (!run.subject.info.dtypes.contains(DType::kFloat64)) return "";
+  if (block.compute_dtype(run.problem) == DType::kFloat64) return "";
+  const Case wide = block.converted(run.problem, DType::kFloat64);
+  run.subject.runner->start({&wide, 1}, call_mode(run.subject.info, block, {&wide, 1}));
+  const Outcome outcome = run.subject.runner->finish().front();
+  const StagedComparison again =
+      judge_stages(run.entry, wide, outcome, run.subject.info, {.threads = run.threads});
+  const auto same = std::ranges::find(again.stages, stage, &StageVerdict::stage);
+  if (same == again.stages.end()) {
+    return fmt::format("\nIn float64 the run ends as {}: {}.\n", name_of(again.comparison.verdict),
+                       again.comparison.reason);
+  }
+  const bool fails = is_finding(same->comparison.verdict);
+  return fmt::format("\nThe same stage in float64: {} (ratio {:.3g}): {}.\n",
+                     name_of(same->comparison.verdict), same->comparison.ratio,
+                     fails ? "a wrong formula or input, not rounding" : "only float32 is at fault");
+}
+
+}  // namespace
+
+std::string explain_stage(const ExplainedRun& run, const Comparison& decided) {
+  const std::vector<Stage> stages = run.entry.block->stages(run.problem);
+  const auto stage = std::ranges::find(stages, decided.output, &Stage::name);
+  if (decided.element < 0 || stage == stages.end()) return "";
+  std::string text = element_text(run, *stage, decided);
+  if (is_finding(decided.verdict)) text += confirmed_in_double(run, stage->name);
+  return text;
+}
+
+}  // namespace deformdiff::cli
