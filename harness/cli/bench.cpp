@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/session.h"
+#include "engine/stage_judge.h"
 #include "generators/ms_deform_attn/shapes.h"
 
 #include <algorithm>

@@ -1,8 +1,7 @@
 // Recorded tensors, judged like any implementation.
-#include "recorded/judge_recording.h"
-
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "recorded/judge_recording.h"
 
 namespace deformdiff::cli {
 

@@ -1,10 +1,10 @@
 // What is kept of failures: one entry a signature, and its file.
 #pragma once
 
-#include "engine/reducer.h"
 #include "core/case_file.h"
 #include "engine/compare.h"
 #include "engine/finding.h"
+#include "engine/reducer.h"
 #include "engine/subject.h"
 
 #include <filesystem>

@@ -44,6 +44,14 @@ bool has(const std::vector<NamedTensor>& tensors, const std::string& name) {
       "tensor '{}' has dtype {}; it can be judged as F32, F64, F16, BF16, I64, BOOL or U8", name, dtype));
 }
 
+std::string input_places(const std::string& name) {
+  return fmt::format("'in.{0}' or '{0}'", name);
+}
+
+std::string output_places(const std::string& name) {
+  return fmt::format("'out.TAG.{0}', 'out.{0}' or '{0}'", name);
+}
+
 /// What a run computed in: the dtype of its outputs; of the inputs where those say nothing.
 DType dtype_of(const RecordedRun& run, const std::vector<NamedTensor>& inputs) {
   for (const auto* tensors : {&run.outcome.outputs, &inputs}) {
@@ -75,8 +83,8 @@ class Reader {
     want_inputs(names, recording);
     take_runs(names, recording);
     if (recording.runs.empty()) {
-      const std::string output = block_.output_names().front();
-      throw InputError(fmt::format("no output is recorded: {} wanted", places_of(names, output, output)));
+      throw InputError(
+          fmt::format("no output is recorded: {} wanted", output_places(block_.output_names().front())));
     }
     check_mapping(names);
     note_ignored(recording);
@@ -152,7 +160,7 @@ class Reader {
       }
       throw InputError(
           fmt::format("required tensor '{0}' is missing: {1} wanted; --map {0}=NAME gives it another name",
-                      spec.name, places_of(names, spec.name, theirs)));
+                      spec.name, input_places(theirs)));
     }
   }
 
@@ -240,18 +248,21 @@ class Reader {
     }
   }
 
-  /// Where a tensor of ours may stand in the file under the name `theirs`; empty if the block has no such
-  /// tensor.
+  /// Where a tensor of ours may stand in the file as `theirs`; empty if the block has no such tensor.
   std::string places_of(const LayoutNames& names, std::string ours, const std::string& theirs) const {
     for (const std::string_view prefix : {kInput, kParameter, kOutput, kStage}) {
       if (ours.starts_with(prefix)) ours.erase(0, prefix.size());
     }
-    if (names.input(ours)) return fmt::format("'in.{0}' or '{0}'", theirs);
-    if (names.output(ours)) return fmt::format("'out.TAG.{0}', 'out.{0}' or '{0}'", theirs);
+    if (names.input(ours)) return input_places(theirs);
+    if (names.output(ours)) return output_places(theirs);
     if (!names.parameters(ours).empty()) return fmt::format("'param.{}'", theirs);
     const bool is_stage = std::ranges::any_of(
         names.stages(ours), [&](const LayoutEntry& entry) { return stages_.contains(entry.ours); });
     return is_stage ? fmt::format("'stage.TAG.{0}' or 'stage.{0}'", theirs) : "";
+  }
+
+  std::string known() const {
+    return fmt::format("{} {}", fmt::join(block_.inputs(), " "), fmt::join(block_.output_names(), " "));
   }
 
   /// Each --map must have named a tensor of the file for one of the block.
@@ -261,14 +272,17 @@ class Reader {
         return name == theirs || name.ends_with("." + theirs);
       };
       if (std::ranges::any_of(used_, is_theirs)) continue;
+      std::string why;
       const std::string places = places_of(names, ours, theirs);
-      if (places.empty() || std::ranges::any_of(file_.tensors, is_theirs, &NamedTensor::name)) {
-        throw InputError(fmt::format("--map {0}={1}: no tensor '{0}': block {2} has no '{0}'; it has: {3} {4}",
-                                     ours, theirs, block_.name(), fmt::join(block_.inputs(), " "),
-                                     fmt::join(block_.output_names(), " ")));
+      if (std::ranges::any_of(file_.tensors, is_theirs, &NamedTensor::name)) {
+        why = fmt::format("block {} has no '{}'; it has: {}", block_.name(), ours, known());
+      } else if (places.empty()) {
+        why = fmt::format("the file has no tensor '{}' and block {} no tensor '{}'; it has: {}", theirs,
+                          block_.name(), ours, known());
+      } else {
+        why = fmt::format("the file has no tensor '{}': {} wanted", theirs, places);
       }
-      throw InputError(fmt::format("--map {}={}: the file has no tensor '{}': {} wanted", ours, theirs,
-                                   theirs, places));
+      throw InputError(fmt::format("--map {}={}: {}", ours, theirs, why));
     }
   }
 
@@ -289,8 +303,8 @@ class Reader {
   std::set<std::string> used_;
   std::map<std::string, Shape> stages_;  ///< of the last run
   /// Tensors may be left out or have names of any kind: what follows from others is derived, and a name that
-  /// is not known may be a misspelt one. Of the operator every tensor must be there, and what has another name
-  /// was never meant for one: a gradient, say.
+  /// is not known may be a misspelt one. Of the operator every tensor must be there, and what has another
+  /// name was never meant for one: a gradient, say.
   bool guessing_ = false;
 };
 
@@ -308,8 +322,12 @@ Recording read_recording(const SafetensorsFile& file, const BlockDefinition& blo
 }
 
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype) {
-  return block.converted({block.name(), recording.attributes, recording.inputs, {.generator = "recorded"}},
-                         dtype);
+  Case c;
+  c.block = block.name();
+  c.attributes = recording.attributes;
+  c.inputs = recording.inputs;
+  c.provenance.generator = "recorded";
+  return block.converted(std::move(c), dtype);
 }
 
 }  // namespace deformdiff

@@ -24,13 +24,14 @@ SafetensorsFile with_inputs(const std::string& prefix) {
   file.tensors = {{prefix + "value", numbers(DType::kFloat32, 0.1F, {1, 1, 1, 1})},
                   {prefix + "spatial_shapes", whole({1, 2}, {1, 1})},
                   {prefix + "level_start_index", whole({1}, {0})},
-                  {prefix + "sampling_loc", Tensor::of<float>(DType::kFloat32, {1, 1, 1, 1, 1, 2}, std::vector<float>(2, 0.1F))},
+                  {prefix + "sampling_loc",
+                   Tensor::of<float>(DType::kFloat32, {1, 1, 1, 1, 1, 2}, std::vector<float>(2, 0.1F))},
                   {prefix + "attn_weight", numbers(DType::kFloat32, 0.1F, {1, 1, 1, 1, 1})}};
   return file;
 }
 
 Recording take(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
-  return read_recording(file, ms_deform_attn::block(), Layout::kHuggingface, {.mapping = mapping});
+  return read_recording(file, ms_deform_attn::block(), Layout::kHuggingface, {{}, {}, mapping});
 }
 
 std::string refusal(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
