@@ -9,7 +9,6 @@
 #include "cli/session_options.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "engine/session.h"
 #include "engine/stage_judge.h"
 #include "generators/ms_deform_attn/shapes.h"
 

@@ -86,7 +86,7 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
       .expected(1);
   shrink.add_option("--budget", raw.budget, "longest it may take, as in 60s");
   shrink.add_option("--evaluations", options.evaluations, "most cases to try (default 2000)");
-  shrink.add_option("-o", options.output, "file to write (default: the case itself)");
+  shrink.add_option("-o", options.output, "file to write (default: CASE.shrunk.json, beside the case)");
   add_common(shrink, options, raw);
 
   CLI::App& explain =

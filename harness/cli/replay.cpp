@@ -4,6 +4,7 @@
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
 #include "engine/findings.h"
+#include "engine/judge.h"
 
 #include <algorithm>
 #include <chrono>

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "core/case_file.h"
-#include "engine/judge.h"
+#include "engine/block_entry.h"
+#include "engine/subject.h"
 
 #include <filesystem>
 #include <string>

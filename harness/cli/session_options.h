@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/options.h"
-#include "engine/session.h"
+#include "engine/session_options.h"
 
 namespace deformdiff::cli {
 

@@ -1,7 +1,7 @@
 #include "oracles/ms_deform_attn/oracle.h"
 
 #include "core/dtype_dispatch.h"
-#include "oracles/arithmetic/exact_sums.h"
+#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/arithmetic/parallel.h"
 #include "oracles/ms_deform_attn/explain.h"
 #include "oracles/ms_deform_attn/group.h"

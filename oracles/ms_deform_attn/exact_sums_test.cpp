@@ -1,4 +1,4 @@
-#include "oracles/arithmetic/exact_sums.h"
+#include "oracles/ms_deform_attn/exact_sums.h"
 
 #include "oracles/ms_deform_attn/formulas.h"
 #include "oracles/ms_deform_attn/oracle.h"
