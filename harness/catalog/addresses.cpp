@@ -3,6 +3,7 @@
 #include "catalog/catalog.h"
 #include "core/declaration.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/wire/hello.h"
 #include "engine/signature.h"
 #include "engine/worker_process.h"
@@ -119,9 +120,8 @@ SubjectSpec operator_spec(const std::string& typed) {
 }  // namespace
 
 std::string worker_program() {
-  std::error_code error;
-  const fs::path worker = fs::read_symlink("/proc/self/exe", error).parent_path() / "deformdiff-worker";
-  if (error || !fs::exists(worker)) {
+  const fs::path worker = worker_path();
+  if (!fs::exists(worker)) {
     throw InputError(fmt::format(
         "{} is missing: it is built where LibTorch is found (run harness/setup.sh build)", worker.string()));
   }

@@ -1,7 +1,7 @@
 // Names and addresses of implementations, as typed, and the workers behind them.
 #pragma once
 
-#include "engine/judge.h"
+#include "engine/subject.h"
 
 #include <map>
 #include <string>

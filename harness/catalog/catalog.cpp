@@ -29,9 +29,8 @@ const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
                                   ms_deform_attn::shrink_stream}};
-    for (const StagedEntry& staged : staged_generators()) {
-      list.push_back(
-          {staged.block, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
+    for (const StagedEntry& deep : staged_generators()) {
+      list.push_back({deep.block, operation_oracle, deep.generator, staged_shrink_stream(*deep.block)});
     }
     return list;
   }();

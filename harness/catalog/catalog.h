@@ -17,7 +17,7 @@ const BlockEntry& find_block(const std::string& name);
 /// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1".
 std::vector<std::string> stage_families(const BlockEntry& entry);
 
-/// Whether the block has several stages.
+/// Whether the block has several stages. The operator has one, its output.
 bool is_deep(const BlockEntry& entry);
 
 }  // namespace deformdiff

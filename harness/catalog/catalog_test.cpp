@@ -18,14 +18,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(Catalog, EveryBlockHasOracleOrStagesGeneratorAndShrinks) {
+TEST(Catalog, EveryBlockHasOraclesStagesGeneratorAndShrinks) {
   ASSERT_FALSE(blocks().empty());
   for (const BlockEntry& entry : blocks()) {
-    ASSERT_TRUE(entry.oracle != nullptr || entry.has_stages()) << entry.block->name();
+    ASSERT_NE(entry.operations, nullptr) << entry.block->name();
     ASSERT_NE(entry.generator, nullptr) << entry.block->name();
     const Case c = entry.generator->generate(0, {}, 0);
     EXPECT_EQ(c.block, entry.block->name());
     EXPECT_NO_THROW(entry.block->validate(c));
+    for (const Stage& stage : entry.block->stages(c)) {
+      EXPECT_NO_THROW(entry.operations(stage.operation, stage.dtype)) << stage.name;
+    }
+    EXPECT_FALSE(stage_families(entry).empty()) << entry.block->name();
     EXPECT_TRUE(entry.shrinks(c)().has_value()) << entry.block->name();
     EXPECT_EQ(&find_block(entry.block->name()), &entry);
   }
@@ -69,9 +73,9 @@ TEST(Catalog, EveryBlockHasTwoSubjectsAndAFault) {
   }
 }
 
-/// cases/CMakeLists.txt runs every fault: a line "NAME=VERDICT" or "NAME@BLOCK=VERDICT" for each.
+/// faults/tests.cmake runs every fault: a line "NAME=VERDICT" or "NAME@BLOCK=VERDICT" for each.
 TEST(Catalog, EveryFaultIsATest) {
-  const std::string list = read_file(fs::path(DEFORMDIFF_CASES) / "CMakeLists.txt");
+  const std::string list = read_file(DEFORMDIFF_FAULT_TESTS);
   for (const SubjectInfo& info : faults_and_controls().subjects) {
     if (info.faulty.empty()) continue;
     const std::string name = info.name.substr(info.name.find('/') + 1);
@@ -81,7 +85,7 @@ TEST(Catalog, EveryFaultIsATest) {
     EXPECT_NE(line.str(1).find(info.expected), std::string::npos) << info.name;
   }
   for (const BlockEntry& entry : blocks()) {
-    if (!entry.has_stages()) continue;
+    if (!is_deep(entry)) continue;
     EXPECT_NE(list.find("@" + entry.block->name() + "="), std::string::npos) << entry.block->name();
   }
 }

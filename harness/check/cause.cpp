@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 bool has_audit(const std::vector<AuditFinding>& audit, std::string_view kind) {
@@ -171,4 +171,4 @@ std::vector<std::string> advice_on(const std::string& cause, const std::string& 
   return lines;
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 /// One replay of the recorded graph.
 struct Replay {
@@ -42,4 +42,4 @@ std::string cause_of_graph(const std::vector<AuditFinding>& audit);
 /// The cause in plain words, and what to do about it.
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

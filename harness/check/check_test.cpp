@@ -1,7 +1,6 @@
 // `deformdiff check` on modules exported here: right ones pass every replay, silently wrong ones are found
 // and the cause is named.
 #include "blocks/block_list.h"
-#include "worker/tensors.h"
 #include "core/safetensors.h"
 #include "faults/export_mistakes.h"
 #include "faults/normaliser.h"
@@ -10,6 +9,7 @@
 #include "subjects/mask2former/test_calls.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/tracing/traced.h"
+#include "worker/tensors.h"
 
 #include <cstdlib>
 #include <filesystem>

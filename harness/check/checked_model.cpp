@@ -1,7 +1,7 @@
 #include "check/checked_model.h"
 
 #include "blocks/block_list.h"
-#include "recorded/recorded_stages.h"
+#include "core/dtype_dispatch.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 
@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 /// What the module computes in: the dtype of its own parameters; float32 where it has none.
@@ -27,8 +27,7 @@ DType dtype_of(const ModuleDescription& description) {
 
 /// A parameter of a file in the module's dtype, which must hold its numbers.
 Tensor in_dtype(const std::string& name, const Tensor& parameter, DType dtype) {
-  const bool known = dtype == DType::kFloat32 || dtype == DType::kFloat64;
-  if (!known || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
+  if (!is_judged(dtype) || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
   const Tensor converted = convert(parameter, dtype);
   for (std::int64_t i = 0; i < parameter.elements(); ++i) {
     const double was = parameter.element(i), is = converted.element(i);
@@ -40,16 +39,16 @@ Tensor in_dtype(const std::string& name, const Tensor& parameter, DType dtype) {
 }
 
 /// Parameters under the framework's names: of the file that --params names, or the module's own.
-std::map<std::string, Tensor> their_parameters(const Options& options, const ModuleDescription& description) {
+std::map<std::string, Tensor> their_parameters(const CheckRequest& request,
+                                               const ModuleDescription& description, DType dtype) {
   std::map<std::string, Tensor> parameters;
-  if (options.parameters.empty()) {
+  if (request.parameters.empty()) {
     for (const NamedTensor& parameter : description.parameters)
       parameters.emplace(parameter.name, parameter.tensor);
     return parameters;
   }
   constexpr std::string_view kParameter = "param.";
-  const DType dtype = dtype_of(description);
-  for (const NamedTensor& tensor : read_safetensors(options.parameters).tensors) {
+  for (const NamedTensor& tensor : read_safetensors(request.parameters).tensors) {
     const bool prefixed = tensor.name.starts_with(kParameter);
     const std::string name = prefixed ? tensor.name.substr(kParameter.size()) : tensor.name;
     parameters.emplace(name, in_dtype(name, tensor.tensor, dtype));
@@ -57,9 +56,10 @@ std::map<std::string, Tensor> their_parameters(const Options& options, const Mod
   return parameters;
 }
 
-CanonicalParameters ours(const Options& options, const BlockDefinition& block,
-                         const ModuleDescription& description, Layout layout, const Attributes& configured) {
-  std::map<std::string, Tensor> theirs = their_parameters(options, description);
+CanonicalParameters ours(const CheckRequest& request, const BlockDefinition& block,
+                         const ModuleDescription& description, DType dtype, Layout layout,
+                         const Attributes& configured) {
+  std::map<std::string, Tensor> theirs = their_parameters(request, description, dtype);
   if (theirs.empty() && block.name() != "position_embedding" && block.name() != "reference_points") {
     throw InputError(
         "the module holds no parameters: it was frozen; give them in --params FILE.safetensors, or check it "
@@ -69,7 +69,7 @@ CanonicalParameters ours(const Options& options, const BlockDefinition& block,
     return canonical_parameters(layout, block, theirs, configured);
   } catch (const InputError& error) {
     // A whole model may hold parts that its forward does not use.
-    if (!description.unread.empty() && options.parameters.empty()) {
+    if (!description.unread.empty() && request.parameters.empty()) {
       for (const std::string& name : description.unread) theirs.erase(name);
       try {
         return canonical_parameters(layout, block, theirs, configured);
@@ -110,26 +110,27 @@ LayoutEntry as_theirs(const std::string& ours, const std::optional<std::string>&
 
 }  // namespace
 
-CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
                            const ModuleDescription& description)
-    : CheckedModel(options, entry, description, layout_of(options, {}),
-                   configured_attributes(options, {}, layout_of(options, {}),
+    : CheckedModel(request, entry, description, layout_of(request.options, {}),
+                   configured_attributes(request.options, {}, layout_of(request.options, {}),
                                          *find_block_definition(entry.block->name()))) {}
 
-CheckedModel::CheckedModel(const Options& options, const BlockEntry& entry,
+CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
                            const ModuleDescription& description, Layout layout, const Attributes& configured)
     : entry_(entry),
       block_(*find_block_definition(entry.block->name())),
       description_(description),
-      canonical_(ours(options, block_, description, layout, configured)),
+      dtype_(dtype_of(description)),
+      canonical_(ours(request, block_, description, dtype_, layout, configured)),
       attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
       names_(layout, block_, attributes_),
       parameters_(std::move(canonical_.tensors)) {
-  find_inputs(options);
-  find_outputs(options);
+  find_inputs(request);
+  find_outputs(request);
 }
 
-void CheckedModel::find_inputs(const Options& options) {
+void CheckedModel::find_inputs(const CheckRequest& request) {
   for (const ModuleInput& input : description_.inputs) {
     if (!input.tensor) {
       throw InputError(
@@ -140,8 +141,8 @@ void CheckedModel::find_inputs(const Options& options) {
   }
   const auto lookup = [&](const std::string& name) { return names_.input(name); };
   std::vector<std::string> ours;
-  if (!options.input_order.empty()) {
-    ours = named_order(options.input_order, "--input-order", lookup, block_.inputs());
+  if (!request.input_order.empty()) {
+    ours = named_order(request.input_order, "--input-order", lookup, block_.inputs());
   } else {
     for (const ModuleInput& input : description_.inputs) {
       const auto entry = names_.input(input.name);
@@ -156,7 +157,7 @@ void CheckedModel::find_inputs(const Options& options) {
     throw InputError(
         fmt::format("the module takes {} inputs, {} {}: give --input-order with one name for each",
                     description_.inputs.size(),
-                    options.input_order.empty() ? "block " + block_.name() + " has" : "--input-order names",
+                    request.input_order.empty() ? "block " + block_.name() + " has" : "--input-order names",
                     fmt::join(ours, ", ")));
   }
   for (const std::string& name : ours) {
@@ -165,12 +166,12 @@ void CheckedModel::find_inputs(const Options& options) {
   }
 }
 
-void CheckedModel::find_outputs(const Options& options) {
+void CheckedModel::find_outputs(const CheckRequest& request) {
   const auto lookup = [&](const std::string& name) { return names_.output(name); };
   const std::vector<std::string> ours =
-      options.output_order.empty()
+      request.output_order.empty()
           ? names_.output_order()
-          : named_order(options.output_order, "--output-order", lookup, block_.output_names());
+          : named_order(request.output_order, "--output-order", lookup, block_.output_names());
   if (ours.size() != block_.output_names().size()) {
     throw InputError(fmt::format("--output-order: block {} has {}: all of them are wanted", block_.name(),
                                  fmt::join(names_.output_order(), ", ")));
@@ -229,4 +230,4 @@ void CheckedModel::name_outputs(Outcome& outcome) const {
   outcome.outputs = std::move(ordered);
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -4,7 +4,7 @@
 
 #include "blocks/layouts/parameters.h"
 #include "check/exported_module.h"
-#include "cli/options.h"
+#include "check/request.h"
 #include "engine/block_entry.h"
 
 #include <optional>
@@ -12,19 +12,20 @@
 #include <string>
 #include <vector>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 class CheckedModel {
  public:
   /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws
   /// InputError naming what is missing, unknown or does not fit, and the flag that mends it.
-  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description);
+  CheckedModel(const CheckRequest& request, const BlockEntry& entry, const ModuleDescription& description);
 
   const BlockEntry& entry() const { return entry_; }
   const BlockDefinition& block() const { return block_; }
   const LayoutNames& names() const { return names_; }
   const Attributes& attributes() const { return attributes_; }
   const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
+  DType dtype() const { return dtype_; }                                      ///< that the module computes in
   /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
   /// the block.
   std::optional<std::string> their_path(const std::string& path) const;
@@ -42,14 +43,15 @@ class CheckedModel {
   void name_outputs(Outcome& outcome) const;
 
  private:
-  CheckedModel(const Options& options, const BlockEntry& entry, const ModuleDescription& description,
+  CheckedModel(const CheckRequest& request, const BlockEntry& entry, const ModuleDescription& description,
                Layout layout, const Attributes& configured);
-  void find_inputs(const Options& options);
-  void find_outputs(const Options& options);
+  void find_inputs(const CheckRequest& request);
+  void find_outputs(const CheckRequest& request);
 
   const BlockEntry& entry_;
   const BlockDefinition& block_;
   const ModuleDescription& description_;
+  DType dtype_;
   CanonicalParameters canonical_;
   Attributes attributes_;
   LayoutNames names_;
@@ -57,4 +59,4 @@ class CheckedModel {
   std::vector<LayoutEntry> inputs_, outputs_;  ///< in the module's order
 };
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

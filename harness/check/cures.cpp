@@ -1,23 +1,24 @@
 #include "check/cures.h"
 
 #include "catalog/addresses.h"
-#include "cli/session_options.h"
+#include "engine/subject.h"
 
 #include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 constexpr int kCalls = 5;
 
 /// Shortest of a few calls, in seconds.
-std::optional<double> seconds_of(const Options& options, const BlockEntry& entry, const Case& c,
+std::optional<double> seconds_of(const CheckRequest& request, const BlockEntry& entry, const Case& c,
                                  const std::string& subject_name) {
-  Subject subject = open_subject(parse_subject(subject_name), run_limits_of(options));
-  if (!subject.started() || admit(subject.info, entry, c, kMemoryLimit).kind != Outcome::Kind::kReturned) {
+  Subject subject = open_subject(parse_subject(subject_name), request.limits);
+  if (!subject.started() ||
+      admit(subject.info, *entry.block, c, request.memory_limit).kind != Outcome::Kind::kReturned) {
     return std::nullopt;
   }
   std::optional<double> shortest;
@@ -31,10 +32,10 @@ std::optional<double> seconds_of(const Options& options, const BlockEntry& entry
 
 }  // namespace
 
-std::vector<std::string> cures_for(const Options& options, const BlockEntry& entry, const Case& c,
+std::vector<std::string> cures_for(const CheckRequest& request, const BlockEntry& entry, const Case& c,
                                    double module_seconds) {
-  const auto composite = seconds_of(options, entry, c, "composite"),
-             registered = seconds_of(options, entry, c, "cpu");
+  const auto composite = seconds_of(request, entry, c, "composite"),
+             registered = seconds_of(request, entry, c, "cpu");
   if (!composite || !registered) return {};
   return {
       fmt::format(
@@ -47,4 +48,4 @@ std::vector<std::string> cures_for(const Options& options, const BlockEntry& ent
           1e3 * *registered, 1e3 * module_seconds)};
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

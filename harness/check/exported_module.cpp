@@ -12,7 +12,7 @@
 
 #include <fmt/format.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
@@ -79,9 +79,9 @@ Outcome ExportedModule::run(const std::string& mode, const std::vector<NamedTens
 }
 
 Runner& ExportedModule::runner(const std::string& mode) {
-  const auto known = runners_.find(mode);
-  if (known != runners_.end()) return known->second;
-  return runners_.emplace(mode, Runner(WorkerCommand{command_for(path_), mode}, limits_)).first->second;
+  std::unique_ptr<Runner>& runner = runners_[mode];
+  if (!runner) runner = worker_runner({command_for(path_), mode}, limits_);
+  return *runner;
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -7,9 +7,10 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 /// How the module is run: the recorded graph itself, or what LibTorch makes of it.
 namespace module_mode {
@@ -45,7 +46,7 @@ class ExportedModule {
   ModuleDescription description_;
   Outcome load_failure_;
   std::map<std::string, std::string> environment_;
-  std::map<std::string, Runner> runners_;  ///< by mode
+  std::map<std::string, std::unique_ptr<Runner>> runners_;  ///< by mode
 };
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

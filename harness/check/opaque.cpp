@@ -1,8 +1,8 @@
 #include "check/opaque.h"
 
 #include "check/cause.h"
-#include "cli/output.h"
 #include "core/error.h"
+#include "core/files.h"
 #include "core/random.h"
 #include "core/safetensors.h"
 #include "core/strict_json.h"
@@ -20,7 +20,7 @@
 
 #include <fmt/format.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 constexpr std::array kModes{module_mode::kInterpreter, module_mode::kExecutor, module_mode::kFrozen,
@@ -40,9 +40,9 @@ std::vector<std::string> order_of(const std::vector<std::string>& typed, const S
   return order;
 }
 
-std::vector<NamedTensor> inputs_of(const Options& options, const SafetensorsFile& file,
+std::vector<NamedTensor> inputs_of(const CheckRequest& request, const SafetensorsFile& file,
                                    const ModuleDescription& description) {
-  std::vector<std::string> order = order_of(options.input_order, file, "inputs");
+  std::vector<std::string> order = order_of(request.input_order, file, "inputs");
   if (order.empty()) {
     for (const ModuleInput& input : description.inputs) order.push_back(input.name);
   }
@@ -62,9 +62,9 @@ std::vector<NamedTensor> inputs_of(const Options& options, const SafetensorsFile
 }
 
 /// Recorded float64 outputs, in the module's order; empty if there are none.
-std::vector<Tensor> recorded_reference(const Options& options, const SafetensorsFile& file) {
+std::vector<Tensor> recorded_reference(const CheckRequest& request, const SafetensorsFile& file) {
   std::vector<Tensor> outputs;
-  for (const std::string& name : order_of(options.output_order, file, "outputs")) {
+  for (const std::string& name : order_of(request.output_order, file, "outputs")) {
     const Tensor* tensor = file.find("out.f64." + name);
     if (tensor == nullptr || tensor->dtype() != DType::kFloat64) return {};
     outputs.push_back(*tensor);
@@ -108,29 +108,20 @@ std::vector<NamedTensor> moved(std::vector<NamedTensor> inputs, const CounterRan
   return inputs;
 }
 
-/// Half a unit in the last place, relative.
+/// Half a unit in the last place, relative. What is no float is taken for one of float32.
 double rounding_unit(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat64:
-      return 0x1p-53;
-    case DType::kFloat16:
-      return 0x1p-11;
-    case DType::kBFloat16:
-      return 0x1p-8;
-    default:
-      return 0x1p-24;
-  }
+  return std::ldexp(1.0, -float_format(is_floating(dtype) ? dtype : DType::kFloat32).precision);
 }
 
 class OpaqueCheck {
  public:
-  OpaqueCheck(const Options& options, ExportedModule& module, RunReport& report)
-      : options_(options), module_(module), report_(report) {}
+  OpaqueCheck(const CheckRequest& request, ExportedModule& module, RunReport& report)
+      : request_(request), module_(module), report_(report) {}
 
   void check_file(const std::filesystem::path& path, SubjectReport& subject) {
     const SafetensorsFile file = read_safetensors(path);
-    const std::vector<NamedTensor> inputs = inputs_of(options_, file, module_.description());
-    std::vector<Tensor> exact = recorded_reference(options_, file);
+    const std::vector<NamedTensor> inputs = inputs_of(request_, file, module_.description());
+    std::vector<Tensor> exact = recorded_reference(request_, file);
     const bool recorded = !exact.empty();
     if (!recorded) exact = own_reference(inputs);
     report_.advice.push_back(
@@ -261,24 +252,24 @@ class OpaqueCheck {
     report_.cause = "unknown";
   }
 
-  const Options& options_;
+  const CheckRequest& request_;
   ExportedModule& module_;
   RunReport& report_;
 };
 
 }  // namespace
 
-void check_opaque(const Options& options, ExportedModule& module, RunReport& report) {
-  if (options.inputs.empty()) {
+void check_opaque(const CheckRequest& request, ExportedModule& module, RunReport& report) {
+  if (request.inputs.empty()) {
     throw InputError(
         "--block opaque: nothing is known of the module's inputs: give --inputs FILE.safetensors");
   }
   report.audit = module.description().audit;
   SubjectReport& subject = report.session.subjects.emplace_back();
-  subject.name = options.files.front().string();
+  subject.name = request.model.string();
   subject.block = kOpaqueBlock;
-  OpaqueCheck check(options, module, report);
-  for (const auto& path : options.inputs) {
+  OpaqueCheck check(request, module, report);
+  for (const auto& path : request.inputs) {
     try {
       check.check_file(path, subject);
     } catch (const InputError& error) {
@@ -292,4 +283,4 @@ void check_opaque(const Options& options, ExportedModule& module, RunReport& rep
   std::ranges::move(advice_on(report.cause, ""), std::inserter(report.advice, report.advice.begin()));
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -2,6 +2,7 @@
 
 #include "blocks/extents.h"
 #include "blocks/layouts/inference.h"
+#include "core/dtype_dispatch.h"
 #include "generators/staged/generator.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 
 #include <fmt/format.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 /// Of an extent that nothing tells. Channels that no projection changes are those of the queries.
@@ -86,8 +87,7 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
 }
 
 Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
-  const auto& [block, attributes, parameters, module_inputs, example] = source;
-  const DType dtype = parameters.empty() ? DType::kFloat32 : parameters.front().tensor.dtype();
+  const auto& [block, attributes, parameters, dtype, module_inputs, example] = source;
   Sketch sketch{StagedTier::kTypical, dtype,         attributes, extents_of(source, sizes),
                 sizes.levels,         module_inputs, {},         false};
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
@@ -192,12 +192,12 @@ Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uin
   Case c = filled(source, sizes, seed);
   for (NamedTensor& input : c.inputs) {
     const bool is_map = !input.name.starts_with("param.") && input.tensor.shape().size() == 4;
-    if (is_map && input.tensor.dtype() == DType::kFloat32) input.tensor = nearly_uniform<float>(input.tensor);
-    if (is_map && input.tensor.dtype() == DType::kFloat64)
-      input.tensor = nearly_uniform<double>(input.tensor);
+    if (!is_map || !is_floating(input.tensor.dtype())) continue;
+    input.tensor =
+        with_floating(input.tensor.dtype(), [&]<typename T>(T) { return nearly_uniform<T>(input.tensor); });
   }
   source.block.validate(c);
   return c;
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -1,8 +1,8 @@
 // The cases that an exported module is replayed on.
 #pragma once
 
-#include "blocks/levels.h"
 #include "blocks/block_definition.h"
+#include "blocks/levels.h"
 
 #include <cstdint>
 #include <optional>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 /// The sizes of a case, which a trace must not depend on.
 struct ReplaySizes {
@@ -31,6 +31,7 @@ struct ReplaySource {
   const BlockDefinition& block;
   const Attributes& attributes;
   const std::vector<NamedTensor>& parameters;  ///< "param." and our names
+  DType dtype;                                 ///< that the module computes in
   std::set<std::string> module_inputs;         ///< those, by our names, that the module takes
   std::vector<NamedTensor> example;            ///< inputs that it was traced on or is given, for their shapes
 };
@@ -46,4 +47,4 @@ std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySiz
 /// takes for a row of an attention mask to be blocked throughout.
 Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed);
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

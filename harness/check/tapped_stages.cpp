@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 /// Operations that a framework's module of its own computes.
@@ -137,10 +137,10 @@ class StageFinder {
   /// A stage that no path names and whose inputs are known.
   void settle(const Stage& stage, StageValues& values, std::set<std::string>& unknown) {
     const StageReference reference = values.refer(stage);
-    if (auto value = matching(stage, reference.reference)) {
+    if (auto value = matching(stage, *reference.reference)) {
       values.set_seen(stage, *value);
       found_.emplace(stage.name, std::move(*value));
-    } else if (is_exact(reference.reference.outputs.front())) {
+    } else if (is_exact(reference.reference->outputs.front())) {
       // Sizes and the like, which a graph need not hold as tensors: there is no other right value.
       values.set_middle(stage, reference);
     } else {
@@ -190,4 +190,4 @@ std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, c
   return StageFinder(model, c, outcome, info, threads).find();
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 /// Finds stages among what a tapped run of a module shows (WIRE.md, `describe`): by the paths of submodules,
 /// whose results and arguments are stages; among the outputs, which are stages too; and, for stages between
@@ -16,4 +16,4 @@ namespace deformdiff::cli {
 std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
                                      const SubjectInfo& info, int threads);
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

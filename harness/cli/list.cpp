@@ -37,12 +37,12 @@ std::string_view purpose_of(const std::string& block) {
   return found == purposes.end() ? "" : found->second;
 }
 
-/// Names; shapes and what may be left out where the block says so.
-std::vector<std::string> inputs_of(const Block& block) {
-  const BlockDefinition* staged = find_block_definition(block.name());
-  if (staged == nullptr) return block.inputs();
+/// Names; of a deep block, shapes too and what may be left out.
+std::vector<std::string> inputs_of(const BlockEntry& entry) {
+  const BlockDefinition& block = *find_block_definition(entry.block->name());
+  if (!is_deep(entry)) return block.inputs();
   std::vector<std::string> inputs;
-  for (const TensorSpec& spec : staged->tensors(block.default_attributes())) {
+  for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
     if (spec.name.starts_with("param.")) continue;
     inputs.push_back(
         fmt::format("{} [{}]{}", spec.name, spec.axes, spec.optional ? " (may be left out)" : ""));
@@ -58,7 +58,7 @@ std::string list_blocks() {
     for (const auto& [name, value] : block.default_attributes())
       attributes.push_back(fmt::format("{}={:g}", name, value));
     text += fmt::format("{}: {}\n  inputs:     {}\n  attributes: {}\n  outputs:    {}\n", block.name(),
-                        purpose_of(block.name()), fmt::join(inputs_of(block), "\n              "),
+                        purpose_of(block.name()), fmt::join(inputs_of(entry), "\n              "),
                         fmt::join(attributes, ", "), fmt::join(block.output_names(), ", "));
   }
   return text +
@@ -74,8 +74,8 @@ std::string list_blocks() {
 std::string list_stages() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
-    const std::vector<std::string> stages = stage_families(entry);
-    if (!stages.empty()) text += fmt::format("{}:\n  {}\n", entry.block->name(), fmt::join(stages, "\n  "));
+    if (!is_deep(entry)) continue;
+    text += fmt::format("{}:\n  {}\n", entry.block->name(), fmt::join(stage_families(entry), "\n  "));
   }
   return text + "\nA * is the number of a layer, level or call: layers.0.fc1, class_predictor#2.\n";
 }

@@ -2,11 +2,7 @@
 
 #include "core/files.h"
 
-#include <cmath>
 #include <cstdio>
-#include <utility>
-
-#include <fmt/format.h>
 
 namespace deformdiff::cli {
 
@@ -25,26 +21,6 @@ int finish(const Options& options, RunReport& report) {
     if (!target.file.empty()) write_file(target.file, text_of(target));
   }
   return report.exit_code;
-}
-
-Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
-                       const std::filesystem::path& file) {
-  Finding finding;
-  finding.signature = std::move(signature);
-  if (std::isfinite(comparison.ratio) && comparison.ratio > 0) {
-    finding.decade = static_cast<int>(std::floor(std::log10(comparison.ratio)));
-  }
-  finding.count = 1;
-  finding.case_path = file;
-  finding.original_elements = finding.shrunk_elements = element_count(c);
-  finding.one_line =
-      fmt::format("{}: {}: {}", finding.signature.subject, finding.signature.rule, comparison.reason);
-  return finding;
-}
-
-std::string about(const std::filesystem::path& file, const InputError& error) {
-  const std::string text = error.what();
-  return text.starts_with(file.string() + ": ") ? text : fmt::format("{}: {}", file.string(), text);
 }
 
 void say(const Options& options, const std::string& text) {

@@ -3,6 +3,7 @@
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
+#include "engine/findings.h"
 #include "engine/judge.h"
 
 #include <algorithm>

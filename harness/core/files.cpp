@@ -54,4 +54,17 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   }
 }
 
+std::string about(const std::filesystem::path& file, const std::exception& error) {
+  const std::string text = error.what();
+  return text.starts_with(file.string() + ": ") ? text : fmt::format("{}: {}", file.string(), text);
+}
+
+std::filesystem::path worker_path() {
+  const std::filesystem::path self = "/proc/self/exe";
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink(self, error);
+  if (error) refuse(self, "read", error.message());
+  return program.parent_path() / "deformdiff-worker";
+}
+
 }  // namespace deformdiff

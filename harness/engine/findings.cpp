@@ -49,6 +49,19 @@ int decade_of(double ratio) {
   return ratio > 0 && std::isfinite(ratio) ? static_cast<int>(std::floor(std::log10(ratio))) : 0;
 }
 
+Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
+                       const std::filesystem::path& file) {
+  Finding finding;
+  finding.signature = std::move(signature);
+  finding.decade = decade_of(comparison.ratio);
+  finding.count = 1;
+  finding.case_path = file;
+  finding.original_elements = finding.shrunk_elements = element_count(c);
+  finding.one_line =
+      fmt::format("{}: {}: {}", finding.signature.subject, finding.signature.rule, comparison.reason);
+  return finding;
+}
+
 std::string finding_id(const Signature& signature) {
   const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject,
                                        signature.rule, signature.output, signature.element_class);

@@ -23,6 +23,10 @@ std::string one_line(const std::string& subject, const Comparison& comparison, c
 /// floor(log10(ratio)); 0 where there is no finite positive ratio.
 int decade_of(double ratio);
 
+/// The finding of a command that judges a case from `file` and does not shrink it.
+Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
+                       const std::filesystem::path& file);
+
 /// Name of a finding's file without its ending: stable, unlike that of any other signature, safe in a path.
 std::string finding_id(const Signature& signature);
 

@@ -131,6 +131,16 @@ void check_fixed(const Reader& reader, const BlockDefinition& block, Layout layo
   reader.want("mask_true_means", meaning_of_masks(block.part()));
 }
 
+/// Attributes that stand there under their own names: all that a configuration says of the operator, whose
+/// layer has the rest.
+Attributes own_attributes(const Reader& reader, const BlockDefinition& block) {
+  Attributes attributes;
+  for (const auto& [name, value] : block.default_attributes()) {
+    if (reader.has(name)) attributes[name] = reader.number(name);
+  }
+  return attributes;
+}
+
 Attributes from_recorded_config(const Reader& reader, Layout layout, const BlockDefinition& block) {
   std::vector<std::string> unknown;
   for (const auto& [key, value] : reader.config().items()) {
@@ -141,10 +151,7 @@ Attributes from_recorded_config(const Reader& reader, Layout layout, const Block
                                  fmt::join(unknown, ", ")));
   }
   check_fixed(reader, block, layout);
-  Attributes attributes;
-  for (const auto& [name, value] : block.default_attributes()) {
-    if (reader.has(name)) attributes[name] = reader.number(name);
-  }
+  Attributes attributes = own_attributes(reader, block);
   if (reader.has("activation")) {
     const bool may_be_gelu = block.default_attributes().contains("gelu");
     const double gelu = gelu_of(reader, "activation", may_be_gelu);
@@ -183,6 +190,7 @@ Attributes from_huggingface_config(const Reader& reader, const BlockDefinition& 
 
 Attributes attributes_from_config(Layout layout, const BlockDefinition& block, const Json& config) {
   const Reader reader(block, config);
+  if (block.name() == "ms_deform_attn") return own_attributes(reader, block);
   const bool huggingface =
       reader.has("model_type") || reader.has("num_attention_heads") || reader.has("encoder_layers");
   if (!huggingface) return from_recorded_config(reader, layout, block);

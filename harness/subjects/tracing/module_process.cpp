@@ -1,6 +1,7 @@
 #include "subjects/tracing/module_process.h"
 
 #include "core/file_descriptor.h"
+#include "core/files.h"
 
 #include <array>
 #include <cerrno>
@@ -8,7 +9,6 @@
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <spawn.h>
@@ -67,8 +67,7 @@ class ModuleProcess {
   ModuleProcess() {
     // A write to a process that has ended must be an error, not the end of this one.
     std::signal(SIGPIPE, SIG_IGN);
-    const std::string worker =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "deformdiff-worker";
+    const std::string worker = worker_path();
     const std::string threads = std::to_string(at::get_num_threads());
     const std::array<const char*, 5> words{worker.c_str(), kServeSavedModules, "--threads", threads.c_str(),
                                            nullptr};

@@ -1,4 +1,4 @@
-#include "recorded/recorded.h"
+#include "recorded/recording.h"
 
 #include "blocks/ms_deform_attn.h"
 #include "core/error.h"
@@ -7,27 +7,31 @@
 
 #include <gtest/gtest.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
-const std::vector<std::string> kOutputs{"output"};
-const std::vector<std::string> kInputs{"value", "spatial_shapes", "level_start_index", "sampling_loc",
-                                       "attn_weight"};
-
-Tensor numbers(DType dtype, double value) {
-  if (dtype == DType::kFloat64) return Tensor::of<double>(dtype, {1}, std::vector<double>{value});
-  return Tensor::of<float>(DType::kFloat32, {1}, std::vector<float>{static_cast<float>(value)});
+Tensor numbers(DType dtype, double value, Shape shape = {1, 1, 1}) {
+  if (dtype == DType::kFloat64) return Tensor::of<double>(dtype, shape, std::vector<double>{value});
+  return Tensor::of<float>(DType::kFloat32, shape, std::vector<float>{static_cast<float>(value)});
 }
 
+/// Of one of everything.
 SafetensorsFile with_inputs(const std::string& prefix) {
+  const auto whole = [](Shape shape, std::vector<std::int64_t> values) {
+    return Tensor::of<std::int64_t>(DType::kInt64, shape, values);
+  };
   SafetensorsFile file;
-  for (const std::string& name : kInputs)
-    file.tensors.push_back({prefix + name, numbers(DType::kFloat32, 0.1F)});
+  file.tensors = {{prefix + "value", numbers(DType::kFloat32, 0.1F, {1, 1, 1, 1})},
+                  {prefix + "spatial_shapes", whole({1, 2}, {1, 1})},
+                  {prefix + "level_start_index", whole({1}, {0})},
+                  {prefix + "sampling_loc",
+                   Tensor::of<float>(DType::kFloat32, {1, 1, 1, 1, 1, 2}, std::vector<float>(2, 0.1F))},
+                  {prefix + "attn_weight", numbers(DType::kFloat32, 0.1F, {1, 1, 1, 1, 1})}};
   return file;
 }
 
 Recording take(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
-  return take_apart(file, ms_deform_attn::block(), kOutputs, mapping);
+  return read_recording(file, ms_deform_attn::block(), Layout::kHuggingface, {{}, {}, mapping});
 }
 
 std::string refusal(const SafetensorsFile& file, const std::map<std::string, std::string>& mapping = {}) {
@@ -93,16 +97,16 @@ TEST(Recorded, RefusalsNameTheTensor) {
 
 TEST(Recorded, InputsAreWidenedExactlyAndNarrowedToNearest) {
   SafetensorsFile file = with_inputs("in.");
-  file.tensors[0].tensor = numbers(DType::kFloat64, 0.1);
+  file.tensors[0].tensor = numbers(DType::kFloat64, 0.1, {1, 1, 1, 1});
   file.tensors.push_back({"out.output", numbers(DType::kFloat32, 1)});
   const Recording recording = take(file);
   const auto& block = ms_deform_attn::block();
-  const Case narrow = recorded_case(recording, block, DType::kFloat32, {{"im2col_step", 64}});
+  const Case narrow = recorded_case(block, recording, DType::kFloat32);
   EXPECT_EQ(narrow.input("value").values<float>()[0], 0.1F);
-  const Case wide = recorded_case(recording, block, DType::kFloat64, {{"im2col_step", 64}});
+  const Case wide = recorded_case(block, recording, DType::kFloat64);
   EXPECT_EQ(wide.input("value").values<double>()[0], 0.1);
   EXPECT_EQ(wide.input("attn_weight").values<double>()[0], static_cast<double>(0.1F));
 }
 
 }  // namespace
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -1,6 +1,6 @@
-#include "cli/stage_report.h"
+#include "recorded/stage_report.h"
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 Scenario row(const std::string& name, std::string stage, const Comparison& comparison) {
@@ -39,4 +39,4 @@ void add_scenario(const std::string& name, StagedComparison& judged, const Layou
   report.scenarios.push_back(row(name, "outputs", judged.comparison));
 }
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -2,8 +2,9 @@
 // named.
 #include "blocks/block_list.h"
 #include "catalog/catalog.h"
-#include "recorded/recorded_stages.h"
+#include "core/error.h"
 #include "engine/stage_judge.h"
+#include "recorded/recording.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -15,14 +16,14 @@
 
 #include <gtest/gtest.h>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 namespace {
 
 constexpr std::string_view kParameter = "param.";
 
 struct Recorded {
   const BlockEntry& entry;
-  StagedRecording recording;
+  Recording recording;
 };
 
 SafetensorsFile recorded_file(const std::string& block, const std::string& name) {
@@ -32,9 +33,9 @@ SafetensorsFile recorded_file(const std::string& block, const std::string& name)
 
 Recorded recorded(const std::string& block, const std::string& name) {
   const SafetensorsFile file = recorded_file(block, name);
-  const Options options;
+  const RecordingOptions options;
   const BlockEntry& entry = find_block(block);
-  return {entry, take_apart_stages(file, *find_block_definition(block), layout_of(options, file), options)};
+  return {entry, read_recording(file, *find_block_definition(block), layout_of(options, file), options)};
 }
 
 /// The element that is furthest from zero, 1 % larger.
@@ -60,9 +61,9 @@ std::set<std::string> users(const BlockDefinition& block, const Case& c, const s
 
 void expect_every_parameter_to_show(const Recorded& file) {
   const BlockDefinition& block = *find_block_definition(file.entry.block->name());
-  const auto run = std::ranges::find(file.recording.runs, DType::kFloat64, &RecordedStages::dtype);
+  const auto run = std::ranges::find(file.recording.runs, DType::kFloat64, &RecordedRun::dtype);
   ASSERT_NE(run, file.recording.runs.end());
-  const Case right = staged_case(block, file.recording, run->dtype);
+  const Case right = recorded_case(block, file.recording, run->dtype);
   EXPECT_EQ(judge_stages(file.entry, right, run->outcome, {}, {.one_run = true}).comparison.verdict,
             Verdict::kAgree);
   int parameters = 0;
@@ -89,10 +90,10 @@ TEST(RecordedFault, AnElementOfAParameterOfADecoderLayer) {
 
 /// What is said of a mapping; empty if it is taken.
 std::string refusal_of_mapping(const SafetensorsFile& file, std::map<std::string, std::string> mapping) {
-  Options options;
+  RecordingOptions options;
   options.mapping = std::move(mapping);
   try {
-    take_apart_stages(file, *find_block_definition("decoder_layer"), layout_of(options, file), options);
+    read_recording(file, *find_block_definition("decoder_layer"), layout_of(options, file), options);
   } catch (const InputError& error) {
     return error.what();
   }
@@ -114,4 +115,4 @@ TEST(RecordedMapping, RenamesATensorOfTheFileAndNothingElse) {
 }
 
 }  // namespace
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace deformdiff::cli {
+namespace deformdiff {
 
 /// The layout's name for a stage of ours, or ours where it has none.
 std::string reported_stage(const LayoutNames& names, const std::string& stage);
@@ -18,4 +18,4 @@ std::string reported_stage(const LayoutNames& names, const std::string& stage);
 void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names,
                   RunReport& report);
 
-}  // namespace deformdiff::cli
+}  // namespace deformdiff

@@ -1,0 +1,269 @@
+#include "check/model_check.h"
+
+#include "check/cause.h"
+#include "check/checked_model.h"
+#include "check/cures.h"
+#include "check/tapped_stages.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "engine/findings.h"
+#include "engine/signature.h"
+#include "engine/stopwatch.h"
+#include "recorded/judge_recording.h"
+#include "recorded/recording.h"
+#include "recorded/stage_report.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+/// The modes in which LibTorch changes the graph, beside the default executor.
+constexpr std::array kOptimised{module_mode::kFrozen, module_mode::kInference};
+
+/// "other_batch/executor"
+std::string scenario_name(const std::string& replay, std::string_view mode) {
+  return fmt::format("{}/{}", replay, mode.substr(mode.find('/') + 1));
+}
+
+class ModelCheck {
+ public:
+  ModelCheck(const CheckRequest& request, const BlockEntry& entry, ExportedModule& module, RunReport& report)
+      : request_(request),
+        module_(module),
+        model_(request, entry, module.description()),
+        report_(report),
+        subject_(report.session.subjects.emplace_back()) {
+    report.audit = module.description().audit;
+    report.warnings = module.description().notes;
+    subject_.name = subject_.info.name = request.model.string();
+    subject_.block = model_.block().name();
+  }
+
+  void run() {
+    for (const auto& file : request_.inputs) replay_file(file);
+    const ReplaySource source =
+        source_of(replays_.empty() ? model_.traced_inputs() : replays_.front().problem.inputs);
+    const ReplaySizes base = sizes_of(source);
+    for (ReplayCase& each : replay_cases(source, base, request_.seed)) {
+      replay(each.name, each.sizes, std::move(each.problem));
+    }
+    replay_blocked_rows(source, base);
+    conclude();
+  }
+
+ private:
+  ReplaySource source_of(std::vector<NamedTensor> example) const {
+    return {model_.block(), model_.attributes(), model_.parameters(),
+            model_.dtype(), model_.input_set(),  std::move(example)};
+  }
+
+  /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
+  /// tend to it are tried for a while.
+  void replay_blocked_rows(const ReplaySource& source, const ReplaySizes& base) {
+    if (!unblocks_rows(replays_.back().problem)) return;
+    constexpr std::uint64_t kTries = 24;
+    constexpr double kSeconds = 30;
+    const Stopwatch watch;
+    for (std::uint64_t i = 0; i < kTries && watch.seconds() < kSeconds; ++i) {
+      Replay tried =
+          run_tapped("blocked_rows", base, uniform_case(source, base, request_.seed + 100 + i), nullptr);
+      if (!tried.fails() && !blocks_a_row(tried)) continue;
+      record_replay(std::move(tried));
+      return;
+    }
+    report_.warnings.push_back(
+        "no replay blocked a whole row of an attention mask: what the model does then was not seen");
+  }
+
+  bool unblocks_rows(const Case& c) const {
+    const std::vector<Stage> stages = model_.block().stages(c);
+    return std::ranges::find(stages, "unblock_rows", &Stage::operation) != stages.end();
+  }
+
+  bool blocks_a_row(const Replay& replay) const {
+    for (const Stage& stage : model_.block().stages(replay.problem)) {
+      if (stage.operation != "unblock_rows") continue;
+      const auto mask =
+          std::ranges::find(replay.outcome.stages, stage.inputs.front().value, &NamedTensor::name);
+      if (mask == replay.outcome.stages.end() || mask->tensor.elements() == 0) continue;
+      const auto row = static_cast<std::size_t>(mask->tensor.shape().back());
+      const std::span<const std::byte> bits = mask->tensor.contiguous().storage();
+      for (std::size_t first = 0; first < bits.size(); first += row) {
+        if (std::ranges::all_of(bits.subspan(first, row),
+                                [](std::byte bit) { return bit != std::byte{0}; })) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /// The inputs of a file, and the outputs that are recorded with them.
+  void replay_file(const std::filesystem::path& path) {
+    try {
+      const Recording recording = inputs_of(read_safetensors(path));
+      const Case c = recorded_case(model_.block(), recording, model_.dtype());
+      model_.block().validate(c);
+      replay(path.stem().string(), sizes_of(source_of(c.inputs)), c);
+      judge_recorded(path, recording);
+      std::ranges::copy(recording.ignored, std::back_inserter(report_.ignored));
+    } catch (const InputError& error) {
+      throw InputError(about(path, error));
+    }
+  }
+
+  /// Takes the model's parameters for those of the file.
+  Recording inputs_of(SafetensorsFile file) const {
+    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return tensor.name.starts_with("param."); });
+    return read_recording(file, model_.block(), model_.names().layout(), model_.attributes(),
+                          model_.parameters());
+  }
+
+  void judge_recorded(const std::filesystem::path& path, const Recording& recording) {
+    for (const RecordedRun& run : recording.runs) {
+      const Case c = recorded_case(model_.block(), recording, run.dtype);
+      StagedComparison judged;
+      judged.comparison = not_judged(run);
+      if (judged.comparison.reason.empty()) {
+        judged =
+            judge_stages(model_.entry(), c, run.outcome, {}, {.threads = request_.threads, .one_run = true});
+      }
+      record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged);
+    }
+  }
+
+  /// With a reason for runs that cannot be held against the block's definition.
+  Comparison not_judged(const RecordedRun& run) const {
+    Comparison comparison = unjudged(run.dtype);
+    if (run.dtype == DType::kFloat64 && model_.names().layout() != Layout::kHuggingface) {
+      comparison.reason = "the framework computes positions in float32, whatever the dtype";
+    }
+    return comparison;
+  }
+
+  /// The recorded graph in the plain interpreter, tapped.
+  Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
+    Outcome outcome = module_.run(module_mode::kInterpreter, model_.arguments(c), true);
+    seconds_ = std::max(seconds_, outcome.seconds);
+    model_.name_outputs(outcome);
+    outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
+    StagedComparison judged = judge_stages(model_.entry(), c, outcome, subject_.info,
+                                           {.threads = request_.threads, .one_run = true}, ratios);
+    return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};
+  }
+
+  void record_replay(Replay replay) {
+    StagedComparison judged = replay.judged;
+    record(replay.name, replay.problem, judged);
+    replays_.push_back(std::move(replay));
+  }
+
+  /// In the plain interpreter; then what LibTorch makes of the graph.
+  void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
+    const std::vector<NamedTensor> arguments = model_.arguments(c);
+    record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
+    run_mode(name, module_mode::kExecutor, arguments);
+    if (replays_.size() > 1) return;
+    for (const char* mode : kOptimised) run_mode(name, mode, arguments);
+  }
+
+  /// The outputs of another mode, beside the stages of the interpreter's run of the same case.
+  void run_mode(const std::string& name, const char* mode, const std::vector<NamedTensor>& arguments) {
+    const Replay& replay = replays_.back();
+    Outcome outcome = module_.run(mode, arguments, false);
+    model_.name_outputs(outcome);
+    outcome.stages = replay.outcome.stages;
+    const bool same = outcome.kind == Outcome::Kind::kReturned && outcome.outputs == replay.outcome.outputs;
+    StagedComparison judged = same ? replay.judged
+                                   : judge_stages(model_.entry(), replay.problem, outcome, subject_.info,
+                                                  {.threads = request_.threads});
+    judged.stages.clear();  // those of the interpreter's run, which have their rows
+    record(scenario_name(name, mode), replay.problem, judged);
+  }
+
+  void record(const std::string& name, const Case& c, StagedComparison& judged) {
+    const Signature signature = signature_of(subject_.block, subject_.name, judged.comparison);
+    add_scenario(name, judged, model_.names(), report_);
+    count(subject_, judged.comparison);
+    if (!is_finding(judged.comparison.verdict)) return;
+    auto& findings = report_.session.findings;
+    const auto known = std::ranges::find(findings, signature, &Finding::signature);
+    if (known != findings.end()) {
+      ++known->count;
+    } else {
+      findings.push_back(judged_finding(signature, c, judged.comparison, request_.model));
+    }
+  }
+
+  void conclude() {
+    // What positions alone make is reached by no input's values, and need not be.
+    const Case& first = replays_.front().problem;
+    if (std::ranges::none_of(model_.block().output_names(), [&](const std::string& output) {
+          return follows_inputs(model_.block(), first, output);
+        })) {
+      std::erase_if(report_.audit,
+                    [](const AuditFinding& each) { return each.kind == audit_kind::kOutputIgnoresInputs; });
+    }
+    report_.cause = find_cause(replays_, model_.block(), report_.audit);
+    if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
+    report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
+    if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
+      report_.advice = {
+          "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
+          "optimisation makes of the graph, are not what it computes: see the scenarios that fail."};
+    } else if (std::ranges::all_of(replays_, &Replay::has_no_result)) {
+      report_.advice.push_back(
+          "No replay gave tensors of the block's shapes: if arguments or results are in another order, "
+          "--input-order and --output-order say which.");
+    }
+    static const std::set<std::string> of_the_kernel{"outputs_ignore_inputs", "stale_constant"};
+    if (!of_the_kernel.contains(report_.cause) || !may_be_the_kernel()) return;
+    std::ranges::move(cures_for(request_, model_.entry(), replays_.front().problem, seconds_),
+                      std::back_inserter(report_.advice));
+  }
+
+  /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.
+  bool may_be_the_kernel() const {
+    const auto failing = std::ranges::find_if(replays_, &Replay::fails);
+    if (failing == replays_.end()) return false;
+    const std::vector<Stage> stages = model_.block().stages(failing->problem);
+    std::set<std::string> suspects{failing->judged.comparison.output};
+    for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+      if (!suspects.contains(stage->name)) continue;
+      if (stage->operation == "ms_deform_attn") return true;
+      for (const StageInput& input : stage->inputs) {
+        const auto& seen = failing->outcome.stages;
+        if (std::ranges::find(seen, input.value, &NamedTensor::name) == seen.end()) {
+          suspects.insert(input.value);
+        }
+      }
+    }
+    return false;
+  }
+
+  const CheckRequest& request_;
+  ExportedModule& module_;
+  CheckedModel model_;
+  RunReport& report_;
+  SubjectReport& subject_;
+  std::vector<Replay> replays_;
+  double seconds_ = 0;  ///< of the slowest call of the recorded graph
+};
+
+}  // namespace
+
+void check_model(const CheckRequest& request, const BlockEntry& entry, ExportedModule& module,
+                 RunReport& report) {
+  ModelCheck(request, entry, module, report).run();
+}
+
+}  // namespace deformdiff

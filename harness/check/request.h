@@ -1,0 +1,28 @@
+// What `check` is asked.
+#pragma once
+
+#include "engine/runner.h"
+#include "recorded/recording_options.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+struct CheckRequest {
+  std::filesystem::path model;
+  std::string block;                          ///< that the model is, or kOpaqueBlock
+  RecordingOptions options;                   ///< layout and configuration of the model
+  std::filesystem::path parameters;           ///< safetensors; empty for the model's own
+  std::vector<std::filesystem::path> inputs;  ///< safetensors, with recorded outputs or without
+  std::vector<std::string> input_order;       ///< names of the model's arguments; empty where they follow
+  std::vector<std::string> output_order;
+  std::uint64_t seed = 0;  ///< of the generated inputs
+  int threads = 1;
+  RunLimits limits;
+  std::int64_t memory_limit = 0;  ///< of a case over oracle and implementation; 0 is none
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,79 @@
+#include "recorded/judge_recording.h"
+
+#include "blocks/block_list.h"
+#include "catalog/catalog.h"
+#include "core/dtype_dispatch.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "engine/findings.h"
+#include "engine/signature.h"
+#include "engine/stage_judge.h"
+#include "engine/stopwatch.h"
+#include "recorded/recording.h"
+#include "recorded/stage_report.h"
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+std::string block_name(const JudgeRequest& request, const SafetensorsFile& file) {
+  if (!request.block.empty()) return request.block;
+  const auto named = file.metadata.find("block");
+  if (named == file.metadata.end()) throw InputError("its metadata name no block: give --block");
+  return named->second;
+}
+
+void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunReport& report) {
+  const BlockEntry& entry = find_block(block_name(request, file));
+  const BlockDefinition& block = *find_block_definition(entry.block->name());
+  const Layout layout = layout_of(request.options, file);
+  const Recording recording = read_recording(file, block, layout, request.options);
+  const LayoutNames names(layout, block, recording.attributes);
+  for (const RecordedRun& run : recording.runs) {
+    SubjectReport& subject = report.session.subjects.emplace_back();
+    subject.name = subject.info.name = run.name;
+    subject.block = block.name();
+    if (const Comparison refused = unjudged(run.dtype); !refused.reason.empty()) {
+      count(subject, refused);
+      continue;
+    }
+    const Case c = recorded_case(block, recording, run.dtype);
+    block.validate(c);
+    // The operator's one stage is its output: there is nothing to show on the way to it.
+    const bool deep = block.stages(c).size() > 1;
+    StagedComparison judged =
+        judge_stages(entry, c, run.outcome, subject.info,
+                     {.threads = request.threads, .inherited = deep, .one_run = true}, &subject.ratios);
+    if (deep) add_scenario(run.name, judged, names, report);
+    count(subject, judged.comparison);
+    if (!is_finding(judged.comparison.verdict)) continue;
+    report.session.findings.push_back(judged_finding(signature_of(block.name(), run.name, judged.comparison),
+                                                     c, judged.comparison, request.file));
+  }
+  report.ignored = recording.ignored;
+}
+
+}  // namespace
+
+RunReport judge_recording(const JudgeRequest& request) {
+  const Stopwatch watch;
+  const SafetensorsFile file = read_safetensors(request.file);
+  RunReport report;
+  try {
+    judge_file(request, file, report);
+  } catch (const InputError& error) {
+    throw InputError(about(request.file, error));
+  }
+  report.session.seconds = watch.seconds();
+  return report;
+}
+
+Comparison unjudged(DType dtype) {
+  Comparison comparison;
+  comparison.verdict = Verdict::kUnsupported;
+  if (!is_judged(dtype)) comparison.reason = fmt::format("judging {} is not available yet", name_of(dtype));
+  return comparison;
+}
+
+}  // namespace deformdiff

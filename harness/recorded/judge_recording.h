@@ -1,0 +1,29 @@
+// Recorded tensors, judged like any implementation. Needs no worker.
+#pragma once
+
+#include "core/dtype.h"
+#include "core/verdict.h"
+#include "engine/compare.h"
+#include "recorded/recording_options.h"
+#include "reports/run_report.h"
+
+#include <filesystem>
+#include <string>
+
+namespace deformdiff {
+
+struct JudgeRequest {
+  std::filesystem::path file;
+  std::string block;  ///< empty: the metadata's
+  RecordingOptions options;
+  int threads = 1;
+};
+
+/// Each run of the file as a subject of its own, and its stages as scenarios. Throws InputError naming the
+/// file and what is wrong with it or with the request.
+RunReport judge_recording(const JudgeRequest& request);
+
+/// Why a run in this dtype is not judged, as a verdict with its reason; without reason if it is.
+Comparison unjudged(DType dtype);
+
+}  // namespace deformdiff

@@ -1,0 +1,40 @@
+// A safetensors file of recorded tensors (DESIGN section 13, "Recorded tensors"): parameters, inputs, and for
+// each run its outputs and stages, under a framework's names, as a block's own.
+#pragma once
+
+#include "core/outcome.h"
+#include "recorded/recording_options.h"
+
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// A run as if a worker had sent it.
+struct RecordedRun {
+  std::string name;  ///< "recorded/TAG", or "recorded" for a run without a tag
+  DType dtype;       ///< that it computed in: of its outputs, of the inputs where those say nothing
+  Outcome outcome;
+};
+
+struct Recording {
+  Attributes attributes;
+  std::vector<NamedTensor> inputs;   ///< parameters among them, in their stored dtype
+  std::vector<RecordedRun> runs;     ///< by tag, the one without a tag last
+  std::vector<std::string> ignored;  ///< tensors that nothing is made of
+};
+
+/// Throws InputError naming the tensor that is missing, cannot be read or does not fit, and for a mapping of
+/// something that the block or the file does not have.
+Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
+                         const RecordingOptions& options);
+
+/// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our
+/// names) are known; its outputs need not be recorded.
+Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
+                         const Attributes& attributes, const std::vector<NamedTensor>& parameters);
+
+/// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype.
+Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype);
+
+}  // namespace deformdiff
