@@ -43,6 +43,7 @@ Json subject_json(const SubjectReport& subject) {
                    {"p99", finite(subject.ratios.quantile(0.99))},
                    {"max", finite(subject.ratios.max())}};
   if (subject.first_finding_case) json["first_finding_case"] = *subject.first_finding_case;
+  if (subject.workers) json["workers"] = *subject.workers;
   return json;
 }
 

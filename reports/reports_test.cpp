@@ -19,6 +19,7 @@ RunReport sample() {
   cpu.cases = 100;
   cpu.verdicts = {{Verdict::kAgree, 90}, {Verdict::kVacuous, 10}};
   cpu.not_judged = {{"vacuous: all zero", 10}};
+  cpu.workers = 3;
   cpu.ratios.add(std::vector<float>{0.25F, 0.5F}, 0.5);
   SubjectReport cuda;
   cuda.name = "cuda";
@@ -94,7 +95,9 @@ TEST(JsonReport, HasEveryPromisedField) {
   EXPECT_EQ(cpu["estimated"], 0);
   EXPECT_EQ(cpu["ratio"]["max"], 0.5);
   EXPECT_EQ(cpu["first_finding_case"], 4);
+  EXPECT_EQ(cpu["workers"], 3);
   EXPECT_FALSE(json["subjects"][1].contains("first_finding_case"));
+  EXPECT_FALSE(json["subjects"][1].contains("workers"));
   EXPECT_EQ(json["subjects"][1]["verdicts"], nlohmann::json::parse(R"({"not_run": 100})"));
   EXPECT_EQ(json["triggers"]["border_exact"], 12);
   const auto& finding = json["findings"][0];
@@ -135,21 +138,6 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
   unjudged.command = "replay";
   EXPECT_EQ(decide_exit_code(unjudged, {}), 0);
-}
-
-TEST(Count, KeepsReasonsAndTheFirstFinding) {
-  SubjectReport report;
-  Comparison comparison;
-  comparison.verdict = Verdict::kUnsupported;
-  comparison.reason = "float16";
-  count(report, comparison);
-  comparison.verdict = Verdict::kThrew;
-  count(report, comparison);
-  count(report, comparison);
-  EXPECT_EQ(report.cases, 3);
-  EXPECT_EQ(report.not_judged.at("unsupported: float16"), 1);
-  EXPECT_EQ(report.not_judged.size(), 1U);
-  EXPECT_EQ(report.first_finding_case, 1U);
 }
 
 TEST(Progress, IsOneLine) {

@@ -3,6 +3,7 @@
 #include "blocks/attribute_rules.h"
 #include "blocks/extents.h"
 #include "blocks/stage_builder.h"
+#include "core/dtype_dispatch.h"
 
 #include <algorithm>
 #include <set>
@@ -13,12 +14,10 @@
 namespace deformdiff {
 namespace {
 
-constexpr const char* kParameterPrefix = "param.";
-
 bool has_kind(DType dtype, TensorSpec::Kind kind) {
   switch (kind) {
     case TensorSpec::Kind::kFloating:
-      return dtype == DType::kFloat32 || dtype == DType::kFloat64;
+      return is_judged(dtype);
     case TensorSpec::Kind::kInt64:
       return dtype == DType::kInt64;
     case TensorSpec::Kind::kBool:
@@ -30,7 +29,7 @@ bool has_kind(DType dtype, TensorSpec::Kind kind) {
 std::string name_of_kind(TensorSpec::Kind kind) {
   switch (kind) {
     case TensorSpec::Kind::kFloating:
-      return "float32 or float64";
+      return kOneJudgedDType;
     case TensorSpec::Kind::kInt64:
       return "int64";
     case TensorSpec::Kind::kBool:
@@ -74,21 +73,6 @@ void check_names(const BlockDefinition& block, const std::vector<TensorSpec>& sp
   refuse("tensors given twice", twice);
 }
 
-/// Every extent that attributes and shapes determine.
-ExtentSolver solve(const BlockDefinition& block, const std::vector<TensorSpec>& specs, const Found& found,
-                   const Case& c) {
-  Extents known;
-  for (const auto& [extent, attribute] : block.extent_attributes()) known[extent] = c.attribute(attribute);
-  ExtentSolver solver(std::move(known));
-  for (bool learnt = true; learnt;) {
-    learnt = false;
-    for (std::size_t i = 0; i < specs.size(); ++i) {
-      if (found[i] != nullptr && solver.learn(specs[i].axes, found[i]->shape())) learnt = true;
-    }
-  }
-  return solver;
-}
-
 }  // namespace
 
 void BlockDefinition::refuse(const std::string& field, const std::string& what) const {
@@ -116,7 +100,9 @@ Extents BlockDefinition::dimensions(const Case& c) const {
                                         name_of(dtype), name_of(first_floating->dtype())));
     }
   }
-  const ExtentSolver solver = solve(*this, specs, found, c);
+  std::map<std::string, Shape> shapes;
+  for (const NamedTensor& input : c.inputs) shapes.emplace(input.name, input.tensor.shape());
+  const ExtentSolver solver(extents_of(c.attributes, shapes));
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (found[i] == nullptr) continue;
     const std::string mismatch = solver.mismatch(specs[i].axes, found[i]->shape());
@@ -134,11 +120,33 @@ Extents BlockDefinition::dimensions(const Case& c) const {
 }
 
 std::vector<std::string> BlockDefinition::inputs() const {
+  return input_names(default_attributes());
+}
+
+std::vector<std::string> BlockDefinition::input_names(const Attributes& attributes) const {
   std::vector<std::string> names;
-  for (const TensorSpec& spec : tensors(default_attributes())) {
-    if (!spec.name.starts_with(kParameterPrefix)) names.push_back(spec.name);
+  for (const TensorSpec& spec : tensors(attributes)) {
+    if (!spec.is_parameter()) names.push_back(spec.name);
   }
   return names;
+}
+
+Extents BlockDefinition::extents_of(const Attributes& attributes,
+                                    const std::map<std::string, Shape>& shapes) const {
+  Extents known;
+  for (const auto& [extent, attribute] : extent_attributes()) {
+    known[extent] = static_cast<std::int64_t>(attributes.at(attribute));
+  }
+  ExtentSolver solver(std::move(known));
+  const std::vector<TensorSpec> specs = tensors(attributes);
+  for (bool learnt = true; learnt;) {
+    learnt = false;
+    for (const TensorSpec& spec : specs) {
+      const auto found = shapes.find(spec.name);
+      if (found != shapes.end() && solver.learn(spec.axes, found->second)) learnt = true;
+    }
+  }
+  return solver.extents();
 }
 
 StageBuilder BlockDefinition::built(const Case& c) const {

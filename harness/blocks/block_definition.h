@@ -1,4 +1,5 @@
-// What the deep blocks have in common: tensors described by named extents, and stages.
+// What a block says of itself: tensors described by named extents, stages, and its place in a model. What the
+// rest of the program has to know of a block follows from this.
 #pragma once
 
 #include "core/block.h"
@@ -6,23 +7,40 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
 
 class StageBuilder;
 
-/// The value of every extent name.
+/// The value of every extent name. What a name stands for: extents.h.
 using Extents = std::map<std::string, std::int64_t>;
+
+inline constexpr std::string_view kParameterPrefix = "param.";
 
 /// One tensor that a block's case holds.
 struct TensorSpec {
   enum class Kind : std::uint8_t { kFloating, kInt64, kBool };
+  /// What its numbers mean, where it matters for making other cases of the same block.
+  enum class Role : std::uint8_t {
+    kValues,
+    kSizes,        ///< height and width of maps
+    kLevelStarts,  ///< the running sum of the maps' pixels
+    kFractions     ///< of a map, in [0, 1]
+  };
   std::string name;  ///< "hidden_states", "param.fc1.weight"
   Kind kind;
   std::string axes;  ///< "B S M*D": each axis a product of extents by name or number; empty for a scalar
+  Role role = Role::kValues;
   bool optional = false;
+
+  bool is_parameter() const { return name.starts_with(kParameterPrefix); }
 };
+
+/// The part of a model that a block is, or is of: a configuration means it by "norm", "batch_first" and
+/// "mask_true_means".
+enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNone };
 
 /// A block whose inputs, parameters and outputs are all described by TensorSpecs and whose work is done by
 /// stages. Validation, names and extents follow from the descriptions; a block is left to say what they
@@ -37,6 +55,21 @@ class BlockDefinition : public Block {
 
   /// Extents that attributes fix: {"M", "num_heads"}, ...
   virtual std::map<std::string, std::string> extent_attributes() const = 0;
+
+  virtual ModelPart part() const { return ModelPart::kNone; }
+
+  /// Whether tensors of other sizes make a valid case: not those of the operator, whose levels may leave gaps
+  /// and come in any order.
+  virtual bool is_resizable() const { return true; }
+
+  /// Names of the inputs, without parameters, of a case with these attributes.
+  std::vector<std::string> input_names(const Attributes& attributes) const;
+
+  /// Names of the outputs of a case with these attributes.
+  virtual std::vector<std::string> output_names_of(const Attributes&) const { return output_names(); }
+
+  /// The value of every extent name that attributes and the shapes of tensors, by name, determine.
+  Extents extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes) const;
 
   /// The value of every extent name, from attributes and the tensors' shapes; those that complete() adds, and
   /// N, the batch under the name that the operator's block gives it. Throws InputError naming the tensor, its

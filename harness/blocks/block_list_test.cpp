@@ -1,4 +1,4 @@
-// Every deep block's stages are well formed: each input exists before it is used, shapes follow from the
+// Every block's stages are well formed: each input exists before it is used, shapes follow from the
 // operations' contract (worked out here anew, from stages alone), and outputs are stages.
 #include "blocks/block_list.h"
 
@@ -197,6 +197,7 @@ void expect_well_formed(const BlockDefinition& block, const Case& c) {
 }
 
 class EveryBlock : public testing::TestWithParam<const BlockDefinition*> {};
+using EveryDeepBlock = EveryBlock;
 
 TEST_P(EveryBlock, HasWellFormedStages) {
   const BlockDefinition& block = *GetParam();
@@ -240,7 +241,7 @@ TEST_P(EveryBlock, HasOutputsOfItsNames) {
   EXPECT_EQ(names, block.output_names());
 }
 
-TEST_P(EveryBlock, RefusesTensorsItDoesNotHave) {
+TEST_P(EveryDeepBlock, RefusesTensorsItDoesNotHave) {
   const BlockDefinition& block = *GetParam();
   Case c = small_case(block);
   c.inputs.push_back({"surplus", zeros(DType::kFloat32, {1})});
@@ -249,7 +250,7 @@ TEST_P(EveryBlock, RefusesTensorsItDoesNotHave) {
             "block " + block.name() + ": tensors that it does not have: surplus, more");
 }
 
-TEST_P(EveryBlock, ListsTensorsThatAreMissing) {
+TEST_P(EveryDeepBlock, ListsTensorsThatAreMissing) {
   const BlockDefinition& block = *GetParam();
   Case c = small_case(block);
   c.inputs.clear();
@@ -262,14 +263,14 @@ TEST_P(EveryBlock, ListsTensorsThatAreMissing) {
   }
 }
 
-TEST_P(EveryBlock, RefusesATensorGivenTwice) {
+TEST_P(EveryDeepBlock, RefusesATensorGivenTwice) {
   const BlockDefinition& block = *GetParam();
   Case c = small_case(block);
   c.inputs.push_back(c.inputs.front());
   EXPECT_NE(refusal([&] { block.validate(c); }).find("given twice"), std::string::npos);
 }
 
-TEST_P(EveryBlock, RefusesAnyTensorOfAnotherRankOrDtype) {
+TEST_P(EveryDeepBlock, RefusesAnyTensorOfAnotherRankOrDtype) {
   const BlockDefinition& block = *GetParam();
   const Case valid = small_case(block);
   for (const NamedTensor& input : valid.inputs) {
@@ -286,7 +287,7 @@ TEST_P(EveryBlock, RefusesAnyTensorOfAnotherRankOrDtype) {
   }
 }
 
-TEST_P(EveryBlock, RefusesAttributesOutOfRange) {
+TEST_P(EveryDeepBlock, RefusesAttributesOutOfRange) {
   const BlockDefinition& block = *GetParam();
   const Case valid = small_case(block);
   for (const auto& [name, value] : valid.attributes) {
@@ -316,12 +317,14 @@ TEST_P(EveryBlock, RefusesAttributesOutOfRange) {
 
 INSTANTIATE_TEST_SUITE_P(Blocks, EveryBlock, testing::ValuesIn(block_definitions()),
                          [](const auto& parameter) { return parameter.param->name(); });
+INSTANTIATE_TEST_SUITE_P(Blocks, EveryDeepBlock, testing::ValuesIn(deep_blocks()),
+                         [](const auto& parameter) { return parameter.param->name(); });
 
 const BlockDefinition& block_of(const char* name) {
   return *find_block_definition(name);
 }
 
-TEST(StagedBlocks, AShapeThatDoesNotFitIsSaidWithTheOneWanted) {
+TEST(DeepBlocks, AShapeThatDoesNotFitIsSaidWithTheOneWanted) {
   const BlockDefinition& block = block_of("encoder_layer");
   Case c = small_case(block);
   tensor_of(c, "param.fc2.weight") = zeros(DType::kFloat32, {8, 4});
@@ -329,7 +332,7 @@ TEST(StagedBlocks, AShapeThatDoesNotFitIsSaidWithTheOneWanted) {
             "block encoder_layer: param.fc2.weight: shape [8, 4] found, [M*D, F] = [8, 5] wanted");
 }
 
-TEST(StagedBlocks, FloatingTensorsAreOfOneDtype) {
+TEST(DeepBlocks, FloatingTensorsAreOfOneDtype) {
   const BlockDefinition& block = block_of("encoder_layer");
   Case c = small_case(block);
   tensor_of(c, "param.fc1.bias") = zeros(DType::kFloat64, {5});
@@ -341,7 +344,7 @@ TEST(StagedBlocks, FloatingTensorsAreOfOneDtype) {
             "block encoder_layer: hidden_states: dtype float16 found, float32 or float64 wanted");
 }
 
-TEST(StagedBlocks, LevelsMustFillTheSequence) {
+TEST(DeepBlocks, LevelsMustFillTheSequence) {
   for (const char* name : {"attention_layer", "encoder_layer", "pixel_decoder_encoder"}) {
     const BlockDefinition& block = block_of(name);
     Case c = small_case(block);
@@ -358,7 +361,7 @@ TEST(StagedBlocks, LevelsMustFillTheSequence) {
   }
 }
 
-TEST(StagedBlocks, SizesGivenAsValuesAreBounded) {
+TEST(DeepBlocks, SizesGivenAsValuesAreBounded) {
   const BlockDefinition& predictor = block_of("mask_predictor");
   Case c = small_case(predictor);
   for (const std::int64_t side :
@@ -376,7 +379,7 @@ TEST(StagedBlocks, SizesGivenAsValuesAreBounded) {
             std::string::npos);
 }
 
-TEST(StagedBlocks, TensorsThatRepeatOneElementMayBeLargerThanAnyMachine) {
+TEST(DeepBlocks, TensorsThatRepeatOneElementMayBeLargerThanAnyMachine) {
   const auto repeated = [](Shape shape) {
     const Shape strides(shape.size(), 0);
     return Tensor(DType::kFloat32, std::move(shape), strides, 0, std::make_shared<Tensor::Bytes>(4));
@@ -396,7 +399,7 @@ TEST(StagedBlocks, TensorsThatRepeatOneElementMayBeLargerThanAnyMachine) {
   EXPECT_NE(refusal([&] { block.validate(c); }).find("would be too large"), std::string::npos);
 }
 
-TEST(StagedBlocks, ChannelsMustDivide) {
+TEST(DeepBlocks, ChannelsMustDivide) {
   const BlockDefinition& block = block_of("pixel_decoder");
   Attributes attributes = small_attributes(block);
   attributes["group_norm_groups"] = 3;
@@ -409,7 +412,7 @@ TEST(StagedBlocks, ChannelsMustDivide) {
             std::string::npos);
 }
 
-TEST(StagedBlocks, InputProjectionsAreAllThereOrNone) {
+TEST(DeepBlocks, InputProjectionsAreAllThereOrNone) {
   const BlockDefinition& block = block_of("transformer_decoder");
   const std::string first = "param.model.transformer_module.input_projections.0.";
   Extents narrow = small_extents();
@@ -429,7 +432,7 @@ TEST(StagedBlocks, InputProjectionsAreAllThereOrNone) {
       std::string::npos);
 }
 
-TEST(StagedBlocks, AttentionLayersComeInEveryVariant) {
+TEST(DeepBlocks, AttentionLayersComeInEveryVariant) {
   const BlockDefinition& block = block_of("attention_layer");
   for (const double batch_first : {0, 1}) {
     for (const double residual : {0, 1}) {
@@ -454,7 +457,7 @@ TEST(StagedBlocks, AttentionLayersComeInEveryVariant) {
             std::string::npos);
 }
 
-TEST(StagedBlocks, NormsStandBeforeOrAfterAPart) {
+TEST(DeepBlocks, NormsStandBeforeOrAfterAPart) {
   for (const char* name : {"decoder_layer", "transformer_decoder", "mask2former_head"}) {
     const BlockDefinition& block = block_of(name);
     Attributes attributes = small_attributes(block);
@@ -468,7 +471,7 @@ TEST(StagedBlocks, NormsStandBeforeOrAfterAPart) {
   EXPECT_EQ(layer.outputs(c)[0].stage, "ffn_residual");
 }
 
-TEST(StagedBlocks, ADecoderWithoutLayersPredictsOnce) {
+TEST(DeepBlocks, ADecoderWithoutLayersPredictsOnce) {
   const BlockDefinition& block = block_of("transformer_decoder");
   Attributes attributes = small_attributes(block);
   attributes["num_decoder_layers"] = 0;
@@ -479,7 +482,7 @@ TEST(StagedBlocks, ADecoderWithoutLayersPredictsOnce) {
   EXPECT_EQ(block.outputs(c)[0].stage, "class_predictor#0");
 }
 
-TEST(StagedBlocks, DimensionsHaveTheNamesOfTheOperatorsBlock) {
+TEST(DeepBlocks, DimensionsHaveTheNamesOfTheOperatorsBlock) {
   const BlockDefinition& block = block_of("pixel_decoder");
   const Extents dims = block.dimensions(small_case(block));
   EXPECT_EQ(dims.at("N"), 2);
@@ -493,7 +496,7 @@ TEST(StagedBlocks, DimensionsHaveTheNamesOfTheOperatorsBlock) {
   EXPECT_EQ(head.dimensions(small_case(head)).at("Q"), 3);
 }
 
-TEST(StagedBlocks, ABatchThatDoesNotDivideIsOutsideSomeContracts) {
+TEST(DeepBlocks, ABatchThatDoesNotDivideIsOutsideSomeContracts) {
   const BlockDefinition& block = block_of("encoder_layer");
   Extents extents = small_extents();
   extents["B"] = 3;
@@ -506,7 +509,7 @@ TEST(StagedBlocks, ABatchThatDoesNotDivideIsOutsideSomeContracts) {
   EXPECT_EQ(block.outside_contract(c, contract), "im2col_step does not divide the batch");
 }
 
-TEST(StagedBlocks, PositionEmbeddingsRunInTheDtypeThatTheyAreTold) {
+TEST(DeepBlocks, PositionEmbeddingsRunInTheDtypeThatTheyAreTold) {
   const BlockDefinition& block = block_of("position_embedding");
   Case c = small_case(block);
   EXPECT_EQ(block.compute_dtype(c), DType::kFloat32);

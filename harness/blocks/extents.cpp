@@ -23,6 +23,16 @@ std::string in_brackets(const std::string& axes) {
 
 }  // namespace
 
+ExtentRole role_of(const std::string& extent) {
+  if (extent == "B") return ExtentRole::kBatch;
+  if (extent == "Q" || extent == "K") return ExtentRole::kLength;
+  if (extent == "S") return ExtentRole::kPixels;
+  const bool side = extent.size() == 1 || is_number(extent.substr(1));
+  if (side && extent[0] == 'H') return ExtentRole::kHeight;
+  if (side && extent[0] == 'W') return ExtentRole::kWidth;
+  return ExtentRole::kFixed;
+}
+
 std::vector<Axis> parse_axes(const std::string& axes) {
   std::vector<Axis> parsed;
   std::istringstream words(axes);

@@ -15,6 +15,11 @@ struct Axis {
   std::vector<std::string> names;
 };
 
+/// What an extent measures, by its name: B images; Q and K elements of a sequence; S pixels of all levels
+/// together; H and W the sides of a map, those of level l Hl and Wl. Any other is fixed by the model.
+enum class ExtentRole : std::uint8_t { kBatch, kLength, kPixels, kHeight, kWidth, kFixed };
+ExtentRole role_of(const std::string& extent);
+
 /// "B S M*D" taken apart.
 std::vector<Axis> parse_axes(const std::string& axes);
 

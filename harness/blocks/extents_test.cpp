@@ -16,6 +16,18 @@ TEST(Extents, AxesAreProductsOfNamesAndNumbers) {
   EXPECT_TRUE(parse_axes("").empty());
 }
 
+TEST(Extents, NamesTellWhatIsMeasured) {
+  EXPECT_EQ(role_of("B"), ExtentRole::kBatch);
+  EXPECT_EQ(role_of("Q"), ExtentRole::kLength);
+  EXPECT_EQ(role_of("K"), ExtentRole::kLength);
+  EXPECT_EQ(role_of("S"), ExtentRole::kPixels);
+  EXPECT_EQ(role_of("H"), ExtentRole::kHeight);
+  EXPECT_EQ(role_of("W12"), ExtentRole::kWidth);
+  for (const char* name : {"M", "D", "Dd", "I0", "classes", "N", "Hd"}) {
+    EXPECT_EQ(role_of(name), ExtentRole::kFixed) << name;
+  }
+}
+
 TEST(Extents, AnAxisWithOneUnknownFactorIsSolvedByDivision) {
   ExtentSolver solver({{"M", 4}});
   EXPECT_TRUE(solver.learn("B S M*D", {2, 10, 32}));

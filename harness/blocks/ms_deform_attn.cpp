@@ -16,10 +16,10 @@ constexpr const char* kName = "ms_deform_attn";
   throw InputError(fmt::format("block {}: {}: {}", kName, field, what));
 }
 
-void want_rank(const Tensor& tensor, const char* name, std::size_t rank, const char* layout) {
+void want_rank(const Tensor& tensor, const char* name, std::size_t rank, const char* axes) {
   if (tensor.shape().size() != rank) {
     refuse(name, fmt::format("shape {} has {} axes, {} {} wanted", to_string(tensor.shape()),
-                             tensor.shape().size(), rank, layout));
+                             tensor.shape().size(), rank, axes));
   }
 }
 
@@ -29,10 +29,10 @@ void want_dtype(const Tensor& tensor, const char* name, DType dtype) {
   }
 }
 
-void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* layout) {
+void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* axes) {
   if (tensor.shape() != shape) {
     refuse(name,
-           fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), layout));
+           fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), axes));
   }
 }
 
@@ -64,13 +64,15 @@ std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
   return levels;
 }
 
-/// Validation and extents are its own: levels may have gaps and come in any order, and no extent need be above
-/// 0.
+/// Validation and extents are its own: levels may have gaps and come in any order, and no extent need be
+/// above 0.
 class MsDeformAttn : public BlockDefinition {
  public:
   std::string name() const override { return kName; }
 
   std::vector<std::string> output_names() const override { return {"output"}; }
+
+  bool is_resizable() const override { return false; }
 
   Attributes default_attributes() const override { return {{"im2col_step", 64}}; }
 
@@ -79,9 +81,9 @@ class MsDeformAttn : public BlockDefinition {
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;
     list.floating("value", "N S M D");
-    list.int64("spatial_shapes", "L 2");
-    list.int64("level_start_index", "L");
-    list.floating("sampling_loc", "N Q M L P 2");
+    list.sizes("spatial_shapes", "L 2");
+    list.level_starts("level_start_index");
+    list.fractions("sampling_loc", "N Q M L P 2");
     list.floating("attn_weight", "N Q M L P");
     return list.take();
   }
@@ -127,8 +129,8 @@ class MsDeformAttn : public BlockDefinition {
     const Dims d = parse(b.problem()).dims;
     std::vector<std::pair<std::string, Value>> arguments;
     for (const std::string& name : inputs()) arguments.emplace_back(name, b.input(name));
-    b.output("output",
-             b.append("output", "ms_deform_attn", arguments, b.problem().attributes, {d.N, d.Q, d.M * d.D}, b.dtype()));
+    b.output("output", b.append("output", "ms_deform_attn", arguments, b.problem().attributes,
+                                {d.N, d.Q, d.M * d.D}, b.dtype()));
   }
 };
 

@@ -1,14 +1,23 @@
-// Small valid cases of the deep blocks, for tests.
+// Small valid cases of the blocks, for tests.
 #pragma once
 
+#include "blocks/block_list.h"
 #include "blocks/extents.h"
-#include "blocks/block_definition.h"
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
 namespace deformdiff {
+
+/// All blocks but the operator.
+inline std::vector<const BlockDefinition*> deep_blocks() {
+  std::vector<const BlockDefinition*> deep;
+  for (const BlockDefinition* block : block_definitions()) {
+    if (block->name() != "ms_deform_attn") deep.push_back(block);
+  }
+  return deep;
+}
 
 inline Tensor zeros(DType dtype, const Shape& shape) {
   const std::size_t bytes = static_cast<std::size_t>(element_count(shape)) * size_of(dtype);
@@ -36,10 +45,10 @@ inline Attributes small_attributes(const BlockDefinition& block) {
 }
 
 inline Extents small_extents() {
-  return {{"B", 2},  {"Q", 3},   {"S", 14}, {"K", 6},      {"M", 2},  {"D", 4},   {"L", 2},
-          {"P", 3},  {"F", 5},   {"R", 2},  {"E", 7},      {"C", 8},  {"H", 5},   {"W", 6},
-          {"H0", 1}, {"W0", 2},  {"H1", 3}, {"W1", 4},     {"I0", 9}, {"I1", 10}, {"I2", 11},
-          {"Dd", 6}, {"Fd", 13}, {"G", 4},  {"classes", 4}};
+  return {{"B", 2},  {"Q", 3},   {"S", 14}, {"K", 6},       {"M", 2},  {"D", 4},   {"L", 2},
+          {"P", 3},  {"F", 5},   {"R", 2},  {"E", 7},       {"C", 8},  {"H", 5},   {"W", 6},
+          {"H0", 1}, {"W0", 2},  {"H1", 3}, {"W1", 4},      {"I0", 9}, {"I1", 10}, {"I2", 11},
+          {"Dd", 6}, {"Fd", 13}, {"G", 4},  {"classes", 4}, {"N", 2}};
 }
 
 /// All zeros but for sizes; every optional tensor is there but for those named.

@@ -154,8 +154,8 @@ Value StageBuilder::constant(const std::string& name, const std::vector<std::int
   Attributes attributes{{"count", values.size()}};
   for (std::size_t i = 0; i < values.size(); ++i)
     attributes[fmt::format("v{}", i)] = static_cast<double>(values[i]);
-  const Value value = append(name, "constant", {}, std::move(attributes),
-                             {static_cast<std::int64_t>(values.size())}, dtype);
+  const Value value =
+      append(name, "constant", {}, std::move(attributes), {static_cast<std::int64_t>(values.size())}, dtype);
   stages_.back().dtype = dtype;
   return value;
 }

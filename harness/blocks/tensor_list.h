@@ -14,15 +14,22 @@ class TensorList {
   void floating(const std::string& name, const std::string& axes) {
     append(name, TensorSpec::Kind::kFloating, axes);
   }
-  void int64(const std::string& name, const std::string& axes) {
-    append(name, TensorSpec::Kind::kInt64, axes);
+  void fractions(const std::string& name, const std::string& axes) {
+    append(name, TensorSpec::Kind::kFloating, axes, TensorSpec::Role::kFractions);
+  }
+  void sizes(const std::string& name, const std::string& axes) {
+    append(name, TensorSpec::Kind::kInt64, axes, TensorSpec::Role::kSizes);
+  }
+  void level_starts(const std::string& name) {
+    append(name, TensorSpec::Kind::kInt64, "L", TensorSpec::Role::kLevelStarts);
   }
   void optional(const std::string& name, TensorSpec::Kind kind, const std::string& axes) {
-    append(name, kind, axes, true);
+    append(name, kind, axes, TensorSpec::Role::kValues, true);
   }
 
   void parameter(const std::string& name, const std::string& axes, bool optional = false) {
-    append("param." + name, TensorSpec::Kind::kFloating, axes, optional);
+    append(std::string(kParameterPrefix) + name, TensorSpec::Kind::kFloating, axes, TensorSpec::Role::kValues,
+           optional);
   }
   /// Weight [out, in] and bias.
   void linear(const std::string& module, const std::string& out, const std::string& in) {
@@ -48,8 +55,8 @@ class TensorList {
 
  private:
   void append(const std::string& name, TensorSpec::Kind kind, const std::string& axes,
-              bool optional = false) {
-    specs_.push_back({name, kind, axes, optional});
+              TensorSpec::Role role = TensorSpec::Role::kValues, bool optional = false) {
+    specs_.push_back({name, kind, axes, role, optional});
   }
 
   std::vector<TensorSpec> specs_;

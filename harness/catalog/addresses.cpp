@@ -4,7 +4,7 @@
 #include "core/declaration.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "core/wire/wire.h"
+#include "core/wire/hello.h"
 #include "engine/signature.h"
 #include "engine/worker_process.h"
 

@@ -1,6 +1,7 @@
 // Every block has all its parts: a new one that lacks one fails here.
 #include "catalog/catalog.h"
 
+#include "blocks/block_list.h"
 #include "catalog/addresses.h"
 #include "core/case_file.h"
 #include "core/error.h"
@@ -31,6 +32,12 @@ TEST(Catalog, EveryBlockHasOraclesStagesGeneratorAndShrinks) {
     EXPECT_FALSE(stage_families(entry).empty()) << entry.block->name();
     EXPECT_TRUE(entry.shrinks(c)().has_value()) << entry.block->name();
     EXPECT_EQ(&find_block(entry.block->name()), &entry);
+  }
+}
+
+TEST(Catalog, ListsEveryDefinition) {
+  for (const BlockDefinition* block : block_definitions()) {
+    EXPECT_EQ(find_block(block->name()).block, block) << block->name();
   }
 }
 
@@ -72,8 +79,10 @@ TEST(Catalog, EveryFaultIsATest) {
   for (const SubjectInfo& info : faults_and_controls().subjects) {
     if (info.faulty.empty()) continue;
     const std::string name = info.name.substr(info.name.find('/') + 1);
-    const bool listed = std::regex_search(list, std::regex("[ \"]" + name + "[=@]"));
-    EXPECT_TRUE(listed) << info.name;
+    std::smatch line;
+    const std::regex pattern("[ \"]" + name + R"((?:@\w+)?=([\w|()]+))");
+    EXPECT_TRUE(std::regex_search(list, line, pattern)) << info.name;
+    EXPECT_NE(line.str(1).find(info.expected), std::string::npos) << info.name;
   }
   for (const BlockEntry& entry : blocks()) {
     if (!is_deep(entry)) continue;

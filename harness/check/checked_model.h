@@ -2,7 +2,7 @@
 // arguments and results.
 #pragma once
 
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/parameters.h"
 #include "check/exported_module.h"
 #include "check/request.h"
 #include "engine/block_entry.h"

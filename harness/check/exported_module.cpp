@@ -2,7 +2,8 @@
 
 #include "catalog/addresses.h"
 #include "core/error.h"
-#include "core/wire/wire.h"
+#include "core/wire/hello.h"
+#include "core/wire/module.h"
 #include "engine/worker_process.h"
 
 #include <chrono>

@@ -1,7 +1,7 @@
 #include "check/replay_cases.h"
 
 #include "blocks/extents.h"
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/inference.h"
 #include "core/dtype_dispatch.h"
 #include "generators/staged/generator.h"
 

@@ -39,8 +39,8 @@ class Block {
   /// What every implementation must return for a valid case.
   virtual std::vector<OutputSpec> outputs(const Case& c) const = 0;
 
-  /// The steps from the inputs of a valid case to its outputs, in an order in which each can be computed. The
-  /// operator is a block of one.
+  /// The stages from the inputs of a valid case to its outputs, in an order in which each can be computed.
+  /// The operator is a block of one.
   virtual std::vector<Stage> stages(const Case& c) const = 0;
 
   /// The floating dtype that the case computes in.

@@ -1,10 +1,10 @@
 // One fully explicit problem.
 #pragma once
 
+#include "core/attributes.h"
 #include "core/tensor.h"
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +19,6 @@ struct Provenance {
   std::uint64_t index = 0;
   friend bool operator==(const Provenance&, const Provenance&) = default;
 };
-
-/// What an operation is told beside its tensors: numbers by name, finite; a switch is 0 or 1.
-using Attributes = std::map<std::string, double>;
 
 /// Block, attributes and inputs: everything an implementation is given. An immutable value; copying is
 /// cheap because tensors share their storage. A module's parameters are inputs named "param.NAME".

@@ -1,6 +1,7 @@
 #include "core/declaration.h"
 
 #include "core/conditions.h"
+#include "core/error.h"
 
 #include <algorithm>
 #include <charconv>

@@ -3,8 +3,6 @@
 #include "core/error.h"
 
 #include <array>
-#include <cmath>
-#include <limits>
 
 namespace deformdiff {
 namespace {
@@ -14,27 +12,21 @@ struct Row {
   std::size_t size;
   std::string_view name;
   std::string_view safetensors;
-  bool floating;
+  FloatFormat format;  ///< no precision: not floating
 };
 
 constexpr std::array<Row, 7> kRows{{
-    {DType::kFloat32, 4, "float32", "F32", true},
-    {DType::kFloat64, 8, "float64", "F64", true},
-    {DType::kFloat16, 2, "float16", "F16", true},
-    {DType::kBFloat16, 2, "bfloat16", "BF16", true},
-    {DType::kInt64, 8, "int64", "I64", false},
-    {DType::kBool, 1, "bool", "BOOL", false},
-    {DType::kUInt8, 1, "uint8", "U8", false},
+    {DType::kFloat32, 4, "float32", "F32", {0x1p-24, 0x1p-126, 0x1p-149, 0x1.fffffep127, 24}},
+    {DType::kFloat64, 8, "float64", "F64", {0x1p-53, 0x1p-1022, 0x1p-1074, 0x1.fffffffffffffp1023, 53}},
+    {DType::kFloat16, 2, "float16", "F16", {0x1p-11, 0x1p-14, 0x1p-24, 0x1.ffcp15, 11}},
+    {DType::kBFloat16, 2, "bfloat16", "BF16", {0x1p-8, 0x1p-126, 0x1p-133, 0x1.fep127, 8}},
+    {DType::kInt64, 8, "int64", "I64", {}},
+    {DType::kBool, 1, "bool", "BOOL", {}},
+    {DType::kUInt8, 1, "uint8", "U8", {}},
 }};
 
 const Row& row_of(DType dtype) {
   return kRows[static_cast<std::size_t>(dtype)];
-}
-
-FloatFormat binary_format(int precision, int min_exponent, int max_exponent) {
-  return {std::ldexp(1.0, -precision), std::ldexp(1.0, min_exponent),
-          std::ldexp(1.0, min_exponent - (precision - 1)),
-          std::ldexp(2.0 - std::ldexp(1.0, 1 - precision), max_exponent), precision};
 }
 
 }  // namespace
@@ -49,7 +41,7 @@ std::string_view safetensors_name_of(DType dtype) {
   return row_of(dtype).safetensors;
 }
 bool is_floating(DType dtype) {
-  return row_of(dtype).floating;
+  return row_of(dtype).format.precision > 0;
 }
 
 std::optional<DType> dtype_from_name(std::string_view name) {
@@ -68,16 +60,7 @@ std::optional<DType> dtype_from_safetensors_name(std::string_view name) {
 
 FloatFormat float_format(DType dtype) {
   DEFORMDIFF_CHECK(is_floating(dtype));
-  switch (dtype) {
-    case DType::kFloat32:
-      return binary_format(24, -126, 127);
-    case DType::kFloat16:
-      return binary_format(11, -14, 15);
-    case DType::kBFloat16:
-      return binary_format(8, -126, 127);
-    default:
-      return binary_format(53, -1022, 1023);
-  }
+  return row_of(dtype).format;
 }
 
 }  // namespace deformdiff

@@ -16,6 +16,7 @@ constexpr bool is_judged(DType dtype) {
 
 /// Names of those dtypes, for messages.
 constexpr const char* kJudgedDTypes = "float32 and float64";
+constexpr const char* kOneJudgedDType = "float32 or float64";
 
 /// The dtype whose elements are of type T; no DType for a type that is not judged.
 template <typename T>

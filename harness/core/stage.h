@@ -1,4 +1,4 @@
-// The stages of a deep block: elementary operations on named values, each judged apart.
+// The stages of a block: elementary operations on named values, each judged apart.
 #pragma once
 
 #include "core/case.h"
@@ -16,12 +16,12 @@ struct StageInput {
   View view;  ///< of the value, before the operation sees it
 };
 
-/// One step of a block: at most one matrix product, softmax, sampling, normalisation or resize, so that its
+/// A part of a block: at most one matrix product, softmax, sampling, normalisation or resize, so that its
 /// bound stays tight however deep the block is. The operations are those of oracles/operations/operations.h.
 struct Stage {
   std::string name;  ///< of the value it computes, as Hugging Face's modules name it
   std::string operation;
-  DType dtype;  ///< that the operation computes in: the floating one of the run
+  DType dtype;  ///< that the operation computes in: the run's floating one; int64 of constant integers
   std::vector<StageInput> inputs;
   Attributes attributes;
   View view;  ///< of the operation's result

@@ -1,7 +1,7 @@
 // What the parent knows of an implementation. It never sees more than this and its outcomes.
 #pragma once
 
-#include "core/case.h"
+#include "core/dtype.h"
 #include "core/precision.h"
 
 #include <set>

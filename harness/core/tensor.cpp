@@ -1,10 +1,9 @@
 #include "core/tensor.h"
 
+#include "core/number.h"
+
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -31,45 +30,6 @@ std::int64_t elements_spanned(const Shape& shape, const Shape& strides) {
     }
   }
   return last + 1;
-}
-
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int mantissa = bits & 1023;
-  const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
-  if (exponent == 31) {
-    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN()
-                         : sign * std::numeric_limits<float>::infinity();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
-}
-
-float bfloat16_to_float(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-double widened(DType dtype, const std::byte* at) {
-  const auto read = [at](auto value) {
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  };
-  switch (dtype) {
-    case DType::kFloat32:
-      return read(0.0F);
-    case DType::kFloat64:
-      return read(0.0);
-    case DType::kFloat16:
-      return half_to_float(read(std::uint16_t{}));
-    case DType::kBFloat16:
-      return bfloat16_to_float(read(std::uint16_t{}));
-    case DType::kInt64:
-      return static_cast<double>(read(std::int64_t{}));
-    case DType::kBool:
-    case DType::kUInt8:
-      return read(std::uint8_t{});
-  }
-  return 0;
 }
 
 /// Calls visit(storage index) for every element in row-major order.
@@ -186,7 +146,7 @@ double Tensor::element(std::int64_t index) const {
     at += index % shape_[axis] * strides_[axis];
     index /= shape_[axis];
   }
-  return widened(dtype_, storage().data() + at * static_cast<std::int64_t>(size_of(dtype_)));
+  return load_number(dtype_, storage().data() + at * static_cast<std::int64_t>(size_of(dtype_)));
 }
 
 bool operator==(const Tensor& a, const Tensor& b) {
@@ -203,16 +163,9 @@ Tensor convert(const Tensor& tensor, DType to) {
   const Tensor from = tensor.contiguous();
   const auto elements = static_cast<std::size_t>(from.elements());
   Tensor::Bytes bytes(elements * size_of(to));
+  const std::size_t size = size_of(from.dtype()), to_size = size_of(to);
   for (std::size_t i = 0; i < elements; ++i) {
-    const double value = widened(from.dtype(), from.storage().data() + i * size_of(from.dtype()));
-    if (to == DType::kFloat32) {
-      const auto narrow = static_cast<float>(value);
-      std::memcpy(bytes.data() + i * sizeof narrow, &narrow, sizeof narrow);
-    } else if (to == DType::kFloat64) {
-      std::memcpy(bytes.data() + i * sizeof value, &value, sizeof value);
-    } else {
-      throw InputError(fmt::format("cannot convert {} to {}", name_of(tensor.dtype()), name_of(to)));
-    }
+    store_number(load_number(from.dtype(), from.storage().data() + i * size), to, bytes.data() + i * to_size);
   }
   return Tensor(to, from.shape(), std::move(bytes));
 }

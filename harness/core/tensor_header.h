@@ -1,6 +1,6 @@
 // The JSON header of a safetensors file, which wire frames share:
-//   {"__metadata__": {"key": "text", ...}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0,
-//   24]}, ...}
+//   {"__metadata__": {"key": "text", ...},
+//    "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
 #pragma once
 
 #include "core/tensor.h"

@@ -1,5 +1,7 @@
 #include "engine/compare_elements.h"
 
+#include "core/dtype_dispatch.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -146,11 +148,10 @@ ElementFindings compare_elements(const Tensor& got, const OutputReference& refer
   DEFORMDIFF_CHECK(static_cast<std::size_t>(got.elements()) == reference.value.size() &&
                    reference.bound.size() == reference.value.size());
   const Tensor packed = got.contiguous();
-  if (packed.dtype() == DType::kFloat32) {
-    return ElementScan(packed.values<float>().data(), reference, listed, ratios).run();
-  }
-  if (packed.dtype() == DType::kFloat64) {
-    return ElementScan(packed.values<double>().data(), reference, listed, ratios).run();
+  if (is_judged(packed.dtype())) {
+    return with_floating(packed.dtype(), [&]<typename T>(T /*of*/) {
+      return ElementScan(packed.values<T>().data(), reference, listed, ratios).run();
+    });
   }
   std::vector<double> widened(reference.value.size());
   for (std::size_t i = 0; i < widened.size(); ++i) widened[i] = packed.element(static_cast<std::int64_t>(i));

@@ -108,10 +108,7 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
   };
   const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};
   const auto shrunk = shrink_case(state.subject, entry_, unshrunk, budget, options_.threads, hooks);
-  if (!shrunk) {
-    keep(finding, unshrunk, failure.judgement.comparison);
-    return;
-  }
+  if (!shrunk) return;
   finding.evaluations = shrunk->evaluations;
   finding.certificate_evaluations = shrunk->certificate_evaluations;
   finding.minimal = shrunk->minimal;

@@ -18,8 +18,8 @@ struct Judgement {
   Signature signature;  ///< meaningful if is_finding(comparison.verdict)
 };
 
-/// Gives the case to the subject after the calls `earlier`, in its present worker; what came of it, or why it was
-/// not given it. `meanwhile`, unless it is empty, is called while the subject is at work.
+/// Gives the case to the subject after the calls `earlier`, in its present worker; what came of it, or why it
+/// was not given it. `meanwhile`, unless it is empty, is called while the subject is at work.
 Outcome run_case(Subject& subject, const Block& block, const Case& c, std::span<const Case> earlier,
                  std::int64_t memory_limit, const std::function<void()>& meanwhile);
 

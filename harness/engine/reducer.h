@@ -25,10 +25,11 @@ struct Reduction {
 };
 
 /// `original` must fail; `still_fails` says whether a candidate, all of whose calls are valid, shows the same
-/// failure; `on_smaller` is called with each smaller one that does, so that the best so far can be saved at once.
-/// Never tries a sequence twice. Goes round the list: after a success it carries on at the same place of the
-/// smaller one's list, and a whole round without a success is the certificate. Where the budget of evaluations is
-/// spent in a round that could still become the certificate, up to kCertificateAllowance more tries may finish it.
+/// failure; `on_smaller` is called with each smaller one that does, so that the best so far can be saved at
+/// once. Never tries a sequence twice. Goes round the list: after a success it carries on at the same place
+/// of the smaller one's list, and a whole round without a success is the certificate. Where the budget of
+/// evaluations is spent in a round that could still become the certificate, up to kCertificateAllowance more
+/// tries may finish it.
 ///
 /// Steps: every call like the last, the same step on all calls at once, a call less, a step on one call (not
 /// where all are alike: one problem is simpler than many). The last call is never dropped.

@@ -125,7 +125,8 @@ TEST(Reducer, EndsWhereShrinksGoInCircles) {
 }
 
 TEST(Reducer, KeepsTheOriginalIfNothingSmallerFails) {
-  const OneCase result = reduce_one(case_of({5, 6}), smaller_lists, [](const Case&) { return false; }, {}, {});
+  const OneCase result =
+      reduce_one(case_of({5, 6}), smaller_lists, [](const Case&) { return false; }, {}, {});
   EXPECT_EQ(numbers_of(result.smallest), (Numbers{5, 6}));
   EXPECT_EQ(result.evaluations, 0);
   EXPECT_EQ(result.certificate_evaluations, 6);
@@ -168,7 +169,7 @@ TEST(Reducer, TellsOfEachSmallerCase) {
   std::vector<Numbers> told;
   const auto long_enough = [](const Case& c) { return numbers_of(c).size() >= 2; };
   const OneCase result = reduce_one(case_of(many(8)), smaller_lists, long_enough, {},
-                                  [&](const Case& c) { told.push_back(numbers_of(c)); });
+                                    [&](const Case& c) { told.push_back(numbers_of(c)); });
   ASSERT_FALSE(told.empty());
   EXPECT_EQ(told.front(), (Numbers{0, 1, 2, 3}));
   EXPECT_EQ(told.back(), numbers_of(result.smallest));

@@ -1,5 +1,6 @@
 #include "engine/references.h"
 
+#include "core/dtype_dispatch.h"
 #include "engine/parallel.h"
 
 #include <algorithm>
@@ -27,14 +28,9 @@ bool all_tame(const Tensor& tensor) {
 
 bool is_tame(const Case& c) {
   return std::all_of(c.inputs.begin(), c.inputs.end(), [](const NamedTensor& input) {
-    switch (input.tensor.dtype()) {
-      case DType::kFloat32:
-        return all_tame<float>(input.tensor);
-      case DType::kFloat64:
-        return all_tame<double>(input.tensor);
-      default:
-        return !is_floating(input.tensor.dtype());
-    }
+    const DType dtype = input.tensor.dtype();
+    if (!is_judged(dtype)) return !is_floating(dtype);
+    return with_floating(dtype, [&]<typename T>(T /*of*/) { return all_tame<T>(input.tensor); });
   });
 }
 

@@ -18,18 +18,6 @@ Case case_of(std::vector<float> values) {
   return c;
 }
 
-std::atomic<int> evaluations = 0;
-
-/// Counts evaluations; the reference's total is the number of elements.
-class CountingOracle : public ToyOracle {
- public:
-  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
-                     int threads) const override {
-    ++evaluations;
-    return ToyOracle::evaluate(c, precision, contract, threads);
-  }
-};
-
 const Oracle& counting_operation(const std::string&, DType) {
   static const CountingOracle oracle;
   return oracle;
@@ -39,7 +27,7 @@ const Oracle& counting_operation(const std::string&, DType) {
 const BlockEntry& counting() {
   static const ToyBlock block;
   static const BlockEntry entry{&block, counting_operation, nullptr, {}};
-  evaluations = 0;
+  CountingOracle::evaluations = 0;
   return entry;
 }
 
@@ -61,7 +49,7 @@ TEST(References, AreSharedWhereTheDeclarationsMeanTheSame) {
     references.need(position, two);
   }
   references.evaluate(2);
-  EXPECT_EQ(evaluations, 3);  // the finite case once, the other for each promise
+  EXPECT_EQ(CountingOracle::evaluations, 3);  // the finite case once, the other for each promise
   EXPECT_EQ(&references.of(0, one), &references.of(0, two));
   EXPECT_NE(&references.of(1, one), &references.of(1, two));
   ASSERT_EQ(references.of(1, two).size(), 1U);
@@ -77,7 +65,7 @@ TEST(References, OtherArithmeticIsAnotherReference) {
   references.need(0, one);
   references.need(0, two);
   references.evaluate(1);
-  EXPECT_EQ(evaluations, 2);
+  EXPECT_EQ(CountingOracle::evaluations, 2);
 }
 
 TEST(References, WhatNobodyNeedsIsAnError) {

@@ -55,8 +55,8 @@ class Runner {
   virtual std::int64_t workers_started() const = 0;
 };
 
-/// At most one worker process, started on first use, kept across cases, killed on a timeout and replaced after
-/// a crash.
+/// At most one worker process, started on first use, kept across cases, killed on a timeout and replaced
+/// after a crash.
 std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits);
 
 using MakeRunner = std::function<std::unique_ptr<Runner>(const WorkerCommand&, const RunLimits&)>;

@@ -42,7 +42,10 @@ class Session {
       begin = end;
       if (out_of_time()) break;
     }
-    for (SubjectState& state : states_) report_.subjects.push_back(std::move(state.report));
+    for (SubjectState& state : states_) {
+      state.report.workers = state.subject.runner->workers_started();
+      report_.subjects.push_back(std::move(state.report));
+    }
     report_.findings = investigator_.findings();
     report_.seconds = watch_.seconds();
     return std::move(report_);

@@ -27,6 +27,7 @@ struct SubjectReport {
   double run_seconds = 0;      ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;
+  std::optional<std::int64_t> workers;  ///< that its runner started; filled at the end of a session
 };
 
 /// Where the time of a run went, in seconds summed over cases (worker time over subjects as well).

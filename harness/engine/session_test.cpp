@@ -3,6 +3,7 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "engine/shrink_case.h"
+#include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
 #include "oracles/operations/operations.h"
@@ -49,8 +50,7 @@ class SessionTest : public testing::Test {
     const SavedCase saved = read_case(finding.case_path);
     Subject subject = open_subject(built_in(saved.subject), options_.limits);
     const Judgement judgement = judge_case(subject, entry(), saved.problem, saved.earlier_calls, 1, 0);
-    return saved.signature == finding.signature &&
-           shows(entry(), *saved.signature, saved.problem, judgement.comparison);
+    return saved.signature == finding.signature && shows(*saved.signature, judgement.comparison);
   }
 
   SessionOptions options_;

@@ -158,8 +158,7 @@ class CaseShrinker {
   }
 
   bool shown(const Judgement& judgement) const {
-    return is_finding(judgement.comparison.verdict) &&
-           shows(signature_, judgement.comparison);
+    return is_finding(judgement.comparison.verdict) && shows(signature_, judgement.comparison);
   }
 
   SavedCase saved(Calls calls, const Comparison& comparison) const {

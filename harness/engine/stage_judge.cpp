@@ -212,7 +212,8 @@ class StageJudge {
     std::vector<std::int64_t> elements{comparison.element};
     elements.insert(elements.end(), comparison.violating.begin(), comparison.violating.end());
     const Oracle& oracle = entry_.operations(stage.operation, stage.dtype);
-    const auto classes = oracle.element_classes(stage_case, operation_elements(oracle, stage, stage_case, elements));
+    const auto classes =
+        oracle.element_classes(stage_case, operation_elements(oracle, stage, stage_case, elements));
     comparison.element_class = classes.front();
     comparison.violating_classes = {classes.begin() + 1, classes.end()};
   }

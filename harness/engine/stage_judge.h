@@ -29,7 +29,8 @@ struct StageOptions {
   int threads = 1;
   bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
   bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
-  const SharedReferences* shared = nullptr;  ///< of this case and the subject's declaration, if they are there
+  const SharedReferences* shared =
+      nullptr;  ///< of this case and the subject's declaration, if they are there
 };
 
 /// Applies rules 1 to 7. The verdict names the first stage, in the block's

@@ -1,13 +1,12 @@
 #include "engine/stage_values.h"
 
+#include "core/number.h"
 #include "core/random.h"
+#include "core/telling.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace deformdiff {
 namespace {
@@ -36,26 +35,11 @@ void rearrange(const View& view, OutputReference& output) {
   rearrange(view, before, DType::kUInt8, output.admits);
 }
 
-/// What a number becomes in memory of `dtype`, rounded once.
-void store(long double value, DType dtype, std::byte* at) {
-  const auto put = [at](auto typed) { std::memcpy(at, &typed, sizeof typed); };
-  switch (dtype) {
-    case DType::kFloat32:
-      return put(static_cast<float>(value));
-    case DType::kFloat64:
-      return put(static_cast<double>(value));
-    case DType::kInt64:
-      return put(static_cast<std::int64_t>(value));
-    default:
-      return put(static_cast<std::uint8_t>(value != 0));
-  }
-}
-
 template <typename Value>
 Tensor made(const OutputReference& output, const Value& value) {
   const std::size_t size = size_of(output.dtype), count = output.value.size();
   Tensor::Bytes bytes(count * size);
-  for (std::size_t i = 0; i < count; ++i) store(value(i), output.dtype, bytes.data() + i * size);
+  for (std::size_t i = 0; i < count; ++i) store_number(value(i), output.dtype, bytes.data() + i * size);
   return Tensor(output.dtype, output.shape, std::move(bytes));
 }
 
@@ -93,7 +77,7 @@ std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
   for (const std::uint8_t kind : {kAdmitsFinite, kAdmitsNan, kAdmitsPlusInf, kAdmitsMinusInf}) {
     if ((admits & kind) != 0) kinds.push_back(kind);
   }
-  return kinds.empty() ? kAdmitsNan : kinds[bits % kinds.size()];
+  return kinds.empty() ? std::uint8_t{kAdmitsNan} : kinds[bits % kinds.size()];
 }
 
 /// One value at random from the set: uniform in the interval. Of a free bit, either. Where anything may be, a
@@ -243,7 +227,8 @@ Reference StageValues::evaluate(const Stage& stage, const Case& stage_case) cons
 
 StageReference StageValues::refer(const Stage& stage) const {
   if (shared_ != nullptr) {
-    if (const auto shared = shared_->find(stage.name); shared != shared_->end()) return {shared->second, false, {}};
+    const auto shared = shared_->find(stage.name);
+    if (shared != shared_->end()) return {shared->second, false, {}};
   }
   StageReference result;
   Reference reference = evaluate(stage, stage_case(stage));
@@ -297,32 +282,17 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
 }
 
 void count_telling(Reference& reference) {
-  constexpr double kTellingRatio = 1e-2;
   const OutputReference& output = reference.outputs.front();
+  const std::size_t elements = output.value.size();
   double squares = 0;
-  std::int64_t nonzero = 0;
-  for (const double value : output.value) {
-    squares += value * value;
-    nonzero += value != 0 ? 1 : 0;
+  for (const double value : output.value) squares += value * value;
+  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(elements)));
+  Tally tally;
+  for (std::size_t i = 0; i < elements; ++i) {
+    const bool narrow = kEstimatedSets.is_narrow(output.bound[i], typical);
+    tally.count(is_finite_at(output, i) && narrow, true, output.value[i] != 0);
   }
-  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(output.value.size())));
-  reference.total_elements = static_cast<std::int64_t>(output.value.size());
-  reference.telling_elements = 0;
-  for (std::size_t i = 0; i < output.value.size(); ++i) {
-    const bool narrow =
-        output.dtype == DType::kBool ? output.bound[i] == 0 : output.bound[i] <= kTellingRatio * typical;
-    reference.telling_elements += is_finite_at(output, i) && narrow ? 1 : 0;
-  }
-  reference.vacuous.clear();
-  if (reference.total_elements == 0) {
-    reference.vacuous = "the output is empty";
-  } else if (nonzero == 0) {
-    reference.vacuous = "every expected output is zero";
-  } else if (2 * reference.telling_elements < reference.total_elements) {
-    reference.vacuous =
-        fmt::format("only {} of {} elements have an estimated set narrow enough to show a fault",
-                    reference.telling_elements, reference.total_elements);
-  }
+  tell(tally, kEstimatedSets, reference);
 }
 
 double estimate_factor(std::int64_t elements) {

@@ -25,7 +25,7 @@ using SharedReferences = std::map<std::string, std::shared_ptr<const Reference>,
 /// What a stage may answer, and how that was found.
 struct StageReference {
   std::shared_ptr<const Reference> reference;  ///< one output, by the stage's name, in the stage's own view
-  bool estimated = false;           ///< an input was not seen: the set is estimated from draws
+  bool estimated = false;                      ///< an input was not seen: the set is estimated from draws
   std::vector<Tensor> value_draws;  ///< as StageValue's, for the inputs' draws; empty unless estimated
 };
 
@@ -65,7 +65,8 @@ class StageValues {
   const StageValue& value(const std::string& name) const;
   Case case_of_draw(const Stage& stage, std::size_t draw) const;
   Reference evaluate(const Stage& stage, const Case& stage_case) const;
-  /// Widens the reference of the middle by what the draws of the inputs make of it; returns draws of the value.
+  /// Widens the reference of the middle by what the draws of the inputs make of it; returns draws of the
+  /// value.
   std::vector<Tensor> estimate(const Stage& stage, Reference& reference) const;
 
   const BlockEntry& entry_;

@@ -1,5 +1,6 @@
 #include "engine/subject_state.h"
 
+#include "engine/scripted_runner_test.h"
 #include "engine/toy_block_test.h"
 
 #include <gtest/gtest.h>
@@ -11,12 +12,6 @@ SubjectState state_of() {
   Subject subject;
   subject.spec.name = subject.info.name = "fake";
   return {std::move(subject), "block"};
-}
-
-Outcome outcome_of(Outcome::Kind kind) {
-  Outcome outcome;
-  outcome.kind = kind;
-  return outcome;
 }
 
 std::vector<std::uint64_t> calls_of(const SubjectState& state) {
@@ -35,21 +30,6 @@ TEST(SubjectState, KeepsTheCallsOfThePresentWorkerOnly) {
   EXPECT_EQ(calls_of(state), (std::vector<std::uint64_t>{9}));
   state.forget_calls();
   EXPECT_TRUE(calls_of(state).empty());
-}
-
-TEST(SubjectState, CountsReasonsOfWhatWasNotJudged) {
-  SubjectState state = state_of();
-  Comparison comparison;
-  comparison.verdict = Verdict::kUnsupported;
-  comparison.reason = "float16";
-  count(state.report, comparison);
-  count(state.report, comparison);
-  comparison.verdict = Verdict::kAgree;
-  count(state.report, comparison);
-  EXPECT_EQ(state.report.cases, 3);
-  EXPECT_EQ(state.report.verdicts.at(Verdict::kUnsupported), 2);
-  EXPECT_EQ(state.report.not_judged.at("unsupported: float16"), 2);
-  EXPECT_EQ(state.report.not_judged.size(), 1U);
 }
 
 TEST(SubjectState, IsGivenUpAfterManyHangs) {

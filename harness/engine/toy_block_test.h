@@ -1,9 +1,11 @@
 // A block of a few stages with an oracle that a reader can check in his head, for the tests of the engine.
 #pragma once
 
+#include "core/outcome.h"
 #include "engine/block_entry.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 namespace deformdiff {
@@ -40,9 +42,21 @@ class ToyOracle : public Oracle {
   Explanation explain(const Case&, const Precision&, const Contract&, std::int64_t) const override {
     return {};
   }
-  std::vector<std::string> element_classes(const Case&, std::span<const std::int64_t> elements) const override {
+  std::vector<std::string> element_classes(const Case&,
+                                           std::span<const std::int64_t> elements) const override {
     return {elements.size(), "interior"};
   }
+};
+
+/// Counts evaluations, over all its objects.
+class CountingOracle : public ToyOracle {
+ public:
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    ++evaluations;
+    return ToyOracle::evaluate(c, precision, contract, threads);
+  }
+  static inline std::atomic<int> evaluations = 0;
 };
 
 /// layers.0.third -> layers.0.double -> layers.1.third -> layers.1.above, the outputs being the last two.
@@ -70,6 +84,28 @@ class ToyBlock : public Block {
   std::string outside_contract(const Case&, const Contract&) const override { return ""; }
   std::int64_t working_memory(const Case&) const override { return 0; }
 };
+
+/// What a correct implementation shows of all stages, with element 3 of `stage` times 1 + `size`.
+inline Outcome toy_answer(const Case& c, const std::string& stage = "", float size = 0) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kReturned;
+  const Tensor& x = c.input("x");
+  std::vector<float> values(x.values<float>().begin(), x.values<float>().end());
+  const auto show = [&](const std::string& name, auto step) {
+    for (float& value : values) value = step(value);
+    if (name == stage) values[3] *= 1 + size;
+    outcome.stages.push_back({name, Tensor::of<float>(DType::kFloat32, x.shape(), values)});
+  };
+  const auto a_third = [](float value) { return value / 3; };
+  show("layers.0.third", a_third);
+  show("layers.0.double", [](float value) { return 2 * value; });
+  show("layers.1.third", a_third);
+  Tensor::Bytes bits;
+  for (const float value : values) bits.push_back(std::byte{value > 1});
+  outcome.stages.push_back({"layers.1.above", Tensor(DType::kBool, x.shape(), std::move(bits))});
+  outcome.outputs = {{"y", outcome.stages[2].tensor}, {"above", outcome.stages[3].tensor}};
+  return outcome;
+}
 
 inline const Oracle& toy_operation(const std::string&, DType) {
   static const ToyOracle oracle;

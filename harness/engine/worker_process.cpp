@@ -1,5 +1,7 @@
 #include "engine/worker_process.h"
 
+#include "core/error.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/file_descriptor.h"
-#include "core/wire/wire.h"
+#include "core/wire/frame.h"
 
 #include <chrono>
 #include <cstdint>

@@ -1,6 +1,6 @@
+#include "core/wire/hello.h"
+#include "core/wire/run.h"
 #include "engine/runner.h"
-
-#include "core/wire/wire.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
@@ -30,7 +30,8 @@ Outcome outcome_of(Outcome::Kind kind, std::string message) {
 
 class WorkerRunner : public Runner {
  public:
-  WorkerRunner(WorkerCommand command, const RunLimits& limits) : command_(std::move(command)), limits_(limits) {}
+  WorkerRunner(WorkerCommand command, const RunLimits& limits)
+      : command_(std::move(command)), limits_(limits) {}
 
   SubjectInfo info(Outcome& failure) override {
     DEFORMDIFF_CHECK(next_ == cases_.size());

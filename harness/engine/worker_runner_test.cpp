@@ -1,7 +1,7 @@
 // The parent's end of isolation, against the real worker and against programs that only pretend to be one.
-#include "engine/runner.h"
-
 #include "core/random.h"
+#include "core/wire/run.h"
+#include "engine/runner.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
@@ -224,7 +224,8 @@ TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
 }
 
 void expect_on_loading(const WorkerCommand& command, Kind kind, const std::string& words) {
-  const std::unique_ptr<Runner> runner = worker_runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
+  const std::unique_ptr<Runner> runner =
+      worker_runner(command, {.start_timeout_seconds = kind == Kind::kTimedOut ? 2.0 : 60.0});
   const std::vector<Case> cases{kCalm, kCalm};
   for (const Outcome& outcome : runner->run(cases, {})) {
     EXPECT_EQ(outcome.kind, kind) << outcome.message;

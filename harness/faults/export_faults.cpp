@@ -1,4 +1,5 @@
 // What exports of whole models silently get wrong: they trace, load and run, and no check of shapes fails.
+#include "faults/affected.h"
 #include "faults/export_mistakes.h"
 #include "faults/fault.h"
 #include "faults/normaliser.h"
@@ -15,14 +16,6 @@ namespace {
 using ms_deform_attn::forward_operator;
 using Blocks = std::set<std::string>;
 
-const Blocks kAttending{"attention_layer", "encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
-                        "mask2former_head"};
-const Blocks kAddingToTheirInput{"encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
-                                 "mask2former_head"};
-const Blocks kFeedForward{"encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
-                          "decoder_layer", "transformer_decoder",   "mask2former_head"};
-const Blocks kPredictingMasks{"mask_predictor", "transformer_decoder", "mask2former_head"};
-
 Tamper baked_masks(const Call&) {
   return [](const std::string& stage, const at::Tensor& value) {
     // The copy is recorded: a trace has no outputs that it does not know.
@@ -33,6 +26,7 @@ Tamper baked_masks(const Call&) {
 }  // namespace
 
 SubjectList export_faults() {
+  const Blocks attending = blocks_with_parameter("sampling_offsets.weight");
   SubjectList list;
   const auto add = [&list](const FaultDescription& description, const Blocks& blocks, TracingSizes sizes,
                            BlockFunction function) {
@@ -40,25 +34,26 @@ SubjectList export_faults() {
   };
   add({"traced_block_unregistered_kernel", "an unregistered kernel inside a traced model: replays zeros", "",
        "out_of_bound"},
-      kAttending, TracingSizes::kSame, every_block(unregistered_kernel));
+      attending, TracingSizes::kSame, every_block(unregistered_kernel));
   add({"traced_block_stale_constant", "a traced model holds the first result of an unregistered kernel", "",
        "out_of_bound"},
-      kAttending, TracingSizes::kSame, every_block(constant_kernel));
+      attending, TracingSizes::kSame, every_block(constant_kernel));
   add({"traced_block_stale_mask", "a traced model holds the attention masks of its first image", "",
        "out_of_bound"},
-      kPredictingMasks, TracingSizes::kSame, tampered(forward_operator, baked_masks));
+      blocks_with_attribute("mask_threshold"), TracingSizes::kSame, tampered(forward_operator, baked_masks));
   add({"traced_block_baked_normaliser", "a traced model divides offsets by the sides of its first maps", "",
        "out_of_bound"},
-      kAttending, TracingSizes::kOther, tampered(forward_operator, with_normaliser(baked)));
+      attending, TracingSizes::kOther, tampered(forward_operator, with_normaliser(baked)));
   add({"traced_block_baked_levels", "a traced model has its first maps' sides inside the operator", "",
        "out_of_bound"},
-      kAttending, TracingSizes::kTransposed, every_block(baked_levels));
+      attending, TracingSizes::kTransposed, every_block(baked_levels));
   add({"traced_block_baked_batch", "a traced model attends for one image, whatever the batch", "",
        "out_of_bound"},
-      kAddingToTheirInput, TracingSizes::kBatchOfOne, every_block(unrolled_batch));
+      blocks_with_parameter("self_attn.sampling_offsets.weight"), TracingSizes::kBatchOfOne,
+      every_block(unrolled_batch));
   add({"traced_block_training_mode", "a model traced in training mode: dropout is left in", "",
        "out_of_bound"},
-      kFeedForward, TracingSizes::kOther, tampered(forward_operator, dropout_left_in));
+      blocks_with_parameter("fc2.weight"), TracingSizes::kOther, tampered(forward_operator, dropout_left_in));
   return list;
 }
 

@@ -1,4 +1,5 @@
 // Models that use a right operator wrongly: levels, masks, positions.
+#include "faults/affected.h"
 #include "faults/export_mistakes.h"
 #include "faults/fault.h"
 #include "faults/normaliser.h"
@@ -18,17 +19,6 @@ namespace {
 using ms_deform_attn::forward_operator;
 using ms_deform_attn::Inputs;
 using Blocks = std::set<std::string>;
-
-const Blocks kAttending{"attention_layer", "encoder_layer", "pixel_decoder_encoder", "pixel_decoder",
-                        "mask2former_head"};
-const Blocks kWithReferencePoints{"reference_points", "pixel_decoder_encoder", "pixel_decoder",
-                                  "mask2former_head"};
-const Blocks kWithPositions{"position_embedding", "pixel_decoder", "transformer_decoder", "mask2former_head"};
-const Blocks kWithLevelEmbedding{"pixel_decoder", "transformer_decoder", "mask2former_head"};
-const Blocks kPredictingMasks{"mask_predictor", "transformer_decoder", "mask2former_head"};
-const Blocks kDecoding{"transformer_decoder", "mask2former_head"};
-const Blocks kDecoderLayers{"decoder_layer", "transformer_decoder", "mask2former_head"};
-const Blocks kTakingPadding{"attention_layer", "encoder_layer", "pixel_decoder_encoder"};
 
 /// A stage's value, changed wherever a stage of that name is.
 BlockFunction changed_stage(const char* part, std::function<at::Tensor(const at::Tensor&)> change) {
@@ -79,36 +69,42 @@ at::Tensor levels_reversed(const Inputs& inputs) {
 }  // namespace
 
 SubjectList model_faults() {
+  const Blocks attending = blocks_with_parameter("sampling_offsets.weight");
+  Blocks with_level_embedding = blocks_with_parameter("level_embed");
+  with_level_embedding.merge(blocks_with_parameter("level_embed.weight"));
   SubjectList list;
   const auto add = [&list](const FaultDescription& description, const Blocks& blocks,
                            BlockFunction function) {
     list.push_back(make_fault(description, blocks, std::move(function)));
   };
-  add({"swapped_aspect", "offsets are divided by (height, width)", "", "out_of_bound"}, kAttending,
+  add({"swapped_aspect", "offsets are divided by (height, width)", "", "out_of_bound"}, attending,
       tampered(forward_operator, with_normaliser([](const at::Tensor& sides) { return sides.flip(1); })));
-  add({"levels_reversed", "each level attends to the map of its opposite", "", "out_of_bound"}, kAttending,
+  add({"levels_reversed", "each level attends to the map of its opposite", "", "out_of_bound"}, attending,
       every_block(levels_reversed));
-  add({"dropped_level_embedding", "levels have no embedding", "", "out_of_bound"}, kWithLevelEmbedding,
+  add({"dropped_level_embedding", "levels have no embedding", "", "out_of_bound"}, with_level_embedding,
       changed_level_embedding([](const at::Tensor& embedding) { return at::zeros_like(embedding); }));
   add({"reversed_level_embedding", "level embeddings come in the opposite order", "", "out_of_bound"},
-      kWithLevelEmbedding,
+      with_level_embedding,
       changed_level_embedding([](const at::Tensor& embedding) { return embedding.flip(0); }));
   add({"half_pixel_positions", "positions are half a pixel off, as Deformable DETR has them", "",
        "out_of_bound"},
-      kWithPositions, half_pixel_positions);
-  add({"reference_points_yx", "reference points have y before x", "", "out_of_bound"}, kWithReferencePoints,
+      blocks_with_attribute("position_offset"), half_pixel_positions);
+  add({"reference_points_yx", "reference points have y before x", "", "out_of_bound"},
+      {"reference_points", "pixel_decoder_encoder", "pixel_decoder", "mask2former_head"},
       changed_stage("reference_points", [](const at::Tensor& points) { return points.flip(-1); }));
-  add({"padding_ignored", "values of padding are attended to", "", "out_of_bound"}, kTakingPadding,
-      without_mask);
-  add({"mask_ignored", "masked attention attends to everything", "", "out_of_bound"}, {"decoder_layer"},
-      without_mask);
-  add({"threshold_inverted", "what lies inside a mask is blocked", "", "out_of_bound"}, kPredictingMasks,
+  add({"padding_ignored", "values of padding are attended to", "", "out_of_bound"},
+      blocks_with_input("attention_mask", "B S"), without_mask);
+  add({"mask_ignored", "masked attention attends to everything", "", "out_of_bound"},
+      blocks_with_input("attention_mask", "B*M Q K"), without_mask);
+  add({"threshold_inverted", "what lies inside a mask is blocked", "", "out_of_bound"},
+      blocks_with_attribute("mask_threshold"),
       changed_stage("attention_mask_raw", [](const at::Tensor& mask) { return mask.logical_not(); }));
   add({"blocked_rows_kept", "queries that may attend to nothing are not freed", "", "nonfinite_mismatch"},
-      kDecoding, tampered(forward_operator, keep_blocked_rows));
+      blocks_with_attribute("num_decoder_layers"), tampered(forward_operator, keep_blocked_rows));
   add({"unscaled_queries", "queries of masked attention are not divided by the root of their width", "",
        "out_of_bound"},
-      kDecoderLayers, changed_stage("cross_attn.q_scaled", [](const at::Tensor& query) {
+      blocks_with_parameter("cross_attn.out_proj.weight"),
+      changed_stage("cross_attn.q_scaled", [](const at::Tensor& query) {
         return query * std::sqrt(static_cast<double>(query.size(-1)));
       }));
   return list;

@@ -99,11 +99,9 @@ at::Tensor run_plain(const ms_deform_attn::Inputs& inputs) {
   ms_deform_attn::check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const ms_deform_attn::Inputs dense = contiguous(inputs);
   const at::Tensor output = at::empty(output_shape(inputs), inputs.value.options());
-  if (output.scalar_type() == at::kFloat) {
-    Kernel<float>(ms_deform_attn::arguments_of<float>(dense, output)).run();
-  } else {
-    Kernel<double>(ms_deform_attn::arguments_of<double>(dense, output)).run();
-  }
+  ms_deform_attn::with_element_type(output.scalar_type(), [&]<typename T>(T) {
+    Kernel<T>(ms_deform_attn::arguments_of<T>(dense, output)).run();
+  });
   return output;
 }
 

@@ -1,7 +1,7 @@
 // What is said of recorded tensors beside the tensors: framework, configuration, names.
 #pragma once
 
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/names.h"
 #include "core/safetensors.h"
 
 #include <filesystem>

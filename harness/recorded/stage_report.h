@@ -1,7 +1,7 @@
 // Judged stages as rows of a report, under the names of the layout that they came in.
 #pragma once
 
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/names.h"
 #include "engine/stage_judge.h"
 #include "reports/run_report.h"
 

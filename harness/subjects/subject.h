@@ -2,6 +2,7 @@
 // seen by the parent.
 #pragma once
 
+#include "core/attributes.h"
 #include "core/subject_info.h"
 
 #include <memory>
@@ -50,8 +51,9 @@ class Subject {
   virtual void prepare() {}
 
   /// Computes the block's outputs, in order, from its inputs, which come in the case's order and with the
-  /// layout that it asks for; inputs and outputs are on the subject's device. Throws c10::NotImplementedError
-  /// for what it does not do; anything else it throws, and anything it breaks, is a verdict about it.
+  /// storage layout that it asks for; inputs and outputs are on the subject's device. Throws
+  /// c10::NotImplementedError for what it does not do; anything else it throws, and anything it breaks, is a
+  /// verdict about it.
   virtual std::vector<at::Tensor> run(const Call& call) = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "worker/channel.h"
 
+#include "core/error.h"
 #include "core/file_descriptor.h"
 
 #include <array>

@@ -1,7 +1,7 @@
 // The worker's end of the channel to its parent.
 #pragma once
 
-#include "core/wire/wire.h"
+#include "core/wire/frame.h"
 
 #include <cstddef>
 #include <span>

@@ -1,4 +1,7 @@
 // deformdiff-worker: runs implementations on cases that deformdiff sends it, in a process of their own.
+#include "core/wire/hello.h"
+#include "core/wire/module.h"
+#include "core/wire/run.h"
 #include "worker/channel.h"
 #include "worker/executor.h"
 #include "worker/guarded_allocator.h"

@@ -1,5 +1,5 @@
 // Eight doubles beside each other, and one binary for every machine: work on them is compiled for three
-// levels of the architecture. No contraction: the same bits whichever level is used.
+// instruction sets. No contraction: the same bits whichever is used.
 #pragma once
 
 #include <cstdint>

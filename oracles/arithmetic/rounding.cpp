@@ -6,7 +6,7 @@ namespace deformdiff {
 
 Rounding rounding_of(DType dtype, const Precision& precision) {
   const FloatFormat format = float_format(dtype);
-  const double gradual = dtype == DType::kFloat64 ? format.smallest_subnormal : format.smallest_subnormal / 2;
+  const double half = format.smallest_subnormal / 2, gradual = half > 0 ? half : format.smallest_subnormal;
   return {format.unit_roundoff,   precision.flush_to_zero ? format.smallest_normal : gradual,
           format.smallest_normal, format.largest,
           format.precision,       precision.flush_to_zero};

@@ -1,4 +1,4 @@
-// A case's tensors in the layout that the oracle reads.
+// A case's tensors as the oracle reads them.
 #pragma once
 
 #include "blocks/ms_deform_attn.h"

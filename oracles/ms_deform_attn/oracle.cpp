@@ -1,6 +1,7 @@
 #include "oracles/ms_deform_attn/oracle.h"
 
 #include "core/dtype_dispatch.h"
+#include "core/telling.h"
 #include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/arithmetic/parallel.h"
 #include "oracles/ms_deform_attn/explain.h"
@@ -19,14 +20,6 @@ namespace {
 
 /// Queries that one chunk of work takes: enough to keep one head's rows in cache, few enough to share out.
 constexpr std::int64_t kQueriesPerChunk = 256;
-
-/// A bound this far below the magnitude of what is summed shows most faults (rule 7).
-constexpr double kTellingRatio = 1e-3;
-constexpr std::int64_t kLeastTellingPercent = 1;
-
-struct Tally {
-  std::int64_t telling = 0, reached = 0, nonzero = 0;
-};
 
 /// Throws InputError if the case computes in another dtype.
 Problem parse_in(DType dtype, const Case& c) {
@@ -176,35 +169,16 @@ class Evaluation {
           output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at + d];
       const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
       const bool narrow = admits == kAdmitsFinite && result.magnitude[d] > 0 &&
-                          result.bound[d] <= kTellingRatio * result.magnitude[d];
-      tally.reached += result.reached || nonfinite ? 1 : 0;
-      tally.telling += narrow || nonfinite ? 1 : 0;
-      tally.nonzero += result.value[d] != 0 || nonfinite ? 1 : 0;
+                          kDerivedSets.is_narrow(result.bound[d], result.magnitude[d]);
+      tally.count(narrow || nonfinite, result.reached || nonfinite, result.value[d] != 0 || nonfinite);
     }
   }
 
   static Reference summed_up(OutputReference output, const std::vector<Tally>& tallies) {
     Tally sum;
-    for (const Tally& tally : tallies) {
-      sum.telling += tally.telling;
-      sum.reached += tally.reached;
-      sum.nonzero += tally.nonzero;
-    }
+    for (const Tally& tally : tallies) sum += tally;
     Reference reference;
-    reference.total_elements = static_cast<std::int64_t>(output.value.size());
-    reference.telling_elements = sum.telling;
-    if (reference.total_elements == 0) {
-      reference.vacuous = "the output is empty";
-    } else if (sum.nonzero == 0) {
-      reference.vacuous = "every expected output is zero";
-    } else if (sum.telling == 0) {
-      reference.vacuous = "no element's admissible set is narrow enough to show a fault";
-    } else if (100 * sum.telling < kLeastTellingPercent * sum.reached) {
-      reference.vacuous = fmt::format(
-          "only {} of the {} elements that sampling reaches have an admissible set narrow "
-          "enough to show a fault",
-          sum.telling, sum.reached);
-    }
+    tell(sum, kDerivedSets, reference, "elements that sampling reaches");
     reference.outputs.push_back(std::move(output));
     return reference;
   }

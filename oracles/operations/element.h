@@ -1,4 +1,4 @@
-// What an operation says of one element of its output.
+// What an operation says of one element of its output, for a subject that computes in T: float or double.
 #pragma once
 
 #include "core/reference.h"

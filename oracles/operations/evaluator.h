@@ -1,4 +1,5 @@
-// What every operation is to the driver: tiles of elements.
+// What every operation is to operation.cpp, which makes an oracle of it: tiles of elements. T, float or
+// double, is the dtype that the case computes in.
 #pragma once
 
 #include "core/case.h"
@@ -16,8 +17,9 @@ struct Tile {
   std::int64_t elements() const { return rows * columns; }
 };
 
-/// One case of one operation. Constructing it reads no more than shapes; prepare() comes before evaluate(),
-/// which is thread-safe. Refers to the case, which must outlive it.
+/// One case of one operation. Constructing it reads no more than shapes, and throws InputError where inputs
+/// or attributes are not those of operations.h; prepare() comes before evaluate(), which is thread-safe.
+/// Refers to the case, which must outlive it.
 template <typename T>
 class Evaluator {
  public:
@@ -32,14 +34,14 @@ class Evaluator {
   virtual Tile tile(std::int64_t index) const = 0;
   virtual std::int64_t tile_of(std::int64_t element) const = 0;
 
-  /// Fills tile(index).elements() fresh elements, row by row.
+  /// Fills tile(index).elements() fresh elements, row by row. The tiles cover shape(), each element once.
   virtual void evaluate(std::int64_t index, Element<T>* elements) const = 0;
 
   /// About one element, for people.
   virtual std::vector<std::string> describe(std::int64_t /*element*/) const { return {}; }
 
-  const Shape& shape() const { return shape_; }
-  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }  ///< of the output
+  DType dtype() const { return dtype_; }         ///< of the output; T's unless the operation says otherwise
   const Setting& setting() const { return setting_; }
   double roundings() const { return roundings_; }
   bool exact_in_double() const { return exact_in_double_; }
@@ -102,7 +104,8 @@ class Rowwise : public Evaluator<T> {
   std::int64_t columns_;
 };
 
-/// Elements of a contiguous input. Throws InputError if it is missing or of another dtype.
+/// Elements of a contiguous input, which must be of the dtype asked for: T's, int64 or bool. Throws
+/// InputError if it is missing or of another dtype.
 template <typename T>
 std::span<const T> floats(const Case& c, const std::string& name) {
   const Tensor& tensor = c.input(name);

@@ -1,5 +1,6 @@
 // Operations that move, drop or clear elements and never round: relu, copy, constant, concat, mask_rows,
 // unblock_rows.
+#include "core/number.h"
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
 
@@ -13,26 +14,18 @@ namespace {
 /// Elements of a contiguous tensor of any dtype, as doubles.
 class Reader {
  public:
-  explicit Reader(const Tensor& tensor) : tensor_(tensor) { DEFORMDIFF_CHECK(tensor.is_contiguous()); }
-
+  explicit Reader(const Tensor& tensor)
+      : dtype_(tensor.dtype()), size_(size_of(dtype_)), data_(tensor.storage().data()) {
+    DEFORMDIFF_CHECK(tensor.is_contiguous());
+  }
   double operator[](std::int64_t index) const {
-    switch (tensor_.dtype()) {
-      case DType::kFloat32:
-        return tensor_.storage_as<float>()[index];
-      case DType::kFloat64:
-        return tensor_.storage_as<double>()[index];
-      case DType::kInt64:
-        return static_cast<double>(tensor_.storage_as<std::int64_t>()[index]);
-      case DType::kBool:
-      case DType::kUInt8:
-        return tensor_.storage_as<std::uint8_t>()[index];
-      default:
-        return tensor_.element(index);
-    }
+    return load_number(dtype_, data_ + static_cast<std::size_t>(index) * size_);
   }
 
  private:
-  const Tensor& tensor_;
+  DType dtype_;
+  std::size_t size_;
+  const std::byte* data_;
 };
 
 /// Evaluated in double, whatever the dtype of the output.

@@ -1,5 +1,6 @@
 #include "oracles/operations/operation.h"
 
+#include "core/telling.h"
 #include "oracles/arithmetic/parallel.h"
 
 #include <fmt/format.h>
@@ -10,16 +11,8 @@ namespace {
 /// Elements that one chunk of work takes at least.
 constexpr std::int64_t kChunk = 4096;
 
-/// A bound this far below the magnitude of what is summed shows most faults (rule 7).
-constexpr double kTellingRatio = 1e-3;
-constexpr std::int64_t kLeastTellingPercent = 1;
-
 constexpr std::array<const char*, kTerms> kNames{
     "accumulation", "rounding", "transcendental functions", "coordinate rounding", "moments", "underflow"};
-
-struct Tally {
-  std::int64_t telling = 0, reached = 0, nonzero = 0, special = 0;
-};
 
 /// For second-order terms, and for the oracle's own rounding (README, "Operations").
 template <typename T>
@@ -59,13 +52,12 @@ class Writer {
     output_.bound[at] = bound;
     output_.admits[at] = admits;
     if (!output_.value_low.empty()) output_.value_low[at] = static_cast<double>(element.value - value);
-    const bool matters = element.magnitude > 0 || output_.dtype == DType::kBool;
-    const bool narrow =
-        output_.dtype == DType::kBool ? bound == 0 : bound <= kTellingRatio * element.magnitude;
-    tally.special += admits != kAdmitsFinite ? 1 : 0;
-    tally.reached += matters || nonfinite ? 1 : 0;
-    tally.telling += (admits == kAdmitsFinite && matters && narrow) || nonfinite ? 1 : 0;
-    tally.nonzero += value != 0 || admits != kAdmitsFinite || output_.dtype == DType::kBool ? 1 : 0;
+    // A bit that is false tells as much as one that is true.
+    const bool bit = output_.dtype == DType::kBool;
+    const double scale = bit ? 1 : element.magnitude;
+    const bool matters = scale > 0;
+    const bool narrow = admits == kAdmitsFinite && matters && kDerivedSets.is_narrow(bound, scale);
+    tally.count(narrow || nonfinite, matters || nonfinite, value != 0 || admits != kAdmitsFinite || bit);
   }
 
  private:
@@ -73,17 +65,6 @@ class Writer {
   Rounding rounding_;
   OutputReference& output_;
 };
-
-std::string vacuous(const Tally& sum, std::int64_t elements) {
-  if (elements == 0) return "the output is empty";
-  if (sum.nonzero == 0) return "every expected output is zero";
-  if (sum.telling == 0) return "no element's admissible set is narrow enough to show a fault";
-  if (100 * sum.telling < kLeastTellingPercent * sum.reached) {
-    return fmt::format("only {} of the {} elements have an admissible set narrow enough to show a fault",
-                       sum.telling, sum.reached);
-  }
-  return "";
-}
 
 template <typename T>
 OutputReference room_for(const Evaluator<T>& evaluator) {
@@ -144,17 +125,11 @@ Reference refer(Evaluator<T>& evaluator, int threads) {
     }
   });
   Tally sum;
-  for (const Tally& tally : tallies) {
-    sum.telling += tally.telling;
-    sum.reached += tally.reached;
-    sum.nonzero += tally.nonzero;
-    sum.special += tally.special;
-  }
-  if (sum.special == 0) output.admits = {};
+  for (const Tally& tally : tallies) sum += tally;
+  const auto is_finite = [](std::uint8_t admits) { return admits == kAdmitsFinite; };
+  if (std::ranges::all_of(output.admits, is_finite)) output.admits = {};
   Reference reference;
-  reference.total_elements = static_cast<std::int64_t>(output.value.size());
-  reference.telling_elements = sum.telling;
-  reference.vacuous = vacuous(sum, reference.total_elements);
+  tell(sum, kDerivedSets, reference);
   reference.outputs.push_back(std::move(output));
   return reference;
 }

@@ -1,4 +1,5 @@
-// From an operation's evaluators to its oracles.
+// From an operation's evaluators to its oracles: what core/oracle.h promises, of elements that an evaluator
+// computes tile by tile. Shapes, dtypes and formulas of the operations are in operations.h.
 #pragma once
 
 #include "core/oracle.h"
@@ -6,6 +7,7 @@
 
 namespace deformdiff::operation {
 
+/// Each prepares the evaluator, which must be fresh.
 template <typename T>
 Reference refer(Evaluator<T>& evaluator, int threads);
 template <typename T>
@@ -20,7 +22,7 @@ extern template Explanation explain(Evaluator<double>&, std::int64_t);
 extern template std::vector<std::string> element_classes(Evaluator<float>&, std::span<const std::int64_t>);
 extern template std::vector<std::string> element_classes(Evaluator<double>&, std::span<const std::int64_t>);
 
-/// Integers do not round.
+/// How a subject of this precision computes in `dtype`. Integers do not round.
 Setting setting_of(DType dtype, const Precision& precision);
 
 /// The oracle of the evaluators `Of(case, setting)`.

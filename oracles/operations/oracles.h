@@ -1,5 +1,5 @@
-// The oracle of each operation of operations.h, beside ms_deform_attn's, in a dtype. Throw InputError for one
-// that is not judged.
+// The oracle in a dtype of each operation in operations.h, beside ms_deform_attn's. Each throws InputError
+// for a dtype that is not judged.
 #pragma once
 
 #include "core/oracle.h"

@@ -1,5 +1,5 @@
-// Products of matrices in the oracle's arithmetic: each element's value, and the sum of its terms'
-// magnitudes.
+// Products of matrices in the oracle's arithmetic: of rows [R, K] with columns [K, C], each element's value,
+// the sum over k of a_k b_k, and the sum of |a_k| |b_k|. float is summed in double, double in more than that.
 #pragma once
 
 #include "oracles/operations/element.h"

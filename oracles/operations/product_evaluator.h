@@ -6,8 +6,9 @@
 
 namespace deformdiff::operation {
 
-/// Groups of products [rows, K] x [K, columns] + bias, in tiles of the output. The side with fewer vectors is
-/// packed once; a tile is long along it, and packs its part of the other side.
+/// Groups of products [G, rows, K] x [G, K, columns] + bias -> [G, rows, columns], in tiles of the output.
+/// The side with fewer vectors is packed once; a tile is long along it, and packs its part of the other side.
+/// Values and bounds: README, "Products".
 template <typename T>
 class ProductEvaluator : public Evaluator<T> {
  public:

@@ -5,7 +5,8 @@
 
 namespace deformdiff::operation {
 
-/// 1 / (1 + exp(-x)), with the bound of its three stable formulas (README, "Operations"). x may be infinite.
+/// 1 / (1 + exp(-x)) in T, with the bound of its three stable formulas (README, "Softmax and sigmoid"). x may
+/// be infinite; a NaN is demanded for a NaN.
 template <typename T>
 void sigmoid_of(T x, const Setting& setting, Element<T>& out);
 

@@ -1,7 +1,8 @@
 #include "blocks/layouts/configuration.h"
 
-#include "blocks/small_case_test.h"
 #include "blocks/block_list.h"
+#include "blocks/layouts/inference.h"
+#include "blocks/small_case_test.h"
 
 #include <gtest/gtest.h>
 
@@ -94,7 +95,7 @@ std::map<std::string, Shape> shapes_of(const Case& c) {
 }
 
 TEST(Inference, ShapesTellAllButTheHeads) {
-  for (const BlockDefinition* block : block_definitions()) {
+  for (const BlockDefinition* block : deep_blocks()) {
     SCOPED_TRACE(block->name());
     const Case c = small_case(*block);
     if (!c.attributes.contains("num_heads")) continue;

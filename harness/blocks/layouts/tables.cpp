@@ -1,55 +1,14 @@
 #include "blocks/layouts/tables.h"
 
-#include "blocks/block_list.h"
-
-#include <map>
-#include <mutex>
-#include <set>
-#include <tuple>
-
 namespace deformdiff {
 namespace {
 
-/// Any number after "layers.", "input_projections." and the like, as a letter.
-std::string with_letters(const std::string& name) {
-  static const std::vector<std::pair<std::string, std::string>> numbered{
-      {"encoder.layers.", "{i}"}, {"decoder.layers.", "{i}"}, {"input_projections.", "{l}"}};
-  std::string text = name;
-  for (const auto& [before, letter] : numbered) {
-    const std::size_t at = text.find(before);
-    if (at == std::string::npos) continue;
-    const std::size_t begin = at + before.size(), end = text.find_first_not_of("0123456789", begin);
-    text.replace(begin, (end == std::string::npos ? text.size() : end) - begin, letter);
-  }
-  if (text.starts_with("layers.")) {
-    const std::size_t end = text.find_first_not_of("0123456789", 7);
-    text.replace(7, end - 7, "{i}");
-  }
-  return text;
-}
+using enum Rearrangement;
 
-/// Ours, each name as it is.
-NameTable own_parameters(const BlockDefinition& block) {
-  NameTable table;
-  std::set<std::string> seen;
-  for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
-    if (!spec.name.starts_with("param.")) continue;
-    const std::string pattern = with_letters(spec.name.substr(6));
-    if (seen.insert(pattern).second) table.emplace_back(pattern, pattern);
-  }
-  return table;
-}
-
-LayoutTables tables_of(Layout layout, const std::string& block, bool pre_norm) {
-  switch (layout) {
-    case Layout::kHuggingface:
-      return {own_parameters(*find_block_definition(block)), {}, {}, {}};
-    case Layout::kMmdet:
-      return mmdet_tables(block);
-    case Layout::kFacebook:
-      return facebook_tables(block, pre_norm);
-  }
-  return {};
+void append_prefixed(NameTable& table, const NameTable& more, const std::string& theirs,
+                     const std::string& ours) {
+  for (const PatternEntry& entry : more)
+    table.emplace_back(theirs + entry.theirs, ours + entry.ours, entry.how);
 }
 
 }  // namespace
@@ -61,77 +20,126 @@ PatternEntry::PatternEntry(std::string theirs_text, std::string ours_text, Rearr
       theirs_pattern(theirs),
       ours_pattern(ours) {}
 
-const LayoutTables& layout_tables(Layout layout, const std::string& block, bool pre_norm) {
-  static std::mutex mutex;
-  static std::map<std::tuple<Layout, std::string, bool>, LayoutTables> cache;
-  const std::scoped_lock lock(mutex);
-  const auto key = std::make_tuple(layout, block, pre_norm);
-  const auto found = cache.find(key);
-  if (found != cache.end()) return found->second;
-  return cache.emplace(key, tables_of(layout, block, pre_norm)).first->second;
+void append(NameTable& table, const NameTable& more) {
+  table.insert(table.end(), more.begin(), more.end());
 }
 
-NameTable prefixed(const NameTable& table, const std::string& theirs, const std::string& ours) {
-  NameTable result;
-  for (const PatternEntry& entry : table)
-    result.emplace_back(theirs + entry.theirs, ours + entry.ours, entry.how);
-  return result;
-}
-
-NameTable called(const NameTable& table) {
-  NameTable result;
-  for (const PatternEntry& entry : table)
-    result.emplace_back(entry.theirs + "#{k}", entry.ours + "#{k}", entry.how);
-  return result;
-}
-
-NameTable attention_parameters() {
-  return modules({{"sampling_offsets", "sampling_offsets"},
-                  {"attention_weights", "attention_weights"},
-                  {"value_proj", "value_proj"},
-                  {"output_proj", "output_proj"}});
-}
-
-NameTable attention_stages() {
-  NameTable table;
-  for (const char* name :
-       {"query", "value_proj", "sampling_offsets", "attention_weights", "msda.value",
-        "msda.sampling_locations", "msda.attention_weights", "msda.output", "output_proj"}) {
-    table.emplace_back(name, name);
+void LayoutTables::add_modules(const std::vector<std::pair<std::string, std::string>>& names,
+                               Rearrangement how, const std::string& call) {
+  for (const auto& [theirs, ours] : names) {
+    for (const char* part : {".weight", ".bias"}) parameters.emplace_back(theirs + part, ours + part);
+    stages.emplace_back(theirs + call, ours + call, how);
   }
+}
+
+void LayoutTables::add(const LayoutTables& part, const std::string& theirs, const std::string& ours) {
+  append_prefixed(parameters, part.parameters, theirs, ours);
+  append_prefixed(stages, part.stages, theirs, ours);
+}
+
+NameTable same_names(std::initializer_list<const char*> names) {
+  NameTable table;
+  for (const char* name : names) table.emplace_back(name, name);
   return table;
+}
+
+LayoutTables deformable_attention() {
+  LayoutTables tables;
+  tables.add_modules({{"sampling_offsets", "sampling_offsets"},
+                      {"attention_weights", "attention_weights"},
+                      {"value_proj", "value_proj"},
+                      {"output_proj", "output_proj"}});
+  append(tables.stages, same_names({"query", "msda.value", "msda.sampling_locations",
+                                    "msda.attention_weights", "msda.output"}));
+  return tables;
+}
+
+std::vector<std::string> attention_arguments() {
+  return {"hidden_states",     "position_embeddings",   "reference_points", "spatial_shapes",
+          "level_start_index", "encoder_hidden_states", "attention_mask"};
+}
+
+LayoutTables encoder_of(const LayoutTables& layer) {
+  LayoutTables tables;
+  tables.stages = same_names({"layers.{i}", "reference_points"});
+  tables.add(layer, "layers.{i}.", "layers.{i}.");
+  return tables;
+}
+
+LayoutTables cross_attention(const std::string& theirs) {
+  LayoutTables tables;
+  tables.parameters = {{theirs + ".in_proj_weight", "cross_attn.in_proj_weight"},
+                       {theirs + ".in_proj_bias", "cross_attn.in_proj_bias"},
+                       {theirs + ".out_proj.weight", "cross_attn.out_proj.weight"},
+                       {theirs + ".out_proj.bias", "cross_attn.out_proj.bias"}};
+  tables.stages = {{theirs, "cross_attn"}};
+  append_prefixed(tables.stages,
+                  same_names({"q", "k", "v", "q_scaled", "scores", "probabilities", "context"}), theirs + ".",
+                  "cross_attn.");
+  return tables;
+}
+
+LayoutTables self_attention(const std::string& theirs) {
+  LayoutTables tables;
+  for (const std::string part : {"weight", "bias"}) {
+    const std::string packed = theirs + ".in_proj_" + part;
+    append(tables.parameters, {{theirs + ".out_proj." + part, "self_attn.out_proj." + part},
+                               {packed, "self_attn.q_proj." + part, kFirstThird},
+                               {packed, "self_attn.k_proj." + part, kSecondThird},
+                               {packed, "self_attn.v_proj." + part, kLastThird}});
+  }
+  tables.stages = {{theirs, "self_attn"},
+                   {theirs, "self_attn.out_proj", kSwapped},
+                   {theirs + ".q", "self_attn.q_proj", kSwapped},
+                   {theirs + ".k", "self_attn.k_proj", kSwapped},
+                   {theirs + ".v", "self_attn.v_proj", kSwapped},
+                   {theirs + ".q_scaled", "self_attn.q_scaled", kHeadsApart}};
+  append_prefixed(tables.stages, same_names({"scores", "probabilities", "context"}), theirs + ".",
+                  "self_attn.");
+  return tables;
 }
 
 NameTable position_stages(const std::string& theirs, const std::string& ours) {
-  NameTable table{{theirs, ours}};
-  for (const char* name : {".x_embed", ".y_embed", ".dim_t", ".angle_x", ".angle_y"}) {
-    table.emplace_back(theirs + name, ours + name);
-  }
-  return called(table);
-}
-
-NameTable self_attention_parameters(const std::string& theirs) {
-  NameTable table = modules({{theirs + ".out_proj", "self_attn.out_proj"}});
-  for (const std::string part : {"weight", "bias"}) {
-    const std::string packed = theirs + ".in_proj_" + part;
-    table.emplace_back(packed, "self_attn.q_proj." + part, Rearrangement::kFirstThird);
-    table.emplace_back(packed, "self_attn.k_proj." + part, Rearrangement::kSecondThird);
-    table.emplace_back(packed, "self_attn.v_proj." + part, Rearrangement::kLastThird);
-  }
-  return table;
-}
-
-NameTable modules(const std::vector<std::pair<std::string, std::string>>& names) {
   NameTable table;
-  for (const auto& [theirs, ours] : names) {
-    table.emplace_back(theirs + ".weight", ours + ".weight");
-    table.emplace_back(theirs + ".bias", ours + ".bias");
+  for (const char* name : {"", ".x_embed", ".y_embed", ".dim_t", ".angle_x", ".angle_y"}) {
+    table.emplace_back(theirs + name + "#{k}", ours + name + "#{k}");
   }
   return table;
 }
 
-void append(NameTable& table, const NameTable& more) {
-  table.insert(table.end(), more.begin(), more.end());
+PredictionNames predictor_alone() {
+  return {"layernorm", "class_predictor", "mask_predictor", ""};
+}
+
+PredictionNames predictor_in_decoder() {
+  return {kDecoder + "layernorm", "class_predictor", kDecoder + "mask_predictor", "#{k}"};
+}
+
+NameTable mask_stages(const PredictionNames& ours, Rearrangement probabilities) {
+  NameTable table;
+  const auto add = [&](const std::string& name, Rearrangement how) {
+    table.emplace_back(name + ours.call, ours.masks + "." + name + ours.call, how);
+  };
+  add("mask_logits", kNone);
+  add("resized_mask_logits", kNone);
+  add("mask_probabilities", probabilities);
+  add("attention_mask_raw", kNone);
+  return table;
+}
+
+NameTable query_parameters() {
+  return {{"query_embed.weight", kTransformer + "queries_embedder.weight"},
+          {"query_feat.weight", kTransformer + "queries_features.weight"},
+          {"level_embed.weight", kTransformer + "level_embed.weight"}};
+}
+
+LayoutTables head_of(const LayoutTables& pixel_decoder, const LayoutTables& decoder,
+                     const std::string& decoder_prefix) {
+  LayoutTables tables;
+  tables.add(pixel_decoder, "pixel_decoder.", kPixelDecoder);
+  tables.add(decoder, decoder_prefix, "");
+  tables.outputs = decoder.outputs;
+  return tables;
 }
 
 }  // namespace deformdiff

@@ -1,10 +1,13 @@
-// The tables behind layout.h, in patterns of names.
+// The tables behind LayoutNames, in patterns of names, and the rows that more than one framework has.
 #pragma once
 
-#include "blocks/layouts/layout.h"
+#include "blocks/block_definition.h"
 #include "blocks/layouts/name_pattern.h"
+#include "blocks/layouts/rearrangement.h"
 
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -20,36 +23,66 @@ struct PatternEntry {
 
 using NameTable = std::vector<PatternEntry>;
 
+void append(NameTable& table, const NameTable& more);
+
 /// What a block is called in a layout. Where two entries have one name of ours, the first is theirs for it.
 struct LayoutTables {
   NameTable parameters, stages, inputs, outputs;
+  /// Our names of a module's arguments, in their order; empty where it is the block's own order.
+  std::vector<std::string> input_order;
+
+  /// Modules, by their names and ours: weight and bias of each are parameters, and what it puts out is a
+  /// stage, whose name ends in `call`.
+  void add_modules(const std::vector<std::pair<std::string, std::string>>& names,
+                   Rearrangement how = Rearrangement::kNone, const std::string& call = "");
+
+  /// The parameters and stages of a part, with `theirs` and `ours` before its names.
+  void add(const LayoutTables& part, const std::string& theirs, const std::string& ours);
 };
 
-/// Lives as long as the program.
-const LayoutTables& layout_tables(Layout layout, const std::string& block, bool pre_norm);
-
-/// `table` with `theirs` and `ours` before its names.
-NameTable prefixed(const NameTable& table, const std::string& theirs, const std::string& ours);
-
-/// `table` with "#{k}" behind its names, for what runs more than once.
-NameTable called(const NameTable& table);
-
-/// The tables of each layout, by block.
+// The tables of each layout.
+LayoutTables huggingface_tables(const BlockDefinition& block);
 LayoutTables mmdet_tables(const std::string& block);
 LayoutTables facebook_tables(const std::string& block, bool pre_norm);
 
-/// What more than one layout has: the deformable attention's modules and values; a position embedding's
-/// values under the module `theirs`, ours under `ours`, with "#{k}".
-NameTable attention_parameters();
-NameTable attention_stages();
+// Where parts lie in a head of ours.
+inline const std::string kTransformer = "model.transformer_module.";
+inline const std::string kDecoder = "model.transformer_module.decoder.";
+inline const std::string kPixelDecoder = "model.pixel_level_module.decoder.";
+
+/// Names that are the same in both.
+NameTable same_names(std::initializer_list<const char*> names);
+
+/// A deformable attention, and the order of its arguments in Hugging Face and MMCV.
+LayoutTables deformable_attention();
+std::vector<std::string> attention_arguments();
+
+/// The encoder whose layers these are.
+LayoutTables encoder_of(const LayoutTables& layer);
+
+/// A decoder layer's attentions, each packed in the module `theirs`; our self-attention's projections lie
+/// apart.
+LayoutTables cross_attention(const std::string& theirs);
+LayoutTables self_attention(const std::string& theirs);
+
+/// A position embedding's values under the module `theirs`, ours under `ours`, with "#{k}".
 NameTable position_stages(const std::string& theirs, const std::string& ours);
 
-/// Self-attention's parameters, packed in the module `theirs` and apart in our self_attn.
-NameTable self_attention_parameters(const std::string& theirs);
+/// Where the parts of a prediction lie, and what its values' names end in.
+struct PredictionNames {
+  std::string norm, classes, masks, call;
+};
+PredictionNames predictor_alone();
+PredictionNames predictor_in_decoder();  ///< with "#{k}"
 
-/// "weight" and "bias" of a module.
-NameTable modules(const std::vector<std::pair<std::string, std::string>>& names);
+/// The mask logits of a prediction and what follows from them.
+NameTable mask_stages(const PredictionNames& ours, Rearrangement probabilities = Rearrangement::kNone);
 
-void append(NameTable& table, const NameTable& more);
+/// Embeddings of queries and levels in a transformer decoder.
+NameTable query_parameters();
+
+/// A head whose decoder's names begin with `decoder_prefix`.
+LayoutTables head_of(const LayoutTables& pixel_decoder, const LayoutTables& decoder,
+                     const std::string& decoder_prefix);
 
 }  // namespace deformdiff

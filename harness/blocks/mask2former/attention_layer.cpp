@@ -13,6 +13,8 @@ class AttentionLayer : public BlockDefinition {
 
   std::vector<std::string> output_names() const override { return {"output"}; }
 
+  ModelPart part() const override { return ModelPart::kEncoder; }
+
   Attributes default_attributes() const override {
     return {{"num_heads", 8},   {"num_levels", 3},      {"num_points", 4},
             {"batch_first", 1}, {"residual_inside", 0}, {"im2col_step", 64}};
@@ -29,9 +31,9 @@ class AttentionLayer : public BlockDefinition {
     list.floating("hidden_states", queries);
     list.floating("encoder_hidden_states", batch_first ? "B S M*D" : "S B M*D");
     list.optional("position_embeddings", TensorSpec::Kind::kFloating, queries);
-    list.floating("reference_points", "B Q L R");
-    list.int64("spatial_shapes", "L 2");
-    list.int64("level_start_index", "L");
+    list.fractions("reference_points", "B Q L R");
+    list.sizes("spatial_shapes", "L 2");
+    list.level_starts("level_start_index");
     list.optional("attention_mask", TensorSpec::Kind::kBool, "B S");
     declare_parameters(list, "");
     return list.take();

@@ -1,14 +1,17 @@
 // Multi-scale deformable attention with its projections, as Mask2Former's pixel decoder has it.
 //
-//   query = hidden_states + position_embeddings                value = value_proj(encoder_hidden_states), 0
-//   at padding locations = reference_points + sampling_offsets(query)     weights =
-//   softmax(attention_weights(query)) output = output_proj(ms_deform_attn(value, locations, weights))
+//   query     = hidden_states + position_embeddings
+//   value     = value_proj(encoder_hidden_states), 0 at padding
+//   locations = reference_points + sampling_offsets(query) / (W, H) of the level
+//               of a box (cx, cy, w, h): (cx, cy) + sampling_offsets(query) / P * (w, h) / 2
+//   weights   = softmax(attention_weights(query)) over levels and points
+//   output    = output_proj(ms_deform_attn(value, locations, weights))
 //
 // Source: Zhu et al., Deformable DETR, 2021, section 4.1.
 #pragma once
 
-#include "blocks/stage_builder.h"
 #include "blocks/block_definition.h"
+#include "blocks/stage_builder.h"
 #include "blocks/tensor_list.h"
 
 #include <optional>

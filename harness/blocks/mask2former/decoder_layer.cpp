@@ -11,6 +11,8 @@ class DecoderLayer : public BlockDefinition {
     return {"hidden_states", "self_attn_weights", "cross_attn_weights"};
   }
 
+  ModelPart part() const override { return ModelPart::kDecoder; }
+
   Attributes default_attributes() const override {
     return {{"num_heads", 8}, {"eps", 1e-5}, {"pre_norm", 0}, {"gelu", 0}};
   }

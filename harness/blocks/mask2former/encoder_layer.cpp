@@ -11,6 +11,8 @@ class EncoderLayer : public BlockDefinition {
 
   std::vector<std::string> output_names() const override { return {"hidden_states"}; }
 
+  ModelPart part() const override { return ModelPart::kEncoder; }
+
   Attributes default_attributes() const override {
     return {{"num_heads", 8}, {"num_levels", 3}, {"num_points", 4}, {"eps", 1e-5}, {"im2col_step", 64}};
   }
@@ -23,9 +25,9 @@ class EncoderLayer : public BlockDefinition {
     TensorList list;
     list.floating("hidden_states", "B S M*D");
     list.optional("position_embeddings", TensorSpec::Kind::kFloating, "B S M*D");
-    list.floating("reference_points", "B S L 2");
-    list.int64("spatial_shapes", "L 2");
-    list.int64("level_start_index", "L");
+    list.fractions("reference_points", "B S L 2");
+    list.sizes("spatial_shapes", "L 2");
+    list.level_starts("level_start_index");
     list.optional("attention_mask", TensorSpec::Kind::kBool, "B S");
     declare_parameters(list, "");
     return list.take();

@@ -16,6 +16,8 @@ class Mask2formerHead : public BlockDefinition {
     return {"class_queries_logits", "masks_queries_logits"};
   }
 
+  ModelPart part() const override { return ModelPart::kHead; }
+
   Attributes default_attributes() const override {
     Attributes attributes = pixel_decoder::default_attributes();
     attributes.merge(transformer_decoder::default_attributes());

@@ -13,6 +13,8 @@ class MaskPredictor : public BlockDefinition {
     return {"normalized", "class_logits", "mask_logits", "attention_mask"};
   }
 
+  ModelPart part() const override { return ModelPart::kDecoder; }
+
   Attributes default_attributes() const override {
     return {{"num_heads", 8}, {"eps", 1e-5}, {"mask_threshold", 0.5}};
   }
@@ -23,7 +25,7 @@ class MaskPredictor : public BlockDefinition {
     TensorList list;
     list.floating("hidden_states", "Q B C");
     list.floating("pixel_embeddings", "B E H W");
-    list.int64("target_size", "2");
+    list.sizes("target_size", "2");
     declare_parameters(list, {}, "C");
     return list.take();
   }

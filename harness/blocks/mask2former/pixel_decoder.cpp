@@ -16,9 +16,17 @@ class PixelDecoder : public BlockDefinition {
  public:
   std::string name() const override { return "pixel_decoder"; }
 
-  std::vector<std::string> output_names() const override {
-    return {"mask_features", "multi_scale_features.0", "multi_scale_features.1", "multi_scale_features.2"};
+  std::vector<std::string> output_names() const override { return output_names_of(default_attributes()); }
+
+  std::vector<std::string> output_names_of(const Attributes& attributes) const override {
+    std::vector<std::string> names{"mask_features"};
+    for (std::int64_t l = 0; l < static_cast<std::int64_t>(attributes.at("num_levels")); ++l) {
+      names.push_back(numbered("multi_scale_features.", l));
+    }
+    return names;
   }
+
+  ModelPart part() const override { return ModelPart::kEncoder; }
 
   Attributes default_attributes() const override { return pixel_decoder::default_attributes(); }
 
@@ -44,7 +52,8 @@ class PixelDecoder : public BlockDefinition {
     const Result result = append(b, {});
     b.output("mask_features", result.mask_features);
     for (std::size_t l = 0; l < result.multi_scale_features.size(); ++l) {
-      b.output(fmt::format("multi_scale_features.{}", l), result.multi_scale_features[l]);
+      b.output(numbered("multi_scale_features.", static_cast<std::int64_t>(l)),
+               result.multi_scale_features[l]);
     }
   }
 };

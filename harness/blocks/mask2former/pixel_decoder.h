@@ -4,8 +4,8 @@
 // 2022, section 3.2.1 and appendix.
 #pragma once
 
-#include "blocks/stage_builder.h"
 #include "blocks/block_definition.h"
+#include "blocks/stage_builder.h"
 #include "blocks/tensor_list.h"
 
 #include <vector>

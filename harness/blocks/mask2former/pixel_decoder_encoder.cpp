@@ -15,6 +15,8 @@ class PixelDecoderEncoder : public BlockDefinition {
 
   std::vector<std::string> output_names() const override { return {"last_hidden_state"}; }
 
+  ModelPart part() const override { return ModelPart::kEncoder; }
+
   Attributes default_attributes() const override {
     return {{"num_encoder_layers", 6}, {"num_heads", 8}, {"num_levels", 3},
             {"num_points", 4},         {"eps", 1e-5},    {"im2col_step", 64}};
@@ -28,9 +30,9 @@ class PixelDecoderEncoder : public BlockDefinition {
     TensorList list;
     list.floating("inputs_embeds", "B S M*D");
     list.floating("position_embeddings", "B S M*D");
-    list.floating("valid_ratios", "B L 2");
-    list.int64("spatial_shapes", "L 2");
-    list.int64("level_start_index", "L");
+    list.fractions("valid_ratios", "B L 2");
+    list.sizes("spatial_shapes", "L 2");
+    list.level_starts("level_start_index");
     list.optional("attention_mask", TensorSpec::Kind::kBool, "B S");
     declare_parameters(list, "", static_cast<std::int64_t>(attributes.at("num_encoder_layers")));
     return list.take();

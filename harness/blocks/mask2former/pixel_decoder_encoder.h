@@ -1,8 +1,8 @@
 // The pixel decoder's encoder: reference points, then its layers.
 #pragma once
 
-#include "blocks/mask2former/encoder_layer.h"
 #include "blocks/levels.h"
+#include "blocks/mask2former/encoder_layer.h"
 
 #include <vector>
 

@@ -24,6 +24,8 @@ class PositionEmbedding : public BlockDefinition {
 
   std::vector<std::string> output_names() const override { return {"position_embedding"}; }
 
+  ModelPart part() const override { return ModelPart::kPositions; }
+
   Attributes default_attributes() const override {
     Attributes attributes = position_embedding::default_attributes();
     attributes["num_position_features"] = 128;
@@ -37,7 +39,7 @@ class PositionEmbedding : public BlockDefinition {
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;
-    list.int64("spatial_shape", "2");
+    list.sizes("spatial_shape", "2");
     list.optional("mask", TensorSpec::Kind::kBool, "B H W");
     return list.take();
   }
@@ -104,10 +106,10 @@ Value append(StageBuilder& b, const Scope& scope, const std::string& name, const
     return b.store(expanded(all, cells));
   };
   const Value y = coordinates("y_embed", 0), x = coordinates("x_embed", 1);
-  const Value temperatures = b.append(scope.stage("dim_t"), "temperatures", {},
-                                      {{"count", static_cast<double>(features)},
-                                       {"temperature", c.number("position_temperature")}},
-                                      {features}, b.dtype());
+  const Value temperatures =
+      b.append(scope.stage("dim_t"), "temperatures", {},
+               {{"count", static_cast<double>(features)}, {"temperature", c.number("position_temperature")}},
+               {features}, b.dtype());
   const auto angles = [&](const char* stage, const Value& of) {
     return b.append(scope.stage(stage), "angles", {{"coordinates", of}, {"temperatures", temperatures}}, {},
                     {map.batch, map.height, map.width, features}, b.dtype());

@@ -2,8 +2,8 @@
 // Source: Carion et al., DETR, 2020; the two-dimensional form of Vaswani et al., 2017, section 3.5.
 #pragma once
 
-#include "blocks/stage_builder.h"
 #include "blocks/block_definition.h"
+#include "blocks/stage_builder.h"
 
 #include <string>
 

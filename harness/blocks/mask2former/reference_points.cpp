@@ -17,8 +17,8 @@ class ReferencePoints : public BlockDefinition {
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;
-    list.int64("spatial_shapes", "L 2");
-    list.floating("valid_ratios", "B L 2");
+    list.sizes("spatial_shapes", "L 2");
+    list.fractions("valid_ratios", "B L 2");
     return list.take();
   }
 

@@ -1,9 +1,9 @@
 // Where each pixel of every level lies, as a fraction of the valid part of each level's map.
 #pragma once
 
+#include "blocks/block_definition.h"
 #include "blocks/levels.h"
 #include "blocks/stage_builder.h"
-#include "blocks/block_definition.h"
 
 #include <vector>
 

@@ -30,6 +30,8 @@ class TransformerDecoder : public BlockDefinition {
     return {"class_queries_logits", "masks_queries_logits"};
   }
 
+  ModelPart part() const override { return ModelPart::kDecoder; }
+
   Attributes default_attributes() const override { return transformer_decoder::default_attributes(); }
 
   std::map<std::string, std::string> extent_attributes() const override {

@@ -2,8 +2,8 @@
 // predicted. Source: Cheng et al., Masked-attention Mask Transformer, 2022, section 3.2.
 #pragma once
 
-#include "blocks/stage_builder.h"
 #include "blocks/block_definition.h"
+#include "blocks/stage_builder.h"
 #include "blocks/tensor_list.h"
 
 #include <string>

@@ -1,7 +1,8 @@
-#include "core/wire/wire.h"
-
 #include "core/arbitrary_case_test.h"
 #include "core/random.h"
+#include "core/wire/hello.h"
+#include "core/wire/module.h"
+#include "core/wire/run.h"
 
 #include <cstring>
 #include <functional>

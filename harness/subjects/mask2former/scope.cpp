@@ -1,5 +1,7 @@
 #include "subjects/mask2former/scope.h"
 
+#include "blocks/block_definition.h"
+
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/group_norm.h>
@@ -8,11 +10,6 @@
 #include <ATen/ops/relu.h>
 
 namespace deformdiff::worker::mask2former {
-namespace {
-
-constexpr std::string_view kParameter = "param.";
-
-}  // namespace
 
 Scope Scope::child(std::string_view name) const {
   Scope scope = *this;
@@ -32,11 +29,11 @@ Scope Scope::time(std::int64_t k) const {
 }
 
 const at::Tensor* Scope::find_parameter(std::string_view name) const {
-  return call_->find_input(std::string(kParameter) + path_ + std::string(name));
+  return call_->find_input(std::string(kParameterPrefix) + path_ + std::string(name));
 }
 
 const at::Tensor& Scope::parameter(std::string_view name) const {
-  return call_->input(std::string(kParameter) + path_ + std::string(name));
+  return call_->input(std::string(kParameterPrefix) + path_ + std::string(name));
 }
 
 at::Tensor Scope::show(std::string_view name, const at::Tensor& value) const {

@@ -134,9 +134,10 @@ class TestCall {
         .add_random("features.3", {batch, 5, 2, 3});
   }
   /// Of 2x3, 3x4 and 5x6 pixels: 48 tokens.
-  TestCall& add_levels() {
+  TestCall& add_levels(bool starts = true) {
     const ms_deform_attn::Inputs inputs = test_inputs({.levels = {{2, 3}, {3, 4}, {5, 6}}});
-    return add("spatial_shapes", inputs.spatial_shapes).add("level_start_index", inputs.level_start_index);
+    add("spatial_shapes", inputs.spatial_shapes);
+    return starts ? add("level_start_index", inputs.level_start_index) : *this;
   }
 
  private:
@@ -203,7 +204,7 @@ inline TestCall test_call(const std::string& block, std::int64_t batch = 2, bool
     call.add("spatial_shape", test_inputs({.levels = {{4, 5}}}).spatial_shapes.squeeze(0));
     if (masked) call.add("mask", random_mask({batch, 4, 5}).logical_not());
   } else if (block == "reference_points") {
-    call.add_levels().add_random("valid_ratios", {batch, 3, 2}, 0.5, 1);
+    call.add_levels(false).add_random("valid_ratios", {batch, 3, 2}, 0.5, 1);
   }
   return call;
 }

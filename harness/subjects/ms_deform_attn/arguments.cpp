@@ -2,19 +2,17 @@
 
 #include <limits>
 
-#include <c10/util/Exception.h>
-
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
 
-void check_shape(const at::Tensor& tensor, const char* name, at::IntArrayRef wanted, const char* layout) {
+void check_shape(const at::Tensor& tensor, const char* name, at::IntArrayRef wanted, const char* axes) {
   TORCH_CHECK_VALUE(tensor.sizes() == wanted, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
-                    "; ", wanted, " ", layout, " wanted");
+                    "; ", wanted, " ", axes, " wanted");
 }
 
-void check_rank(const at::Tensor& tensor, const char* name, std::int64_t rank, const char* layout) {
+void check_rank(const at::Tensor& tensor, const char* name, std::int64_t rank, const char* axes) {
   TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
-                    "; ", rank, " axes ", layout, " wanted");
+                    "; ", rank, " axes ", axes, " wanted");
 }
 
 void check_dtype(const at::Tensor& tensor, const char* name, at::ScalarType wanted) {
@@ -49,8 +47,7 @@ void check_structure(const Inputs& inputs) {
   const at::ScalarType dtype = value.scalar_type();
   TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn_forward: value is ", dtype,
                    "; a floating dtype wanted");
-  TORCH_CHECK_NOT_IMPLEMENTED(dtype == at::kFloat || dtype == at::kDouble, "ms_deform_attn_forward: dtype ",
-                              dtype, " is not implemented (float32, float64)");
+  with_element_type(dtype, [](auto) {});
   check_dtype(locations, "sampling_loc", dtype);
   check_dtype(weights, "attn_weight", dtype);
   check_dtype(shapes, "spatial_shapes", at::kLong);

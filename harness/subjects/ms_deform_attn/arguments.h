@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
 
 namespace deformdiff::worker::ms_deform_attn {
 
@@ -23,6 +24,19 @@ struct Inputs {
 /// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
 /// c10::NotImplementedError for a floating dtype other than float32 and float64.
 void check_structure(const Inputs& inputs);
+
+/// work(float{}) or work(double{}): the one place that knows the dtypes of the kernels. Throws
+/// c10::NotImplementedError for any other.
+template <typename Work>
+void with_element_type(at::ScalarType dtype, const Work& work) {
+  if (dtype == at::kFloat) {
+    work(float{});
+  } else {
+    TORCH_CHECK_NOT_IMPLEMENTED(dtype == at::kDouble, "ms_deform_attn_forward: dtype ", dtype,
+                                " is not implemented (float32, float64)");
+    work(double{});
+  }
+}
 
 /// Checks that every level of the CPU tensors lies within `rows` rows and that its sides are in
 /// [1, 2^31).

@@ -1,5 +1,5 @@
 // The operator deformdiff::ms_deform_attn_forward: schema, CPU and Meta kernels. The CUDA kernel registers
-// itself from its own library (cuda_op.cpp).
+// itself from its own library (cuda/op.cpp).
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 
@@ -67,11 +67,7 @@ at::Tensor meta_kernel(const at::Tensor& value, const at::Tensor& spatial_shapes
 
 void forward_cpu_into(const Inputs& inputs, const at::Tensor& output) {
   const Inputs dense = contiguous(inputs);
-  if (dense.value.scalar_type() == at::kFloat) {
-    run(arguments_of<float>(dense, output));
-  } else {
-    run(arguments_of<double>(dense, output));
-  }
+  with_element_type(dense.value.scalar_type(), [&]<typename T>(T) { run(arguments_of<T>(dense, output)); });
 }
 
 at::Tensor forward_cpu(const Inputs& inputs) {

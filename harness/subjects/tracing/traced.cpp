@@ -1,5 +1,6 @@
 #include "subjects/tracing/traced.h"
 
+#include "blocks/block_definition.h"
 #include "subjects/tracing/module_process.h"
 
 #include <sstream>
@@ -16,8 +17,6 @@ namespace {
 
 using torch::jit::Module;
 using torch::jit::Stack;
-
-constexpr std::string_view kParameter = "param.";
 
 /// Copies of what is shown, recorded in the trace where it is shown: later operations do not change them.
 class RecordingTaps : public Taps {
@@ -65,7 +64,7 @@ class ModuleTree {
 Stack graph_inputs(const Call& call, const std::vector<at::Tensor>& inputs) {
   Stack stack;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!call.names[i].starts_with(kParameter)) stack.emplace_back(inputs[i]);
+    if (!call.names[i].starts_with(kParameterPrefix)) stack.emplace_back(inputs[i]);
   }
   return stack;
 }
@@ -74,7 +73,7 @@ std::vector<at::Tensor> with_graph_inputs(const Call& call, const Stack& stack) 
   std::vector<at::Tensor> inputs = call.inputs;
   std::size_t next = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!call.names[i].starts_with(kParameter)) inputs[i] = stack[next++].toTensor();
+    if (!call.names[i].starts_with(kParameterPrefix)) inputs[i] = stack[next++].toTensor();
   }
   return inputs;
 }
@@ -83,7 +82,7 @@ Module module_of(const Call& call) {
   ModuleTree tree;
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
     const std::string_view name = call.names[i];
-    if (name.starts_with(kParameter)) tree.add(name.substr(kParameter.size()), call.inputs[i]);
+    if (name.starts_with(kParameterPrefix)) tree.add(name.substr(kParameterPrefix.size()), call.inputs[i]);
   }
   return tree.build("Mask2Former", std::make_shared<torch::jit::CompilationUnit>());
 }

@@ -1,8 +1,10 @@
 #include "subjects/tracing/tracing_inputs.h"
 
+#include "blocks/block_list.h"
+#include "blocks/extents.h"
 #include "subjects/mask2former/positions.h"
 
-#include <string_view>
+#include <optional>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -11,44 +13,7 @@
 namespace deformdiff::worker {
 namespace {
 
-/// What the axes of an input are: N images, B images times heads, Q queries, S tokens of all levels, K tokens
-/// of one map, H and W the sides of a map. Others stay as they are.
-using Axes = std::map<std::string, std::string_view, std::less<>>;
-
-const Axes* axes_of(const std::string& block) {
-  static const std::map<std::string, Axes> blocks{
-      {"attention_layer",
-       {{"hidden_states", "NQ."},
-        {"encoder_hidden_states", "NS."},
-        {"position_embeddings", "NQ."},
-        {"reference_points", "NQ.."},
-        {"attention_mask", "NS"}}},
-      {"encoder_layer",
-       {{"hidden_states", "NS."},
-        {"position_embeddings", "NS."},
-        {"reference_points", "NS.."},
-        {"attention_mask", "NS"}}},
-      {"pixel_decoder_encoder",
-       {{"inputs_embeds", "NS."},
-        {"position_embeddings", "NS."},
-        {"valid_ratios", "N.."},
-        {"attention_mask", "NS"}}},
-      {"pixel_decoder", {{"features", "N.HW"}}},
-      {"mask2former_head", {{"features", "N.HW"}}},
-      {"decoder_layer",
-       {{"hidden_states", "QN."},
-        {"query_position_embeddings", "QN."},
-        {"encoder_hidden_states", "KN."},
-        {"position_embeddings", "KN."},
-        {"attention_mask", "BQK"}}},
-      {"mask_predictor", {{"hidden_states", "QN."}, {"pixel_embeddings", "N.HW"}}},
-      {"transformer_decoder", {{"multi_scale_features", "N.HW"}, {"mask_features", "N.HW"}}},
-      {"position_embedding", {{"mask", "NHW"}}},
-      {"reference_points", {{"valid_ratios", "N.."}}},
-  };
-  const auto found = blocks.find(block);
-  return found == blocks.end() ? nullptr : &found->second;
-}
+using Role = TensorSpec::Role;
 
 /// Elements of the axis again and again, `size` of them.
 at::Tensor repeated(const at::Tensor& tensor, std::int64_t axis, std::int64_t size) {
@@ -57,110 +22,108 @@ at::Tensor repeated(const at::Tensor& tensor, std::int64_t axis, std::int64_t si
   return tensor.index_select(axis, index);
 }
 
-bool is_part_of_the_map(std::string_view name) {
-  return name == "valid_ratios" || name == "reference_points" || name == "sampling_loc";
-}
-
-at::Tensor other_values(std::string_view name, const at::Tensor& tensor) {
+at::Tensor other_values(const at::Tensor& tensor, Role role) {
   const at::Tensor moved = tensor.roll(1);
   if (tensor.scalar_type() == at::kBool) return moved.logical_not();
   if (!tensor.is_floating_point()) return tensor.clone();
-  return is_part_of_the_map(name) ? 1 - 0.5 * moved : -0.5 * moved;
+  return role == Role::kFractions ? 1 - 0.5 * moved : -0.5 * moved;
 }
 
-class Resizing {
+/// A trace of large maps is as good on small ones, and takes a fraction of the time and memory.
+constexpr std::int64_t kLarge = 64, kSmaller = 32;
+
+/// The sizes that a block is traced on: by extent, and the sides that tensors of sizes hold.
+class OtherSizes {
  public:
-  Resizing(const Call& call, TracingSizes sizes) : call_(call), sizes_(sizes) {
+  OtherSizes(const Call& call, TracingSizes sizes, Extents extents)
+      : sizes_(sizes), extents_(std::move(extents)) {
     if (const at::Tensor* shapes = call.find_input("spatial_shapes")) spatial_shapes_ = sides(*shapes);
   }
 
-  at::Tensor operator()(const std::string& name, const at::Tensor& tensor) const {
-    if (name == "spatial_shapes") return spatial_shapes_;
-    if (name == "level_start_index") return mask2former::level_starts(spatial_shapes_);
-    if (name == "target_size" || name == "spatial_shape") return sides(tensor.unsqueeze(0)).squeeze(0);
-    const std::string_view axes = axes_of_input(name);
-    at::Tensor resized = other_values(name, tensor);
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      const auto axis = static_cast<std::int64_t>(i);
-      resized = repeated(resized, axis, extent(axes[i], tensor, axis));
-    }
-    return resized;
+  /// [.., 2] of heights and widths
+  at::Tensor sides(const at::Tensor& shapes) const {
+    if (sizes_ == TracingSizes::kTransposed) return shapes.flip(-1);
+    if (sizes_ != TracingSizes::kOther) return shapes.clone();
+    const at::Tensor smaller = shapes.masked_fill(shapes > kLarge, kSmaller);
+    return at::stack({smaller.select(-1, 1) + 1, smaller.select(-1, 0)}, -1);
+  }
+
+  at::Tensor level_starts() const { return mask2former::level_starts(spatial_shapes_); }
+
+  std::int64_t size_of(const Axis& axis) const {
+    std::int64_t size = axis.number;
+    for (const std::string& name : axis.names) size *= extent(name);
+    return size;
   }
 
  private:
-  std::string_view axes_of_input(const std::string& name) const {
-    const Axes& axes = *axes_of(call_.block);
-    const auto found = axes.find(name.substr(0, name.find('.')));
-    if (found == axes.end()) return {};
-    const bool length_first = call_.block == "attention_layer" && call_.attributes.contains("batch_first") &&
-                              call_.integer("batch_first") == 0;
-    const bool turned = length_first && found->second.size() == 3;
-    if (!turned) return found->second;
-    return found->second[1] == 'Q' ? "QN." : "SN.";
-  }
-
-  /// [L, 2] of heights and widths
-  at::Tensor sides(const at::Tensor& shapes) const {
-    if (sizes_ == TracingSizes::kTransposed) return shapes.flip(1);
-    if (sizes_ != TracingSizes::kOther) return shapes.clone();
-    const at::Tensor smaller = shapes.masked_fill(shapes > kLarge, kSmaller);
-    return at::stack({smaller.select(1, 1) + 1, smaller.select(1, 0)}, 1);
-  }
-
-  std::int64_t batch(std::int64_t size, std::int64_t heads) const {
-    if (sizes_ == TracingSizes::kBatchOfOne) return heads;
-    if (sizes_ != TracingSizes::kOther) return size;
-    return size > heads ? heads : 2 * heads;
-  }
-
-  std::int64_t extent(char letter, const at::Tensor& tensor, std::int64_t axis) const {
-    const std::int64_t size = tensor.size(axis), other = sizes_ == TracingSizes::kOther ? 1 : 0;
-    const bool turned = other != 0 || sizes_ == TracingSizes::kTransposed;
-    switch (letter) {
-      case 'N':
-        return batch(size, 1);
-      case 'B':
-        return batch(size, call_.integer("num_heads"));
-      case 'K':
-      case 'Q':
-        return traced_side(size) + other;
-      case 'S':
+  std::int64_t extent(const std::string& name) const {
+    const std::int64_t size = extents_.at(name), one_more = sizes_ == TracingSizes::kOther ? 1 : 0;
+    switch (role_of(name)) {
+      case ExtentRole::kBatch:
+        if (sizes_ == TracingSizes::kBatchOfOne) return 1;
+        return sizes_ != TracingSizes::kOther ? size : size > 1 ? 1 : 2;
+      case ExtentRole::kLength:
+        return smaller(size) + one_more;
+      case ExtentRole::kPixels:
         return spatial_shapes_.prod(1).sum().item<std::int64_t>();
-      case 'H':
-        return turned ? traced_side(tensor.size(axis + 1)) + other : size;
-      case 'W':
-        return turned ? traced_side(tensor.size(axis - 1)) : size;
-      default:
+      case ExtentRole::kHeight:
+        return are_turned() ? smaller(extents_.at('W' + name.substr(1))) + one_more : size;
+      case ExtentRole::kWidth:
+        return are_turned() ? smaller(extents_.at('H' + name.substr(1))) : size;
+      case ExtentRole::kFixed:
         return size;
     }
+    return size;
   }
 
-  /// A trace of large maps is as good on small ones, and takes a fraction of the time and memory.
-  std::int64_t traced_side(std::int64_t side) const {
+  bool are_turned() const { return sizes_ == TracingSizes::kOther || sizes_ == TracingSizes::kTransposed; }
+
+  std::int64_t smaller(std::int64_t side) const {
     return sizes_ == TracingSizes::kOther && side > kLarge ? kSmaller : side;
   }
 
-  static constexpr std::int64_t kLarge = 64, kSmaller = 32;
-
-  const Call& call_;
   TracingSizes sizes_;
+  Extents extents_;
   at::Tensor spatial_shapes_;
 };
+
+at::Tensor resized(const TensorSpec& spec, const at::Tensor& tensor, const OtherSizes& sizes) {
+  if (spec.role == Role::kSizes) return sizes.sides(tensor);
+  if (spec.role == Role::kLevelStarts) return sizes.level_starts();
+  at::Tensor result = other_values(tensor, spec.role);
+  std::int64_t axis = 0;
+  for (const Axis& factors : parse_axes(spec.axes)) {
+    result = repeated(result, axis++, sizes.size_of(factors));
+  }
+  return result;
+}
 
 }  // namespace
 
 std::vector<at::Tensor> tracing_inputs(const Call& call, TracingSizes sizes) {
-  const bool whole_model = axes_of(call.block) != nullptr;
+  const BlockDefinition* block = find_block_definition(call.block);
+  TORCH_CHECK_NOT_IMPLEMENTED(block != nullptr, "what block ", call.block,
+                              " is to be traced on is not known");
+  Attributes attributes = call.attributes;
+  attributes.merge(block->default_attributes());
+  std::map<std::string, TensorSpec> specs;
+  for (const TensorSpec& spec : block->tensors(attributes)) specs.emplace(spec.name, spec);
+  std::map<std::string, Shape> shapes;
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) shapes[call.names[i]] = call.inputs[i].sizes().vec();
+  std::optional<OtherSizes> other;
+  if (block->is_resizable()) other.emplace(call, sizes, block->extents_of(attributes, shapes));
+
   std::vector<at::Tensor> inputs;
   for (std::size_t i = 0; i < call.inputs.size(); ++i) {
-    const std::string& name = call.names[i];
     const at::Tensor& tensor = call.inputs[i];
-    TORCH_CHECK_NOT_IMPLEMENTED(!whole_model || tensor.numel() > 0, "a trace does not generalise to ", name,
+    const TensorSpec& spec = specs.at(call.names[i]);
+    TORCH_CHECK_NOT_IMPLEMENTED(!other || tensor.numel() > 0, "a trace does not generalise to ", spec.name,
                                 " of shape ", tensor.sizes());
-    if (name.starts_with("param.")) {
+    if (spec.is_parameter()) {
       inputs.push_back(tensor);
     } else {
-      inputs.push_back(whole_model ? Resizing(call, sizes)(name, tensor) : other_values(name, tensor));
+      inputs.push_back(other ? resized(spec, tensor, *other) : other_values(tensor, spec.role));
     }
   }
   return inputs;

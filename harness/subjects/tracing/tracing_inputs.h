@@ -16,8 +16,10 @@ enum class TracingSizes {
   kBatchOfOne,  ///< the same maps, one image
 };
 
-/// One tensor for each input of the call, parameters as they are. The operator by itself is always traced on
-/// the case's own sizes. Throws c10::NotImplementedError where the case has nothing to trace: an extent of 0.
+/// One tensor for each input of the call, parameters as they are. Which sizes may differ, and how, follows
+/// from the block's definition; the operator by itself is always traced on the case's own. Throws
+/// c10::NotImplementedError for a block that has no definition, and where the case has nothing to trace: an
+/// extent of 0.
 std::vector<at::Tensor> tracing_inputs(const Call& call, TracingSizes sizes);
 
 }  // namespace deformdiff::worker

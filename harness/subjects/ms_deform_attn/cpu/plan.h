@@ -1,4 +1,4 @@
-// Layout of the host kernel's workspace: tables of one call, and the plan of one query.
+// The host kernel's workspace: tables of one call, and the plan of one query.
 #pragma once
 
 #include "subjects/ms_deform_attn/forward_arguments.h"

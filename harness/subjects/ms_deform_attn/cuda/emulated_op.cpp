@@ -1,5 +1,5 @@
-#include "subjects/ms_deform_attn/forward.h"
 #include "subjects/ms_deform_attn/cuda/kernel_emulated.h"
+#include "subjects/ms_deform_attn/forward.h"
 
 #include <ATen/ops/empty.h>
 
@@ -10,11 +10,8 @@ at::Tensor forward_cuda_emulated(const Inputs& inputs) {
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const Inputs dense = contiguous(inputs);
   const at::Tensor output = at::empty(output_shape(inputs), inputs.value.options());
-  if (output.scalar_type() == at::kFloat) {
-    run_emulated(arguments_of<float>(dense, output));
-  } else {
-    run_emulated(arguments_of<double>(dense, output));
-  }
+  with_element_type(output.scalar_type(),
+                    [&]<typename T>(T) { run_emulated(arguments_of<T>(dense, output)); });
   return output;
 }
 

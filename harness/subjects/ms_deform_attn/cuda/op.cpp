@@ -31,11 +31,7 @@ at::Tensor cuda_kernel(const at::Tensor& value, const at::Tensor& spatial_shapes
   dense.spatial_shapes = dense.spatial_shapes.to(value.device());
   dense.level_start_index = dense.level_start_index.to(value.device());
   const at::Tensor output = at::empty(output_shape(inputs), value.options());
-  if (value.scalar_type() == at::kFloat) {
-    run<float>(dense, output);
-  } else {
-    run<double>(dense, output);
-  }
+  with_element_type(value.scalar_type(), [&]<typename T>(T) { run<T>(dense, output); });
   return output;
 }
 

@@ -1,7 +1,9 @@
-#include "blocks/layouts/layout.h"
+#include "blocks/layouts/names.h"
 
-#include "blocks/small_case_test.h"
 #include "blocks/block_list.h"
+#include "blocks/layouts/inference.h"
+#include "blocks/layouts/parameters.h"
+#include "blocks/small_case_test.h"
 #include "core/view.h"
 
 #include <numeric>
@@ -43,7 +45,7 @@ TEST(Layout, NamesAreThoseOfFiles) {
 
 TEST(Layout, EveryParameterOfEveryBlockGoesThereAndBack) {
   for (const Layout layout : kLayouts) {
-    for (const BlockDefinition* block : block_definitions()) {
+    for (const BlockDefinition* block : deep_blocks()) {
       SCOPED_TRACE(std::string(name_of(layout)) + " " + block->name());
       const Case c = small_case(*block);
       const LayoutNames names(layout, *block, c.attributes);
@@ -89,7 +91,7 @@ TEST(Layout, PartsOfAHeadLieUnderAnyAttribute) {
 
 TEST(Layout, EveryStageThatTheyHaveGoesThereAndBack) {
   for (const Layout layout : kLayouts) {
-    for (const BlockDefinition* block : block_definitions()) {
+    for (const BlockDefinition* block : deep_blocks()) {
       SCOPED_TRACE(std::string(name_of(layout)) + " " + block->name());
       const Case c = small_case(*block);
       const LayoutNames names(layout, *block, c.attributes);

@@ -1,0 +1,49 @@
+// What the tests of a session's parts share: options with a folder of their own, and a listener that
+// remembers.
+#pragma once
+
+#include "engine/investigate.h"
+#include "engine/scripted_runner_test.h"
+#include "engine/third_block_test.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+
+class ScriptedSessionTest : public testing::Test {
+ protected:
+  ScriptedSessionTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    options_.out = std::filesystem::path(testing::TempDir()) /
+                   (std::string(test->test_suite_name()) + "_" + test->name());
+    std::filesystem::remove_all(options_.out);
+    options_.seed = 3;
+  }
+  ~ScriptedSessionTest() override { std::filesystem::remove_all(options_.out); }
+
+  SubjectState state_of(ScriptedSubject& subject) { return {subject.open(options_.limits), "third"}; }
+
+  /// Names of the files of findings.
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& file : std::filesystem::directory_iterator(options_.out / "findings")) {
+      names.push_back(file.path().filename().string());
+    }
+    return names;
+  }
+
+  class Remembering : public Listener {
+   public:
+    void on_finding(const Finding& finding) override { heard.push_back(finding); }
+    std::vector<Finding> heard;
+  };
+
+  SessionOptions options_;
+  Remembering listener_;
+};
+
+}  // namespace deformdiff
