@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 #include <utility>
 
@@ -76,36 +75,33 @@ bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
   return a.levels != b.levels || !(a.finest == b.finest);
 }
 
-const std::map<std::string, std::string>& explanations() {
-  static const std::map<std::string, std::string> texts{
-      {"outputs_ignore_inputs",
-       "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its "
-       "result was "
-       "allocated, not what was written there, and the graph holds zeros in its place."},
-      {"stale_constant",
-       "A result was computed in memory that the tracer did not know: the graph holds the values of the "
-       "traced "
-       "example as a constant and gives them for every input."},
-      {"baked_shape",
-       "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error. "
-       "Compute "
-       "them in forward from the inputs' shapes (tensor.shape, torch._shape_as_tensor) and export again."},
-      {"baked_batch",
-       "The traced batch is a constant in the graph: a larger batch is cut or fails. Replace loops over "
-       "the batch, and sizes read as Python integers, and export again."},
-      {"baked_device",
-       "A device of the tracing machine is a constant in the graph: the model runs on no other."},
-      {"wrong_stage",
-       "The named stage, or what it is computed from and was not seen, is something else than the block's "
-       "definition. If --config or --layout do not describe this model, that is the reason."},
-      {"training_mode",
-       "The model was exported in training mode: dropout or batch statistics change its results. "
-       "Call eval() before exporting."},
-      {"unsupported_operator",
-       "The graph uses an operator that is not registered here: load its library first."},
-      {"unknown", "The graph gives no hint, and no replay showed a stage that is at fault."}};
-  return texts;
-}
+constexpr std::array<Cause, 9> kCauses{{
+    {"outputs_ignore_inputs",
+     "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its "
+     "result "
+     "was allocated, not what was written there, and the graph holds zeros in its place."},
+    {"stale_constant",
+     "A result was computed in memory that the tracer did not know: the graph holds the values of the traced "
+     "example as a constant and gives them for every input."},
+    {"baked_shape",
+     "Sizes of the traced example are constants in the graph: other sizes give wrong numbers or an error. "
+     "Compute them in forward from the inputs' shapes (tensor.shape, torch._shape_as_tensor) and export "
+     "again."},
+    {"baked_batch",
+     "The traced batch is a constant in the graph: a larger batch is cut or fails. Replace loops over the "
+     "batch, and sizes read as Python integers, and export again."},
+    {"baked_device",
+     "A device of the tracing machine is a constant in the graph: the model runs on no other."},
+    {"wrong_stage",
+     "The named stage, or what it is computed from and was not seen, is something else than the block's "
+     "definition. If --config or --layout do not describe this model, that is the reason."},
+    {"training_mode",
+     "The model was exported in training mode: dropout or batch statistics change its results. Call eval() "
+     "before exporting."},
+    {"unsupported_operator",
+     "The graph uses an operator that is not registered here: load its library first."},
+    {"unknown", "The graph gives no hint, and no replay showed a stage that is at fault."},
+}};
 
 }  // namespace
 
@@ -162,10 +158,14 @@ std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition
   return named ? "wrong_stage" : "unknown";
 }
 
+std::span<const Cause> causes() {
+  return kCauses;
+}
+
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage) {
-  const auto text = explanations().find(cause);
-  if (text == explanations().end()) return {};
-  std::vector<std::string> lines{text->second};
+  const auto known = std::ranges::find(kCauses, cause, &Cause::name);
+  if (known == kCauses.end()) return {};
+  std::vector<std::string> lines{std::string(known->explanation)};
   if (!first_diverging_stage.empty())
     lines.push_back(fmt::format("It shows first in {}.", first_diverging_stage));
   return lines;

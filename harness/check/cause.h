@@ -5,10 +5,20 @@
 #include "core/module_description.h"
 #include "engine/stage_judge.h"
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
+
+struct Cause {
+  std::string_view name;
+  std::string_view explanation;  ///< in plain words, and what to do about it
+};
+
+/// All that a report may name: a closed list.
+std::span<const Cause> causes();
 
 /// One replay of the recorded graph.
 struct Replay {
@@ -26,7 +36,7 @@ struct Replay {
   }
 };
 
-/// One of the causes that `list rules` names; empty if no replay fails. What the replays show comes before
+/// One of causes(); empty if no replay fails. What the replays show comes before
 /// what the graph suggests: a value that stays the same for other inputs, failures that come with another
 /// batch or other sizes alone.
 std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition& block,

@@ -2,6 +2,7 @@
 #include "blocks/block_list.h"
 #include "catalog/addresses.h"
 #include "catalog/catalog.h"
+#include "check/cause.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/rules.h"
@@ -144,7 +145,9 @@ std::string list_rules() {
     const int rule = rule_of(verdict);
     text += fmt::format("  {:<20} {}\n", name_of(verdict), rule > 0 ? fmt::format("rule {}", rule) : "");
   }
-  return text + fmt::format("\nCauses:\n  {}\n", fmt::join(kCauses, "\n  "));
+  text += "\nCauses:\n";
+  for (const Cause& cause : causes()) text += fmt::format("  {}\n", cause.name);
+  return text;
 }
 
 struct Topic {

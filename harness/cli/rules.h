@@ -1,8 +1,6 @@
 // The numbered rules of oracles/README.md, for people.
 #pragma once
 
-#include "core/verdict.h"
-
 #include <array>
 #include <string_view>
 
@@ -18,10 +16,5 @@ constexpr std::array<std::string_view, 7> kRules{
     "a second run gives the same bits, where determinism is declared",
     "the case could have shown a fault",
 };
-
-/// Causes that a report may name.
-constexpr std::array<std::string_view, 9> kCauses{
-    "outputs_ignore_inputs", "stale_constant", "baked_shape",          "baked_batch", "baked_device",
-    "wrong_stage",           "training_mode",  "unsupported_operator", "unknown"};
 
 }  // namespace deformdiff::cli

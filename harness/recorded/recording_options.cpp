@@ -2,6 +2,7 @@
 
 #include "blocks/attribute_rules.h"
 #include "blocks/layouts/configuration.h"
+#include "blocks/layouts/inference.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/strict_json.h"

@@ -19,11 +19,12 @@ void rename(Comparison& comparison, const std::string& theirs) {
   if (!comparison.output.empty() && at == 0) comparison.reason.replace(0, comparison.output.size(), theirs);
 }
 
-}  // namespace
-
+/// The layout's name for a stage of ours, or ours where it has none.
 std::string reported_stage(const LayoutNames& names, const std::string& stage) {
   return names.their_stage(stage).value_or(stage);
 }
+
+}  // namespace
 
 void add_scenario(const std::string& name, StagedComparison& judged, const LayoutNames& names,
                   RunReport& report) {

@@ -9,9 +9,6 @@
 
 namespace deformdiff {
 
-/// The layout's name for a stage of ours, or ours where it has none.
-std::string reported_stage(const LayoutNames& names, const std::string& stage);
-
 /// A row for each stage and one for the whole, under the scenario's name. The first stage at fault is the
 /// report's first diverging one unless it has one already. The comparison's text is put into the layout's
 /// names.
