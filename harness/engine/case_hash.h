@@ -13,6 +13,7 @@ namespace deformdiff {
 /// The same on every little-endian machine.
 std::uint64_t content_hash(const Case& c);
 
+/// Bytes after what `start` is the hash of.
 std::uint64_t hash_bytes(std::span<const std::byte> bytes, std::uint64_t start = 0);
 
 }  // namespace deformdiff

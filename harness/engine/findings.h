@@ -34,7 +34,7 @@ std::string finding_id(const Signature& signature);
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
                      const Comparison& comparison);
 
-/// The findings of a session. References stay valid.
+/// The findings of a session. A reference stays valid until the finding is refiled as another one.
 class FindingBook {
  public:
   /// Creates the folder. Throws InputError if it cannot.

@@ -30,6 +30,7 @@ class Investigator {
   /// `entry`, `options` and `listener` must outlive this. Creates the folder of findings.
   Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener);
 
+  /// Only asks: counts nothing.
   bool is_known(const Signature& signature) const { return book_.find(signature) != nullptr; }
 
   /// Counts a case of the run that failed with a known signature.
@@ -40,7 +41,7 @@ class Investigator {
   void investigate(SubjectState& state, Failure failure);
 
   std::vector<Finding> findings() const { return book_.all(); }
-  std::size_t count() const { return book_.size(); }
+  std::size_t size() const { return book_.size(); }
 
   /// Told what is going on, for progress.
   std::function<void(const std::string& activity)> on_activity;

@@ -46,7 +46,7 @@ class Investigate : public ScriptedSessionTest {
   }
 
   Finding only_finding() {
-    EXPECT_EQ(investigator_.count(), 1U);
+    EXPECT_EQ(investigator_.size(), 1U);
     return investigator_.findings().at(0);
   }
 

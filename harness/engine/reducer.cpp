@@ -20,7 +20,7 @@ std::uint64_t hash_of(const Calls& calls) {
   return hash;
 }
 
-/// Smaller sequences, by the steps that reduce_calls names.
+/// Smaller sequences, by the steps that reduce() names.
 class CallsStream {
  public:
   CallsStream(const Calls& calls, const Shrinks& shrinks) : calls_(calls), shrinks_(shrinks) {

@@ -42,11 +42,11 @@ class SubjectBatch {
     since_start_ = Stopwatch();
   }
 
-  /// Waits for the outcomes, compares and counts. The failures of signatures that are not known.
-  std::vector<Failure> finish(const References& references, Investigator& investigator, TimeSplit& split) {
+  /// Waits for the outcomes, compares and counts. The failures.
+  std::vector<Failure> finish(const References& references, TimeSplit& split) {
     if (!given_.empty()) collect(split);
     const Stopwatch watch;
-    std::vector<Failure> failures = judge(references, investigator);
+    std::vector<Failure> failures = judge(references);
     split.compare += watch.seconds();
     return failures;
   }
@@ -70,7 +70,7 @@ class SubjectBatch {
     for (std::size_t i = 0; i < returned.size(); ++i) outcomes_[given_[i]] = std::move(returned[i]);
   }
 
-  std::vector<Failure> judge(const References& references, Investigator& investigator) {
+  std::vector<Failure> judge(const References& references) {
     std::vector<Failure> failures;
     std::vector<Comparison> comparisons = compared(references);
     auto next_given = given_.begin();
@@ -78,14 +78,7 @@ class SubjectBatch {
       const bool was_given = next_given != given_.end() && *next_given == position;
       Comparison& comparison = comparisons[position];
       count(state_.report, comparison);
-      if (is_finding(comparison.verdict)) {
-        Failure failure = failure_at(position, std::move(comparison));
-        if (investigator.is_known(failure.judgement.signature)) {
-          investigator.count(failure.judgement.signature);
-        } else {
-          failures.push_back(std::move(failure));
-        }
-      }
+      if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
       if (!was_given) continue;
       ++next_given;
       state_.note_call(batch_.first + position, outcomes_[position]);
@@ -159,7 +152,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
 
   // Investigations take long and restart workers: only when every worker is idle.
   std::vector<std::pair<SubjectState*, std::vector<Failure>>> met;
-  for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, investigator, split));
+  for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, split));
   for (auto& [state, failures] : met) {
     for (Failure& failure : failures) {
       if (investigator.is_known(failure.judgement.signature)) {

@@ -64,7 +64,7 @@ TEST_F(RunBatch, EverySubjectOfTheGroupGetsTheBatch) {
     EXPECT_EQ((std::vector<std::uint64_t>{calls.begin(), calls.end()}),
               (std::vector<std::uint64_t>{5, 6, 7, 8}));
   }
-  EXPECT_EQ(investigator_.count(), 0U);
+  EXPECT_EQ(investigator_.size(), 0U);
 }
 
 TEST_F(RunBatch, TheCallerWorksOnceWhileAllSubjectsAreBusy) {
@@ -115,7 +115,7 @@ TEST_F(RunBatch, ASubjectThatCannotStartFailsOnEveryCaseOnce) {
   run({&state}, batch_of(0, 4));
   EXPECT_EQ(state.report.verdicts.at(Verdict::kCrashed), 4);
   EXPECT_TRUE(scripted.calls.empty());
-  ASSERT_EQ(investigator_.count(), 1U);
+  ASSERT_EQ(investigator_.size(), 1U);
   EXPECT_EQ(investigator_.findings()[0].count, 4);
 }
 
@@ -142,7 +142,7 @@ TEST_F(RunBatch, AFailureKnowsTheCallsOfItsWorker) {
   });
   SubjectState state = state_of(scripted);
   run({&state}, batch_of(100, 6));
-  ASSERT_EQ(investigator_.count(), 1U);
+  ASSERT_EQ(investigator_.size(), 1U);
   const Finding finding = investigator_.findings()[0];
   EXPECT_EQ(finding.first_case, 104U);
   EXPECT_EQ(finding.earlier_calls, 1U);
@@ -155,7 +155,7 @@ TEST_F(RunBatch, TwoFailuresOfANewSignatureAreOneFinding) {
   });
   SubjectState state = state_of(scripted);
   run({&state}, batch_of(0, 4));
-  ASSERT_EQ(investigator_.count(), 1U);
+  ASSERT_EQ(investigator_.size(), 1U);
   const Finding finding = investigator_.findings()[0];
   EXPECT_EQ(finding.count, 2);
   EXPECT_EQ(finding.first_case, 1U);
@@ -173,7 +173,7 @@ TEST_F(RunBatch, AKnownFailureIsCountedAndNotInvestigatedAgain) {
   run({&state}, batch_of(1, 4));
   EXPECT_EQ(scripted.calls.size(), 4U);
   EXPECT_EQ(scripted.restarts, restarts);
-  ASSERT_EQ(investigator_.count(), 1U);
+  ASSERT_EQ(investigator_.size(), 1U);
   EXPECT_EQ(investigator_.findings()[0].count, 5);
   EXPECT_EQ(investigator_.findings()[0].first_case, 0U);
 }
@@ -183,7 +183,7 @@ TEST_F(RunBatch, SubjectsHaveFindingsOfTheirOwn) {
   SubjectState first{open_subject(one.spec("one"), {}), "third"};
   SubjectState second{open_subject(two.spec("two"), {}), "third"};
   run({&first, &second}, batch_of(0, 2));
-  ASSERT_EQ(investigator_.count(), 2U);
+  ASSERT_EQ(investigator_.size(), 2U);
   for (const Finding& finding : investigator_.findings()) EXPECT_EQ(finding.count, 2);
 }
 
@@ -199,7 +199,7 @@ TEST_F(RunBatch, TheFirstFindingStopsThatSubject) {
   EXPECT_EQ(stopped.report.cases, 4) << "cases 0 to 3";
   EXPECT_EQ(stopped.report.verdicts.count(Verdict::kThrew), 0U);
   EXPECT_EQ(stopped.report.first_finding_case, 3U);
-  EXPECT_EQ(investigator_.count(), 1U);
+  EXPECT_EQ(investigator_.size(), 1U);
   EXPECT_EQ(going_on.report.cases, 6);
   EXPECT_FALSE(going_on.stopped);
 

@@ -52,6 +52,7 @@ class Runner {
   /// Ends the worker; the next call gets a fresh one.
   virtual void restart() = 0;
 
+  /// By this runner, since it was made.
   virtual std::int64_t workers_started() const = 0;
 };
 
@@ -59,6 +60,7 @@ class Runner {
 /// after a crash.
 std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits);
 
+/// worker_runner(), or what stands for it in tests.
 using MakeRunner = std::function<std::unique_ptr<Runner>(const WorkerCommand&, const RunLimits&)>;
 
 }  // namespace deformdiff

@@ -132,7 +132,7 @@ class Session {
   }
 
   void tell(const std::string& activity) {
-    listener_.on_progress({done_, options_.cases, investigator_.count(), watch_.seconds(), activity});
+    listener_.on_progress({done_, options_.cases, investigator_.size(), watch_.seconds(), activity});
   }
 
   const BlockEntry& entry_;

@@ -21,13 +21,12 @@ struct SubjectReport {
   SubjectInfo info;
   std::int64_t cases = 0;
   std::map<Verdict, std::int64_t> verdicts;
-  std::map<std::string, std::int64_t>
-      not_judged;              ///< "unsupported: reason", "not_run: reason", "vacuous: ..."
-  std::int64_t estimated = 0;  ///< cases whose verdict rests on an estimated set
-  double run_seconds = 0;      ///< of the first call of each case, inside the worker
+  std::map<std::string, std::int64_t> not_judged;  ///< by "unsupported: reason", "vacuous: reason", ...
+  std::int64_t estimated = 0;                      ///< cases whose verdict rests on an estimated set
+  double run_seconds = 0;                          ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;
-  std::optional<std::int64_t> workers;  ///< that its runner started; filled at the end of a session
+  std::optional<std::int64_t> workers;  ///< that its runner started in a session; empty elsewhere
 };
 
 /// Where the time of a run went, in seconds summed over cases (worker time over subjects as well).

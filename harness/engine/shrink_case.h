@@ -20,8 +20,8 @@ struct ShrunkCase {
 };
 
 struct ShrinkHooks {
-  std::function<void(const SavedCase&, const Comparison&)>
-      on_smaller;  ///< each smaller case that still fails
+  /// Each smaller case that still fails.
+  std::function<void(const SavedCase&, const Comparison&)> on_smaller;
   /// A candidate that fails by another rule or in another output, on its own in the present worker; never one
   /// after earlier calls.
   std::function<void(const Case&, const Judgement&)> on_other;
@@ -30,8 +30,8 @@ struct ShrinkHooks {
 /// Shrinks the problem and the calls before it, keeping to the signature of `original` (to that of its
 /// failure today if it has none). Where candidates smaller than the smallest of its element class fail by the
 /// same rule in another class, it goes on with those: the signature of the result is then of that class.
-/// Nothing if it does not fail so in a fresh worker. The result is confirmed
-/// in a fresh worker. Restarts the subject's worker.
+/// Nothing if it does not fail so in a fresh worker. The result is confirmed in a fresh worker. Restarts the
+/// subject's worker.
 std::optional<ShrunkCase> shrink_case(Subject& subject, const BlockEntry& entry, const SavedCase& original,
                                       const ReductionBudget& budget, int threads,
                                       const ShrinkHooks& hooks = {});

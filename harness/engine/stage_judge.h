@@ -14,28 +14,28 @@
 namespace deformdiff {
 
 struct StageVerdict {
-  std::string stage;
+  std::string stage;      ///< or the output that is no copy of its stage
   Comparison comparison;  ///< local: what this stage made of its own inputs
   double inherited = 0;   ///< largest difference to the value from exact arithmetic throughout, beside the
                           ///< largest such value; filled if asked for
 };
 
 struct StagedComparison {
-  Comparison comparison;             ///< of the case: that of the first stage in fault, or of the outputs
-  std::vector<StageVerdict> stages;  ///< of the stages that were seen, in order
+  Comparison comparison;  ///< of the case: that of the first stage at fault, or of the worst that agrees
+  std::vector<StageVerdict> stages;  ///< of the stages that were seen, in order, and of outputs judged apart
 };
 
 struct StageOptions {
   int threads = 1;
   bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
   bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
-  const SharedReferences* shared =
-      nullptr;  ///< of this case and the subject's declaration, if they are there
+  /// Of this case and the subject's declaration, if they are there.
+  const SharedReferences* shared = nullptr;
 };
 
-/// Applies rules 1 to 7. The verdict names the first stage, in the block's
-/// order, that is at fault. Outputs that are not those of the tapped run are judged by estimated sets. An
-/// agreement is estimated if that of one of its stages is.
+/// Applies rules 1 to 7. The verdict names the first stage, in the block's order, that is at fault. Outputs
+/// that are not those of the tapped run are judged by estimated sets. An agreement is estimated if that of
+/// one of its stages is.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);

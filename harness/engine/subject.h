@@ -37,8 +37,9 @@ struct Subject {
 /// there is no such subject; a worker that dies is in start_failure.
 Subject open_subject(SubjectSpec spec, const RunLimits& limits);
 
-/// Why this subject is not given this case: outside `supports` or dtypes, im2col_step, no device, memory.
-/// Kind kUnsupported or kNotRun with the reason; kReturned if it may run. `memory_limit` 0 is no limit.
+/// Why this subject is not given this case: it cannot run here, the case is of another block or dtype,
+/// outside `supports` or its contract, or needs more bytes than `memory_limit`. Kind kUnsupported or kNotRun
+/// with the reason; kReturned if it may run. `memory_limit` 0 is no limit.
 Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit);
 
 /// Twice where the subject promises determinism, tapped where one of the cases has stages beside its outputs.

@@ -17,8 +17,10 @@ namespace deformdiff {
 constexpr int kMostHangs = 10;
 constexpr int kMostLostWorkers = 200;
 
+/// The open subject, its counts, and the calls that its present worker was given.
 class SubjectState {
  public:
+  /// `block` is the name of the session's block.
   SubjectState(Subject opened, const std::string& block);
 
   Subject subject;

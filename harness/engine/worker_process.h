@@ -15,6 +15,7 @@
 
 namespace deformdiff {
 
+/// One process, from its start to its end; not thread-safe.
 class WorkerProcess {
  public:
   using Clock = std::chrono::steady_clock;
