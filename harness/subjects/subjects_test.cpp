@@ -1,10 +1,10 @@
 // Each implementation against closed forms and its own contract, and the operator's registration.
 #include "subjects/subjects.h"
 
-#include "subjects/tracing/module_process.h"
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
+#include "subjects/tracing/module_process.h"
 
 #include <cmath>
 #include <functional>
