@@ -14,7 +14,7 @@
 namespace deformdiff::cli {
 namespace {
 
-std::string verdict_text(const Options& options, const SavedRun& run, const Subject& subject,
+std::string verdict_text(const SavedRun& run, const Subject& subject,
                          const Comparison& comparison) {
   std::string text;
   if (!run.warning.empty()) text += fmt::format("Warning: {}.\n", run.warning);
@@ -61,7 +61,7 @@ int run_explain(const Options& options) {
   const StagedComparison judged =
       judge_stages(entry, c, outcome, subject.info, {.threads = options.threads, .inherited = true});
 
-  std::string text = verdict_text(options, run, subject, judged.comparison);
+  std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);
   text += explain_stage({subject, entry, c, outcome, options.threads}, judged.comparison);
   say(options, text);
