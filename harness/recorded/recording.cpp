@@ -1,5 +1,7 @@
 #include "recorded/recording.h"
 
+#include "blocks/layouts/inference.h"
+#include "blocks/layouts/parameters.h"
 #include "core/dtype_dispatch.h"
 #include "core/error.h"
 
