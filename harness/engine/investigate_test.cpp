@@ -5,6 +5,8 @@
 #include "engine/signature.h"
 #include "engine/stage_judge.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace deformdiff {
@@ -186,6 +188,7 @@ TEST_F(Investigate, ASubjectThatCannotStartIsNotAskedAgain) {
   EXPECT_EQ(only_finding().signature, signature("crashed", "", "structure"));
   EXPECT_EQ(only_finding().reproduction_rate, 1);
   EXPECT_TRUE(scripted.calls.empty());
+  EXPECT_EQ(scripted.restarts, 1) << "only at the end";
 }
 
 /// Wrong on 13; a single number kills it.
@@ -211,13 +214,49 @@ TEST_F(Investigate, AFailureMetOnlyWhileShrinkingIsAFindingOfNoCase) {
   EXPECT_EQ(investigator_.findings()[1].count, 1);
 }
 
+TEST_F(Investigate, OfARuleThatShrinkingMeetsOneFailureIsEnough) {
+  // 13 is wrong beside 0.5; alone both become NaN, each of a class of its own.
+  ScriptedSubject scripted("third", [](const Case& c, std::span<const Case>) {
+    if (numbers_of(c).size() > 1) {
+      return thirds(c, [&](float number) { return is_thirteen(number) && contains(c, 0.5F); });
+    }
+    Outcome outcome = thirds(c);
+    if (contains(c, 13) || contains(c, 0.5F)) {
+      const std::vector<float> nan{std::numeric_limits<float>::quiet_NaN()};
+      outcome.outputs[0].tensor = Tensor::of<float>(DType::kFloat32, {1}, nan);
+    }
+    return outcome;
+  });
+  SubjectState state = state_of(scripted);
+  Failure failure = thirteen();
+  failure.problem = third_case({13, 0.5F, 4, 8});
+  investigator_.investigate(state, failure);
+  const std::vector<Finding> findings = investigator_.findings();
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].shrunk_elements, 2);
+  EXPECT_EQ(findings[1].signature.rule, "nonfinite_mismatch");
+}
+
 TEST_F(Investigate, WhatOnlyCallsMadeWhileShrinkingBroughtAboutIsNoFinding) {
+  ScriptedSubject scripted("third", [](const Case& c, std::span<const Case> before) {
+    const bool dies = !before.empty() && !contains(c, 13);
+    return dies ? outcome_of(Kind::kCrashed) : thirds(c, is_thirteen);
+  });
+  SubjectState state = state_of(scripted);
+  investigator_.investigate(state, thirteen());
+  EXPECT_EQ(only_finding().signature.rule, "out_of_bound");
+  EXPECT_EQ(only_finding().shrunk_elements, 1);
+}
+
+TEST_F(Investigate, WhatShrinkingMeetsOfAKnownFailureIsNotCounted) {
+  // Among other calls a single number kills it; alone it is wrong as 13 always is.
   ScriptedSubject scripted("third", [](const Case& c, std::span<const Case> before) {
     return before.empty() ? thirds(c, is_thirteen) : wrong_or_dead(c, before);
   });
   SubjectState state = state_of(scripted);
   investigator_.investigate(state, thirteen());
   EXPECT_EQ(only_finding().signature.rule, "out_of_bound");
+  EXPECT_EQ(only_finding().count, 1);
 }
 
 TEST_F(Investigate, WhatFailsInAnotherWayAloneIsThatFailure) {

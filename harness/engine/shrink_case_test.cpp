@@ -152,7 +152,14 @@ TEST(ShrinkCase, CallsBeforeItAreShrunkToo) {
   });
   SavedCase original = saved({13, 2});
   original.earlier_calls = {third_case({5, 6}), third_case({11, 7}), third_case({8})};
-  const auto result = shrunk(scripted, original);
+  ShrinkHooks hooks;
+  hooks.on_smaller = [](const SavedCase& smaller, const Comparison&) {
+    // A sequence is tried without what other sequences left behind.
+    const auto& earlier = smaller.earlier_calls;
+    EXPECT_TRUE(earlier.empty() ||
+                std::ranges::any_of(earlier, [](const Case& call) { return contains(call, 11); }));
+  };
+  const auto result = shrunk(scripted, original, kEnough, hooks);
   ASSERT_TRUE(result);
   EXPECT_EQ(numbers_of(result->saved.problem), std::vector{13.F});
   ASSERT_EQ(result->saved.earlier_calls.size(), 1U);
@@ -188,6 +195,19 @@ TEST(ShrinkCase, ItGoesOnWithASmallerFailureOfAnotherClass) {
   EXPECT_EQ(numbers_of(result->saved.problem), std::vector{0.5F});
   EXPECT_EQ(result->saved.signature->element_class, "border");
   EXPECT_EQ(result->saved.signature->rule, "out_of_bound");
+  EXPECT_TRUE(result->minimal);
+}
+
+TEST(ShrinkCase, AnotherClassThatOnlyFailsAmongOtherCallsIsLeft) {
+  ScriptedSubject scripted("third", [](const Case& c, std::span<const Case> before) {
+    if (!contains(c, 0.5F)) return thirds(c);
+    const float wrong = numbers_of(c).size() > 2 ? 13 : 0.5F;
+    return thirds(c, [&](float number) { return number == wrong && (wrong == 13 || !before.empty()); });
+  });
+  const auto result = shrunk(scripted, saved({13, 0.5F, 4}));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(numbers_of(result->saved.problem), (std::vector<float>{13, 0.5F, 1}));
+  EXPECT_EQ(result->saved.signature, kInterior);
   EXPECT_TRUE(result->minimal);
 }
 
