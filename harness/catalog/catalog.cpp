@@ -5,7 +5,7 @@
 #include "engine/stage_judge.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
-#include "generators/staged/models/models.h"
+#include "generators/staged/generator.h"
 #include "generators/staged/shrinks.h"
 #include "oracles/ms_deform_attn/oracle.h"
 #include "oracles/operations/operations.h"
@@ -30,9 +30,8 @@ const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), &ms_deform_attn::oracle(), nullptr,
                                   &ms_deform_attn::generator(), ms_deform_attn::shrink_stream}};
-    for (const StagedEntry& staged : staged_generators()) {
-      list.push_back(
-          {staged.block, nullptr, operation_oracle, staged.generator, staged_shrink_stream(*staged.block)});
+    for (const DeepGenerator& deep : deep_generators()) {
+      list.push_back({&deep.block(), nullptr, operation_oracle, &deep, deep_shrink_stream(deep.block())});
     }
     return list;
   }();

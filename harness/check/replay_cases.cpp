@@ -88,7 +88,7 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
 Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
   const auto& [block, attributes, parameters, module_inputs, example] = source;
   const DType dtype = parameters.empty() ? DType::kFloat32 : parameters.front().tensor.dtype();
-  Sketch sketch{StagedTier::kTypical, dtype,         attributes, extents_of(source, sizes),
+  Sketch sketch{DeepTier::kTypical, dtype,         attributes, extents_of(source, sizes),
                 sizes.levels,         module_inputs, {},         false};
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
   Case c = fill_sketch(block, sketch, CounterRandom(seed));
