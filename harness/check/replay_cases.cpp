@@ -89,7 +89,7 @@ Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t 
   const auto& [block, attributes, parameters, module_inputs, example] = source;
   const DType dtype = parameters.empty() ? DType::kFloat32 : parameters.front().tensor.dtype();
   Sketch sketch{DeepTier::kTypical, dtype,         attributes, extents_of(source, sizes),
-                sizes.levels,         module_inputs, {},         false};
+                sizes.levels,       module_inputs, {},         false};
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
   Case c = fill_sketch(block, sketch, CounterRandom(seed));
   for (NamedTensor& input : c.inputs) {
