@@ -8,12 +8,16 @@
 #include <fmt/ranges.h>
 
 namespace deformdiff {
+namespace {
 
+/// FNV-1a.
 std::uint64_t hash_of(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return hash;
 }
+
+}  // namespace
 
 std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector<std::string>& names) {
   if (names.empty()) return tiers;
@@ -30,10 +34,20 @@ std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector
   return chosen;
 }
 
+const std::string& draw_tier(const std::vector<Tier>& chosen, Draw& draw) {
+  std::vector<int> shares;
+  for (const Tier& tier : chosen) shares.push_back(tier.share);
+  return chosen[draw.share_of(shares)].name;
+}
+
 CounterRandom case_stream(std::uint64_t seed, std::string_view block, const std::vector<Tier>& chosen) {
   CounterRandom stream = CounterRandom(seed).stream(hash_of(block));
   for (const Tier& tier : chosen) stream = stream.stream(hash_of(tier.name));
   return stream;
+}
+
+bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index) {
+  return index % period == stream.stream(1).below(index / period, period);
 }
 
 }  // namespace deformdiff

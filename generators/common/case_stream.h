@@ -3,6 +3,7 @@
 
 #include "core/generator.h"
 #include "core/random.h"
+#include "generators/common/draw.h"
 
 #include <string>
 #include <string_view>
@@ -10,13 +11,16 @@
 
 namespace deformdiff {
 
-/// FNV-1a.
-std::uint64_t hash_of(std::string_view text);
-
 /// Those of `tiers` that are named, in their order; all for none. Throws InputError for an unknown name.
 std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector<std::string>& names);
 
+/// The name of one of them, in proportion to their shares.
+const std::string& draw_tier(const std::vector<Tier>& chosen, Draw& draw);
+
 /// A stream of its own for each seed, block and choice of tiers.
 CounterRandom case_stream(std::uint64_t seed, std::string_view block, const std::vector<Tier>& chosen);
+
+/// Of every `period` indices of such a stream one, at a place of its own.
+bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index);
 
 }  // namespace deformdiff

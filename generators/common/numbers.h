@@ -1,7 +1,9 @@
-// Numbers from random words, by + - * / and bits alone: identical on every platform.
+// Numbers from random words and from other numbers, by + - * /, floor and bits alone: identical on every
+// platform.
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
@@ -31,6 +33,11 @@ inline float normal_float(std::uint32_t word) {
 /// Uniform in [0, 1) from the upper 53 bits.
 inline double unit(std::uint64_t word) {
   return static_cast<double>(word >> 11) * 0x1.0p-53;
+}
+
+/// The multiple of `unit`, a power of two, nearest to x; of two the upper one.
+inline double nearest_multiple(double x, double unit) {
+  return std::floor(x / unit + 0.5) * unit;
 }
 
 /// `value` moved by `ulps` representable numbers; stays finite for finite values far from the largest.

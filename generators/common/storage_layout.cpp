@@ -1,6 +1,9 @@
 #include "generators/common/storage_layout.h"
 
+#include "generators/common/integers.h"
+
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -22,32 +25,32 @@ struct Placement {
   std::int64_t head = 0;           ///< elements in front of the larger tensor
 };
 
-Placement draw_placement(const Shape& shape, Layout layout, const CounterRandom& random) {
+Placement draw_placement(const Shape& shape, StorageLayout layout, const CounterRandom& random) {
   Placement placement(shape);
   const auto axes = static_cast<std::uint64_t>(shape.size());
   const auto axis = static_cast<std::size_t>(random.below(0, axes));
   switch (layout) {
-    case Layout::kContiguous:
+    case StorageLayout::kContiguous:
       break;
-    case Layout::kOffset:
+    case StorageLayout::kOffset:
       placement.head = 1 + static_cast<std::int64_t>(random.below(1, 3));
       break;
-    case Layout::kSliced:
+    case StorageLayout::kSliced:
       for (std::uint64_t k = 0; k < 2; ++k) {
         const auto sliced = k == 0 ? axis : static_cast<std::size_t>(random.below(2, axes));
         placement.before[sliced] = static_cast<std::int64_t>(random.below(3 + k, 3));
         placement.after[sliced] = static_cast<std::int64_t>(random.below(5 + k, 2)) + (k == 0 ? 1 : 0);
       }
       break;
-    case Layout::kTransposed:
+    case StorageLayout::kTransposed:
       for (std::size_t a = shape.size(); a > 1; --a) {
         std::swap(placement.order[a - 1], placement.order[static_cast<std::size_t>(random.below(10 + a, a))]);
       }
       break;
-    case Layout::kStepped:
+    case StorageLayout::kStepped:
       placement.step[axis] = 2;
       break;
-    case Layout::kExpanded:
+    case StorageLayout::kExpanded:
       placement.step[axis] = 0;
       break;
   }
@@ -74,18 +77,46 @@ void for_each_owned(const Shape& shape, const Shape& strides, std::int64_t offse
   }
 }
 
-template <typename T>
-T junk(const CounterRandom& random) {
-  if constexpr (std::is_integral_v<T>) {
-    return 1;
-  } else {
-    return random.below(30, 2) == 0 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(1e30);
-  }
+/// One element for what is not of the view.
+Tensor junk(DType dtype, const CounterRandom& random) {
+  if (dtype == DType::kInt64) return int64_tensor({}, {1});
+  if (dtype == DType::kBool) return Tensor(dtype, {}, {std::byte{1}});
+  const double loud = random.below(30, 2) == 0 ? std::numeric_limits<double>::quiet_NaN() : 1e30;
+  return convert(Tensor::of<double>(DType::kFloat64, {}, std::vector<double>{loud}), dtype);
 }
 
-template <typename T>
-Tensor place(const Tensor& contiguous, const Placement& placement, const CounterRandom& random) {
+template <typename Word>
+void copy_owned(const Tensor& dense, const Shape& strides, std::int64_t offset, const std::byte* hidden,
+                Tensor::Bytes& storage) {
+  Word loud;
+  std::memcpy(&loud, hidden, sizeof(Word));
+  Word* const to = reinterpret_cast<Word*>(storage.data());
+  std::fill_n(to, storage.size() / sizeof(Word), loud);
+  const Word* const from = dense.storage_as<Word>();
+  for_each_owned(dense.shape(), strides, offset,
+                 [&](std::int64_t index, std::int64_t at) { to[at] = from[index]; });
+}
+
+/// The elements of `dense` with these strides, in a storage of `size` elements; those that are not of the
+/// view are `hidden`.
+Tensor laid_out(const Tensor& dense, Shape strides, std::int64_t offset, std::int64_t size,
+                const std::byte* hidden) {
+  const std::size_t width = size_of(dense.dtype());
+  auto storage = std::make_shared<Tensor::Bytes>(static_cast<std::size_t>(size) * width);
+  const auto copy = width == 1   ? copy_owned<std::uint8_t>
+                    : width == 2 ? copy_owned<std::uint16_t>
+                    : width == 4 ? copy_owned<std::uint32_t>
+                                 : copy_owned<std::uint64_t>;
+  copy(dense, strides, offset, hidden, *storage);
+  return Tensor(dense.dtype(), dense.shape(), std::move(strides), offset, std::move(storage));
+}
+
+}  // namespace
+
+Tensor with_storage_layout(const Tensor& contiguous, StorageLayout layout, const CounterRandom& random) {
+  if (layout == StorageLayout::kContiguous || contiguous.elements() == 0) return contiguous;
   const Shape& shape = contiguous.shape();
+  const Placement placement = draw_placement(shape, layout, random);
   Shape strides(shape.size(), 0);
   std::int64_t size = 1;
   std::int64_t offset = placement.head;
@@ -96,36 +127,14 @@ Tensor place(const Tensor& contiguous, const Placement& placement, const Counter
     offset += size * placement.before[a];
     size *= placement.before[a] + placement.step[a] * shape[a] + placement.after[a];
   }
-  auto storage = std::make_shared<Tensor::Bytes>(static_cast<std::size_t>(placement.head + size) * sizeof(T));
-  T* const out = reinterpret_cast<T*>(storage->data());
-  std::fill_n(out, placement.head + size, junk<T>(random));
-  const T* from = contiguous.storage_as<T>();
-  for_each_owned(shape, strides, offset, [&](std::int64_t index, std::int64_t at) { out[at] = from[index]; });
-  return Tensor(contiguous.dtype(), shape, std::move(strides), offset, std::move(storage));
+  const Tensor hidden = junk(contiguous.dtype(), random);
+  return laid_out(contiguous, std::move(strides), offset, placement.head + size, hidden.storage().data());
 }
 
-}  // namespace
-
-Tensor with_layout(const Tensor& contiguous, Layout layout, const CounterRandom& random) {
-  if (layout == Layout::kContiguous || contiguous.elements() == 0) return contiguous;
-  const Placement placement = draw_placement(contiguous.shape(), layout, random);
-  switch (contiguous.dtype()) {
-    case DType::kFloat32:
-      return place<float>(contiguous, placement, random);
-    case DType::kFloat64:
-      return place<double>(contiguous, placement, random);
-    case DType::kBool:
-      return place<std::uint8_t>(contiguous, placement, random);
-    default:
-      DEFORMDIFF_CHECK(contiguous.dtype() == DType::kInt64);
-      return place<std::int64_t>(contiguous, placement, random);
-  }
-}
-
-LayoutTraits traits_of(const Tensor& tensor) {
+StorageTraits traits_of(const Tensor& tensor) {
   const Shape& shape = tensor.shape();
   const Shape& strides = tensor.strides();
-  LayoutTraits traits;
+  StorageTraits traits;
   traits.order.resize(shape.size());
   std::iota(traits.order.begin(), traits.order.end(), std::size_t{0});
   traits.expanded.assign(shape.size(), false);
@@ -163,7 +172,7 @@ LayoutTraits traits_of(const Tensor& tensor) {
   return traits;
 }
 
-Tensor with_traits(const Tensor& dense, const LayoutTraits& traits) {
+Tensor with_traits(const Tensor& dense, const StorageTraits& traits) {
   const Shape& shape = dense.shape();
   if (dense.elements() == 0 || complexity(traits, shape) == 0) return dense;
   Shape strides(shape.size(), 0);
@@ -175,21 +184,12 @@ Tensor with_traits(const Tensor& dense, const LayoutTraits& traits) {
     size = strides[a] * shape[a];
   }
   const std::int64_t offset = traits.offset == 0 ? 0 : (traits.offset - 1) % 4 + 1;
-  const std::size_t width = size_of(dense.dtype());
-  std::int64_t elements = offset + 1 + (traits.tail ? 1 : 0);
-  for (std::size_t a = 0; a < shape.size(); ++a) elements += strides[a] * (shape[a] - 1);
-  auto storage = std::make_shared<Tensor::Bytes>(static_cast<std::size_t>(elements) * width);
-  for (std::size_t at = 0; at < storage->size(); at += width) {
-    std::copy_n(traits.hidden.begin(), width, storage->begin() + static_cast<std::ptrdiff_t>(at));
-  }
-  for_each_owned(shape, strides, offset, [&](std::int64_t from, std::int64_t to) {
-    const auto bytes = static_cast<std::int64_t>(width);
-    std::copy_n(dense.storage().begin() + from * bytes, bytes, storage->begin() + to * bytes);
-  });
-  return Tensor(dense.dtype(), shape, std::move(strides), offset, std::move(storage));
+  std::int64_t held = offset + 1 + (traits.tail ? 1 : 0);
+  for (std::size_t a = 0; a < shape.size(); ++a) held += strides[a] * (shape[a] - 1);
+  return laid_out(dense, std::move(strides), offset, held, traits.hidden.data());
 }
 
-std::int64_t complexity(const LayoutTraits& traits, const Shape& shape) {
+std::int64_t complexity(const StorageTraits& traits, const Shape& shape) {
   std::int64_t sum = (traits.offset > 0 ? 1 : 0) + (traits.tail ? 1 : 0);
   for (std::size_t k = 0; k < shape.size(); ++k) {
     const std::size_t a = traits.order[k];
@@ -203,9 +203,15 @@ std::int64_t complexity(const LayoutTraits& traits, const Shape& shape) {
   return sum;
 }
 
-std::vector<LayoutTraits> simpler_traits(const LayoutTraits& traits) {
-  std::vector<LayoutTraits> simpler(1, traits);
-  LayoutTraits& plain = simpler.front();
+std::int64_t storage_complexity(const Case& c) {
+  std::int64_t sum = 0;
+  for (const NamedTensor& input : c.inputs) sum += complexity(traits_of(input.tensor), input.tensor.shape());
+  return sum;
+}
+
+std::vector<StorageTraits> simpler_traits(const StorageTraits& traits) {
+  std::vector<StorageTraits> simpler(1, traits);
+  StorageTraits& plain = simpler.front();
   std::ranges::sort(plain.order);
   plain.expanded.assign(traits.expanded.size(), false);
   plain.gap.assign(traits.gap.size(), false);
@@ -215,12 +221,12 @@ std::vector<LayoutTraits> simpler_traits(const LayoutTraits& traits) {
     simpler.push_back(traits);
     change(simpler.back());
   };
-  without([](LayoutTraits& t) { std::ranges::sort(t.order); });
-  without([](LayoutTraits& t) { t.offset = 0; });
-  without([](LayoutTraits& t) { t.tail = false; });
+  without([](StorageTraits& t) { std::ranges::sort(t.order); });
+  without([](StorageTraits& t) { t.offset = 0; });
+  without([](StorageTraits& t) { t.tail = false; });
   for (std::size_t a = 0; a < traits.order.size(); ++a) {
-    if (traits.expanded[a]) without([a](LayoutTraits& t) { t.expanded[a] = false; });
-    if (traits.gap[a]) without([a](LayoutTraits& t) { t.gap[a] = false; });
+    if (traits.expanded[a]) without([a](StorageTraits& t) { t.expanded[a] = false; });
+    if (traits.gap[a]) without([a](StorageTraits& t) { t.gap[a] = false; });
   }
   return simpler;
 }

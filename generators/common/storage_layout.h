@@ -1,14 +1,14 @@
 // Views that are not simple: an implementation that ignores strides or the offset reads something loud.
 #pragma once
 
+#include "core/case.h"
 #include "core/random.h"
-#include "core/tensor.h"
 
 #include <cstdint>
 
 namespace deformdiff {
 
-enum class Layout : std::uint8_t {
+enum class StorageLayout : std::uint8_t {
   kContiguous,
   kOffset,      ///< contiguous, 1 to 3 elements into its storage
   kSliced,      ///< a slice of a larger tensor along one or two axes
@@ -18,10 +18,10 @@ enum class Layout : std::uint8_t {
 };
 
 /// `contiguous` laid out anew. Storage beyond the view holds NaN or 1e30 (1 for integers and booleans).
-Tensor with_layout(const Tensor& contiguous, Layout layout, const CounterRandom& random);
+Tensor with_storage_layout(const Tensor& contiguous, StorageLayout layout, const CounterRandom& random);
 
-/// What of a tensor's layout can be kept while its extents change.
-struct LayoutTraits {
+/// What of a tensor's storage layout can be kept while its extents change.
+struct StorageTraits {
   std::vector<std::size_t> order;  ///< axes, outermost in memory first
   std::vector<bool> expanded;      ///< stride 0
   std::vector<bool> gap;           ///< elements that are not of the view between two indices of the axis
@@ -30,16 +30,19 @@ struct LayoutTraits {
   std::array<std::byte, 8> hidden{};  ///< one of the elements that are not of the view
 };
 
-LayoutTraits traits_of(const Tensor& tensor);
+StorageTraits traits_of(const Tensor& tensor);
 
-/// `dense`, which is contiguous, with such a layout in as little storage as that takes. The elements of
-/// an expanded axis are those of its index 0.
-Tensor with_traits(const Tensor& dense, const LayoutTraits& traits);
+/// `dense`, which is contiguous, with such a storage layout in as little storage as that takes. The elements
+/// of an expanded axis are those of its index 0.
+Tensor with_traits(const Tensor& dense, const StorageTraits& traits);
 
 /// 0 for a contiguous tensor of this shape; each trait that matters adds to it.
-std::int64_t complexity(const LayoutTraits& traits, const Shape& shape);
+std::int64_t complexity(const StorageTraits& traits, const Shape& shape);
+
+/// The same of all inputs together.
+std::int64_t storage_complexity(const Case& c);
 
 /// Traits with one thing less each; contiguous first.
-std::vector<LayoutTraits> simpler_traits(const LayoutTraits& traits);
+std::vector<StorageTraits> simpler_traits(const StorageTraits& traits);
 
 }  // namespace deformdiff

@@ -25,21 +25,22 @@ bool same_elements(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-TEST(TensorLayout, KeepsTheElements) {
+TEST(StorageLayout, KeepsTheElements) {
   const Tensor dense = counted({3, 1, 4, 5});
-  for (const Layout layout : {Layout::kOffset, Layout::kSliced, Layout::kTransposed, Layout::kStepped}) {
+  for (const StorageLayout layout : {StorageLayout::kOffset, StorageLayout::kSliced,
+                                     StorageLayout::kTransposed, StorageLayout::kStepped}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      const Tensor laid_out = with_layout(dense, layout, CounterRandom(seed));
+      const Tensor laid_out = with_storage_layout(dense, layout, CounterRandom(seed));
       EXPECT_TRUE(same_elements(laid_out, dense));
     }
   }
 }
 
-TEST(TensorLayout, ExpandedAxesRepeatIndexZero) {
+TEST(StorageLayout, ExpandedAxesRepeatIndexZero) {
   const Tensor dense = counted({3, 4});
   bool both_seen[2] = {false, false};
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const Tensor expanded = with_layout(dense, Layout::kExpanded, CounterRandom(seed));
+    const Tensor expanded = with_storage_layout(dense, StorageLayout::kExpanded, CounterRandom(seed));
     const bool rows = expanded.strides()[0] == 0;
     both_seen[rows ? 0 : 1] = true;
     for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(expanded.element(i), rows ? i % 4 : i / 4 * 4);
@@ -47,25 +48,26 @@ TEST(TensorLayout, ExpandedAxesRepeatIndexZero) {
   EXPECT_TRUE(both_seen[0] && both_seen[1]);
 }
 
-TEST(TensorLayout, HiddenElementsAreLoud) {
-  const Tensor offset = with_layout(counted({2, 3}), Layout::kOffset, CounterRandom(1));
+TEST(StorageLayout, HiddenElementsAreLoud) {
+  const Tensor offset = with_storage_layout(counted({2, 3}), StorageLayout::kOffset, CounterRandom(1));
   ASSERT_GT(offset.offset(), 0);
   const float hidden = offset.storage_as<float>()[0];
   EXPECT_TRUE(std::isnan(hidden) || hidden == 1e30F);
 }
 
-TEST(LayoutTraits, SurviveAndGetSimpler) {
+TEST(StorageTraits, SurviveAndGetSimpler) {
   const Tensor dense = counted({3, 2, 4, 5});
-  for (const Layout layout :
-       {Layout::kOffset, Layout::kSliced, Layout::kTransposed, Layout::kStepped, Layout::kExpanded}) {
+  for (const StorageLayout layout :
+       {StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kTransposed, StorageLayout::kStepped,
+        StorageLayout::kExpanded}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      const Tensor laid_out = with_layout(dense, layout, CounterRandom(seed));
-      const LayoutTraits traits = traits_of(laid_out);
+      const Tensor laid_out = with_storage_layout(dense, layout, CounterRandom(seed));
+      const StorageTraits traits = traits_of(laid_out);
       const Tensor again = with_traits(laid_out.contiguous(), traits);
       EXPECT_TRUE(same_elements(again, laid_out));
       EXPECT_EQ(again.is_contiguous(), laid_out.is_contiguous());
       EXPECT_EQ(complexity(traits_of(again), again.shape()), complexity(traits, dense.shape()));
-      const LayoutTraits plain = simpler_traits(traits).front();
+      const StorageTraits plain = simpler_traits(traits).front();
       EXPECT_EQ(complexity(plain, dense.shape()), 0);
       EXPECT_TRUE(with_traits(laid_out.contiguous(), plain).is_contiguous());
     }

@@ -1,5 +1,7 @@
 #include "generators/ms_deform_attn/exact.h"
 
+#include "core/dtype_dispatch.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -9,7 +11,7 @@ namespace deformdiff::ms_deform_attn {
 namespace {
 
 template <typename T>
-Tensor make_integers(const Structure& s, const Shape& shape, std::int64_t largest, double unit,
+Tensor make_integers(const Sketch& s, const Shape& shape, std::int64_t largest, double unit,
                      const CounterRandom& random) {
   Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
   T* const out = reinterpret_cast<T*>(bytes.data());
@@ -35,7 +37,7 @@ std::int64_t draw_pixel(const CounterRandom& random, std::uint64_t at, std::int6
 }
 
 template <typename T>
-Tensor make_locations(const Structure& s, int fraction, const CounterRandom& random) {
+Tensor make_locations(const Sketch& s, int fraction, const CounterRandom& random) {
   const Dims& d = s.dims;
   const Shape shape{d.N, d.Q, d.M, d.L, d.P, 2};
   Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
@@ -55,7 +57,7 @@ Tensor make_locations(const Structure& s, int fraction, const CounterRandom& ran
 }
 
 template <typename T>
-ExactTensors make(const Structure& s, const CounterRandom& random) {
+ExactTensors make(const Sketch& s, const CounterRandom& random) {
   const Dims& d = s.dims;
   const ExactBudget budget = exact_budget(s);
   const std::int64_t eighths = std::int64_t{1} << budget.weight;
@@ -68,10 +70,10 @@ ExactTensors make(const Structure& s, const CounterRandom& random) {
 
 }  // namespace
 
-ExactBudget exact_budget(const Structure& structure) {
-  const bool wide = structure.dtype == DType::kFloat64;
+ExactBudget exact_budget(const Sketch& sketch) {
+  const bool wide = sketch.dtype == DType::kFloat64;
   const int points =
-      static_cast<int>(std::bit_width(static_cast<std::uint64_t>(structure.dims.L * structure.dims.P)));
+      static_cast<int>(std::bit_width(static_cast<std::uint64_t>(sketch.dims.L * sketch.dims.P)));
   const int available = (wide ? 52 : 23) - points - 3;
   ExactBudget budget{wide ? 8 : 2, wide ? 8 : 3, 0};
   while (2 * budget.fraction + budget.weight + 1 > available) {
@@ -85,9 +87,8 @@ ExactBudget exact_budget(const Structure& structure) {
   return budget;
 }
 
-ExactTensors make_exact(const Structure& structure, const CounterRandom& random) {
-  return structure.dtype == DType::kFloat64 ? make<double>(structure, random)
-                                            : make<float>(structure, random);
+ExactTensors make_exact(const Sketch& sketch, const CounterRandom& random) {
+  return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, random); });
 }
 
 }  // namespace deformdiff::ms_deform_attn

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/random.h"
-#include "generators/ms_deform_attn/structure.h"
+#include "generators/ms_deform_attn/sketch.h"
 
 namespace deformdiff::ms_deform_attn {
 
@@ -15,12 +15,12 @@ struct ExactBudget {
 
 /// Sums of corner weight (twice `fraction` bits) times weight times value over L*P points, four corners
 /// each, with a factor of 4 to spare for formulas that take differences of corners first.
-ExactBudget exact_budget(const Structure& structure);
+ExactBudget exact_budget(const Sketch& sketch);
 
 /// Sides must be powers of two. All three contiguous.
 struct ExactTensors {
   Tensor value, sampling_loc, attn_weight;
 };
-ExactTensors make_exact(const Structure& structure, const CounterRandom& random);
+ExactTensors make_exact(const Sketch& sketch, const CounterRandom& random);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -1,13 +1,13 @@
 #include "generators/ms_deform_attn/generator.h"
 
+#include "generators/common/case_stream.h"
+#include "generators/common/storage_layout.h"
 #include "generators/ms_deform_attn/exact.h"
 #include "generators/ms_deform_attn/locations.h"
 #include "generators/ms_deform_attn/nonfinite.h"
 #include "generators/ms_deform_attn/shapes.h"
 #include "generators/ms_deform_attn/triggers.h"
 #include "generators/ms_deform_attn/values.h"
-#include "generators/common/storage_layout.h"
-#include "generators/common/case_stream.h"
 
 #include <algorithm>
 #include <array>
@@ -35,7 +35,7 @@ const std::vector<Tier>& all_tiers() {
   return tiers;
 }
 
-Structure draw_structure(const std::string& tier, Draw& draw) {
+Sketch draw_sketch(const std::string& tier, Draw& draw) {
   if (tier == "exact") return draw_exact(draw);
   if (tier == "typical") return draw_typical(draw);
   if (tier == "degenerate") return draw_degenerate(draw);
@@ -43,29 +43,30 @@ Structure draw_structure(const std::string& tier, Draw& draw) {
 }
 
 /// The same extents with every map turned: what is remembered of the shapes is now wrong.
-void transpose_levels(Structure& structure) {
-  for (Level& level : structure.levels) std::swap(level.height, level.width);
+void transpose_levels(Sketch& sketch) {
+  for (Level& level : sketch.levels) std::swap(level.height, level.width);
 }
 
-Layout draw_layout(Draw& draw, int percent) {
-  if (!draw.chance(percent)) return Layout::kContiguous;
-  return draw.one_of<Layout>({Layout::kOffset, Layout::kSliced, Layout::kSliced, Layout::kTransposed,
-                              Layout::kTransposed, Layout::kStepped, Layout::kExpanded});
+StorageLayout draw_storage_layout(Draw& draw, int percent) {
+  if (!draw.chance(percent)) return StorageLayout::kContiguous;
+  return draw.one_of<StorageLayout>({StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kSliced,
+                                     StorageLayout::kTransposed, StorageLayout::kTransposed,
+                                     StorageLayout::kStepped, StorageLayout::kExpanded});
 }
 
-void draw_layouts(Draw& draw, const CounterRandom& random, Case& c) {
+void draw_storage_layouts(Draw& draw, const CounterRandom& random, Case& c) {
   const int percent = draw.one_of<int>({0, 0, 0, 0, 40, 80});
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     Tensor& tensor = c.inputs[k].tensor;
     const bool indices = tensor.dtype() == DType::kInt64;
-    Layout layout = draw_layout(draw, indices ? percent / 5 : percent);
+    StorageLayout layout = draw_storage_layout(draw, indices ? percent / 5 : percent);
     // Repeating a level's shape would break the rows that the levels take.
-    if (indices && layout == Layout::kExpanded) layout = Layout::kSliced;
-    tensor = with_layout(tensor, layout, random.stream(k));
+    if (indices && layout == StorageLayout::kExpanded) layout = StorageLayout::kSliced;
+    tensor = with_storage_layout(tensor, layout, random.stream(k));
   }
 }
 
-Case fill(const std::string& tier, const Structure& s, Draw& draw, const CounterRandom& random) {
+Case fill(const std::string& tier, const Sketch& s, Draw& draw, const CounterRandom& random) {
   if (tier == "exact") {
     ExactTensors tensors = make_exact(s, random);
     return assemble(s, std::move(tensors.value), std::move(tensors.sampling_loc),
@@ -93,7 +94,7 @@ class MsDeformAttnGenerator : public Generator {
                 std::uint64_t index) const override {
     const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
     const CounterRandom stream = case_stream(seed, block().name(), chosen);
-    Case c = has_large(chosen) && is_large(stream, index)
+    Case c = has_large(chosen) && is_once_in(kLargePeriod, stream, index)
                  ? large_case(index / kLargePeriod, stream.bits(index))
                  : ordinary(chosen, stream, index);
     c.provenance = {"fuzz", c.provenance.tier, seed, index};
@@ -108,10 +109,6 @@ class MsDeformAttnGenerator : public Generator {
   static bool has_large(const std::vector<Tier>& chosen) {
     return std::ranges::any_of(
         chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });
-  }
-
-  static bool is_large(const CounterRandom& stream, std::uint64_t index) {
-    return index % kLargePeriod == stream.stream(1).below(index / kLargePeriod, kLargePeriod);
   }
 
   static Case ordinary(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
@@ -134,16 +131,14 @@ class MsDeformAttnGenerator : public Generator {
   /// The extents of case `index`, or of the one before it, with tensors of its own.
   static Case drawn(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index,
                     Sibling sibling) {
-    Draw structure_draw(stream.bits(sibling == Sibling::kNone ? index : index - 1));
-    std::vector<int> shares;
-    for (const Tier& tier : chosen) shares.push_back(tier.share);
-    const std::string& tier = chosen[structure_draw.share_of(shares)].name;
-    Structure structure = draw_structure(tier, structure_draw);
-    if (sibling == Sibling::kTransposedExtents) transpose_levels(structure);
+    Draw sketch_draw(stream.bits(sibling == Sibling::kNone ? index : index - 1));
+    const std::string& tier = draw_tier(chosen, sketch_draw);
+    Sketch sketch = draw_sketch(tier, sketch_draw);
+    if (sibling == Sibling::kTransposedExtents) transpose_levels(sketch);
     const CounterRandom elements = stream.stream(2).stream(index);
     Draw draw(elements.bits(0));
-    Case c = fill(tier, structure, draw, elements);
-    draw_layouts(draw, elements.stream(4), c);
+    Case c = fill(tier, sketch, draw, elements);
+    draw_storage_layouts(draw, elements.stream(4), c);
     c.provenance.tier = tier;
     return c;
   }

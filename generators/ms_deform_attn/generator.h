@@ -1,4 +1,4 @@
-// The block's stream of cases.
+// The operator's stream of cases.
 #pragma once
 
 #include "core/generator.h"

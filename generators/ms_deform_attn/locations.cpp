@@ -1,5 +1,6 @@
 #include "generators/ms_deform_attn/locations.h"
 
+#include "core/dtype_dispatch.h"
 #include "generators/common/numbers.h"
 
 #include <algorithm>
@@ -130,8 +131,8 @@ T coordinate(Place place, Word word, std::int64_t n) {
 }
 
 /// Normalised centre of row `row` of value, or of the first level's when the row is in a gap.
-std::pair<double, double> pixel_centre(const Structure& structure, std::int64_t row) {
-  for (const Level& level : structure.levels) {
+std::pair<double, double> pixel_centre(const Sketch& sketch, std::int64_t row) {
+  for (const Level& level : sketch.levels) {
     const std::int64_t pixel = row - level.start;
     if (pixel < 0 || pixel >= level.height * level.width) continue;
     return {(static_cast<double>(pixel % level.width) + 0.5) / static_cast<double>(level.width),
@@ -142,8 +143,7 @@ std::pair<double, double> pixel_centre(const Structure& structure, std::int64_t 
 
 /// Deformable DETR's initial offsets: eight directions, one a head, p+1 pixels long.
 template <typename T>
-void fill_near_reference(const Structure& s, const LocationStyle& style, const CounterRandom& random,
-                         T* out) {
+void fill_near_reference(const Sketch& s, const LocationStyle& style, const CounterRandom& random, T* out) {
   static constexpr std::array<std::array<int, 2>, 8> kDirections{
       {{1, 0}, {1, 1}, {0, 1}, {-1, 1}, {-1, 0}, {-1, -1}, {0, -1}, {1, -1}}};
   const CounterRandom references = random.stream(1);
@@ -169,7 +169,7 @@ void fill_near_reference(const Structure& s, const LocationStyle& style, const C
 }
 
 template <typename T>
-void fill_mixed(const Structure& s, const LocationStyle& style, const CounterRandom& random, T* out) {
+void fill_mixed(const Sketch& s, const LocationStyle& style, const CounterRandom& random, T* out) {
   const Dims& d = s.dims;
   std::uint64_t at = 0;
   for (std::int64_t nqm = 0; nqm < d.N * d.Q * d.M; ++nqm) {
@@ -189,7 +189,7 @@ void fill_mixed(const Structure& s, const LocationStyle& style, const CounterRan
 
 /// Moves every point but those of the isolated index many maps away.
 template <typename T>
-void isolate(const Structure& s, const Isolation& isolation, const CounterRandom& random, T* out) {
+void isolate(const Sketch& s, const Isolation& isolation, const CounterRandom& random, T* out) {
   const Dims& d = s.dims;
   const std::array<std::int64_t, 5> extents{d.N, d.Q, d.M, d.L, d.P};
   std::int64_t inner = 1;
@@ -206,7 +206,7 @@ void isolate(const Structure& s, const Isolation& isolation, const CounterRandom
 }
 
 template <typename T>
-Tensor make(const Structure& s, const LocationStyle& style, const CounterRandom& random) {
+Tensor make(const Sketch& s, const LocationStyle& style, const CounterRandom& random) {
   const Dims& d = s.dims;
   const Shape shape{d.N, d.Q, d.M, d.L, d.P, 2};
   Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
@@ -239,7 +239,7 @@ std::array<Place, 64> mix_of(const std::vector<std::pair<Place, int>>& shares) {
   return mix;
 }
 
-LocationStyle draw_adversarial_locations(Draw& draw, const Structure& structure) {
+LocationStyle draw_adversarial_locations(Draw& draw, const Sketch& sketch) {
   static const std::vector<Place> special{
       Place::kCentre,     Place::kCentreUlp, Place::kCentreNear, Place::kBorder,      Place::kBorderUlp,
       Place::kBorderNear, Place::kFirstHalf, Place::kLastHalf,   Place::kJustOutside, Place::kFar,
@@ -255,7 +255,7 @@ LocationStyle draw_adversarial_locations(Draw& draw, const Structure& structure)
   if (mostly_outside) shares.front().second = 20;
   style.mix = mix_of(shares);
   style.both_alike = draw.chance(30);
-  const Dims& d = structure.dims;
+  const Dims& d = sketch.dims;
   const std::array<std::int64_t, 5> extents{d.N, d.Q, d.M, d.L, d.P};
   if (draw.chance(15)) {
     const std::size_t axis = draw.share_of({5, 10, 10, 35, 40});
@@ -267,17 +267,16 @@ LocationStyle draw_adversarial_locations(Draw& draw, const Structure& structure)
   return style;
 }
 
-LocationStyle draw_typical_locations(Draw& draw, const Structure& structure) {
+LocationStyle draw_typical_locations(Draw& draw, const Sketch& sketch) {
   LocationStyle style{};
   style.mix = mix_of({{draw.chance(70) ? Place::kInside : Place::kAround, 1}});
   style.near_reference = draw.chance(60);
-  style.queries_are_pixels = structure.dims.Q == structure.dims.S;
+  style.queries_are_pixels = sketch.dims.Q == sketch.dims.S;
   return style;
 }
 
-Tensor make_locations(const Structure& structure, const LocationStyle& style, const CounterRandom& random) {
-  return structure.dtype == DType::kFloat64 ? make<double>(structure, style, random)
-                                            : make<float>(structure, style, random);
+Tensor make_locations(const Sketch& sketch, const LocationStyle& style, const CounterRandom& random) {
+  return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, style, random); });
 }
 
 }  // namespace deformdiff::ms_deform_attn

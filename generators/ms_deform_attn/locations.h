@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/random.h"
-#include "generators/ms_deform_attn/structure.h"
+#include "generators/ms_deform_attn/sketch.h"
 
 #include <array>
 #include <cstdint>
@@ -49,10 +49,10 @@ struct LocationStyle {
 /// A mix of places in proportion to their shares.
 std::array<Place, 64> mix_of(const std::vector<std::pair<Place, int>>& shares);
 
-LocationStyle draw_adversarial_locations(Draw& draw, const Structure& structure);
-LocationStyle draw_typical_locations(Draw& draw, const Structure& structure);
+LocationStyle draw_adversarial_locations(Draw& draw, const Sketch& sketch);
+LocationStyle draw_typical_locations(Draw& draw, const Sketch& sketch);
 
 /// [N, Q, M, L, P, 2], contiguous.
-Tensor make_locations(const Structure& structure, const LocationStyle& style, const CounterRandom& random);
+Tensor make_locations(const Sketch& sketch, const LocationStyle& style, const CounterRandom& random);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -1,5 +1,7 @@
 #include "generators/ms_deform_attn/nonfinite.h"
 
+#include "core/dtype_dispatch.h"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -29,9 +31,8 @@ class Editable {
 template <typename T>
 class Pokes {
  public:
-  Pokes(const Structure& structure, Draw& draw, const Tensor& value, const Tensor& locations,
-        const Tensor& weights)
-      : s_(structure), draw_(draw), value_(value), locations_(locations), weights_(weights) {}
+  Pokes(const Sketch& sketch, Draw& draw, const Tensor& value, const Tensor& locations, const Tensor& weights)
+      : s_(sketch), draw_(draw), value_(value), locations_(locations), weights_(weights) {}
 
   void one() {
     if (weights_.size() == 0 || value_.size() == 0) return;
@@ -97,28 +98,24 @@ class Pokes {
     pixel(n * d.S + level.start + after);
   }
 
-  const Structure& s_;
+  const Sketch& s_;
   Draw& draw_;
   Editable<T> value_, locations_, weights_;
   std::int64_t point_ = 0;
 };
 
 template <typename T>
-void add(const Structure& structure, Draw& draw, Tensor& value, Tensor& locations, Tensor& weights) {
-  Pokes<T> pokes(structure, draw, value, locations, weights);
+void add(const Sketch& sketch, Draw& draw, Tensor& value, Tensor& locations, Tensor& weights) {
+  Pokes<T> pokes(sketch, draw, value, locations, weights);
   for (std::int64_t count = draw.between(1, 4); count > 0; --count) pokes.one();
   pokes.release(value, locations, weights);
 }
 
 }  // namespace
 
-void add_nonfinite(const Structure& structure, Draw& draw, Tensor& value, Tensor& locations,
-                   Tensor& weights) {
-  if (structure.dtype == DType::kFloat64) {
-    add<double>(structure, draw, value, locations, weights);
-  } else {
-    add<float>(structure, draw, value, locations, weights);
-  }
+void add_nonfinite(const Sketch& sketch, Draw& draw, Tensor& value, Tensor& locations, Tensor& weights) {
+  with_floating(sketch.dtype,
+                [&](auto zero) { add<decltype(zero)>(sketch, draw, value, locations, weights); });
 }
 
 }  // namespace deformdiff::ms_deform_attn

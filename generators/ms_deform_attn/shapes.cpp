@@ -1,5 +1,6 @@
 #include "generators/ms_deform_attn/shapes.h"
 
+#include "generators/common/integers.h"
 #include "generators/ms_deform_attn/locations.h"
 #include "generators/ms_deform_attn/values.h"
 
@@ -27,7 +28,7 @@ const std::vector<Model>& models() {
 }
 
 /// Levels one after the other; sets S and L.
-void complete(Structure& s) {
+void complete(Sketch& s) {
   s.dims.S = 0;
   for (Level& level : s.levels) {
     level.start = s.dims.S;
@@ -36,14 +37,14 @@ void complete(Structure& s) {
   s.dims.L = static_cast<std::int64_t>(s.levels.size());
 }
 
-Case fill(const Structure& s, const LocationStyle& locations, ValueStyle values, std::uint64_t seed) {
+Case fill(const Sketch& s, const LocationStyle& locations, ValueStyle values, std::uint64_t seed) {
   const CounterRandom random(seed);
   return assemble(s, make_value(s, values, random.stream(1)), make_locations(s, locations, random.stream(2)),
                   make_weights(s, WeightStyle::kNormalised, random.stream(3)));
 }
 
-Structure large_structure(std::uint64_t variant) {
-  Structure s;
+Sketch large_sketch(std::uint64_t variant) {
+  Sketch s;
   switch (variant) {
     case 0:  // the second level's rows lie beyond 2^24
       s.dims = {1, 0, 1, 1, 61, 0, 4};
@@ -77,7 +78,7 @@ Structure large_structure(std::uint64_t variant) {
 Case very_large(std::uint64_t variant, std::uint64_t seed) {
   LocationStyle style{};
   style.mix = mix_of({{Place::kInside, 4}, {Place::kCentre, 1}, {Place::kAround, 1}});
-  Case c = fill(large_structure(variant), style, ValueStyle::kNormal, seed);
+  Case c = fill(large_sketch(variant), style, ValueStyle::kNormal, seed);
   c.provenance.tier = "adversarial";
   return c;
 }
@@ -90,20 +91,20 @@ std::vector<std::string> model_names() {
   return names;
 }
 
-Case assemble(const Structure& structure, Tensor value, Tensor locations, Tensor weights) {
+Case assemble(const Sketch& sketch, Tensor value, Tensor locations, Tensor weights) {
   std::vector<std::int64_t> shapes;
   std::vector<std::int64_t> starts;
-  for (const Level& level : structure.levels) {
+  for (const Level& level : sketch.levels) {
     shapes.insert(shapes.end(), {level.height, level.width});
     starts.push_back(level.start);
   }
-  const auto levels = static_cast<std::int64_t>(structure.levels.size());
+  const auto levels = static_cast<std::int64_t>(sketch.levels.size());
   Case c;
   c.block = block().name();
-  c.attributes["im2col_step"] = structure.im2col_step;
+  c.attributes["im2col_step"] = sketch.im2col_step;
   c.inputs = {{"value", std::move(value)},
-              {"spatial_shapes", Tensor::of<std::int64_t>(DType::kInt64, {levels, 2}, shapes)},
-              {"level_start_index", Tensor::of<std::int64_t>(DType::kInt64, {levels}, starts)},
+              {"spatial_shapes", int64_tensor({levels, 2}, shapes)},
+              {"level_start_index", int64_tensor({levels}, starts)},
               {"sampling_loc", std::move(locations)},
               {"attn_weight", std::move(weights)}};
   return c;
@@ -115,7 +116,7 @@ Case model_case(std::string_view name, std::string_view locations, DType dtype, 
   }
   for (const Model& model : models()) {
     if (model.name != name) continue;
-    Structure s;
+    Sketch s;
     s.dtype = dtype;
     s.levels = model.levels;
     s.dims = {1, 0, 8, 32, 0, 0, 4};
@@ -136,7 +137,7 @@ Case model_case(std::string_view name, std::string_view locations, DType dtype, 
 Case standard_case(std::uint64_t seed, std::uint64_t index) {
   const std::uint64_t key = CounterRandom(seed).stream(0x57d).bits(index);
   Draw draw(key);
-  Structure s;
+  Sketch s;
   s.dims = {
       draw.between(1, 3), 0, draw.between(1, 8), draw.between(1, 40), draw.between(1, 64), draw.between(1, 4),
       draw.between(1, 8)};

@@ -1,7 +1,7 @@
 // Cases of fixed shapes: those of real models, those that are very large, and the `standard` distribution.
 #pragma once
 
-#include "generators/ms_deform_attn/structure.h"
+#include "generators/ms_deform_attn/sketch.h"
 
 #include <string>
 #include <string_view>
@@ -26,6 +26,6 @@ Case standard_case(std::uint64_t seed, std::uint64_t index);
 Case large_case(std::uint64_t period, std::uint64_t seed);
 
 /// Puts the tensors together.
-Case assemble(const Structure& structure, Tensor value, Tensor locations, Tensor weights);
+Case assemble(const Sketch& sketch, Tensor value, Tensor locations, Tensor weights);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -1,13 +1,12 @@
 #include "generators/ms_deform_attn/shrinks.h"
 
 #include "blocks/ms_deform_attn.h"
-#include "generators/ms_deform_attn/edits.h"
+#include "generators/common/storage_layout.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/locations.h"
 #include "generators/ms_deform_attn/shapes.h"
 #include "generators/ms_deform_attn/simplicity.h"
 #include "generators/ms_deform_attn/values.h"
-#include "generators/common/storage_layout.h"
 
 #include <algorithm>
 #include <cmath>
@@ -151,7 +150,7 @@ Fails fails_by(const Fault& fault) {
 
 /// 200,000 floats: batch 4, 24 queries, 8 heads of 40 channels, 3 levels, 5 points.
 Case large_seed(std::uint64_t seed, std::int64_t step = 64) {
-  Structure s;
+  Sketch s;
   s.dims = {4, 0, 8, 40, 24, 3, 5};
   s.im2col_step = step;
   s.levels = {{5, 7, 0}, {9, 6, 35}, {3, 11, 89}};
@@ -231,8 +230,8 @@ TEST(Shrinks, FindsOneElementAmong200000) {
 
 TEST(Shrinks, KeepsALayoutThatTheFaultNeeds) {
   Case c = large_seed(2);
-  c.inputs[kValue].tensor = with_layout(c.inputs[kValue].tensor, Layout::kTransposed, CounterRandom(4));
-  c.inputs[kWeights].tensor = with_layout(c.inputs[kWeights].tensor, Layout::kSliced, CounterRandom(5));
+  c.inputs[0].tensor = with_storage_layout(c.inputs[0].tensor, StorageLayout::kTransposed, CounterRandom(4));
+  c.inputs[4].tensor = with_storage_layout(c.inputs[4].tensor, StorageLayout::kSliced, CounterRandom(5));
   const auto fails = [](const Case& smaller) { return !smaller.input("value").is_contiguous(); };
   ASSERT_TRUE(fails(c));
   const Greedy reduced = reduce_greedily(c, fails);

@@ -1,6 +1,6 @@
 #include "generators/ms_deform_attn/simplicity.h"
 
-#include "blocks/ms_deform_attn.h"
+#include "core/dtype_dispatch.h"
 #include "generators/common/numbers.h"
 #include "generators/common/storage_layout.h"
 
@@ -33,16 +33,6 @@ std::int64_t level_disorder(const Problem& problem) {
     }
   }
   return disorder + std::abs(problem.dims.S - covered);
-}
-
-template <typename T>
-void add_location_ranks(const Problem& problem, std::vector<NumberRank>& ranks) {
-  const Dims& d = problem.dims;
-  for (std::int64_t i = 0; i < problem.sampling_loc.elements(); ++i) {
-    const Level& level = problem.levels[static_cast<std::size_t>(i / 2 / d.P % d.L)];
-    const std::int64_t side = i % 2 == 0 ? level.width : level.height;
-    ranks.push_back(rank_of_location(static_cast<T>(problem.sampling_loc.element(i)), side));
-  }
 }
 
 }  // namespace
@@ -94,20 +84,19 @@ std::vector<std::int64_t> structure_rank(const Case& c) {
     extents += 1 + level.height + level.width;
     heights += level.height;
   }
-  std::int64_t layouts = 0;
-  for (const NamedTensor& input : c.inputs)
-    layouts += complexity(traits_of(input.tensor), input.tensor.shape());
-  return {extents, heights, level_disorder(problem), step_rank(problem.im2col_step), layouts};
+  return {extents, heights, level_disorder(problem), step_rank(problem.im2col_step), storage_complexity(c)};
 }
 
 std::vector<NumberRank> element_ranks(const Case& c) {
   const Problem problem = parse(c);
   std::vector<NumberRank> ranks;
-  if (problem.dtype == DType::kFloat64) {
-    add_location_ranks<double>(problem, ranks);
-  } else {
-    add_location_ranks<float>(problem, ranks);
-  }
+  with_floating(problem.dtype, [&](auto zero) {
+    const MapSides sides(problem);
+    for (std::int64_t i = 0; i < problem.sampling_loc.elements(); ++i) {
+      ranks.push_back(
+          rank_of_location(static_cast<decltype(zero)>(problem.sampling_loc.element(i)), sides(i)));
+    }
+  });
   for (const Tensor* tensor : {&problem.value, &problem.attn_weight}) {
     for (std::int64_t i = 0; i < tensor->elements(); ++i) ranks.push_back(rank_of(tensor->element(i)));
   }

@@ -1,13 +1,28 @@
 // The order in which cases get simpler. It is well-founded: shrinking along it ends.
 #pragma once
 
-#include "core/case.h"
-#include "generators/common/number_rank.h"
+#include "blocks/ms_deform_attn.h"
+#include "generators/shrink/number_rank.h"
 
 #include <cstdint>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
+
+/// Of each element of sampling_loc, by its row-major index, the side of the map that it lies along.
+class MapSides {
+ public:
+  explicit MapSides(const Problem& problem) : levels_(problem.levels), points_(problem.dims.P) {}
+
+  std::int64_t operator()(std::int64_t index) const {
+    const Level& level = levels_[static_cast<std::size_t>(index / 2 / points_) % levels_.size()];
+    return index % 2 == 0 ? level.width : level.height;
+  }
+
+ private:
+  std::vector<Level> levels_;
+  std::int64_t points_;
+};
 
 /// That of the pixel coordinate where the location is one of whole eighths of a pixel on a side of `side`
 /// pixels; worse a few ULPs beside one, and then that of the location itself.
@@ -33,7 +48,7 @@ T location_of(double pixel, std::int64_t side) {
 
 /// Compared lexicographically: extents and sides; heights (wide maps are simpler than high ones); gaps,
 /// overlaps and inversions of the levels' rows; im2col_step (64 first, then small ones); complexity of the
-/// layouts.
+/// storage layouts.
 std::vector<std::int64_t> structure_rank(const Case& c);
 
 /// Ranks of the elements: of sampling_loc, value, attn_weight.

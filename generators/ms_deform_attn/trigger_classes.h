@@ -1,4 +1,4 @@
-// The trigger classes by number: how ms_deform_attn_triggers.cpp names what it sees.
+// The trigger classes by number: how triggers.cpp names what it sees.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include "generators/ms_deform_attn/triggers.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "core/dtype_dispatch.h"
 #include "generators/ms_deform_attn/trigger_classes.h"
 
 #include <algorithm>
@@ -245,13 +246,10 @@ std::vector<std::string> triggers_hit(const Case& c) {
   look_at_extents(problem, hits);
   look_at_levels(problem, hits);
   look_at_layout(c, hits);
-  if (problem.dtype == DType::kFloat64) {
-    look_at_points<double>(problem, hits);
-    look_at_value<double>(problem.value, hits);
-  } else if (problem.dtype == DType::kFloat32) {
-    look_at_points<float>(problem, hits);
-    look_at_value<float>(problem.value, hits);
-  }
+  with_floating(problem.dtype, [&](auto zero) {
+    look_at_points<decltype(zero)>(problem, hits);
+    look_at_value<decltype(zero)>(problem.value, hits);
+  });
   return hits.names();
 }
 

@@ -1,5 +1,6 @@
 #include "generators/ms_deform_attn/values.h"
 
+#include "core/dtype_dispatch.h"
 #include "generators/common/normal_fill.h"
 #include "generators/common/numbers.h"
 
@@ -16,7 +17,7 @@ struct RowPlace {
   std::int64_t level = -1, y = 0, x = 0;
 };
 
-std::vector<RowPlace> places_of_rows(const Structure& s) {
+std::vector<RowPlace> places_of_rows(const Sketch& s) {
   std::vector<RowPlace> places(static_cast<std::size_t>(s.dims.S));
   for (std::size_t l = 0; l < s.levels.size(); ++l) {
     const Level& level = s.levels[l];
@@ -54,7 +55,7 @@ double tag(const ElementAt& at) {
 }
 
 /// Scales of the styles that are a scaled N(0, 1).
-double scale_of(const Structure& s, ValueStyle style) {
+double scale_of(const Sketch& s, ValueStyle style) {
   const bool wide = s.dtype == DType::kFloat64;
   switch (style) {
     case ValueStyle::kSubnormal:
@@ -99,7 +100,7 @@ double element(ValueStyle style, const ElementAt& at, const CounterRandom& rando
 }
 
 template <typename T>
-void fill_styled(const Structure& s, ValueStyle style, const CounterRandom& random, T* out) {
+void fill_styled(const Sketch& s, ValueStyle style, const CounterRandom& random, T* out) {
   const Dims& d = s.dims;
   const std::vector<RowPlace> places = places_of_rows(s);
   const double scale = scale_of(s, style);
@@ -120,7 +121,7 @@ void fill_styled(const Structure& s, ValueStyle style, const CounterRandom& rand
 
 /// Rows that no level owns must not be read: what is in them shows if they are.
 template <typename T>
-void fill_gaps(const Structure& s, T* out) {
+void fill_gaps(const Sketch& s, T* out) {
   std::int64_t covered = 0;
   for (const Level& level : s.levels) covered += level.height * level.width;
   const std::vector<RowPlace> places = places_of_rows(s);
@@ -135,7 +136,7 @@ void fill_gaps(const Structure& s, T* out) {
 }
 
 template <typename T>
-Tensor make(const Structure& s, ValueStyle style, const CounterRandom& random) {
+Tensor make(const Sketch& s, ValueStyle style, const CounterRandom& random) {
   const Shape shape{s.dims.N, s.dims.S, s.dims.M, s.dims.D};
   const auto count = static_cast<std::size_t>(element_count(shape));
   Tensor::Bytes bytes(count * sizeof(T));
@@ -186,7 +187,7 @@ bool is_normalised(WeightStyle style) {
 }
 
 template <typename T>
-Tensor make_weights_of(const Structure& s, WeightStyle style, const CounterRandom& random) {
+Tensor make_weights_of(const Sketch& s, WeightStyle style, const CounterRandom& random) {
   const Dims& d = s.dims;
   const Shape shape{d.N, d.Q, d.M, d.L, d.P};
   Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
@@ -226,14 +227,13 @@ WeightStyle draw_weight_style(Draw& draw, ValueStyle values) {
   return static_cast<WeightStyle>(draw.share_of(shares));
 }
 
-Tensor make_value(const Structure& structure, ValueStyle style, const CounterRandom& random) {
-  return structure.dtype == DType::kFloat64 ? make<double>(structure, style, random)
-                                            : make<float>(structure, style, random);
+Tensor make_value(const Sketch& sketch, ValueStyle style, const CounterRandom& random) {
+  return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, style, random); });
 }
 
-Tensor make_weights(const Structure& structure, WeightStyle style, const CounterRandom& random) {
-  return structure.dtype == DType::kFloat64 ? make_weights_of<double>(structure, style, random)
-                                            : make_weights_of<float>(structure, style, random);
+Tensor make_weights(const Sketch& sketch, WeightStyle style, const CounterRandom& random) {
+  return with_floating(sketch.dtype,
+                       [&](auto zero) { return make_weights_of<decltype(zero)>(sketch, style, random); });
 }
 
 }  // namespace deformdiff::ms_deform_attn

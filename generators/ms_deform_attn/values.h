@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/random.h"
-#include "generators/ms_deform_attn/structure.h"
+#include "generators/ms_deform_attn/sketch.h"
 
 #include <cstdint>
 
@@ -47,9 +47,9 @@ ValueStyle draw_value_style(Draw& draw);
 WeightStyle draw_weight_style(Draw& draw, ValueStyle values);
 
 /// [N, S, M, D], contiguous. Rows that belong to no level hold loud finite numbers.
-Tensor make_value(const Structure& structure, ValueStyle style, const CounterRandom& random);
+Tensor make_value(const Sketch& sketch, ValueStyle style, const CounterRandom& random);
 
 /// [N, Q, M, L, P], contiguous.
-Tensor make_weights(const Structure& structure, WeightStyle style, const CounterRandom& random);
+Tensor make_weights(const Sketch& sketch, WeightStyle style, const CounterRandom& random);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -1,27 +1,17 @@
 #include "generators/staged/edits.h"
 
 #include "core/view.h"
+#include "generators/common/integers.h"
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <utility>
 
 namespace deformdiff {
 namespace {
-
-constexpr const char* kShapes = "spatial_shapes";
-constexpr const char* kStarts = "level_start_index";
-
-Tensor integers(Shape shape, const std::vector<std::int64_t>& values) {
-  return Tensor::of<std::int64_t>(DType::kInt64, std::move(shape), values);
-}
-
-void set_input(Case& c, const std::string& name, Tensor tensor) {
-  for (NamedTensor& input : c.inputs) {
-    if (input.name == name) input.tensor = std::move(tensor);
-  }
-}
 
 /// The number k of "PREFIX.k.REST" and where REST's dot is; nothing for another name.
 struct Numbered {
@@ -38,25 +28,29 @@ std::optional<Numbered> number_after(const std::string& name, const std::string&
   return Numbered{number, static_cast<std::size_t>(stop - name.data())};
 }
 
-bool has_projections(const StagedDraft& draft) {
+bool has_projections(const Draft& draft) {
   return draft.dense.find_input("param.model.transformer_module.input_projections.0.weight") != nullptr;
 }
 
-/// keep() without what else follows. `extents` are those of the draft.
-StagedDraft keep_alone(const StagedDraft& draft, const Extents& extents, const std::string& extent,
-                       const Indices& indices) {
-  StagedDraft kept = draft;
-  for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
-    const Tensor* const tensor = draft.dense.find_input(spec.name);
-    if (tensor == nullptr || !has_extent(spec, extent)) continue;
-    set_input(kept.dense, spec.name, gather(*tensor, spec, extents, extent, indices));
+/// The case with `attributes`, each input under its new name; without those that have none.
+Draft renamed(const Draft& draft, const Attributes& attributes,
+              const std::function<std::optional<std::string>(const std::string&)>& new_name) {
+  std::map<std::string, Tensor> tensors;
+  Draft changed{draft.block, draft.dense, {}};
+  for (const NamedTensor& input : draft.dense.inputs) {
+    const std::optional<std::string> name = new_name(input.name);
+    if (!name) continue;
+    tensors.emplace(*name, input.tensor);
+    const auto layout = draft.storage_layouts.find(input.name);
+    if (layout != draft.storage_layouts.end()) changed.storage_layouts.emplace(*name, layout->second);
   }
-  const auto attributes = draft.block->extent_attributes();
-  const auto attribute = attributes.find(extent);
-  if (attribute != attributes.end()) {
-    kept.dense.attributes[attribute->second] = static_cast<double>(indices.size());
+  changed.dense.attributes = attributes;
+  changed.dense.inputs.clear();
+  for (const TensorSpec& spec : draft.block->tensors(attributes)) {
+    const auto found = tensors.find(spec.name);
+    if (found != tensors.end()) changed.dense.inputs.push_back({spec.name, found->second});
   }
-  return kept;
+  return changed;
 }
 
 /// A size that is an element of an input.
@@ -76,7 +70,7 @@ std::optional<HeldSize> held_size(const Case& c, const std::string& extent) {
 
 /// Without projections between them, the maps of a transformer decoder have as many channels as its queries:
 /// the extent that must follow, and its indices.
-std::optional<std::pair<std::string, Indices>> linked_extent(const StagedDraft& draft, const Extents& extents,
+std::optional<std::pair<std::string, Indices>> linked_extent(const Draft& draft, const Extents& extents,
                                                              const std::string& extent,
                                                              const Indices& indices) {
   const bool decodes = draft.dense.find_input("param.model.transformer_module.level_embed.weight") != nullptr;
@@ -107,114 +101,50 @@ void fit_groups(Case& c, const Extents& before, const std::string& extent, std::
 
 }  // namespace
 
-StagedDraft draft_of(const BlockDefinition& block, const Case& c) {
-  StagedDraft draft{&block, c, {}};
-  for (NamedTensor& input : draft.dense.inputs) {
-    if (input.tensor.is_contiguous()) continue;
-    draft.layouts.emplace(input.name, traits_of(input.tensor));
-    input.tensor = input.tensor.contiguous();
-  }
-  return draft;
-}
-
-Case case_of(const StagedDraft& draft) {
-  Case c = draft.dense;
-  for (NamedTensor& input : c.inputs) {
-    const auto layout = draft.layouts.find(input.name);
-    if (layout != draft.layouts.end()) input.tensor = with_traits(input.tensor, layout->second);
-  }
-  return c;
-}
-
-StagedDraft keep(const StagedDraft& draft, const std::string& extent, const Indices& indices) {
+Draft keep(const Draft& draft, const std::string& extent, const Indices& indices) {
   Extents extents = draft.block->dimensions(draft.dense);
-  StagedDraft kept = keep_alone(draft, extents, extent, indices);
+  Draft kept = keep_extent(draft, extents, extent, indices);
   const auto size = static_cast<std::int64_t>(indices.size());
   if (const std::optional<HeldSize> held = held_size(draft.dense, extent)) {
     const Tensor& old = *draft.dense.find_input(held->input);
     std::vector<std::int64_t> sizes(old.values<std::int64_t>().begin(), old.values<std::int64_t>().end());
     sizes[held->place] = size;
-    set_input(kept.dense, held->input, integers(old.shape(), sizes));
+    set_input(kept.dense, held->input, int64_tensor(old.shape(), sizes));
   }
   fit_groups(kept.dense, extents, extent, size);
   if (const auto linked = linked_extent(draft, extents, extent, indices)) {
     extents[extent] = size;
-    kept = keep_alone(kept, extents, linked->first, linked->second);
+    kept = keep_extent(kept, extents, linked->first, linked->second);
   }
   return kept;
 }
 
-std::vector<StagedCrop> whole_levels(const StagedDraft& draft) {
-  std::vector<StagedCrop> levels;
-  const Tensor* const shapes = draft.dense.find_input(kShapes);
-  if (shapes == nullptr) return levels;
-  const auto sides = shapes->values<std::int64_t>();
-  for (std::int64_t l = 0; l < shapes->dim(0); ++l) {
-    const auto at = static_cast<std::size_t>(2 * l);
-    levels.push_back({l, 0, sides[at], 0, sides[at + 1]});
-  }
-  return levels;
-}
-
-StagedDraft keep_levels(const StagedDraft& draft, const std::vector<StagedCrop>& crops) {
-  const std::vector<StagedCrop> old = whole_levels(draft);
+Draft keep_levels(const Draft& draft, const std::vector<Crop>& crops) {
+  const std::vector<Crop> old = whole_levels(draft);
+  Indices old_starts{0};
+  for (const Crop& level : old) old_starts.push_back(old_starts.back() + level.height * level.width);
   Indices starts;
-  std::int64_t rows = 0;
-  for (const StagedCrop& level : old) {
-    starts.push_back(rows);
-    rows += level.height * level.width;
+  Indices rows;
+  for (const Crop& crop : crops) {
+    starts.push_back(static_cast<std::int64_t>(rows.size()));
+    append_rows(crop, old_starts[crop.level], old[crop.level].width, rows);
   }
-  Indices levels;
-  Indices kept_rows;
-  std::vector<std::int64_t> sides;
-  std::vector<std::int64_t> new_starts;
-  for (const StagedCrop& crop : crops) {
-    const auto l = static_cast<std::size_t>(crop.level);
-    levels.push_back(crop.level);
-    new_starts.push_back(static_cast<std::int64_t>(kept_rows.size()));
-    sides.insert(sides.end(), {crop.height, crop.width});
-    for (std::int64_t y = crop.top; y < crop.top + crop.height; ++y) {
-      for (std::int64_t x = crop.left; x < crop.left + crop.width; ++x) {
-        kept_rows.push_back(starts[l] + y * old[l].width + x);
-      }
-    }
-  }
-  const Extents extents = draft.block->dimensions(draft.dense);
-  const auto count = static_cast<std::int64_t>(crops.size());
-  StagedDraft kept = draft;
-  for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
-    const Tensor* const tensor = draft.dense.find_input(spec.name);
-    if (tensor == nullptr) continue;
-    Extents now = extents;
-    const Tensor rows_kept = gather(*tensor, spec, now, "S", kept_rows);
-    now["S"] = static_cast<std::int64_t>(kept_rows.size());
-    set_input(kept.dense, spec.name, gather(rows_kept, spec, now, "L", levels));
-  }
-  const auto attributes = draft.block->extent_attributes();
-  const auto attribute = attributes.find("L");
-  if (attribute != attributes.end()) kept.dense.attributes[attribute->second] = static_cast<double>(count);
-  set_input(kept.dense, kShapes, integers({count, 2}, sides));
-  set_input(kept.dense, kStarts, integers({count}, new_starts));
-  return kept;
+  return keep_rows(draft, crops, starts, rows);
 }
 
-std::int64_t map_count(const StagedDraft& draft) {
+std::int64_t map_count(const Draft& draft) {
   const std::vector<std::string> outputs = draft.block->output_names();
   const bool fixed = std::ranges::find(outputs, "multi_scale_features.0") != outputs.end();
-  if (fixed || draft.dense.find_input(kShapes) != nullptr) return 0;
+  if (fixed || draft.dense.find_input("spatial_shapes") != nullptr) return 0;
   const auto levels = draft.dense.attributes.find("num_levels");
   return levels == draft.dense.attributes.end() ? 0 : static_cast<std::int64_t>(levels->second);
 }
 
-StagedDraft keep_maps(const StagedDraft& draft, const Indices& levels) {
+Draft keep_maps(const Draft& draft, const Indices& levels) {
   const std::int64_t before = map_count(draft);
   const auto after = static_cast<std::int64_t>(levels.size());
-  const StagedDraft kept = keep_alone(draft, draft.block->dimensions(draft.dense), "L", levels);
-  std::map<std::string, Tensor> tensors;
-  std::map<std::string, LayoutTraits> layouts;
-  for (const NamedTensor& input : kept.dense.inputs) {
-    std::string name = input.name;
-    bool dropped = false;
+  const Draft kept = keep_extent(draft, draft.block->dimensions(draft.dense), "L", levels);
+  return renamed(kept, kept.dense.attributes, [&](std::string name) -> std::optional<std::string> {
     // features.0 is no level; features.i from 1 on are the levels from the last to the first.
     for (const char* stem : {"features.", "multi_scale_features.", "input_projections."}) {
       const std::size_t at = name.rfind(stem);
@@ -225,21 +155,15 @@ StagedDraft keep_maps(const StagedDraft& draft, const Indices& levels) {
       const bool backwards = stem == std::string("features.");
       if (backwards && number == 0) continue;
       const auto found = std::ranges::find(levels, backwards ? before - number : number);
-      dropped = found == levels.end();
+      if (found == levels.end()) return std::nullopt;
       const std::int64_t place = found - levels.begin();
       name = name.substr(0, digits) + std::to_string(backwards ? after - place : place) + name.substr(rest);
     }
-    if (dropped) continue;
-    const auto layout = draft.layouts.find(input.name);
-    if (layout != draft.layouts.end()) layouts.emplace(name, layout->second);
-    tensors.emplace(std::move(name), input.tensor);
-  }
-  StagedDraft renamed{draft.block, kept.dense, std::move(layouts)};
-  renamed.dense.inputs = arranged(*draft.block, kept.dense.attributes, tensors);
-  return renamed;
+    return name;
+  });
 }
 
-std::vector<LayerStack> layer_stacks(const StagedDraft& draft) {
+std::vector<LayerStack> layer_stacks(const Draft& draft) {
   static const std::string kLayers = ".layers.";
   std::map<std::string, std::int64_t> counts;
   for (const NamedTensor& input : draft.dense.inputs) {
@@ -265,35 +189,27 @@ std::vector<LayerStack> layer_stacks(const StagedDraft& draft) {
   return stacks;
 }
 
-StagedDraft keep_layers(const StagedDraft& draft, const LayerStack& stack, const Indices& indices) {
-  std::map<std::string, Tensor> tensors;
-  std::map<std::string, LayoutTraits> layouts;
-  for (const NamedTensor& input : draft.dense.inputs) {
-    std::string name = input.name;
-    if (const std::optional<Numbered> layer = number_after(name, stack.prefix)) {
-      const auto found = std::ranges::find(indices, layer->number);
-      if (found == indices.end()) continue;
-      name = stack.prefix + "." + std::to_string(found - indices.begin()) + name.substr(layer->rest);
-    }
-    const auto layout = draft.layouts.find(input.name);
-    if (layout != draft.layouts.end()) layouts.emplace(name, layout->second);
-    tensors.emplace(std::move(name), input.tensor);
-  }
-  StagedDraft kept{draft.block, draft.dense, std::move(layouts)};
-  kept.dense.attributes[stack.attribute] = static_cast<double>(indices.size());
-  kept.dense.inputs = arranged(*draft.block, kept.dense.attributes, tensors);
-  return kept;
+Draft keep_layers(const Draft& draft, const LayerStack& stack, const Indices& indices) {
+  Attributes attributes = draft.dense.attributes;
+  attributes[stack.attribute] = static_cast<double>(indices.size());
+  return renamed(draft, attributes, [&](const std::string& name) -> std::optional<std::string> {
+    const std::optional<Numbered> layer = number_after(name, stack.prefix);
+    if (!layer) return name;
+    const auto found = std::ranges::find(indices, layer->number);
+    if (found == indices.end()) return std::nullopt;
+    return stack.prefix + "." + std::to_string(found - indices.begin()) + name.substr(layer->rest);
+  });
 }
 
-StagedDraft without(const StagedDraft& draft, const std::string& input) {
-  StagedDraft kept = draft;
+Draft without(const Draft& draft, const std::string& input) {
+  Draft kept = draft;
   std::erase_if(kept.dense.inputs, [&](const NamedTensor& tensor) { return tensor.name == input; });
-  kept.layouts.erase(input);
+  kept.storage_layouts.erase(input);
   return kept;
 }
 
-StagedDraft with_attribute(const StagedDraft& draft, const std::string& name, double value) {
-  StagedDraft changed = draft;
+Draft with_attribute(const Draft& draft, const std::string& name, double value) {
+  Draft changed = draft;
   changed.dense.attributes[name] = value;
   const std::vector<TensorSpec> specs = draft.block->tensors(changed.dense.attributes);
   const std::vector<TensorSpec> old = draft.block->tensors(draft.dense.attributes);
@@ -306,19 +222,9 @@ StagedDraft with_attribute(const StagedDraft& draft, const std::string& name, do
     std::iota(order.begin(), order.end(), 0);
     std::swap(order[0], order[1]);
     set_input(changed.dense, specs[k].name, rearranged(*tensor, {permute(order)}));
-    changed.layouts.erase(specs[k].name);
+    changed.storage_layouts.erase(specs[k].name);
   }
   return changed;
-}
-
-std::vector<NamedTensor> arranged(const BlockDefinition& block, const Attributes& attributes,
-                                  const std::map<std::string, Tensor>& tensors) {
-  std::vector<NamedTensor> inputs;
-  for (const TensorSpec& spec : block.tensors(attributes)) {
-    const auto found = tensors.find(spec.name);
-    if (found != tensors.end()) inputs.push_back({spec.name, found->second});
-  }
-  return inputs;
 }
 
 }  // namespace deformdiff

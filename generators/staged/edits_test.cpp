@@ -3,7 +3,6 @@
 #include "blocks/mask2former/attention_layer.h"
 #include "blocks/mask2former/mask2former_head.h"
 #include "blocks/mask2former/pixel_decoder_encoder.h"
-#include "generators/staged/models/mask2former_head.h"
 #include "generators/staged/generator.h"
 
 #include <numeric>
@@ -25,7 +24,7 @@ std::vector<float> elements(const Tensor& tensor) {
   return {values.begin(), values.end()};
 }
 
-TEST(StagedAxes, AreProductsOfFactors) {
+TEST(Axes, AreProductsOfFactors) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B 3*M*D 2"};
   EXPECT_EQ(axes_of(spec), (std::vector<Factors>{{"B"}, {"3", "M", "D"}, {"2"}}));
   EXPECT_EQ(shape_of(spec, {{"B", 5}, {"M", 2}, {"D", 7}}), (Shape{5, 42, 2}));
@@ -33,33 +32,33 @@ TEST(StagedAxes, AreProductsOfFactors) {
   EXPECT_FALSE(has_extent(spec, "L"));
 }
 
-TEST(StagedAxes, GatherTakesAFactorOfAnAxis) {
+TEST(Axes, GatherTakesAFactorOfAnAxis) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "2*M*D"};
   const Tensor kept = gather(counted({12}), spec, {{"M", 3}, {"D", 2}}, "M", {0, 2});
   EXPECT_EQ(kept.shape(), (Shape{8}));
   EXPECT_EQ(elements(kept), (std::vector<float>{0, 1, 4, 5, 6, 7, 10, 11}));
 }
 
-TEST(StagedAxes, GatherTakesBothAxesOfASquareMatrix) {
+TEST(Axes, GatherTakesBothAxesOfASquareMatrix) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "D D"};
   const Tensor kept = gather(counted({3, 3}), spec, {{"D", 3}}, "D", {0, 2});
   EXPECT_EQ(kept.shape(), (Shape{2, 2}));
   EXPECT_EQ(elements(kept), (std::vector<float>{0, 2, 6, 8}));
 }
 
-TEST(StagedAxes, GatherRefusesWhatIsNotThere) {
+TEST(Axes, GatherRefusesWhatIsNotThere) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B D"};
   EXPECT_THROW(gather(counted({3, 2}), spec, {{"B", 3}, {"D", 2}}, "B", {3}), InternalError);
 }
 
-TEST(StagedAxes, GatherOfNothingIsEmpty) {
+TEST(Axes, GatherOfNothingIsEmpty) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B D"};
   EXPECT_EQ(gather(counted({3, 2}), spec, {{"B", 3}, {"D", 2}}, "B", {}).shape(), (Shape{0, 2}));
 }
 
 /// A case with at least `layers` layers and `levels` levels.
 template <typename Wanted>
-StagedDraft find_draft(const BlockDefinition& block, const Generator& generator, Wanted wanted) {
+Draft find_draft(const BlockDefinition& block, const Generator& generator, Wanted wanted) {
   for (std::uint64_t i = 0; i < 2000; ++i) {
     const Case c = generator.generate(1, {"typical"}, i);
     if (wanted(c)) return draft_of(block, c);
@@ -67,17 +66,17 @@ StagedDraft find_draft(const BlockDefinition& block, const Generator& generator,
   throw InternalError("no such case");
 }
 
-TEST(StagedEdits, LevelsTakeTheirRowsAlong) {
-  const StagedDraft draft = find_draft(
-      pixel_decoder_encoder::block(), StagedGenerator(pixel_decoder_encoder::block()),
+TEST(DeepEdits, LevelsTakeTheirRowsAlong) {
+  const Draft draft = find_draft(
+      pixel_decoder_encoder::block(), DeepGenerator(pixel_decoder_encoder::block()),
       [](const Case& c) { return c.input("inputs_embeds").dim(0) == 1 && element_count(c) < 20000; });
-  std::vector<StagedCrop> crops = whole_levels(draft);
+  std::vector<Crop> crops = whole_levels(draft);
   ASSERT_EQ(crops.size(), 3U);
   const std::int64_t start = crops[0].height * crops[0].width;
   crops = {crops[1]};
   crops[0].left = 1;
   crops[0].width -= 1;
-  const StagedDraft kept = keep_levels(draft, crops);
+  const Draft kept = keep_levels(draft, crops);
   ASSERT_NO_THROW(draft.block->validate(kept.dense));
   EXPECT_EQ(kept.dense.attribute("num_levels"), 1);
   const Tensor& rows = kept.dense.input("inputs_embeds");
@@ -86,13 +85,13 @@ TEST(StagedEdits, LevelsTakeTheirRowsAlong) {
   EXPECT_EQ(rows.element(0), old.element((start + 1) * old.dim(2)));
 }
 
-TEST(StagedEdits, LayersAreNumberedAnew) {
-  const StagedDraft draft =
-      find_draft(mask2former_head::block(), mask2former_head::generator(), [](const Case& c) {
+TEST(DeepEdits, LayersAreNumberedAnew) {
+  const Draft draft =
+      find_draft(mask2former_head::block(), DeepGenerator(mask2former_head::block()), [](const Case& c) {
         return c.attribute("num_encoder_layers") == 2 && c.attribute("num_decoder_layers") == 3;
       });
   for (const LayerStack& stack : layer_stacks(draft)) {
-    const StagedDraft kept = keep_layers(draft, stack, {stack.count - 1});
+    const Draft kept = keep_layers(draft, stack, {stack.count - 1});
     ASSERT_NO_THROW(draft.block->validate(kept.dense)) << stack.prefix;
     EXPECT_EQ(kept.dense.input(stack.prefix + ".0.fc1.weight"),
               draft.dense.input(stack.prefix + "." + std::to_string(stack.count - 1) + ".fc1.weight"));
@@ -100,11 +99,11 @@ TEST(StagedEdits, LayersAreNumberedAnew) {
   EXPECT_EQ(layer_stacks(draft).size(), 2U);
 }
 
-TEST(StagedEdits, MapsAreNumberedAnew) {
-  const StagedDraft draft = find_draft(mask2former_head::block(), mask2former_head::generator(),
-                                       [](const Case& c) { return c.attribute("num_levels") == 3; });
+TEST(DeepEdits, MapsAreNumberedAnew) {
+  const Draft draft = find_draft(mask2former_head::block(), DeepGenerator(mask2former_head::block()),
+                                 [](const Case& c) { return c.attribute("num_levels") == 3; });
   ASSERT_EQ(map_count(draft), 3);
-  const StagedDraft kept = keep_maps(draft, {0, 2});
+  const Draft kept = keep_maps(draft, {0, 2});
   ASSERT_NO_THROW(draft.block->validate(kept.dense));
   EXPECT_EQ(kept.dense.input("features.0"), draft.dense.input("features.0"));
   EXPECT_EQ(kept.dense.input("features.1"), draft.dense.input("features.1"));
@@ -113,7 +112,7 @@ TEST(StagedEdits, MapsAreNumberedAnew) {
   EXPECT_EQ(kept.dense.input(module + "1.0.weight"), draft.dense.input(module + "2.0.weight"));
 }
 
-TEST(StagedEdits, LengthFirstBecomesBatchFirst) {
+TEST(DeepEdits, LengthFirstBecomesBatchFirst) {
   const BlockDefinition& block = attention_layer::block();
   Case c{"attention_layer", block.default_attributes(), {}, {}};
   c.attributes["num_heads"] = c.attributes["num_levels"] = c.attributes["num_points"] = 1;
@@ -130,7 +129,7 @@ TEST(StagedEdits, LengthFirstBecomesBatchFirst) {
     c.inputs.push_back({spec.name, tensor});
   }
   ASSERT_NO_THROW(block.validate(c));
-  const StagedDraft changed = with_attribute(draft_of(block, c), "batch_first", 1);
+  const Draft changed = with_attribute(draft_of(block, c), "batch_first", 1);
   ASSERT_NO_THROW(block.validate(changed.dense));
   EXPECT_EQ(elements(changed.dense.input("hidden_states")),
             (std::vector<float>{0, 1, 4, 5, 8, 9, 2, 3, 6, 7, 10, 11}));

@@ -1,6 +1,7 @@
 #include "generators/staged/facts.h"
 
 #include "blocks/tensor_list.h"
+#include "core/dtype_dispatch.h"
 
 #include <algorithm>
 
@@ -14,7 +15,7 @@ bool any_of(const Tensor& dense, const std::function<bool(double)>& holds) {
 
 }  // namespace
 
-StagedFacts::StagedFacts(const BlockDefinition& block, const Case& c)
+DeepFacts::DeepFacts(const BlockDefinition& block, const Case& c)
     : case_(c), extents_(block.dimensions(c)), defaults_(block.default_attributes()) {
   if (has("spatial_shapes")) {
     levels_ = level_sizes(c);
@@ -26,44 +27,37 @@ StagedFacts::StagedFacts(const BlockDefinition& block, const Case& c)
   if (levels_.empty() && has("spatial_shape")) levels_.push_back({extents_.at("H"), extents_.at("W")});
 }
 
-std::int64_t StagedFacts::extent(const std::string& name) const {
+std::int64_t DeepFacts::extent(const std::string& name) const {
   const auto found = extents_.find(name);
   return found == extents_.end() ? 0 : found->second;
 }
 
-double StagedFacts::attribute(const std::string& name) const {
+double DeepFacts::attribute(const std::string& name) const {
   const auto found = case_.attributes.find(name);
   return found == case_.attributes.end() ? 0 : found->second;
 }
 
-bool StagedFacts::is_default(const std::string& attribute) const {
+bool DeepFacts::is_default(const std::string& attribute) const {
   const auto found = defaults_.find(attribute);
   return found == defaults_.end() || case_.attributes.at(attribute) == found->second;
 }
 
-bool StagedFacts::any_element(std::string_view suffix, const std::function<bool(double)>& holds) const {
+bool DeepFacts::any_element(std::string_view suffix, const std::function<bool(double)>& holds) const {
   return any_tensor([&](const NamedTensor& input) {
     if (!input.name.ends_with(suffix)) return false;
     const Tensor dense = input.tensor.contiguous();
-    switch (dense.dtype()) {
-      case DType::kFloat32:
-        return any_of<float>(dense, holds);
-      case DType::kFloat64:
-        return any_of<double>(dense, holds);
-      case DType::kBool:
-        return any_of<std::uint8_t>(dense, holds);
-      default:
-        return any_of<std::int64_t>(dense, holds);
-    }
+    if (dense.dtype() == DType::kBool) return any_of<std::uint8_t>(dense, holds);
+    if (dense.dtype() == DType::kInt64) return any_of<std::int64_t>(dense, holds);
+    return with_floating(dense.dtype(), [&](auto zero) { return any_of<decltype(zero)>(dense, holds); });
   });
 }
 
-bool StagedFacts::all_elements(std::string_view suffix, const std::function<bool(double)>& holds) const {
+bool DeepFacts::all_elements(std::string_view suffix, const std::function<bool(double)>& holds) const {
   return !any_element(suffix, [&](double x) { return !holds(x); });
 }
 
-bool StagedFacts::any_row(std::string_view suffix,
-                          const std::function<bool(const std::vector<double>&)>& holds) const {
+bool DeepFacts::any_row(std::string_view suffix,
+                        const std::function<bool(const std::vector<double>&)>& holds) const {
   return any_tensor([&](const NamedTensor& input) {
     const Tensor& tensor = input.tensor;
     if (!input.name.ends_with(suffix) || tensor.elements() == 0 || tensor.shape().empty()) return false;
@@ -77,7 +71,7 @@ bool StagedFacts::any_row(std::string_view suffix,
   });
 }
 
-bool StagedFacts::any_tensor(const std::function<bool(const NamedTensor&)>& holds) const {
+bool DeepFacts::any_tensor(const std::function<bool(const NamedTensor&)>& holds) const {
   return std::ranges::any_of(case_.inputs, holds);
 }
 

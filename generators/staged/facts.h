@@ -1,8 +1,8 @@
 // What the trigger classes of deep blocks are decided by.
 #pragma once
 
-#include "blocks/levels.h"
 #include "blocks/block_definition.h"
+#include "blocks/levels.h"
 
 #include <functional>
 #include <optional>
@@ -13,9 +13,9 @@
 namespace deformdiff {
 
 /// A case looked at: its sizes, and questions about its elements.
-class StagedFacts {
+class DeepFacts {
  public:
-  StagedFacts(const BlockDefinition& block, const Case& c);
+  DeepFacts(const BlockDefinition& block, const Case& c);
 
   const Case& problem() const { return case_; }
 

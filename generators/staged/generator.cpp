@@ -1,11 +1,14 @@
 #include "generators/staged/generator.h"
 
+#include "blocks/block_list.h"
+#include "blocks/ms_deform_attn.h"
 #include "core/random.h"
-#include "generators/staged/axes.h"
-#include "generators/staged/geometry.h"
-#include "generators/staged/values.h"
-#include "generators/common/storage_layout.h"
+#include "generators/common/axes.h"
 #include "generators/common/case_stream.h"
+#include "generators/common/storage_layout.h"
+#include "generators/staged/geometry.h"
+#include "generators/staged/models/adaptations.h"
+#include "generators/staged/values.h"
 
 #include <algorithm>
 #include <utility>
@@ -27,9 +30,9 @@ const std::vector<Tier>& all_tiers() {
   return tiers;
 }
 
-StagedTier tier_of(const std::string& name) {
-  if (name == "typical") return StagedTier::kTypical;
-  return name == "degenerate" ? StagedTier::kDegenerate : StagedTier::kAdversarial;
+DeepTier tier_of(const std::string& name) {
+  if (name == "typical") return DeepTier::kTypical;
+  return name == "degenerate" ? DeepTier::kDegenerate : DeepTier::kAdversarial;
 }
 
 /// The same extents with every map turned: what is remembered of the shapes is now wrong.
@@ -43,20 +46,21 @@ void transpose_maps(Sketch& sketch) {
   }
 }
 
-void draw_layouts(StagedTier tier, Draw& draw, const CounterRandom& random, Case& c) {
-  const bool often = tier == StagedTier::kAdversarial;
+void draw_storage_layouts(DeepTier tier, Draw& draw, const CounterRandom& random, Case& c) {
+  const bool often = tier == DeepTier::kAdversarial;
   const int percent = often ? draw.one_of<int>({0, 0, 0, 30, 60}) : draw.one_of<int>({0, 0, 0, 0, 0, 20});
   if (percent == 0) return;
   for (std::size_t k = 0; k < c.inputs.size(); ++k) {
     Tensor& tensor = c.inputs[k].tensor;
     const bool indices = tensor.dtype() == DType::kInt64;
-    const int parameter = c.inputs[k].name.starts_with("param.") ? 2 : 1;
+    const int parameter = is_parameter(c.inputs[k].name) ? 2 : 1;
     if (!draw.chance(indices ? percent / 5 : percent / parameter)) continue;
-    auto layout = draw.one_of<Layout>({Layout::kOffset, Layout::kSliced, Layout::kTransposed,
-                                       Layout::kTransposed, Layout::kStepped, Layout::kExpanded});
+    auto layout = draw.one_of<StorageLayout>({StorageLayout::kOffset, StorageLayout::kSliced,
+                                              StorageLayout::kTransposed, StorageLayout::kTransposed,
+                                              StorageLayout::kStepped, StorageLayout::kExpanded});
     // Repeating an index would break what sizes and masks say of each other.
-    if (!is_floating(tensor.dtype()) && layout == Layout::kExpanded) layout = Layout::kSliced;
-    tensor = with_layout(tensor, layout, random.stream(k));
+    if (!is_floating(tensor.dtype()) && layout == StorageLayout::kExpanded) layout = StorageLayout::kSliced;
+    tensor = with_storage_layout(tensor, layout, random.stream(k));
   }
 }
 
@@ -65,45 +69,53 @@ Case drawn(const BlockDefinition& block, const Adapt& adapt, const std::vector<T
            const CounterRandom& stream, std::uint64_t index, bool large) {
   const bool sibling = !large && index % kSiblingPeriod == kSiblingPeriod - 1;
   Draw sketch_draw(stream.bits(sibling ? index - 1 : index));
-  std::vector<int> shares;
-  for (const Tier& tier : chosen) shares.push_back(tier.share);
-  const std::string& tier = large ? chosen.front().name : chosen[sketch_draw.share_of(shares)].name;
+  const std::string& tier = large ? chosen.front().name : draw_tier(chosen, sketch_draw);
   Sketch sketch = draw_sketch(block, tier_of(tier), large, adapt, sketch_draw);
   if (sibling) transpose_maps(sketch);
   const CounterRandom elements = stream.stream(2).stream(index);
   Case c = fill_sketch(block, sketch, elements);
   Draw draw(elements.bits(0));
-  draw_layouts(sketch.tier, draw, elements.stream(1), c);
+  draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
   c.provenance.tier = tier;
   return c;
 }
 
 }  // namespace
 
-StagedGenerator::StagedGenerator(const BlockDefinition& block, Adapt adapt)
-    : block_(block), adapt_(std::move(adapt)), triggers_(block) {}
+DeepGenerator::DeepGenerator(const BlockDefinition& block)
+    : block_(block), adapt_(adaptation_of(block.name())), triggers_(block) {}
 
-std::vector<Tier> StagedGenerator::tiers() const {
+std::vector<Tier> DeepGenerator::tiers() const {
   return all_tiers();
 }
 
-std::vector<TriggerClass> StagedGenerator::triggers() const {
+std::vector<TriggerClass> DeepGenerator::triggers() const {
   return triggers_.classes();
 }
 
-std::vector<std::string> StagedGenerator::triggers_hit(const Case& c) const {
+std::vector<std::string> DeepGenerator::triggers_hit(const Case& c) const {
   return triggers_.hit(c);
 }
 
-Case StagedGenerator::generate(std::uint64_t seed, const std::vector<std::string>& names,
-                               std::uint64_t index) const {
+Case DeepGenerator::generate(std::uint64_t seed, const std::vector<std::string>& names,
+                             std::uint64_t index) const {
   const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
   const CounterRandom stream = case_stream(seed, block_.name(), chosen);
-  const bool large = chosen.front().name == "typical" &&
-                     index % kLargePeriod == stream.stream(1).below(index / kLargePeriod, kLargePeriod);
+  const bool large = chosen.front().name == "typical" && is_once_in(kLargePeriod, stream, index);
   Case c = drawn(block_, adapt_, chosen, stream, index, large);
   c.provenance = {"fuzz", c.provenance.tier, seed, index};
   return c;
+}
+
+const std::deque<DeepGenerator>& deep_generators() {
+  static const std::deque<DeepGenerator> generators = [] {
+    std::deque<DeepGenerator> deep;
+    for (const BlockDefinition* block : block_definitions()) {
+      if (block != &ms_deform_attn::block()) deep.emplace_back(*block);
+    }
+    return deep;
+  }();
+  return generators;
 }
 
 Case fill_sketch(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random) {

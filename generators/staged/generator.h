@@ -8,18 +8,19 @@
 #include "generators/staged/triggers.h"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <vector>
 
 namespace deformdiff {
 
 /// Tiers typical, adversarial, degenerate. What is particular to a block is how a sketch is adapted to it:
-/// see attention_layer_gen.cpp and its like. `block` must outlive the generator.
-class StagedGenerator : public Generator {
+/// models/adaptations.h. `block` must outlive the generator.
+class DeepGenerator : public Generator {
  public:
-  explicit StagedGenerator(
-      const BlockDefinition& block, Adapt adapt = [](Sketch&, Draw&) {});
+  explicit DeepGenerator(const BlockDefinition& block);
 
+  const BlockDefinition& block() const { return block_; }
   std::vector<Tier> tiers() const override;
   std::vector<TriggerClass> triggers() const override;
   Case generate(std::uint64_t seed, const std::vector<std::string>& tiers,
@@ -29,8 +30,11 @@ class StagedGenerator : public Generator {
  private:
   const BlockDefinition& block_;
   Adapt adapt_;
-  StagedTriggers triggers_;
+  DeepTriggers triggers_;
 };
+
+/// Those of all deep blocks: of block_definitions() without the operator, in that order.
+const std::deque<DeepGenerator>& deep_generators();
 
 /// Tensors for a sketch, contiguous, of elements from `random`.
 Case fill_sketch(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random);

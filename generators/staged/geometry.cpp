@@ -1,5 +1,6 @@
 #include "generators/staged/geometry.h"
 
+#include "generators/common/integers.h"
 #include "generators/common/numbers.h"
 
 #include <algorithm>
@@ -7,10 +8,6 @@
 
 namespace deformdiff {
 namespace {
-
-Tensor integers(const Shape& shape, const std::vector<std::int64_t>& values) {
-  return Tensor::of<std::int64_t>(DType::kInt64, shape, values);
-}
 
 Tensor booleans(const Shape& shape, const std::vector<std::uint8_t>& values) {
   return Tensor::of<std::uint8_t>(DType::kBool, shape, values);
@@ -29,7 +26,7 @@ class Geometry {
   Tensor spatial_shapes() const {
     std::vector<std::int64_t> sides;
     for (const LevelSize& level : sketch_.levels) sides.insert(sides.end(), {level.height, level.width});
-    return integers(shape_, sides);
+    return int64_tensor(shape_, sides);
   }
 
   Tensor target_size() const {
@@ -37,14 +34,14 @@ class Geometry {
     const std::int64_t width = sketch_.at("W");
     switch (random_.below(0, 4)) {
       case 0:
-        return integers(shape_, {height, width});
+        return int64_tensor(shape_, {height, width});
       case 1:
-        return integers(shape_, {(height + 1) / 2, (width + 1) / 2});
+        return int64_tensor(shape_, {(height + 1) / 2, (width + 1) / 2});
       case 2:
-        return integers(shape_, {(height + 3) / 4, (width + 3) / 4});
+        return int64_tensor(shape_, {(height + 3) / 4, (width + 3) / 4});
       default:
-        return integers(shape_, {1 + static_cast<std::int64_t>(random_.below(1, 9)),
-                                 1 + static_cast<std::int64_t>(random_.below(2, 9))});
+        return int64_tensor(shape_, {1 + static_cast<std::int64_t>(random_.below(1, 9)),
+                                     1 + static_cast<std::int64_t>(random_.below(2, 9))});
     }
   }
 
@@ -147,8 +144,8 @@ class Geometry {
   /// The same part of every level, up to whole pixels; all of it without padding.
   LevelSize valid_part(std::int64_t b, const LevelSize& level) const {
     const CounterRandom image = random_.stream(1000 + static_cast<std::uint64_t>(b));
-    const bool padded = sketch_.tier == StagedTier::kAdversarial ||
-                        sketch_.given.contains("attention_mask") || sketch_.given.contains("mask");
+    const bool padded = sketch_.tier == DeepTier::kAdversarial || sketch_.given.contains("attention_mask") ||
+                        sketch_.given.contains("mask");
     if (!padded || image.below(0, 3) == 0) return level;
     const auto part = [&](std::int64_t side, std::uint64_t word) {
       const double share = 0.4 + 0.6 * image.uniform(word);
@@ -201,8 +198,8 @@ std::optional<Tensor> make_geometry(const TensorSpec& spec, const Shape& shape, 
                                     const CounterRandom& of_the_case) {
   const Geometry geometry(shape, sketch, of_the_case);
   if (spec.name == "spatial_shapes") return geometry.spatial_shapes();
-  if (spec.name == "level_start_index") return integers(shape, level_starts(sketch.levels));
-  if (spec.name == "spatial_shape") return integers(shape, {sketch.at("H"), sketch.at("W")});
+  if (spec.name == "level_start_index") return int64_tensor(shape, level_starts(sketch.levels));
+  if (spec.name == "spatial_shape") return int64_tensor(shape, {sketch.at("H"), sketch.at("W")});
   if (spec.name == "target_size") return geometry.target_size();
   if (spec.name == "valid_ratios") return geometry.valid_ratios();
   if (spec.name == "reference_points") return geometry.reference_points();

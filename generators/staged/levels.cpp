@@ -39,20 +39,20 @@ std::vector<LevelSize> draw_small_levels(std::int64_t count, Draw& draw) {
   return levels;
 }
 
-std::vector<LevelSize> draw_levels(StagedTier tier, std::int64_t count, Draw& draw) {
+std::vector<LevelSize> draw_levels(DeepTier tier, std::int64_t count, Draw& draw) {
   std::vector<LevelSize> levels;
   LevelSize level{draw.between(1, 4), draw.between(2, 4)};
   for (std::int64_t l = 0; l < count; ++l) {
-    if (tier == StagedTier::kTypical) {
+    if (tier == DeepTier::kTypical) {
       levels.push_back(level);
       level = {finer(level.height, draw), finer(level.width, draw)};
-    } else if (tier == StagedTier::kDegenerate) {
+    } else if (tier == DeepTier::kDegenerate) {
       levels.push_back(draw.chance(80) ? LevelSize{1, 1} : LevelSize{draw.between(1, 2), draw.between(1, 3)});
     } else {
       levels.push_back(any_level(levels, draw));
     }
   }
-  if (tier == StagedTier::kTypical && draw.chance(15)) std::ranges::reverse(levels);
+  if (tier == DeepTier::kTypical && draw.chance(15)) std::ranges::reverse(levels);
   return levels;
 }
 

@@ -10,7 +10,7 @@ namespace deformdiff {
 
 /// Typical: each about twice the one before, odd sizes among them. Adversarial: one pixel, one row, one
 /// column, transposed twins, any order. Degenerate: mostly one pixel each.
-std::vector<LevelSize> draw_levels(StagedTier tier, std::int64_t count, Draw& draw);
+std::vector<LevelSize> draw_levels(DeepTier tier, std::int64_t count, Draw& draw);
 
 /// A pyramid of few pixels, for models of real width.
 std::vector<LevelSize> draw_small_levels(std::int64_t count, Draw& draw);

@@ -1,3 +1,4 @@
+#include "generators/staged/edits.h"
 #include "generators/staged/simplicity.h"
 #include "generators/staged/steps.h"
 
@@ -7,7 +8,7 @@
 namespace deformdiff {
 namespace {
 
-std::vector<std::string> optional_inputs(const StagedDraft& draft) {
+std::vector<std::string> optional_inputs(const Draft& draft) {
   std::vector<std::string> names;
   for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
     if (spec.optional && draft.dense.find_input(spec.name) != nullptr) names.push_back(spec.name);
@@ -15,18 +16,14 @@ std::vector<std::string> optional_inputs(const StagedDraft& draft) {
   return names;
 }
 
-bool is_parameter(const std::string& name) {
-  return name.starts_with("param.");
-}
-
-StagedDraft without_all(const StagedDraft& draft, const std::vector<std::string>& names) {
-  StagedDraft smaller = draft;
+Draft without_all(const Draft& draft, const std::vector<std::string>& names) {
+  Draft smaller = draft;
   for (const std::string& name : names) smaller = without(smaller, name);
   return smaller;
 }
 
 /// Attributes that are not the default and that a step may change.
-std::vector<std::string> unusual_attributes(const StagedDraft& draft) {
+std::vector<std::string> unusual_attributes(const Draft& draft) {
   std::vector<std::string> names;
   for (const auto& [name, usual] : draft.block->default_attributes()) {
     // bits is the dtype of a block that has no floating tensor.
@@ -36,19 +33,13 @@ std::vector<std::string> unusual_attributes(const StagedDraft& draft) {
   return names;
 }
 
-StagedDraft with_default(const StagedDraft& draft, const std::string& attribute) {
+Draft with_default(const Draft& draft, const std::string& attribute) {
   return with_attribute(draft, attribute, draft.block->default_attributes().at(attribute));
-}
-
-std::int64_t complexity_of(const StagedDraft& draft, const std::string& input) {
-  const auto layout = draft.layouts.find(input);
-  if (layout == draft.layouts.end()) return 0;
-  return complexity(layout->second, draft.dense.input(input).shape());
 }
 
 }  // namespace
 
-void add_plainness_steps(const StagedDraft& draft, StagedSteps& steps) {
+void add_plainness_steps(const Draft& draft, Steps& steps) {
   const std::vector<std::string> optional = optional_inputs(draft);
   std::vector<std::vector<std::string>> dropped;
   if (optional.size() > 1) dropped.push_back(optional);
@@ -59,40 +50,21 @@ void add_plainness_steps(const StagedDraft& draft, StagedSteps& steps) {
   }
   std::erase_if(dropped, [](const std::vector<std::string>& names) { return names.empty(); });
   steps.push_back({static_cast<std::int64_t>(dropped.size()),
-                   [dropped](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
+                   [dropped](const Draft& from, std::int64_t which) -> std::optional<Draft> {
                      return without_all(from, dropped[static_cast<std::size_t>(which)]);
                    }});
   const std::vector<std::string> unusual = unusual_attributes(draft);
   if (unusual.size() > 1) {
-    steps.push_back({1, [unusual](const StagedDraft& from, std::int64_t) -> std::optional<StagedDraft> {
-                       StagedDraft plain = from;
+    steps.push_back({1, [unusual](const Draft& from, std::int64_t) -> std::optional<Draft> {
+                       Draft plain = from;
                        for (const std::string& name : unusual) plain = with_default(plain, name);
                        return plain;
                      }});
   }
   steps.push_back({static_cast<std::int64_t>(unusual.size()),
-                   [unusual](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
+                   [unusual](const Draft& from, std::int64_t which) -> std::optional<Draft> {
                      return with_default(from, unusual[static_cast<std::size_t>(which)]);
                    }});
-  steps.push_back({1, [](const StagedDraft& from, std::int64_t) -> std::optional<StagedDraft> {
-                     if (from.layouts.empty()) return std::nullopt;
-                     StagedDraft plain = from;
-                     plain.layouts.clear();
-                     return plain;
-                   }});
-}
-
-void add_layout_steps(const StagedDraft& draft, StagedSteps& steps) {
-  for (const auto& [name, layout] : draft.layouts) {
-    const auto count = static_cast<std::int64_t>(simpler_traits(layout).size());
-    steps.push_back(
-        {count, [name = name](const StagedDraft& from, std::int64_t which) -> std::optional<StagedDraft> {
-           StagedDraft simpler = from;
-           simpler.layouts[name] = simpler_traits(from.layouts.at(name))[static_cast<std::size_t>(which)];
-           if (complexity_of(simpler, name) >= complexity_of(from, name)) return std::nullopt;
-           return simpler;
-         }});
-  }
 }
 
 }  // namespace deformdiff

@@ -1,85 +1,42 @@
 #include "generators/staged/shrinks.h"
 
+#include "generators/shrink/storage_steps.h"
+#include "generators/staged/edits.h"
 #include "generators/staged/steps.h"
 
-#include <algorithm>
-#include <memory>
-#include <optional>
 #include <utility>
+#include <vector>
 
 namespace deformdiff {
 namespace {
 
-StagedSteps steps_of(const StagedDraft& draft) {
-  StagedSteps steps;
-  add_large_structure_steps(draft, steps);
+Steps steps_of(const Draft& draft) {
+  const ShrinkAxes axes = axes_by_size(draft);
+  const ElementRange all = all_elements(draft);
+  const std::vector<Simplify> constants{constant(0), constant(1)};
+  Steps steps{single_everything_step(draft, axes)};
+  add_halves(axes, true, steps);
   add_plainness_steps(draft, steps);
+  steps.push_back(contiguous_everything());
   add_constant_steps(draft, steps);
-  add_trims(draft, steps);
-  add_layout_steps(draft, steps);
-  add_rounding_steps(draft, steps);
-  add_chunks(draft, steps, false);
-  add_drops(draft, steps);
-  add_chunks(draft, steps, true);
-  add_single_roundings(draft, steps);
+  add_trims(axes, steps);
+  add_crops(draft, keep_levels, steps);
+  for (const auto& [input, traits] : draft.storage_layouts) steps.push_back(simpler_storage(draft, input));
+  steps.push_back(ways_on(halved_tensor_lists(draft), roundings()));
+  add_chunks(all, constants, false, steps);
+  add_drops(axes, steps);
+  add_chunks(all, constants, true, steps);
+  steps.push_back(one_by_one(all, roundings()));
   return steps;
 }
 
-/// The candidates of the steps, one after the other.
-class Candidates {
- public:
-  Candidates(const BlockDefinition& block, const Case& c)
-      : original_(std::make_shared<const Case>(c)),
-        draft_(std::make_shared<const StagedDraft>(draft_of(block, c))),
-        steps_(std::make_shared<const StagedSteps>(steps_of(*draft_))) {}
-
-  rc::Maybe<Case> operator()() {
-    while (step_ < steps_->size()) {
-      const StagedStep& step = (*steps_)[step_];
-      if (next_ >= step.count) {
-        ++step_;
-        next_ = 0;
-        continue;
-      }
-      const std::optional<StagedDraft> smaller = step.make(*draft_, next_++);
-      if (!smaller) continue;
-      Case candidate = case_of(*smaller);
-      if (is_wanted(candidate)) return candidate;
-    }
-    return rc::Nothing;
-  }
-
- private:
-  /// Valid, and another case: with a repeated axis an element may not be free to change.
-  bool is_wanted(const Case& candidate) const {
-    try {
-      draft_->block->validate(candidate);
-    } catch (const InputError&) {
-      return false;
-    }
-    return draft_->layouts.empty() || !(candidate == *original_);
-  }
-
-  std::shared_ptr<const Case> original_;
-  std::shared_ptr<const StagedDraft> draft_;
-  std::shared_ptr<const StagedSteps> steps_;
-  std::size_t step_ = 0;
-  std::int64_t next_ = 0;
-};
-
 }  // namespace
 
-rc::Seq<Case> staged_shrinks(const BlockDefinition& block, const Case& c) {
-  return rc::makeSeq<Candidates>(block, c);
-}
-
-Shrinks staged_shrink_stream(const BlockDefinition& block) {
-  return [&block](const Case& c) -> CaseStream {
-    return [seq = staged_shrinks(block, c)]() mutable -> std::optional<Case> {
-      rc::Maybe<Case> next = seq.next();
-      if (!next) return std::nullopt;
-      return std::move(*next);
-    };
+Shrinks deep_shrink_stream(const BlockDefinition& block) {
+  return [&block](const Case& c) {
+    Draft draft = draft_of(block, c);
+    Steps steps = steps_of(draft);
+    return candidates(std::move(draft), std::move(steps));
   };
 }
 

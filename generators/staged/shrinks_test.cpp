@@ -1,7 +1,7 @@
 #include "generators/staged/shrinks.h"
 
 #include "engine/reducer.h"
-#include "generators/staged/models/models.h"
+#include "generators/staged/every_block_test.h"
 #include "generators/staged/simplicity.h"
 
 #include <algorithm>
@@ -27,11 +27,8 @@ std::string describe(const Case& c) {
   return text;
 }
 
-class EveryBlock : public testing::TestWithParam<StagedEntry> {
+class EveryDeepBlock : public EveryBlock {
  protected:
-  const BlockDefinition& block() const { return *GetParam().block; }
-  const Generator& generator() const { return *GetParam().generator; }
-
   /// The first case of a stream that fails, of at least so many elements.
   Case failing(const StillFails& fails, std::int64_t elements) const {
     for (std::uint64_t i = 0; i < 3000; ++i) {
@@ -42,15 +39,14 @@ class EveryBlock : public testing::TestWithParam<StagedEntry> {
   }
 
   Reduction reduced(const Case& original, const StillFails& fails) const {
-    return reduce(original, staged_shrink_stream(block()), fails, {60, 3000}, {});
+    return reduce(original, deep_shrink_stream(block()), fails, {60, 3000}, {});
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(StagedShrinks, EveryBlock, testing::ValuesIn(staged_generators()),
-                         [](const auto& info) { return info.param.block->name(); });
+INSTANTIATE_TEST_SUITE_P(DeepShrinks, EveryDeepBlock, testing::ValuesIn(every_generator()), name_of_block);
 
-TEST_P(EveryBlock, EveryCandidateIsValidAndSimpler) {
-  const Shrinks shrinks = staged_shrink_stream(block());
+TEST_P(EveryDeepBlock, EveryCandidateIsValidAndSimpler) {
+  const Shrinks shrinks = deep_shrink_stream(block());
   std::int64_t candidates = 0;
   for (std::uint64_t index = 0; index < 50; ++index) {
     const Case c = generator().generate(6, {}, index);
@@ -70,7 +66,7 @@ TEST_P(EveryBlock, EveryCandidateIsValidAndSimpler) {
   EXPECT_GT(candidates, 300);
 }
 
-TEST_P(EveryBlock, WithoutAConditionNothingIsLeft) {
+TEST_P(EveryDeepBlock, WithoutAConditionNothingIsLeft) {
   const Case original = failing([](const Case& c) { return c.provenance.tier == "typical"; }, 1);
   const Reduction result = reduced(original, [](const Case&) { return true; });
   EXPECT_TRUE(result.minimal);
@@ -97,7 +93,7 @@ bool has_large_weight(const Case& c) {
   return false;
 }
 
-TEST_P(EveryBlock, OneLargeElementOfAWeightIsFound) {
+TEST_P(EveryDeepBlock, OneLargeElementOfAWeightIsFound) {
   if (block().tensors(block().default_attributes()).size() < 20) GTEST_SKIP() << "has no feed-forward part";
   if (block().name() == "mask_predictor") GTEST_SKIP() << "has no feed-forward part";
   const Case original = failing(has_large_weight, 3000);
@@ -119,7 +115,7 @@ TEST_P(EveryBlock, OneLargeElementOfAWeightIsFound) {
   RecordProperty("certificate", static_cast<int>(result.certificate_evaluations));
 }
 
-TEST_P(EveryBlock, ALayoutThatTheFaultNeedsIsKept) {
+TEST_P(EveryDeepBlock, ALayoutThatTheFaultNeedsIsKept) {
   const auto fails = [](const Case& c) {
     std::size_t strided = 0;
     for (const NamedTensor& input : c.inputs) {

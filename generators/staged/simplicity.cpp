@@ -47,7 +47,6 @@ std::vector<std::int64_t> structure_rank(const BlockDefinition& block, const Cas
       ++unusual;
     }
   }
-  std::int64_t layouts = 0;
   for (const NamedTensor& input : c.inputs) {
     const Tensor& tensor = input.tensor;
     sizes += 1;
@@ -57,9 +56,8 @@ std::vector<std::int64_t> structure_rank(const BlockDefinition& block, const Cas
         sizes += static_cast<std::int64_t>(tensor.element(i));
       }
     }
-    layouts += complexity(traits_of(tensor), tensor.shape());
   }
-  return {sizes, unusual, layouts};
+  return {sizes, unusual, storage_complexity(c)};
 }
 
 bool is_simpler(const BlockDefinition& block, const Case& a, const Case& b) {

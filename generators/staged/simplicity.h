@@ -2,7 +2,7 @@
 #pragma once
 
 #include "blocks/block_definition.h"
-#include "generators/common/number_rank.h"
+#include "generators/shrink/number_rank.h"
 
 #include <cstdint>
 #include <vector>
@@ -13,7 +13,7 @@ namespace deformdiff {
 bool counts_something(const BlockDefinition& block, const std::string& attribute);
 
 /// Compared lexicographically: sizes (extents, layers, tensors, axes, integers that are sizes), all added up;
-/// attributes that are not the default; complexity of the layouts.
+/// attributes that are not the default; complexity of the storage layouts.
 std::vector<std::int64_t> structure_rank(const BlockDefinition& block, const Case& c);
 
 /// Whether structure_rank() is less, or is the same and of the elements of floating and bool tensors, worst

@@ -1,7 +1,7 @@
 #include "generators/staged/sketch.h"
 
 #include "blocks/tensor_list.h"
-#include "generators/staged/axes.h"
+#include "generators/common/axes.h"
 #include "generators/staged/levels.h"
 
 #include <algorithm>
@@ -42,8 +42,8 @@ std::int64_t draw_extent(const std::string& name, const Sketch& sketch, std::set
                          Draw& draw) {
   const Choices& choices = choices_of(name);
   if (sketch.large) return draw.one_of(choices.large);
-  if (sketch.tier == StagedTier::kTypical) return draw.one_of(choices.typical);
-  if (sketch.tier == StagedTier::kDegenerate) {
+  if (sketch.tier == DeepTier::kTypical) return draw.one_of(choices.typical);
+  if (sketch.tier == DeepTier::kDegenerate) {
     // Something must be left to go wrong: not every extent is one.
     return draw.chance(85) ? draw.one_of(choices.degenerate) : draw.one_of(choices.typical);
   }
@@ -71,9 +71,9 @@ std::set<std::string> names_of(const BlockDefinition& block, const Attributes& a
   return wanted;
 }
 
-std::set<Twist> draw_twists(StagedTier tier, Draw& draw) {
+std::set<Twist> draw_twists(DeepTier tier, Draw& draw) {
   std::set<Twist> twists;
-  if (tier != StagedTier::kAdversarial) {
+  if (tier != DeepTier::kAdversarial) {
     if (draw.chance(15)) twists.insert(Twist::kPerHeadMask);
     return twists;
   }
@@ -89,10 +89,10 @@ std::set<Twist> draw_twists(StagedTier tier, Draw& draw) {
 /// Layers are few in random cases: every one costs as much as all that is around it.
 void draw_attributes(const BlockDefinition& block, Sketch& sketch, Draw& draw) {
   sketch.attributes = block.default_attributes();
-  const bool one = sketch.large || sketch.tier == StagedTier::kDegenerate;
+  const bool one = sketch.large || sketch.tier == DeepTier::kDegenerate;
   for (auto& [name, value] : sketch.attributes) {
     if (name == "num_encoder_layers") {
-      const bool many = sketch.tier == StagedTier::kTypical && draw.chance(2);
+      const bool many = sketch.tier == DeepTier::kTypical && draw.chance(2);
       value = one ? 1 : many ? 6 : draw.one_of<double>({1, 1, 1, 1, 2, 2, 2, 3});
     } else if (name == "num_decoder_layers") {
       value = one ? static_cast<double>(draw.between(0, 1)) : static_cast<double>(draw.between(1, 4));
@@ -100,9 +100,9 @@ void draw_attributes(const BlockDefinition& block, Sketch& sketch, Draw& draw) {
       if (draw.chance(30)) value = 1 - value;
     } else if (name == "eps") {
       if (draw.chance(10)) value = draw.one_of<double>({1e-6, 1e-3, 1e-12});
-    } else if (name == "im2col_step" && sketch.tier == StagedTier::kAdversarial) {
+    } else if (name == "im2col_step" && sketch.tier == DeepTier::kAdversarial) {
       if (draw.chance(25)) value = static_cast<double>(draw.between(1, 3));
-    } else if (name == "mask_threshold" && sketch.tier == StagedTier::kAdversarial) {
+    } else if (name == "mask_threshold" && sketch.tier == DeepTier::kAdversarial) {
       if (draw.chance(15)) value = draw.one_of<double>({0.25, 0.3, 0.75});
     }
   }
@@ -110,7 +110,7 @@ void draw_attributes(const BlockDefinition& block, Sketch& sketch, Draw& draw) {
 
 }  // namespace
 
-Sketch draw_sketch(const BlockDefinition& block, StagedTier tier, bool large, const Adapt& adapt, Draw& draw) {
+Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt, Draw& draw) {
   Sketch sketch{tier, draw.chance(70) ? DType::kFloat32 : DType::kFloat64, {}, {}, {}, {}, {}, large};
   draw_attributes(block, sketch, draw);
   std::set<std::int64_t> used;
@@ -128,7 +128,7 @@ Sketch draw_sketch(const BlockDefinition& block, StagedTier tier, bool large, co
   }
   sketch.twists = draw_twists(tier, draw);
   for (const TensorSpec& spec : block.tensors(sketch.attributes)) {
-    const bool parameter = spec.name.starts_with("param.");  // given or not all together: adapt() decides
+    const bool parameter = is_parameter(spec.name);  // given or not all together: adapt() decides
     if (spec.optional && !parameter && draw.chance(60)) sketch.given.insert(spec.name);
   }
   adapt(sketch, draw);
@@ -171,17 +171,16 @@ void name_maps(Sketch& sketch, Draw& draw) {
     height = std::max(height, sketch.levels[l].height);
     width = std::max(width, sketch.levels[l].width);
   }
-  const bool odd = sketch.tier != StagedTier::kTypical;
+  const bool odd = sketch.tier != DeepTier::kTypical;
   sketch.extents["H"] = odd ? draw.between(1, 13) : 2 * height - draw.between(0, 1);
   sketch.extents["W"] = odd ? draw.between(1, 13) : 2 * width - draw.between(0, 1);
-  if (sketch.tier == StagedTier::kDegenerate && draw.chance(60))
-    sketch.extents["H"] = sketch.extents["W"] = 1;
+  if (sketch.tier == DeepTier::kDegenerate && draw.chance(60)) sketch.extents["H"] = sketch.extents["W"] = 1;
 }
 
 void name_map(Sketch& sketch, Draw& draw) {
   sketch.levels = draw_levels(sketch.tier, 1, draw);
   const LevelSize& map = sketch.levels.front();
-  const std::int64_t finer = sketch.tier == StagedTier::kTypical ? draw.between(1, 8) : 1;
+  const std::int64_t finer = sketch.tier == DeepTier::kTypical ? draw.between(1, 8) : 1;
   sketch.extents["H"] = map.height * finer;
   sketch.extents["W"] = map.width * finer;
 }
@@ -195,7 +194,7 @@ void give_input_projections(Sketch& sketch) {
 }
 
 void draw_position_attributes(Sketch& sketch, Draw& draw) {
-  const int percent = sketch.tier == StagedTier::kAdversarial ? 25 : 5;
+  const int percent = sketch.tier == DeepTier::kAdversarial ? 25 : 5;
   const auto maybe = [&](const char* name, const std::vector<double>& values) {
     if (draw.chance(percent)) sketch.attributes[name] = draw.one_of(values);
   };

@@ -1,8 +1,8 @@
 // What a case of a deep block is but for its elements, and what kind of elements it gets.
 #pragma once
 
-#include "blocks/levels.h"
 #include "blocks/block_definition.h"
+#include "blocks/levels.h"
 #include "generators/common/draw.h"
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace deformdiff {
 
-enum class StagedTier : std::uint8_t { kTypical, kAdversarial, kDegenerate };
+enum class DeepTier : std::uint8_t { kTypical, kAdversarial, kDegenerate };
 
 /// What is unusual about the elements.
 enum class Twist : std::uint8_t {
@@ -36,7 +36,7 @@ enum class Twist : std::uint8_t {
 };
 
 struct Sketch {
-  StagedTier tier;
+  DeepTier tier;
   DType dtype;
   Attributes attributes;
   Extents extents;                ///< every name that the block's axes speak of
@@ -54,7 +54,7 @@ struct Sketch {
 using Adapt = std::function<void(Sketch&, Draw&)>;
 
 /// Extents, levels and attributes that any block may have; adapted to the block.
-Sketch draw_sketch(const BlockDefinition& block, StagedTier tier, bool large, const Adapt& adapt, Draw& draw);
+Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt, Draw& draw);
 
 /// Makes M times `of_a_head` ("D", "Dd") a multiple of 4, as sine embeddings need it, and, but for large
 /// sketches, `most` at most where that is possible.

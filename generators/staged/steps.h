@@ -1,56 +1,27 @@
-// The single steps that shrinking of deep blocks is a list of.
+// The steps that shrinking a case of a deep block is a list of, beside those of generators/shrink.
 #pragma once
 
-#include "generators/staged/edits.h"
+#include "generators/shrink/axis_steps.h"
+#include "generators/shrink/element_steps.h"
 
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <vector>
 
 namespace deformdiff {
 
-/// Some candidates of one kind, each made on demand; nothing where a step would change nothing.
-struct StagedStep {
-  std::int64_t count;
-  std::function<std::optional<StagedDraft>(const StagedDraft&, std::int64_t)> make;
-};
-using StagedSteps = std::vector<StagedStep>;
+/// Stacks of layers first, of which none may be left; then extents, levels and maps from the largest on.
+ShrinkAxes axes_by_size(const Draft& draft);
 
-/// Something that a case has several of: an extent, levels, maps, layers.
-struct StagedAxis {
-  enum class Kind : std::uint8_t { kExtent, kLevels, kMaps, kLayers };
-  Kind kind;
-  std::string extent;  ///< of kExtent
-  std::int64_t size;
-  std::int64_t least;  ///< a step leaves no fewer
-  LayerStack stack;    ///< of kLayers
-};
+/// single_everything() of the axes, first with a single pixel a level of spatial_shapes.
+Step single_everything_step(const Draft& draft, const ShrinkAxes& axes);
 
-/// Layers first, then the rest from the largest on.
-std::vector<StagedAxis> axes_by_size(const StagedDraft& draft);
-StagedDraft keep_along(const StagedDraft& draft, const StagedAxis& axis, const Indices& indices);
+/// All optional inputs left out, then one by one; attributes to the block's defaults.
+void add_plainness_steps(const Draft& draft, Steps& steps);
 
-/// Whole axes: all of them to one index; each to one index and to either half.
-void add_large_structure_steps(const StagedDraft& draft, StagedSteps& steps);
-/// A quarter, an eighth, ... one index off either end of each axis; levels of spatial_shapes cropped.
-void add_trims(const StagedDraft& draft, StagedSteps& steps);
-/// Each axis without one chunk: of a quarter, an eighth, ... one index.
-void add_drops(const StagedDraft& draft, StagedSteps& steps);
+/// The range of the tensors from the first half of their list, the second, the first quarter, ... each
+/// tensor.
+std::vector<ElementRange> halved_tensor_lists(const Draft& draft);
 
-/// All optional inputs left out, then one by one; attributes to the block's defaults; layouts contiguous.
-void add_plainness_steps(const StagedDraft& draft, StagedSteps& steps);
-/// Layouts simpler by one thing.
-void add_layout_steps(const StagedDraft& draft, StagedSteps& steps);
-
-/// All tensors, halves of their list, quarters, ... each set to a constant, an identity, small numbers.
-void add_constant_steps(const StagedDraft& draft, StagedSteps& steps);
-/// The same with numbers rounded.
-void add_rounding_steps(const StagedDraft& draft, StagedSteps& steps);
-/// Chunks of half the elements, a quarter, ... set to a constant: delta debugging; down to chunks of a few
-/// elements, or from there to single ones.
-void add_chunks(const StagedDraft& draft, StagedSteps& steps, bool single);
-/// Each element by each rounding.
-void add_single_roundings(const StagedDraft& draft, StagedSteps& steps);
+/// Each of those ranges set to zeros, ones, identities (with_identities()), small numbers.
+void add_constant_steps(const Draft& draft, Steps& steps);
 
 }  // namespace deformdiff

@@ -1,6 +1,6 @@
 #include "generators/staged/triggers.h"
 
-#include "generators/staged/axes.h"
+#include "generators/common/axes.h"
 #include "generators/staged/facts.h"
 
 #include <algorithm>
@@ -14,10 +14,10 @@ struct Rule {
   const char* name;
   const char* needs;  ///< an extent, attribute or tensor that the block must have; empty for every block
   const char* description;
-  bool (*hit)(const StagedFacts&);
+  bool (*hit)(const DeepFacts&);
 };
 
-using Facts = StagedFacts;
+using Facts = DeepFacts;
 
 bool any_level(const Facts& f, bool (*holds)(const LevelSize&)) {
   return std::ranges::any_of(f.levels(), holds);
@@ -54,7 +54,7 @@ bool differs_by_head(const Facts& f) {
 
 bool any_feature(const Facts& f, bool (*holds)(double)) {
   return f.any_tensor([&](const NamedTensor& input) {
-    if (input.name.starts_with("param.") || !is_floating(input.tensor.dtype())) return false;
+    if (is_parameter(input.name) || !is_floating(input.tensor.dtype())) return false;
     if (input.tensor.elements() == 0 || input.name == "reference_points") return false;
     return holds(input.tensor.element(0));
   });
@@ -62,7 +62,7 @@ bool any_feature(const Facts& f, bool (*holds)(double)) {
 
 bool has_zero_weight(const Facts& f) {
   return f.any_tensor([](const NamedTensor& input) {
-    if (!input.name.starts_with("param.") || input.tensor.shape().size() < 2) return false;
+    if (!is_parameter(input.name) || input.tensor.shape().size() < 2) return false;
     for (std::int64_t i = 0; i < input.tensor.elements(); ++i) {
       if (input.tensor.element(i) != 0) return false;
     }
@@ -72,7 +72,7 @@ bool has_zero_weight(const Facts& f) {
 
 bool has_layout(const Facts& f, bool parameter) {
   return f.any_tensor([&](const NamedTensor& input) {
-    return input.name.starts_with("param.") == parameter && !input.tensor.is_contiguous();
+    return is_parameter(input.name) == parameter && !input.tensor.is_contiguous();
   });
 }
 
@@ -273,7 +273,7 @@ bool can_hit(const BlockDefinition& block, const std::string& needs) {
   if (needs == "padding") return any([&](const TensorSpec& s) { return is_mask(s, "B S"); });
   if (needs == "blocking") return any([&](const TensorSpec& s) { return is_mask(s, "B*M Q K"); });
   if (needs == "parameters" || needs == "features") {
-    return any([](const TensorSpec& s) { return s.name.starts_with("param."); });
+    return any([](const TensorSpec& s) { return is_parameter(s.name); });
   }
   if (needs == "attention") {
     return any([](const TensorSpec& s) {
@@ -295,20 +295,20 @@ bool can_hit(const BlockDefinition& block, const std::string& needs) {
 
 }  // namespace
 
-StagedTriggers::StagedTriggers(const BlockDefinition& block) : block_(block) {
+DeepTriggers::DeepTriggers(const BlockDefinition& block) : block_(block) {
   for (std::size_t k = 0; k < rules().size(); ++k) {
     if (can_hit(block, rules()[k].needs)) rules_.push_back(k);
   }
 }
 
-std::vector<TriggerClass> StagedTriggers::classes() const {
+std::vector<TriggerClass> DeepTriggers::classes() const {
   std::vector<TriggerClass> classes;
   for (const std::size_t k : rules_) classes.push_back({rules()[k].name, rules()[k].description});
   return classes;
 }
 
-std::vector<std::string> StagedTriggers::hit(const Case& c) const {
-  const StagedFacts facts(block_, c);
+std::vector<std::string> DeepTriggers::hit(const Case& c) const {
+  const DeepFacts facts(block_, c);
   std::vector<std::string> hit;
   for (const std::size_t k : rules_) {
     if (rules()[k].hit(facts)) hit.emplace_back(rules()[k].name);

@@ -11,9 +11,9 @@
 namespace deformdiff {
 
 /// The trigger classes that cases of one block can hit.
-class StagedTriggers {
+class DeepTriggers {
  public:
-  explicit StagedTriggers(const BlockDefinition& block);
+  explicit DeepTriggers(const BlockDefinition& block);
 
   std::vector<TriggerClass> classes() const;
   std::vector<std::string> hit(const Case& c) const;

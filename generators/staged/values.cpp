@@ -1,5 +1,7 @@
 #include "generators/staged/values.h"
 
+#include "core/dtype_dispatch.h"
+#include "generators/common/axes.h"
 #include "generators/common/normal_fill.h"
 #include "generators/common/numbers.h"
 
@@ -15,21 +17,17 @@ bool has(std::string_view name, std::string_view part) {
   return name.find(part) != std::string_view::npos;
 }
 
-bool is_parameter(const TensorSpec& spec) {
-  return spec.name.starts_with("param.");
-}
-
 bool is_embedding(std::string_view name) {
   return has(name, "level_embed") || has(name, "queries_features") || has(name, "queries_embedder");
 }
 
 /// Weight of a matrix or convolution.
 bool is_matrix(const TensorSpec& spec, const Shape& shape) {
-  return is_parameter(spec) && shape.size() >= 2 && !is_embedding(spec.name);
+  return is_parameter(spec.name) && shape.size() >= 2 && !is_embedding(spec.name);
 }
 
 bool is_feature(const TensorSpec& spec) {
-  return !is_parameter(spec) || is_embedding(spec.name);
+  return !is_parameter(spec.name) || is_embedding(spec.name);
 }
 
 /// element = mean + scale * n
@@ -56,7 +54,7 @@ bool feeds_norm(std::string_view name) {
 
 template <typename T>
 void round_to(std::span<T> elements, double unit) {
-  for (T& x : elements) x = static_cast<T>(std::floor(static_cast<double>(x) / unit + 0.5) * unit);
+  for (T& x : elements) x = static_cast<T>(nearest_multiple(static_cast<double>(x), unit));
 }
 
 /// Each run of `inner` elements of equal index elsewhere takes its first one's value, and a little of its
@@ -158,8 +156,8 @@ Tensor make(const TensorSpec& spec, const Shape& shape, const Sketch& sketch, co
 
 Tensor make_floating(const TensorSpec& spec, const Shape& shape, const Sketch& sketch,
                      const CounterRandom& random) {
-  return sketch.dtype == DType::kFloat64 ? make<double>(spec, shape, sketch, random)
-                                         : make<float>(spec, shape, sketch, random);
+  return with_floating(sketch.dtype,
+                       [&](auto zero) { return make<decltype(zero)>(spec, shape, sketch, random); });
 }
 
 }  // namespace deformdiff

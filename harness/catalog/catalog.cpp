@@ -5,7 +5,7 @@
 #include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
-#include "generators/staged/models/models.h"
+#include "generators/staged/generator.h"
 #include "generators/staged/shrinks.h"
 #include "oracles/operations/operations.h"
 
@@ -29,8 +29,8 @@ const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
                                   ms_deform_attn::shrink_stream}};
-    for (const StagedEntry& deep : staged_generators()) {
-      list.push_back({deep.block, operation_oracle, deep.generator, staged_shrink_stream(*deep.block)});
+    for (const DeepGenerator& deep : deep_generators()) {
+      list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block())});
     }
     return list;
   }();

@@ -88,8 +88,8 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
 
 Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
   const auto& [block, attributes, parameters, dtype, module_inputs, example] = source;
-  Sketch sketch{StagedTier::kTypical, dtype,         attributes, extents_of(source, sizes),
-                sizes.levels,         module_inputs, {},         false};
+  Sketch sketch{DeepTier::kTypical, dtype,         attributes, extents_of(source, sizes),
+                sizes.levels,       module_inputs, {},         false};
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
   Case c = fill_sketch(block, sketch, CounterRandom(seed));
   for (NamedTensor& input : c.inputs) {

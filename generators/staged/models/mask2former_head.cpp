@@ -1,14 +1,10 @@
-#include "generators/staged/models/mask2former_head.h"
+#include "generators/staged/models/adaptations.h"
 
-#include "blocks/mask2former/mask2former_head.h"
-#include "generators/staged/generator.h"
-
-namespace deformdiff::mask2former_head {
-namespace {
+namespace deformdiff {
 
 /// Sine embeddings take channels by fours, in both decoders. Projections where their widths differ, and now
 /// and then where they do not.
-void adapt(Sketch& sketch, Draw& draw) {
+void adapt_mask2former_head(Sketch& sketch, Draw& draw) {
   name_maps(sketch, draw);
   fit_width(sketch, "D", 32, draw);
   sketch.extents["G"] = draw_groups(sketch.at("M") * sketch.at("D"), draw);
@@ -20,11 +16,4 @@ void adapt(Sketch& sketch, Draw& draw) {
   draw_position_attributes(sketch, draw);
 }
 
-}  // namespace
-
-const Generator& generator() {
-  static const StagedGenerator instance(block(), adapt);
-  return instance;
-}
-
-}  // namespace deformdiff::mask2former_head
+}  // namespace deformdiff

@@ -1,14 +1,10 @@
-#include "generators/staged/models/pixel_decoder.h"
-
-#include "blocks/mask2former/pixel_decoder.h"
-#include "generators/staged/generator.h"
 #include "generators/staged/levels.h"
+#include "generators/staged/models/adaptations.h"
 
-namespace deformdiff::pixel_decoder {
-namespace {
+namespace deformdiff {
 
 /// Three levels, as many as the block has outputs. Sine embeddings take channels by fours.
-void adapt(Sketch& sketch, Draw& draw) {
+void adapt_pixel_decoder(Sketch& sketch, Draw& draw) {
   sketch.at("L") = 3;
   sketch.attributes["num_levels"] = 3;
   if (sketch.levels.size() != 3) sketch.levels = draw_levels(sketch.tier, 3, draw);
@@ -20,11 +16,4 @@ void adapt(Sketch& sketch, Draw& draw) {
   draw_position_attributes(sketch, draw);
 }
 
-}  // namespace
-
-const Generator& generator() {
-  static const StagedGenerator instance(block(), adapt);
-  return instance;
-}
-
-}  // namespace deformdiff::pixel_decoder
+}  // namespace deformdiff

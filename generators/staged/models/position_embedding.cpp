@@ -1,25 +1,14 @@
-#include "generators/staged/models/position_embedding.h"
+#include "generators/staged/models/adaptations.h"
 
-#include "blocks/mask2former/position_embedding.h"
-#include "generators/staged/generator.h"
+namespace deformdiff {
 
-namespace deformdiff::position_embedding {
-namespace {
-
-/// Sizes are values of an input; float64 is an attribute, as there is no floating input.
-void adapt(Sketch& sketch, Draw& draw) {
+/// Sizes are values of an input; the dtype is an attribute, as there is no floating input.
+void adapt_position_embedding(Sketch& sketch, Draw& draw) {
   name_map(sketch, draw);
   std::int64_t& features = sketch.extents["F"];
-  features = sketch.large ? 128 : sketch.tier == StagedTier::kDegenerate ? 2 : 2 * draw.between(1, 16);
-  sketch.attributes["bits"] = sketch.dtype == DType::kFloat64 ? 64 : 32;
+  features = sketch.large ? 128 : sketch.tier == DeepTier::kDegenerate ? 2 : 2 * draw.between(1, 16);
+  sketch.attributes["bits"] = 8.0 * static_cast<double>(size_of(sketch.dtype));
   draw_position_attributes(sketch, draw);
 }
 
-}  // namespace
-
-const Generator& generator() {
-  static const StagedGenerator instance(block(), adapt);
-  return instance;
-}
-
-}  // namespace deformdiff::position_embedding
+}  // namespace deformdiff

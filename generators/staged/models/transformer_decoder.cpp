@@ -1,14 +1,10 @@
-#include "generators/staged/models/transformer_decoder.h"
+#include "generators/staged/models/adaptations.h"
 
-#include "blocks/mask2former/transformer_decoder.h"
-#include "generators/staged/generator.h"
-
-namespace deformdiff::transformer_decoder {
-namespace {
+namespace deformdiff {
 
 /// Sine embeddings take channels by fours. Projections where the maps' channels differ, and now and then
 /// where they do not.
-void adapt(Sketch& sketch, Draw& draw) {
+void adapt_transformer_decoder(Sketch& sketch, Draw& draw) {
   name_maps(sketch, draw);
   fit_width(sketch, "D", 48, draw);
   const bool projected = draw.chance(30);
@@ -17,11 +13,4 @@ void adapt(Sketch& sketch, Draw& draw) {
   draw_position_attributes(sketch, draw);
 }
 
-}  // namespace
-
-const Generator& generator() {
-  static const StagedGenerator instance(block(), adapt);
-  return instance;
-}
-
-}  // namespace deformdiff::transformer_decoder
+}  // namespace deformdiff

@@ -1,15 +1,16 @@
-// The axes of a deep block's tensors taken apart, and parts of tensors by extent.
+// The axes of a block's tensors taken apart, and parts of tensors by extent.
 #pragma once
 
 #include "blocks/block_definition.h"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
 
-/// Indices of an extent, ascending.
+/// Indices of an extent.
 using Indices = std::vector<std::int64_t>;
 
 /// first, first + 1, ... last - 1.
@@ -22,6 +23,9 @@ std::vector<Factors> axes_of(const TensorSpec& spec);
 
 /// Whether an axis of the tensor is a product that has the extent.
 bool has_extent(const TensorSpec& spec, const std::string& name);
+
+/// Whether a tensor of this name is a parameter.
+bool is_parameter(std::string_view name);
 
 /// Throws InternalError for a name that `extents` lacks.
 Shape shape_of(const TensorSpec& spec, const Extents& extents);

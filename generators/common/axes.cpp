@@ -1,4 +1,4 @@
-#include "generators/staged/axes.h"
+#include "generators/common/axes.h"
 
 #include <algorithm>
 #include <cctype>
@@ -64,6 +64,10 @@ bool has_extent(const TensorSpec& spec, const std::string& name) {
       axes_of(spec), [&](const Factors& axis) { return std::ranges::find(axis, name) != axis.end(); });
 }
 
+bool is_parameter(std::string_view name) {
+  return name.starts_with("param.");
+}
+
 Shape shape_of(const TensorSpec& spec, const Extents& extents) {
   Shape shape;
   for (const Factors& axis : axes_of(spec)) {
@@ -95,7 +99,8 @@ Tensor gather(const Tensor& dense, const TensorSpec& spec, const Extents& extent
   bool changed = false;
   for (std::size_t k = 0; k < factors.size(); ++k) {
     if (factors[k] != name) continue;
-    DEFORMDIFF_CHECK(indices.empty() || (indices.front() >= 0 && indices.back() < sizes[k]));
+    DEFORMDIFF_CHECK(std::ranges::all_of(indices, [&](std::int64_t i) { return i >= 0 && i < sizes[k]; }));
+    if (indices == index_range(0, sizes[k])) continue;
     std::int64_t outer = 1;
     std::int64_t inner = width;
     for (std::size_t j = 0; j < k; ++j) outer *= sizes[j];

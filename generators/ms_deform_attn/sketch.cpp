@@ -1,4 +1,6 @@
-#include "generators/ms_deform_attn/structure.h"
+#include "generators/ms_deform_attn/sketch.h"
+
+#include "generators/ms_deform_attn/levels.h"
 
 #include <algorithm>
 #include <array>
@@ -105,79 +107,6 @@ Dims draw_adversarial_dims(Draw& draw) {
   }
 }
 
-std::int64_t draw_side(Draw& draw, std::int64_t limit, bool power_of_two) {
-  if (power_of_two) {
-    std::int64_t side = std::int64_t{1} << draw.between(0, 6);
-    while (side > limit) side /= 2;
-    return side;
-  }
-  std::int64_t side = 1;
-  switch (draw.share_of({45, 30, 25})) {
-    case 0:
-      side = draw.between(1, 9);
-      break;
-    case 1:
-      side = draw.between(1, 64);
-      break;
-    default:
-      side = draw.one_of<std::int64_t>(
-          {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 200, 255, 256, 257});
-  }
-  return std::min(side, limit);
-}
-
-std::vector<Level> draw_levels(Draw& draw, std::int64_t count, std::int64_t area, bool power_of_two) {
-  const bool height_first = draw.chance(50);
-  std::vector<Level> levels;
-  for (std::int64_t l = 0; l < count; ++l) {
-    std::int64_t first = draw_side(draw, area, power_of_two);
-    std::int64_t second = draw_side(draw, area / first, power_of_two);
-    if (!height_first) std::swap(first, second);
-    levels.push_back({first, second, 0});
-  }
-  switch (draw.share_of({40, 10, 10, 12, 6, 6, 6, 10})) {
-    case 1:
-      std::ranges::sort(levels, {}, [](const Level& l) { return l.height * l.width; });
-      break;
-    case 2:
-      std::ranges::sort(levels, {}, [](const Level& l) { return -l.height * l.width; });
-      break;
-    case 3:  // twins that only their orientation tells apart
-      for (std::size_t l = 1; l < levels.size(); l += 2)
-        levels[l] = {levels[l - 1].width, levels[l - 1].height, 0};
-      break;
-    case 4:
-      levels[static_cast<std::size_t>(draw.between(0, count - 1))] = {1, 1, 0};
-      break;
-    case 5:
-      levels[static_cast<std::size_t>(draw.between(0, count - 1))].height = 1;
-      break;
-    case 6:
-      levels[static_cast<std::size_t>(draw.between(0, count - 1))].width = 1;
-      break;
-    case 7:  // all alike
-      for (Level& level : levels) level = levels.front();
-      break;
-    default:
-      break;
-  }
-  return levels;
-}
-
-/// One side beyond what 8, 12, 15 or 16 bits count.
-Level draw_long_level(Draw& draw) {
-  const auto length = draw.one_of<std::int64_t>({300, 511, 512, 513, 1023, 1024, 1025, 2049, 4096, 4097, 9999,
-                                                 32767, 32769, 40000, 65535, 65537, 70001});
-  const std::int64_t breadth = length < 5000 ? draw.between(1, 3) : 1;
-  return draw.chance(50) ? Level{length, breadth, 0} : Level{breadth, length, 0};
-}
-
-Starts draw_starts(Draw& draw) {
-  static const std::vector<Starts> kinds{Starts::kConsecutive, Starts::kPermuted, Starts::kGapped,
-                                         Starts::kOverlapping};
-  return kinds[draw.share_of({70, 12, 15, 3})];
-}
-
 std::int64_t draw_step(Draw& draw, std::int64_t batch) {
   switch (draw.share_of({35, 30, 35})) {
     case 0:
@@ -190,48 +119,27 @@ std::int64_t draw_step(Draw& draw, std::int64_t batch) {
   }
 }
 
-Structure draw_any(Draw& draw, bool power_of_two) {
-  Structure structure;
-  structure.dtype = draw_dtype(draw);
-  structure.dims = draw_adversarial_dims(draw);
-  Dims& dims = structure.dims;
+Sketch draw_any(Draw& draw, bool power_of_two) {
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  sketch.dims = draw_adversarial_dims(draw);
+  Dims& dims = sketch.dims;
   const std::int64_t rows = draw.magnitude(1 << 11, 1 << 17) / (dims.N * dims.M * dims.D);
-  structure.levels = draw_levels(draw, dims.L, std::max<std::int64_t>(1, rows / dims.L), power_of_two);
+  sketch.levels = draw_levels(draw, dims.L, std::max<std::int64_t>(1, rows / dims.L), power_of_two);
   if (!power_of_two && dims.N * dims.M * dims.D <= 16 && draw.chance(25)) {
-    structure.levels[static_cast<std::size_t>(draw.between(0, dims.L - 1))] = draw_long_level(draw);
+    sketch.levels[static_cast<std::size_t>(draw.between(0, dims.L - 1))] = draw_long_level(draw);
   }
-  dims.S = place_levels(structure.levels, draw_starts(draw), draw);
-  structure.im2col_step = draw_step(draw, dims.N);
-  return structure;
+  dims.S = place_levels(sketch.levels, draw_starts(draw), draw);
+  sketch.im2col_step = draw_step(draw, dims.N);
+  return sketch;
 }
 
 }  // namespace
 
-std::int64_t place_levels(std::vector<Level>& levels, Starts starts, Draw& draw) {
-  std::vector<std::size_t> order(levels.size());
-  for (std::size_t l = 0; l < order.size(); ++l) order[l] = l;
-  if (starts == Starts::kPermuted) {
-    for (std::size_t l = order.size(); l > 1; --l) {
-      std::swap(order[l - 1],
-                order[static_cast<std::size_t>(draw.between(0, static_cast<std::int64_t>(l) - 1))]);
-    }
-  }
-  const auto gap = [&] { return starts == Starts::kGapped ? draw.between(0, 3) : 0; };
-  std::int64_t row = gap();
-  std::int64_t rows = row;
-  for (const std::size_t l : order) {
-    Level& level = levels[l];
-    level.start = row;
-    rows = std::max(rows, row + level.height * level.width);
-    row = starts == Starts::kOverlapping ? draw.between(0, rows) : rows + gap();
-  }
-  return rows + gap();
-}
-
-Structure draw_typical(Draw& draw) {
-  Structure structure;
-  structure.dtype = draw_dtype(draw);
-  Dims& dims = structure.dims;
+Sketch draw_typical(Draw& draw) {
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  Dims& dims = sketch.dims;
   dims.N = draw.one_of<std::int64_t>({1, 1, 1, 2, 2, 3});
   dims.M = draw.one_of<std::int64_t>({4, 8, 8});
   dims.D = draw.one_of<std::int64_t>({16, 32, 32, 64});
@@ -244,30 +152,30 @@ Structure draw_typical(Draw& draw) {
   std::int64_t height = std::min<std::int64_t>(draw.between(1, 25), first_area);
   std::int64_t width = std::max<std::int64_t>(1, first_area / height);
   for (std::int64_t l = 0; l < dims.L; ++l) {
-    structure.levels.push_back({height, width, 0});
+    sketch.levels.push_back({height, width, 0});
     height = 2 * height - (height > 1 ? draw.between(0, 1) : 0);
     width = 2 * width - (width > 1 ? draw.between(0, 1) : 0);
   }
-  if (draw.chance(25)) std::ranges::reverse(structure.levels);
-  dims.S = place_levels(structure.levels, Starts::kConsecutive, draw);
+  if (draw.chance(25)) std::ranges::reverse(sketch.levels);
+  dims.S = place_levels(sketch.levels, Starts::kConsecutive, draw);
   const std::int64_t affordable =
       std::max<std::int64_t>(1, draw.magnitude(1 << 13, 1 << 17) / multiply_adds(dims));
   dims.Q = draw.chance(15) && dims.S <= 2 * affordable ? dims.S : draw.between(1, 2 * affordable);
-  return structure;
+  return sketch;
 }
 
-Structure draw_adversarial(Draw& draw) {
+Sketch draw_adversarial(Draw& draw) {
   return draw_any(draw, false);
 }
 
-Structure draw_exact(Draw& draw) {
+Sketch draw_exact(Draw& draw) {
   return draw_any(draw, true);
 }
 
-Structure draw_degenerate(Draw& draw) {
-  Structure structure;
-  structure.dtype = draw_dtype(draw);
-  Dims& dims = structure.dims;
+Sketch draw_degenerate(Draw& draw) {
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  Dims& dims = sketch.dims;
   const auto small = [&] { return draw.chance(50) ? std::int64_t{1} : draw.between(1, 5); };
   dims = {small(), 0, small(), small(), small(), small(), small()};
   switch (draw.share_of({20, 20, 5, 5, 5, 45})) {
@@ -290,12 +198,12 @@ Structure draw_degenerate(Draw& draw) {
       break;
   }
   for (std::int64_t l = 0; l < dims.L; ++l) {
-    structure.levels.push_back(
+    sketch.levels.push_back(
         {draw.chance(60) ? 1 : draw.between(1, 4), draw.chance(60) ? 1 : draw.between(1, 4), 0});
   }
-  dims.S = place_levels(structure.levels, draw_starts(draw), draw);
-  structure.im2col_step = draw_step(draw, dims.N);
-  return structure;
+  dims.S = place_levels(sketch.levels, draw_starts(draw), draw);
+  sketch.im2col_step = draw_step(draw, dims.N);
+  return sketch;
 }
 
 }  // namespace deformdiff::ms_deform_attn

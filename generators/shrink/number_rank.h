@@ -21,8 +21,8 @@ struct NumberRank {
 NumberRank rank_of(double number);
 
 /// Roundings that keep some of a number: without the sign, to a power of two, integers, halves, eighths. A
-/// step may make a number no simpler.
-using NumberStep = double (*)(double);
-const std::vector<NumberStep>& number_roundings();
+/// rounding may make a number no simpler.
+using NumberRounding = double (*)(double);
+const std::vector<NumberRounding>& number_roundings();
 
 }  // namespace deformdiff

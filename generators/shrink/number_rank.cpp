@@ -1,4 +1,6 @@
-#include "generators/common/number_rank.h"
+#include "generators/shrink/number_rank.h"
+
+#include "generators/common/numbers.h"
 
 #include <bit>
 #include <cmath>
@@ -6,11 +8,6 @@
 
 namespace deformdiff {
 namespace {
-
-/// To the nearest multiple of `unit`, a power of two.
-double rounded(double x, double unit) {
-  return std::floor(x / unit + 0.5) * unit;
-}
 
 double leading_power(double x) {
   if (x == 0 || !std::isfinite(x)) return x;
@@ -57,16 +54,16 @@ NumberRank rank_of(double number) {
           sign};
 }
 
-const std::vector<NumberStep>& number_roundings() {
-  static const std::vector<NumberStep> steps{[](double x) { return std::abs(first_nonfinite(x)); },
-                                             [](double x) { return first_nonfinite(x); },
-                                             [](double x) { return leading_power(x); },
-                                             [](double x) { return rounded(x, 1); },
-                                             [](double x) { return halved_exponent(x); },
-                                             [](double x) { return nearer_power(x); },
-                                             [](double x) { return rounded(x, 0.5); },
-                                             [](double x) { return rounded(x, 0.125); }};
-  return steps;
+const std::vector<NumberRounding>& number_roundings() {
+  static const std::vector<NumberRounding> roundings{[](double x) { return std::abs(first_nonfinite(x)); },
+                                                     [](double x) { return first_nonfinite(x); },
+                                                     [](double x) { return leading_power(x); },
+                                                     [](double x) { return nearest_multiple(x, 1); },
+                                                     [](double x) { return halved_exponent(x); },
+                                                     [](double x) { return nearer_power(x); },
+                                                     [](double x) { return nearest_multiple(x, 0.5); },
+                                                     [](double x) { return nearest_multiple(x, 0.125); }};
+  return roundings;
 }
 
 }  // namespace deformdiff
