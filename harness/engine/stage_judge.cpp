@@ -138,7 +138,7 @@ class StageJudge {
         values.set_drawn(stage, reference);
       } else {
         Comparison comparison = compared(stage.name, reference, shown->second);
-        if (is_finding(comparison.verdict)) classify(stage, values.stage_case(stage), comparison);
+        if (is_finding(comparison.verdict)) classify(stage, comparison);
         if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
           comparison.reason +=
               fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
@@ -162,6 +162,7 @@ class StageJudge {
       Comparison comparison =
           compared(output.name, {exactly(output.name, shown_.at(output.stage)), false, {}}, other->second);
       if (is_finding(comparison.verdict)) {
+        comparison.element_class = kind_class(comparison.verdict);
         comparison.reason += fmt::format("; its stage {} agrees and should be the same", output.stage);
       }
       note(output.name, std::move(comparison), result);
@@ -183,7 +184,7 @@ class StageJudge {
         if (untapped_.contains(stage.name)) {
           Comparison comparison = compared(stage.name, reference, returned->second);
           if (is_finding(comparison.verdict)) {
-            classify(stage, values.stage_case(stage), comparison);
+            classify(stage, comparison);
             comparison.reason += " in an untapped run";
           }
           note(stage.name, std::move(comparison), result);
@@ -206,9 +207,16 @@ class StageJudge {
     return comparison;
   }
 
-  /// What kind of elements the operation, on this case, gave wrong answers for.
-  void classify(const Stage& stage, const Case& stage_case, Comparison& comparison) const {
+  /// The class of the elements to blame. Where they lie is a property of the case where the case alone says what
+  /// the stage computes; elsewhere the kind of number is all that another run would show again.
+  void classify(const Stage& stage, Comparison& comparison) const {
     if (comparison.element < 0) return;
+    if (!depends_on_inputs_alone(stage, case_)) {
+      comparison.element_class = kind_class(comparison.verdict);
+      return;
+    }
+    const StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
+    const Case stage_case = values.stage_case(stage);
     std::vector<std::int64_t> elements{comparison.element};
     elements.insert(elements.end(), comparison.violating.begin(), comparison.violating.end());
     const Oracle& oracle = entry_.operations(stage.operation, stage.dtype);
@@ -218,14 +226,17 @@ class StageJudge {
     comparison.violating_classes = {classes.begin() + 1, classes.end()};
   }
 
-  /// Of an element of an output that no value decides: known where the case alone says what is computed.
+  static const char* kind_class(Verdict verdict) {
+    return verdict == Verdict::kNonfiniteMismatch ? "nonfinite"
+           : verdict == Verdict::kOutOfBound      ? "interior"
+                                                  : "";
+  }
+
+  /// Of an element that was never written, before any value is looked at.
   void classify_unwritten(Comparison& comparison) const {
     const auto output = std::ranges::find(outputs_, comparison.output, &OutputSpec::name);
     if (comparison.verdict != Verdict::kUnwrittenOutput || output == outputs_.end()) return;
-    const auto stage = std::ranges::find(stages_, output->stage, &Stage::name);
-    if (!depends_on_inputs_alone(*stage, case_)) return;
-    const StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads);
-    classify(*stage, values.stage_case(*stage), comparison);
+    classify(*std::ranges::find(stages_, output->stage, &Stage::name), comparison);
   }
 
   /// What the stage is computed from and the outcome does not show: one of them may be at fault instead.
