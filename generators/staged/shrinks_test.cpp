@@ -27,10 +27,12 @@ std::string describe(const Case& c) {
   return text;
 }
 
+using Fails = std::function<bool(const Case&)>;
+
 class EveryDeepBlock : public EveryBlock {
  protected:
   /// The first case of a stream that fails, of at least so many elements.
-  Case failing(const StillFails& fails, std::int64_t elements) const {
+  Case failing(const Fails& fails, std::int64_t elements) const {
     for (std::uint64_t i = 0; i < 3000; ++i) {
       Case c = generator().generate(5, {}, i);
       if (element_count(c) >= elements && element_count(c) < 200000 && fails(c)) return c;
@@ -38,8 +40,10 @@ class EveryDeepBlock : public EveryBlock {
     throw InternalError("no case fails");
   }
 
-  Reduction reduced(const Case& original, const StillFails& fails) const {
-    return reduce(original, deep_shrink_stream(block()), fails, {60, 3000}, {});
+  Reduction reduced(const Case& original, const Fails& fails) const {
+    return reduce(
+        {original}, deep_shrink_stream(block()), [&](const Calls& calls) { return fails(calls.back()); },
+        {60, 3000}, {});
   }
 };
 
@@ -71,7 +75,7 @@ TEST_P(EveryDeepBlock, WithoutAConditionNothingIsLeft) {
   const Reduction result = reduced(original, [](const Case&) { return true; });
   EXPECT_TRUE(result.minimal);
   EXPECT_LE(result.evaluations, 120);
-  for (const NamedTensor& input : result.smallest.inputs) {
+  for (const NamedTensor& input : result.smallest.back().inputs) {
     EXPECT_TRUE(input.tensor.is_contiguous());
     if (input.tensor.dtype() == DType::kInt64) continue;
     EXPECT_LE(input.tensor.elements(), 4 * 4 * 9) << input.name;
@@ -79,7 +83,7 @@ TEST_P(EveryDeepBlock, WithoutAConditionNothingIsLeft) {
   }
   RecordProperty("evaluations", static_cast<int>(result.evaluations));
   RecordProperty("certificate", static_cast<int>(result.certificate_evaluations));
-  RecordProperty("elements", static_cast<int>(element_count(result.smallest)));
+  RecordProperty("elements", static_cast<int>(element_count(result.smallest.back())));
 }
 
 /// Whether a weight of a feed-forward part, of any layer, has an element above 1.
@@ -98,19 +102,19 @@ TEST_P(EveryDeepBlock, OneLargeElementOfAWeightIsFound) {
   if (block().name() == "mask_predictor") GTEST_SKIP() << "has no feed-forward part";
   const Case original = failing(has_large_weight, 3000);
   const Reduction result = reduced(original, has_large_weight);
-  const std::string text = describe(result.smallest);
+  const std::string text = describe(result.smallest.back());
   EXPECT_LE(result.evaluations, 200) << text;
-  EXPECT_LE(element_count(result.smallest), 600) << text;
-  EXPECT_TRUE(has_large_weight(result.smallest));
+  EXPECT_LE(element_count(result.smallest.back()), 600) << text;
+  EXPECT_TRUE(has_large_weight(result.smallest.back()));
   // All elements are zero but for one, which is 2.
   double sum = 0;
-  for (const NamedTensor& input : result.smallest.inputs) {
+  for (const NamedTensor& input : result.smallest.back().inputs) {
     if (input.tensor.dtype() == DType::kInt64) continue;
     for (std::int64_t i = 0; i < input.tensor.elements(); ++i) sum += std::abs(input.tensor.element(i));
   }
   EXPECT_EQ(sum, 2) << text;
   RecordProperty("from", static_cast<int>(element_count(original)));
-  RecordProperty("elements", static_cast<int>(element_count(result.smallest)));
+  RecordProperty("elements", static_cast<int>(element_count(result.smallest.back())));
   RecordProperty("evaluations", static_cast<int>(result.evaluations));
   RecordProperty("certificate", static_cast<int>(result.certificate_evaluations));
 }
@@ -125,7 +129,7 @@ TEST_P(EveryDeepBlock, ALayoutThatTheFaultNeedsIsKept) {
   };
   const Reduction result = reduced(failing(fails, 1), fails);
   std::size_t strided = 0;
-  for (const NamedTensor& input : result.smallest.inputs) strided += input.tensor.is_contiguous() ? 0 : 1;
+  for (const NamedTensor& input : result.smallest.back().inputs) strided += input.tensor.is_contiguous() ? 0 : 1;
   EXPECT_EQ(strided, 1U);
   EXPECT_LE(result.evaluations, 400);
   RecordProperty("evaluations", static_cast<int>(result.evaluations));
