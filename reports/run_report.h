@@ -10,7 +10,7 @@
 
 namespace deformdiff {
 
-/// A row of the table of `check`, and of `judge` for blocks with stages.
+/// A row of the table of `check`, and of `judge` for deep blocks.
 struct Scenario {
   std::string name;   ///< of the replay or the recorded run
   std::string stage;  ///< in the layout's own words; "outputs" where the run is judged as a whole
@@ -29,7 +29,7 @@ struct RunReport {
   std::vector<std::string> ignored;  ///< judge: tensors of the file that nothing was made of
   std::vector<std::string> warnings;
 
-  // check, and judge of blocks with stages.
+  // check, and judge of deep blocks.
   std::vector<Scenario> scenarios;
   std::string first_diverging_stage;  ///< empty if none diverges
   std::vector<AuditFinding> audit;
