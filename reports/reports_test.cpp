@@ -1,3 +1,4 @@
+#include "reports/exit_code.h"
 #include "reports/progress.h"
 #include "reports/run_report.h"
 

@@ -10,7 +10,7 @@
 
 namespace deformdiff {
 
-/// A row of the table of `check`, and of `judge` for blocks with stages.
+/// A row of the table of `check`, and of `judge` for deep blocks.
 struct Scenario {
   std::string name;   ///< of the replay or the recorded run
   std::string stage;  ///< in the layout's own words; "outputs" where the run is judged as a whole
@@ -29,7 +29,7 @@ struct RunReport {
   std::vector<std::string> ignored;  ///< judge: tensors of the file that nothing was made of
   std::vector<std::string> warnings;
 
-  // check, and judge of blocks with stages.
+  // check, and judge of deep blocks.
   std::vector<Scenario> scenarios;
   std::string first_diverging_stage;  ///< empty if none diverges
   std::vector<AuditFinding> audit;
@@ -37,15 +37,11 @@ struct RunReport {
   std::vector<std::string> advice;  ///< check: cause and cures in plain words
 };
 
-/// 0 something agreed and nothing was found; 1 findings, or one of `required` was not run; 4 nothing was
-/// judged, where a vacuous case counts as agreeing in a replay. Reasons for 1 without a finding are added to
-/// the warnings.
-int decide_exit_code(RunReport& report, const std::vector<std::string>& required);
-
 /// For people: a line an implementation, then the findings with the command that replays each.
 std::string terminal_report(const RunReport& report);
 
-/// One object as DESIGN section 13 promises it.
+/// One object, the same for `fuzz`, `replay`, `judge` and `check`. Other people's scripts depend on it:
+/// fields may be added, not renamed.
 std::string json_report(const RunReport& report);
 
 }  // namespace deformdiff

@@ -29,7 +29,8 @@ const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
       {"exact", 20, "integers and short dyadic fractions: no correct implementation rounds"},
       {"typical", 25, "scaled-down real models: reference points, softmaxed weights, normal values"},
-      {"adversarial", 40, "extents, locations, weights, values and layouts at which kernels go wrong"},
+      {"adversarial", 40,
+       "extents, locations, weights, values and storage layouts at which kernels go wrong"},
       {"degenerate", 5, "empty along an axis, or of one element along most"},
       {"nonfinite", 10, "a few NaNs and infinities, judged by contract"}};
   return tiers;

@@ -127,7 +127,7 @@ Sum output(const Problem& p, const Fault& fault, std::int64_t n, std::int64_t q,
   return sum;
 }
 
-/// Whether an output differs by more than rounding. Looks at the case's elements with the layout's strides.
+/// Whether an output differs by more than rounding. Looks at the case's elements with its strides.
 Fails fails_by(const Fault& fault) {
   return [fault](const Case& c) {
     const Problem p = parse(c);

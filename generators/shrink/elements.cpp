@@ -49,7 +49,7 @@ std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* expan
                        [&](auto zero) { return simplified<decltype(zero)>(dense, expanded, range, by); });
 }
 
-const StorageTraits* expanded_layout(const Draft& draft, const std::string& input) {
+const StorageTraits* expanded_storage_layout(const Draft& draft, const std::string& input) {
   const auto layout = draft.storage_layouts.find(input);
   if (layout == draft.storage_layouts.end()) return nullptr;
   const std::vector<bool>& expanded = layout->second.expanded;
@@ -113,7 +113,7 @@ std::optional<Draft> simplified(const Draft& draft, ElementRange range, const Si
                             std::min(range.last - at, tensor.elements())};
     at += tensor.elements();
     if (part.first >= part.last) continue;
-    std::optional<Tensor> changed = simplified(tensor, expanded_layout(draft, name), part, by);
+    std::optional<Tensor> changed = simplified(tensor, expanded_storage_layout(draft, name), part, by);
     if (!changed) continue;
     if (!simpler) simpler = draft;
     simpler->dense.inputs[k].tensor = *std::move(changed);

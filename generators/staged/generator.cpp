@@ -25,7 +25,8 @@ constexpr std::uint64_t kSiblingPeriod = 12;
 const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
       {"typical", 40, "scaled-down real models: pyramids of maps, a few layers, perturbed weights"},
-      {"adversarial", 50, "extents, maps, masks, weights, features and layouts at which modules go wrong"},
+      {"adversarial", 50,
+       "extents, maps, masks, weights, features and storage layouts at which modules go wrong"},
       {"degenerate", 10, "empty, or of one element along most axes"}};
   return tiers;
 }

@@ -70,7 +70,7 @@ bool has_zero_weight(const Facts& f) {
   });
 }
 
-bool has_layout(const Facts& f, bool parameter) {
+bool has_storage_layout(const Facts& f, bool parameter) {
   return f.any_tensor([&](const NamedTensor& input) {
     return is_parameter(input.name) == parameter && !input.tensor.is_contiguous();
   });
@@ -233,9 +233,9 @@ const std::vector<Rule>& rules() {
       {"position_temperature", "position_temperature", "another temperature",
        [](const Facts& f) { return !f.is_default("position_temperature"); }},
       {"non_contiguous_input", "", "an input with strides or an offset",
-       [](const Facts& f) { return has_layout(f, false); }},
+       [](const Facts& f) { return has_storage_layout(f, false); }},
       {"non_contiguous_parameter", "parameters", "a parameter with strides or an offset",
-       [](const Facts& f) { return has_layout(f, true); }},
+       [](const Facts& f) { return has_storage_layout(f, true); }},
       {"float32", "floating", "single precision",
        [](const Facts& f) {
          return f.any_tensor([](const NamedTensor& t) { return t.tensor.dtype() == DType::kFloat32; }) ||

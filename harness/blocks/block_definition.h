@@ -50,6 +50,9 @@ enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNo
 /// other extent.
 class BlockDefinition : public Block {
  public:
+  /// One line for people, as `list blocks` prints it.
+  virtual std::string purpose() const = 0;
+
   /// Every tensor that a case with these attributes has or may have, inputs first, then parameters.
   virtual std::vector<TensorSpec> tensors(const Attributes& attributes) const = 0;
 

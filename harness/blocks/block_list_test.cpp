@@ -31,7 +31,7 @@ Shape broadcast(Shape a, Shape b) {
   return a;
 }
 
-/// Shape of an operation's result, by oracles/operations.h; checks what its inputs must agree in.
+/// Shape of an operation's result, by oracles/operations/operations.h; checks what its inputs must agree in.
 Shape result_shape(const Stage& stage, const Inputs& in) {
   const std::string& op = stage.operation;
   const auto shape = [&in](const char* name) { return in.at(name).shape(); };

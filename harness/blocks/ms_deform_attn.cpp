@@ -70,6 +70,10 @@ class MsDeformAttn : public BlockDefinition {
  public:
   std::string name() const override { return kName; }
 
+  std::string purpose() const override {
+    return "the operator: samples value at given locations and adds up with given weights";
+  }
+
   std::vector<std::string> output_names() const override { return {"output"}; }
 
   bool is_resizable() const override { return false; }

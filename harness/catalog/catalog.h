@@ -1,4 +1,5 @@
-// The list of blocks: a new one is its pairs of files and one line here.
+// What the engine is told of each block of blocks/block_list.h: its oracles, its stream of cases, its
+// shrinks.
 #pragma once
 
 #include "engine/block_entry.h"
@@ -17,7 +18,7 @@ const BlockEntry& find_block(const std::string& name);
 /// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1".
 std::vector<std::string> stage_families(const BlockEntry& entry);
 
-/// Whether the block has several stages. The operator has one, its output.
+/// Whether it is a deep block: one of several stages. The operator has one, its output.
 bool is_deep(const BlockEntry& entry);
 
 }  // namespace deformdiff

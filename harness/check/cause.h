@@ -36,9 +36,8 @@ struct Replay {
   }
 };
 
-/// One of causes(); empty if no replay fails. What the replays show comes before
-/// what the graph suggests: a value that stays the same for other inputs, failures that come with another
-/// batch or other sizes alone.
+/// One of causes(); empty if no replay fails. What the replays show comes before what the graph suggests: a
+/// value that stays the same for other inputs, failures that come with another batch or other sizes alone.
 std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition& block,
                        const std::vector<AuditFinding>& audit);
 

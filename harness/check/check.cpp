@@ -36,9 +36,8 @@ void check_loaded(const CheckRequest& request, ExportedModule& module, RunReport
   } else {
     const BlockEntry& entry = find_block(request.block);
     if (!is_deep(entry)) {
-      throw InputError(
-          fmt::format("--block {}: an operator, not a model; check takes a block with stages, or opaque",
-                      entry.block->name()));
+      throw InputError(fmt::format(
+          "--block {}: an operator, not a model; check takes a deep block, or opaque", entry.block->name()));
     }
     check_model(request, entry, module, report);
   }

@@ -60,7 +60,8 @@ CanonicalParameters ours(const CheckRequest& request, const BlockDefinition& blo
                          const ModuleDescription& description, DType dtype, Layout layout,
                          const Attributes& configured) {
   std::map<std::string, Tensor> theirs = their_parameters(request, description, dtype);
-  if (theirs.empty() && block.name() != "position_embedding" && block.name() != "reference_points") {
+  const std::vector<TensorSpec> tensors = block.tensors(block.default_attributes());
+  if (theirs.empty() && std::ranges::any_of(tensors, &TensorSpec::is_parameter)) {
     throw InputError(
         "the module holds no parameters: it was frozen; give them in --params FILE.safetensors, or check it "
         "before torch.jit.freeze");

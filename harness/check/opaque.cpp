@@ -7,7 +7,7 @@
 #include "core/safetensors.h"
 #include "core/strict_json.h"
 #include "engine/compare.h"
-#include "engine/stage_values.h"
+#include "engine/estimate.h"
 
 #include <algorithm>
 #include <array>

@@ -9,9 +9,7 @@
 #include "core/declaration.h"
 #include "core/error.h"
 
-#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,24 +17,6 @@
 
 namespace deformdiff::cli {
 namespace {
-
-std::string_view purpose_of(const std::string& block) {
-  static const std::map<std::string, std::string_view> purposes{
-      {"ms_deform_attn", "the operator: samples value at given locations and adds up with given weights"},
-      {"position_embedding", "sine position embedding of a map"},
-      {"reference_points", "pixel centres of every level, as fractions of its valid part"},
-      {"attention_layer", "multi-scale deformable attention: the operator and its four linear layers"},
-      {"encoder_layer", "attention_layer, feed-forward part, two norms"},
-      {"pixel_decoder_encoder", "the pixel decoder's encoder layers, on flattened levels"},
-      {"pixel_decoder", "backbone features to mask features and three maps"},
-      {"decoder_layer", "masked cross attention, self attention, feed-forward part"},
-      {"mask_predictor", "queries to classes, masks and the next layer's attention mask"},
-      {"transformer_decoder", "decoder layers with a prediction after each"},
-      {"mask2former_head", "pixel_decoder and transformer_decoder: backbone features to classes and masks"},
-  };
-  const auto found = purposes.find(block);
-  return found == purposes.end() ? "" : found->second;
-}
 
 /// Names; of a deep block, shapes too and what may be left out.
 std::vector<std::string> inputs_of(const BlockEntry& entry) {
@@ -59,8 +39,9 @@ std::string list_blocks() {
     for (const auto& [name, value] : block.default_attributes())
       attributes.push_back(fmt::format("{}={:g}", name, value));
     text += fmt::format("{}: {}\n  inputs:     {}\n  attributes: {}\n  outputs:    {}\n", block.name(),
-                        purpose_of(block.name()), fmt::join(inputs_of(entry), "\n              "),
-                        fmt::join(attributes, ", "), fmt::join(block.output_names(), ", "));
+                        find_block_definition(block.name())->purpose(),
+                        fmt::join(inputs_of(entry), "\n              "), fmt::join(attributes, ", "),
+                        fmt::join(block.output_names(), ", "));
   }
   return text +
          "\nNames and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read "

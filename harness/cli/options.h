@@ -1,5 +1,5 @@
-// The command line as data. Every flag of DESIGN section 13 is known here; what is not built yet is refused
-// by name.
+// The command line as data. Flags that are promised and not built yet are known here too, and refused by
+// name.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include "core/files.h"
+#include "reports/exit_code.h"
 
 #include <cstdio>
 

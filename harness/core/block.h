@@ -24,7 +24,7 @@ class Block {
 
   virtual std::string name() const = 0;
 
-  /// Names of the inputs, in the order of the operator's arguments; of all that there may be.
+  /// Names of the inputs, in the order of an implementation's arguments; of all that there may be.
   virtual std::vector<std::string> inputs() const = 0;
 
   /// Names of the outputs, in the order in which they are returned.

@@ -17,8 +17,8 @@ namespace deformdiff {
 
 struct SavedCase {
   Case problem;
-  std::vector<Case>
-      earlier_calls;           ///< made first, in order, in the same process: the finding depends on them
+  /// Made first, in order, in the same process: the finding depends on them.
+  std::vector<Case> earlier_calls;
   std::string expectation;     ///< "agree" (smoke, regression), or the verdict of an open finding
   std::string subject;         ///< address as typed; empty in smoke cases: every built-in one
   std::string subject_sha256;  ///< of the library behind the address; empty if there is none

@@ -7,16 +7,15 @@
 
 namespace deformdiff {
 
-enum class Arithmetic : std::uint8_t {
-  kWide,
-  kStorage
-};  ///< of 16-bit types: float32, or rounded every step
+/// Of 16-bit types: in float32, or rounded every step.
+enum class Arithmetic : std::uint8_t { kWide, kStorage };
 enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
 enum class Variance : std::uint8_t { kAny, kCentred };  ///< kAny: also mean(x^2) - mean^2
 
-/// Largest errors of functions, in ULPs of the result; erf's, which GELU needs, of the larger of |erf| and 1
-/// + erf. The defaults cover every library that we know, but for the polynomial in LibTorch's float32 GELU.
+/// Largest errors of functions, in ULPs of the result; erf's, which GELU needs, in ULPs of the larger of
+/// |erf| and 1 + erf. The defaults cover every library that we know, but for the polynomial in LibTorch's
+/// float32 GELU.
 struct FunctionUlps {
   double exp = 4, tanh = 4, sin_cos = 4, pow = 4, erf = 4;
   friend auto operator<=>(const FunctionUlps&, const FunctionUlps&) = default;

@@ -15,8 +15,8 @@ namespace deformdiff {
 struct SafetensorsFile {
   std::map<std::string, std::string> metadata;  ///< "__metadata__"
   std::vector<NamedTensor> tensors;             ///< contiguous, sorted by name
-  std::map<std::string, std::string>
-      unreadable;  ///< tensors left out, with their dtype, which we do not know
+  /// Tensors left out, with their dtype, which we do not know.
+  std::map<std::string, std::string> unreadable;
 
   const Tensor* find(std::string_view name) const;  ///< nullptr if there is none
 };

@@ -11,8 +11,8 @@ namespace deformdiff {
 
 struct StageInput {
   std::string name;  ///< as the operation calls it: "x", "weight"
-  std::string
-      value;  ///< an input of the case ("param.fc1.weight" among them), or the name of an earlier stage
+  /// An input of the case ("param.fc1.weight" among them), or the name of an earlier stage.
+  std::string value;
   View view;  ///< of the value, before the operation sees it
 };
 

@@ -1,5 +1,6 @@
 #include "engine/stage_judge.h"
 
+#include "engine/estimate.h"
 #include "engine/stage_values.h"
 #include "engine/toy_block_test.h"
 

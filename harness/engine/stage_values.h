@@ -77,19 +77,4 @@ class StageValues {
   std::map<std::string, StageValue, std::less<>> values_;
 };
 
-/// Draws a value has. The more, the narrower the estimate.
-constexpr std::size_t kDraws = 16;
-constexpr std::size_t kEnds = 2;
-
-/// How far a correct value may be from the middle of kDraws draws, in their root mean square distance, so
-/// that a false alarm among `elements` has probability kFalseAlarm: the two-sided quantile of Student's t
-/// with kDraws degrees of freedom.
-double estimate_factor(std::int64_t elements);
-
-constexpr double kFalseAlarm = 1e-9;
-
-/// Counts the elements whose estimated set is narrow beside the typical size of the first output, and says in
-/// `vacuous` if they are too few, or all zero, for an agreement to prove something.
-void count_telling(Reference& reference);
-
 }  // namespace deformdiff

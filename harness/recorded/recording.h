@@ -1,4 +1,4 @@
-// A safetensors file of recorded tensors (DESIGN section 13, "Recorded tensors"): parameters, inputs, and for
+// A safetensors file of recorded tensors (README.md, "Judging recorded tensors"): parameters, inputs, and for
 // each run its outputs and stages, under a framework's names, as a block's own.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The list of implementations: a new one is one new file and one line here.
+// The list of implementations: a new one is one new file and one line in subjects.cpp.
 #pragma once
 
 #include "subjects/subject.h"

@@ -1,10 +1,9 @@
 #include "worker/executor.h"
 
-#include "blocks/ms_deform_attn.h"
 #include "blocks/block_list.h"
+#include "core/module_description.h"
 #include "worker/guarded_allocator.h"
 #include "worker/tensors.h"
-#include "core/module_description.h"
 
 #include <algorithm>
 #include <chrono>
@@ -21,11 +20,6 @@ namespace deformdiff::worker {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-const Block* find_block(std::string_view name) {
-  if (name == ms_deform_attn::block().name()) return &ms_deform_attn::block();
-  return find_block_definition(name);
-}
 
 std::vector<std::string> output_names(const Block* block, const Case& c, std::size_t count) {
   std::vector<std::string> names;
@@ -72,16 +66,16 @@ Outcome outcome_of_exception() {
 std::string describe(const Damage& damage, const Case& c, const std::vector<at::Tensor>& inputs,
                      const std::vector<at::Tensor>& outputs) {
   const auto is_of = [&](const at::Tensor& tensor) {
-    return tensor.defined() && tensor.has_storage() && tensor.storage().data() == damage.block;
+    return tensor.defined() && tensor.has_storage() && tensor.storage().data() == damage.memory;
   };
-  std::string block = fmt::format("a block of {} bytes", damage.bytes);
+  std::string place = fmt::format("an allocation of {} bytes", damage.bytes);
   for (const at::Tensor& output : outputs) {
-    if (is_of(output)) block = "the output";
+    if (is_of(output)) place = "the output";
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (is_of(inputs[i])) block = "input " + c.inputs[i].name;
+    if (is_of(inputs[i])) place = "input " + c.inputs[i].name;
   }
-  return fmt::format("{} {}", damage.before ? "before" : "after", block);
+  return fmt::format("{} {}", damage.before ? "before" : "after", place);
 }
 
 /// Why the tensor cannot be shown to the parent, which then misses it; empty if it can.
@@ -146,7 +140,7 @@ void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const
 
 Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode,
                           const StagesSender& send_ahead) {
-  const Block* block = find_block(c.block);
+  const Block* block = find_block_definition(c.block);
   if (block == nullptr && c.block != kOpaqueBlock) {
     return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
   }

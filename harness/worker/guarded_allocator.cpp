@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kBand = 256;
 constexpr std::uint8_t kOverOthers = 100;
-constexpr int kLargeBlock = 4 << 20;
+constexpr int kLarge = 4 << 20;
 
 using Band = std::array<std::byte, kBand>;
 
@@ -38,8 +38,9 @@ void poison(std::byte* memory, std::size_t bytes) {
 
 GuardedAllocator& GuardedAllocator::instance() {
   static GuardedAllocator* allocator = [] {
-    // Large blocks go back to the system one by one. In the heap, freed ones would stay between live ones.
-    ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
+    // Large allocations go back to the system one by one. In the heap, freed ones would stay between live
+    // ones.
+    ::mallopt(M_MMAP_THRESHOLD, kLarge);
     auto* made = new GuardedAllocator;
     c10::SetCPUAllocator(made, kOverOthers);
     return made;
@@ -61,12 +62,12 @@ c10::DataPtr GuardedAllocator::allocate_raw(std::size_t bytes) {
   const bool too_large = __builtin_add_overflow(bytes, 2 * kBand, &whole);
   TORCH_CHECK_WITH(OutOfMemoryError, !too_large && ::posix_memalign(&memory, kAlignment, whole) == 0,
                    "out of memory: ", bytes, " bytes asked for");
-  auto* block = static_cast<std::byte*>(memory) + kBand;
-  std::memcpy(block - kBand, whole_band().data(), kBand);
-  std::memcpy(block + bytes, whole_band().data(), kBand);
+  auto* allocation = static_cast<std::byte*>(memory) + kBand;
+  std::memcpy(allocation - kBand, whole_band().data(), kBand);
+  std::memcpy(allocation + bytes, whole_band().data(), kBand);
   const std::lock_guard lock(mutex_);
-  blocks_.emplace(block, bytes);
-  return {block, block, &release, cpu};
+  allocations_.emplace(allocation, bytes);
+  return {allocation, allocation, &release, cpu};
 }
 
 c10::DeleterFnPtr GuardedAllocator::raw_deleter() const {
@@ -79,30 +80,30 @@ void GuardedAllocator::copy_data(void* to, const void* from, std::size_t count) 
 
 void GuardedAllocator::release(void* pointer) {
   if (pointer == nullptr) return;
-  auto* block = static_cast<std::byte*>(pointer);
+  auto* allocation = static_cast<std::byte*>(pointer);
   GuardedAllocator& self = instance();
   {
     const std::lock_guard lock(self.mutex_);
-    const auto found = self.blocks_.find(pointer);
-    TORCH_INTERNAL_ASSERT(found != self.blocks_.end());
-    self.check(block, found->second);
-    self.blocks_.erase(found);
+    const auto found = self.allocations_.find(pointer);
+    TORCH_INTERNAL_ASSERT(found != self.allocations_.end());
+    self.check(allocation, found->second);
+    self.allocations_.erase(found);
   }
-  std::free(block - kBand);
+  std::free(allocation - kBand);
 }
 
-void GuardedAllocator::check(std::byte* block, std::size_t bytes) {
+void GuardedAllocator::check(std::byte* allocation, std::size_t bytes) {
   for (const bool before : {true, false}) {
-    std::byte* band = before ? block - kBand : block + bytes;
+    std::byte* band = before ? allocation - kBand : allocation + bytes;
     if (std::memcmp(band, whole_band().data(), kBand) == 0) continue;
     std::memcpy(band, whole_band().data(), kBand);
-    if (!damage_) damage_ = Damage{block, bytes, before};
+    if (!damage_) damage_ = Damage{allocation, bytes, before};
   }
 }
 
 std::optional<Damage> GuardedAllocator::take_damage() {
   const std::lock_guard lock(mutex_);
-  for (const auto& [block, bytes] : blocks_) check(static_cast<std::byte*>(block), bytes);
+  for (const auto& [allocation, bytes] : allocations_) check(static_cast<std::byte*>(allocation), bytes);
   return std::exchange(damage_, std::nullopt);
 }
 

@@ -1,4 +1,4 @@
-// LibTorch's CPU memory, watched: guard bands around every block, and poison in it until it is written.
+// LibTorch's CPU memory, watched: guard bands around every allocation, and poison in it until it is written.
 #pragma once
 
 #include <cstddef>
@@ -14,14 +14,14 @@ namespace deformdiff::worker {
 /// Every 4 bytes of fresh memory: NaN as a float and, twice, as a double.
 constexpr std::uint32_t kPoison = 0x7FF5A5A5;
 
-/// A write outside a block.
+/// A write outside an allocation.
 struct Damage {
-  const void* block = nullptr;
-  std::size_t bytes = 0;  ///< size of the block
+  const void* memory = nullptr;
+  std::size_t bytes = 0;  ///< its size
   bool before = false;    ///< the band in front of it is broken, not the one behind
 };
 
-/// Thread-safe. Blocks are aligned to 64 bytes.
+/// Thread-safe. Allocations are aligned to 64 bytes.
 class GuardedAllocator final : public c10::Allocator {
  public:
   /// The one instance, made LibTorch's CPU allocator by the first call and never destroyed.
@@ -36,16 +36,16 @@ class GuardedAllocator final : public c10::Allocator {
   c10::DeleterFnPtr raw_deleter() const override;
   void copy_data(void* to, const void* from, std::size_t count) const override;
 
-  /// Looks at the bands of all blocks. The first damage found since the last call, also to blocks that have
-  /// been freed; the bands are whole again afterwards.
+  /// Looks at the bands of all allocations. The first damage found since the last call, also to those that
+  /// have been freed; the bands are whole again afterwards.
   std::optional<Damage> take_damage();
 
  private:
-  static void release(void* block);
-  void check(std::byte* block, std::size_t bytes);
+  static void release(void* allocation);
+  void check(std::byte* allocation, std::size_t bytes);
 
   std::mutex mutex_;
-  std::unordered_map<void*, std::size_t> blocks_;
+  std::unordered_map<void*, std::size_t> allocations_;
   std::optional<Damage> damage_;
 };
 

@@ -12,7 +12,8 @@ namespace deformdiff::worker {
 at::ScalarType scalar_type_of(DType dtype);
 std::optional<DType> dtype_of(at::ScalarType type);
 
-/// A copy of the tensor in a guarded block of exactly its storage, with its strides and offset, on `device`.
+/// A copy of the tensor in a guarded allocation of exactly its storage, with its strides and offset, on
+/// `device`.
 at::Tensor to_torch(const Tensor& tensor, c10::Device device);
 
 /// Whether the storage of `copy`, which to_torch made of `tensor`, still holds the same bytes.

@@ -9,11 +9,6 @@
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-/// Relative allowance for the oracle's own rounding, in the value and in the bound (README, "The oracle's own
-/// error"): at most 6 u_oracle / u of the bound for the value, and a few hundred 2^-53 for the bound itself.
-template <typename T>
-constexpr double kOwnError = std::is_same_v<T, float> ? 0x1p-20 : 0x1p-8;
-
 /// Elements of a cache line.
 constexpr std::int64_t kCacheLine = 16;
 
@@ -160,7 +155,7 @@ void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& 
 template <typename T>
 double GroupEvaluator<T>::margin() const {
   return second_order_factor(static_cast<double>(counts_.corners) + kInnerRoundings, rounding_.unit) *
-         (1 + kOwnError<T>);
+         (1 + WiderThan<T>::kOwnError);
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 
 #include "core/reference.h"
 #include "oracles/arithmetic/rounding.h"
+#include "oracles/arithmetic/wider.h"
 
 #include <algorithm>
 #include <array>
@@ -12,17 +13,7 @@
 
 namespace deformdiff::operation {
 
-/// The oracle's own type: at least 11 bits more than T.
-template <typename T>
-struct WiderThan;
-template <>
-struct WiderThan<float> {
-  using Type = double;
-};
-template <>
-struct WiderThan<double> {
-  using Type = long double;
-};
+/// The oracle's own type.
 template <typename T>
 using Wide = typename WiderThan<T>::Type;
 

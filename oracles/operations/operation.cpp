@@ -18,7 +18,7 @@ constexpr std::array<const char*, kTerms> kNames{
 template <typename T>
 double margin_of(const Evaluator<T>& evaluator) {
   if (evaluator.exact_in_double()) return 1;
-  const double own = std::is_same_v<T, float> ? 1 + 0x1p-20 : 1 + 0x1p-8;
+  const double own = 1 + WiderThan<T>::kOwnError;
   return second_order_factor(evaluator.roundings(), evaluator.setting().rounding.unit) * own;
 }
 

@@ -1,6 +1,6 @@
-// The elementary operations that deep blocks are made of. A stage with its inputs is a case of one of them,
-// and each has an oracle of its own; what a stage computes is said here and nowhere else. In which ways it
-// may be computed, and how far off each may be: oracles/README.md.
+// The elementary operations that blocks are made of. A stage with its inputs is a case of one of them, and
+// each has an oracle of its own; what a stage computes is said here and nowhere else. In which ways it may be
+// computed, and how far off each may be: oracles/README.md.
 //
 // Each entry: inputs (those in parentheses may be missing); attributes -> the output, named "output"; then
 // the formula and where it is from. F.x and torch.x are PyTorch's documentation of that function; DETR is

@@ -1,4 +1,4 @@
-// linear, matmul and attention_scores.
+// linear, conv2d, matmul and attention_scores.
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
 #include "oracles/operations/product_evaluator.h"

@@ -15,9 +15,9 @@ template <typename T>
 struct Sample {
   Wide<T> position = 0;  ///< in pixels, at least 0
   double shift = 0;      ///< how far a computed position may be off
-  std::int64_t cell = 0, first = 0,
-               last = 0;  ///< the position's cell, and those it may be computed to lie in
-  bool exact = false;     ///< on a pixel for every formula
+  /// The position's cell, and those it may be computed to lie in.
+  std::int64_t cell = 0, first = 0, last = 0;
+  bool exact = false;  ///< on a pixel for every formula
 };
 
 /// Position (i + 1/2) in / out - 1/2, with the shift of its formulas (README, "Operations").

@@ -11,8 +11,8 @@ namespace deformdiff {
 
 struct Inference {
   Attributes attributes;  ///< all of the block's: known, inferred, or the models' defaults
-  std::vector<std::string>
-      unknown;  ///< those that should be asked for: defaults stand in for what cannot be told
+  /// Those that should be asked for: defaults stand in for what cannot be told.
+  std::vector<std::string> unknown;
 };
 
 /// What shapes tell of attributes: of tensors under our names, parameters with "param.".

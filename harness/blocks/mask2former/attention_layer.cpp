@@ -11,6 +11,10 @@ class AttentionLayer : public BlockDefinition {
  public:
   std::string name() const override { return "attention_layer"; }
 
+  std::string purpose() const override {
+    return "multi-scale deformable attention: the operator and its four linear layers";
+  }
+
   std::vector<std::string> output_names() const override { return {"output"}; }
 
   ModelPart part() const override { return ModelPart::kEncoder; }

@@ -7,6 +7,8 @@ class DecoderLayer : public BlockDefinition {
  public:
   std::string name() const override { return "decoder_layer"; }
 
+  std::string purpose() const override { return "masked cross attention, self attention, feed-forward part"; }
+
   std::vector<std::string> output_names() const override {
     return {"hidden_states", "self_attn_weights", "cross_attn_weights"};
   }

@@ -9,6 +9,8 @@ class EncoderLayer : public BlockDefinition {
  public:
   std::string name() const override { return "encoder_layer"; }
 
+  std::string purpose() const override { return "attention_layer, feed-forward part, two norms"; }
+
   std::vector<std::string> output_names() const override { return {"hidden_states"}; }
 
   ModelPart part() const override { return ModelPart::kEncoder; }

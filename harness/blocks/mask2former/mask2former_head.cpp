@@ -12,6 +12,10 @@ class Mask2formerHead : public BlockDefinition {
  public:
   std::string name() const override { return "mask2former_head"; }
 
+  std::string purpose() const override {
+    return "pixel_decoder and transformer_decoder: backbone features to classes and masks";
+  }
+
   std::vector<std::string> output_names() const override {
     return {"class_queries_logits", "masks_queries_logits"};
   }

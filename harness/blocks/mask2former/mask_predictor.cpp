@@ -9,6 +9,10 @@ class MaskPredictor : public BlockDefinition {
  public:
   std::string name() const override { return "mask_predictor"; }
 
+  std::string purpose() const override {
+    return "queries to classes, masks and the next layer's attention mask";
+  }
+
   std::vector<std::string> output_names() const override {
     return {"normalized", "class_logits", "mask_logits", "attention_mask"};
   }

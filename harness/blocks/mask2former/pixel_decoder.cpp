@@ -16,6 +16,8 @@ class PixelDecoder : public BlockDefinition {
  public:
   std::string name() const override { return "pixel_decoder"; }
 
+  std::string purpose() const override { return "backbone features to mask features and three maps"; }
+
   std::vector<std::string> output_names() const override { return output_names_of(default_attributes()); }
 
   std::vector<std::string> output_names_of(const Attributes& attributes) const override {

@@ -13,6 +13,8 @@ class PixelDecoderEncoder : public BlockDefinition {
  public:
   std::string name() const override { return "pixel_decoder_encoder"; }
 
+  std::string purpose() const override { return "the pixel decoder's encoder layers, on flattened levels"; }
+
   std::vector<std::string> output_names() const override { return {"last_hidden_state"}; }
 
   ModelPart part() const override { return ModelPart::kEncoder; }

@@ -22,6 +22,8 @@ class PositionEmbedding : public BlockDefinition {
  public:
   std::string name() const override { return "position_embedding"; }
 
+  std::string purpose() const override { return "sine position embedding of a map"; }
+
   std::vector<std::string> output_names() const override { return {"position_embedding"}; }
 
   ModelPart part() const override { return ModelPart::kPositions; }

@@ -9,6 +9,10 @@ class ReferencePoints : public BlockDefinition {
  public:
   std::string name() const override { return "reference_points"; }
 
+  std::string purpose() const override {
+    return "pixel centres of every level, as fractions of its valid part";
+  }
+
   std::vector<std::string> output_names() const override { return {"reference_points"}; }
 
   Attributes default_attributes() const override { return {}; }

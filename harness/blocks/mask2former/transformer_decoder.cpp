@@ -26,6 +26,8 @@ class TransformerDecoder : public BlockDefinition {
  public:
   std::string name() const override { return "transformer_decoder"; }
 
+  std::string purpose() const override { return "decoder layers with a prediction after each"; }
+
   std::vector<std::string> output_names() const override {
     return {"class_queries_logits", "masks_queries_logits"};
   }

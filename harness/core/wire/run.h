@@ -25,8 +25,8 @@ struct RunRequest {
 struct RunResult {
   std::size_t position = 0;
   Outcome outcome;
-  bool more =
-      false;  ///< only the stages count, and the outcome follows: so they need not all be held at once
+  /// Only the stages count, and the outcome follows: so they need not all be held at once.
+  bool more = false;
 };
 
 Message encode(const RunRequest& message);

@@ -1,9 +1,9 @@
 // What a module's graph itself gives away: constants and dead ends where dataflow belongs.
 #pragma once
 
+#include "core/module_description.h"
 #include "worker/module/constants.h"
 #include "worker/module/graph.h"
-#include "core/module_description.h"
 
 #include <string>
 #include <vector>
@@ -16,9 +16,9 @@ namespace deformdiff::worker {
 struct AuditFacts {
   TracedSizes sizes;
   std::vector<bool> batch_first;  ///< graph inputs, self included, known to begin with the batch
-  std::vector<const torch::jit::Value*>
-      outputs;                            ///< the tensors that forward returns, as far as they are known
-  std::vector<std::string> output_names;  ///< of those
+  /// The tensors that forward returns, as far as they are known, and their names.
+  std::vector<const torch::jit::Value*> outputs;
+  std::vector<std::string> output_names;
 };
 
 /// Findings in the graph's order, several of one kind in one place taken together. Each is a hint: constants

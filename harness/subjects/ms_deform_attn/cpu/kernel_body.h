@@ -1,7 +1,7 @@
 // The host kernel's source, compiled once for each instruction set. The including file defines
 // DEFORMDIFF_CPU_ROWS (name of the variant) and DEFORMDIFF_VECTOR_BYTES (width of its registers).
 //
-// Everything is in an unnamed namespace and nothing of the standard library is called: see cpu_plan.h.
+// Everything is in an unnamed namespace and nothing of the standard library is called: see plan.h.
 
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/cpu/plan.h"

@@ -3,7 +3,7 @@
 #undef NDEBUG
 #include "emulation/launch.h"
 #include "subjects/ms_deform_attn/cuda/kernel.cuh"
-#include "subjects/ms_deform_attn/cuda/kernel_launch.h"
+#include "subjects/ms_deform_attn/cuda/kernel_device.h"
 
 namespace deformdiff::worker::ms_deform_attn {
 namespace {

@@ -1,7 +1,7 @@
 // The CUDA kernel of deformdiff::ms_deform_attn_forward: libdeformdiff_cuda.so, which registers it when it
 // is loaded.
 #include "subjects/ms_deform_attn/arguments.h"
-#include "subjects/ms_deform_attn/cuda/kernel_launch.h"
+#include "subjects/ms_deform_attn/cuda/kernel_device.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAException.h>

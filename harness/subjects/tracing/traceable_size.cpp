@@ -1,4 +1,4 @@
-#include "subjects/tracing/size.h"
+#include "subjects/tracing/traceable_size.h"
 
 #include <vector>
 

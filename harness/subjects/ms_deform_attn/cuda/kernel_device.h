@@ -1,4 +1,5 @@
-// The CUDA kernel's launch functions: plain C++, so that neither side needs the other's headers.
+// The CUDA kernel on the device: plain C++, so that neither side needs the other's headers. How any kernel is
+// launched: emulation/launch.h.
 #pragma once
 
 #include "subjects/ms_deform_attn/forward_arguments.h"

@@ -1,4 +1,4 @@
-#include "reports/run_report.h"
+#include "reports/exit_code.h"
 
 #include <algorithm>
 

@@ -1,0 +1,166 @@
+#include "engine/estimate.h"
+
+#include "core/number.h"
+#include "core/telling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+template <typename Value>
+Tensor made(const OutputReference& output, const Value& value) {
+  const std::size_t size = size_of(output.dtype), count = output.value.size();
+  Tensor::Bytes bytes(count * size);
+  for (std::size_t i = 0; i < count; ++i) store_number(value(i), output.dtype, bytes.data() + i * size);
+  return Tensor(output.dtype, output.shape, std::move(bytes));
+}
+
+/// The middle of an element's interval, which for float64 is not a double.
+long double middle_at(const OutputReference& output, std::size_t i) {
+  const long double low = output.value_low.empty() ? 0 : output.value_low[i];
+  return output.value[i] + low;
+}
+
+/// The number that stands for an element whose set has no finite ones.
+long double special_value(std::uint8_t admits) {
+  if ((admits & kAdmitsNan) != 0) return std::nan("");
+  if ((admits & kAdmitsPlusInf) != 0) return HUGE_VAL;
+  return -HUGE_VAL;
+}
+
+bool is_finite_at(const OutputReference& output, std::size_t i) {
+  return output.admits.empty() || (output.admits[i] & (kAdmitsFinite | kAdmitsAnything)) != 0;
+}
+
+bool admits_anything(const OutputReference& output, std::size_t i) {
+  return !output.admits.empty() && (output.admits[i] & kAdmitsAnything) != 0;
+}
+
+/// One of the kinds of number that an element may be, at random.
+std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
+  std::vector<std::uint8_t> kinds;
+  for (const std::uint8_t kind : {kAdmitsFinite, kAdmitsNan, kAdmitsPlusInf, kAdmitsMinusInf}) {
+    if ((admits & kind) != 0) kinds.push_back(kind);
+  }
+  return kinds.empty() ? std::uint8_t{kAdmitsNan} : kinds[bits % kinds.size()];
+}
+
+/// The least or the largest value of the set of each element: `side` is -1 or 1.
+Tensor end_of(const OutputReference& output, double side) {
+  return made(output, [&](std::size_t i) -> long double {
+    if (admits_anything(output, i)) return side * HUGE_VAL;
+    if (!is_finite_at(output, i)) return special_value(output.admits[i]);
+    return middle_at(output, i) + side * output.bound[i];
+  });
+}
+
+}  // namespace
+
+Tensor middle_of(const OutputReference& output) {
+  return made(output, [&](std::size_t i) {
+    return is_finite_at(output, i) ? middle_at(output, i) : special_value(output.admits[i]);
+  });
+}
+
+Tensor draw_from(const OutputReference& output, const CounterRandom& random) {
+  const bool bits = output.dtype == DType::kBool;
+  return made(output, [&](std::size_t i) -> long double {
+    if (admits_anything(output, i)) return std::nan("");
+    if (!output.admits.empty()) {
+      const std::uint8_t kind = draw_kind(output.admits[i], random.stream(1).bits(i));
+      if (kind != kAdmitsFinite) return special_value(kind);
+    }
+    const double bound = output.bound[i];
+    if (bound == 0 || !std::isfinite(bound)) return middle_at(output, i);
+    if (bits) return random.bits(i) % 2 == 0 ? 0 : 1;
+    return middle_at(output, i) + bound * (2 * random.uniform(i) - 1);
+  });
+}
+
+void add_ends(const OutputReference& output, std::vector<Tensor>& draws) {
+  for (const double side : {-1.0, 1.0}) draws.push_back(end_of(output, side));
+}
+
+Widening::Widening(OutputReference& middle)
+    : middle_(middle),
+      squares_(middle.value.size(), 0),
+      bounds_(middle.bound),
+      admits_(middle.admits.empty() ? std::vector<std::uint8_t>(middle.value.size(), kAdmitsFinite)
+                                    : middle.admits) {}
+
+void Widening::add(const OutputReference& draw) {
+  ++draws_;
+  for (std::size_t i = 0; i < squares_.size(); ++i) {
+    // What some draws make infinite or a NaN is not estimated from the others.
+    if (admits_anything(draw, i) || is_finite_at(draw, i) != is_finite_at(middle_, i)) {
+      admits_[i] |= kAdmitsAnything;
+      continue;
+    }
+    if (!draw.admits.empty()) admits_[i] |= draw.admits[i];
+    // Squares of numbers near 1e-200 are no doubles.
+    const long double away = draw.value[i] - middle_.value[i];
+    squares_[i] += away * away;
+    bounds_[i] = std::max(bounds_[i], draw.bound[i]);
+  }
+}
+
+void Widening::apply() {
+  const double factor = estimate_factor(static_cast<std::int64_t>(squares_.size()));
+  for (std::size_t i = 0; i < squares_.size(); ++i) {
+    if (middle_.dtype == DType::kBool) {
+      // A bit that differs between draws, or between the ends of what it is made from, may be either.
+      if (squares_[i] > 0 || bounds_[i] > 0) middle_.value[i] = middle_.bound[i] = 0.5;
+      continue;
+    }
+    middle_.bound[i] =
+        bounds_[i] + factor * static_cast<double>(std::sqrt(squares_[i] / static_cast<long double>(draws_)));
+    if (std::isnan(middle_.bound[i])) admits_[i] |= kAdmitsAnything;
+  }
+  const bool special = std::ranges::any_of(admits_, [](std::uint8_t each) { return each != kAdmitsFinite; });
+  if (special) middle_.admits = std::move(admits_);
+}
+
+void count_telling(Reference& reference) {
+  const OutputReference& output = reference.outputs.front();
+  const std::size_t elements = output.value.size();
+  double squares = 0;
+  for (const double value : output.value) squares += value * value;
+  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(elements)));
+  Tally tally;
+  for (std::size_t i = 0; i < elements; ++i) {
+    const bool narrow = kEstimatedSets.is_narrow(output.bound[i], typical);
+    tally.count(is_finite_at(output, i) && narrow, true, output.value[i] != 0);
+  }
+  tell(tally, kEstimatedSets, reference);
+}
+
+double estimate_factor(std::int64_t elements) {
+  // P(|t| > x) for Student's t with an even number n of degrees of freedom, by its finite series (Abramowitz
+  // and Stegun, 26.7.4): 1 - sin(a) (1 + 1/2 cos^2 a + 1*3/(2*4) cos^4 a + ...), tan a = x / sqrt(n). For
+  // large x the difference cancels; the tail of the series is summed instead.
+  constexpr int kFreedom = static_cast<int>(kDraws);
+  static_assert(kFreedom % 2 == 0);
+  const auto tail = [](double x) {
+    const double cosine2 = kFreedom / (kFreedom + x * x);
+    // sin(a) times the full series is 1: what the finite one leaves out is the tail.
+    double term = 1, sum = 0;
+    for (int k = 1; k < kFreedom / 2 + 2000; ++k) {
+      term *= cosine2 * (2 * k - 1) / (2 * k);
+      if (k >= kFreedom / 2) sum += term;
+      if (term < 1e-40 && k > kFreedom / 2) break;
+    }
+    return std::sqrt(1 - cosine2) * sum;
+  };
+  const double wanted = kFalseAlarm / static_cast<double>(std::max<std::int64_t>(1, elements));
+  double low = 1, high = 1e6;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = std::sqrt(low * high);
+    (tail(middle) > wanted ? low : high) = middle;
+  }
+  return high;
+}
+
+}  // namespace deformdiff
