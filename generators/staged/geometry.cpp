@@ -1,6 +1,5 @@
 #include "generators/staged/geometry.h"
 
-#include "generators/common/integers.h"
 #include "generators/common/numbers.h"
 
 #include <algorithm>
