@@ -17,7 +17,15 @@ class StageBuilder;
 /// The value of every extent name. What a name stands for: extents.h.
 using Extents = std::map<std::string, std::int64_t>;
 
+/// By name.
+std::map<std::string, Shape> shapes_of(const std::vector<NamedTensor>& tensors);
+
 inline constexpr std::string_view kParameterPrefix = "param.";
+
+/// Whether a tensor of this name is a parameter.
+constexpr bool is_parameter(std::string_view name) {
+  return name.starts_with(kParameterPrefix);
+}
 
 /// One tensor that a block's case holds.
 struct TensorSpec {
@@ -35,7 +43,7 @@ struct TensorSpec {
   Role role = Role::kValues;
   bool optional = false;
 
-  bool is_parameter() const { return name.starts_with(kParameterPrefix); }
+  bool is_parameter() const { return deformdiff::is_parameter(name); }
 };
 
 /// The part of a model that a block is, or is of: a configuration means it by "norm", "batch_first" and
@@ -68,8 +76,10 @@ class BlockDefinition : public Block {
   /// Names of the outputs of a case with these attributes.
   virtual std::vector<std::string> output_names_of(const Attributes&) const { return output_names(); }
 
-  /// The value of every extent name that attributes and the shapes of tensors, by name, determine.
-  Extents extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes) const;
+  /// The value of every extent name that is known, or that attributes and the shapes of tensors, by name,
+  /// determine.
+  Extents extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes,
+                     Extents known = {}) const;
 
   /// The value of every extent name, from attributes and the tensors' shapes; those that complete() adds, and
   /// N, the batch under the name that the operator's block gives it. Throws InputError naming the tensor, its

@@ -115,7 +115,7 @@ bool follows_inputs(const BlockDefinition& block, const Case& c, const std::stri
     for (const StageInput& input : stage->inputs) sources.insert(input.value);
   }
   return std::ranges::any_of(c.inputs, [&](const NamedTensor& input) {
-    return !input.name.starts_with("param.") && input.tensor.dtype() != DType::kInt64 && sources.contains(input.name);
+    return !is_parameter(input.name) && input.tensor.dtype() != DType::kInt64 && sources.contains(input.name);
   });
 }
 

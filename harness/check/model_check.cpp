@@ -123,7 +123,7 @@ class ModelCheck {
 
   /// Takes the model's parameters for those of the file.
   Recording inputs_of(SafetensorsFile file) const {
-    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return tensor.name.starts_with("param."); });
+    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
     return read_recording(file, model_.block(), model_.names().layout(), model_.attributes(),
                           model_.parameters());
   }
