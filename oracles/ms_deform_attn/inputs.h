@@ -3,24 +3,13 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "core/precision.h"
+#include "oracles/arithmetic/wide.h"
 
 #include <array>
 #include <span>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
-
-/// The type that the oracle sums in: at least 11 bits wider than the subject's.
-template <typename T>
-struct Wider;
-template <>
-struct Wider<float> {
-  using Type = double;
-};
-template <>
-struct Wider<double> {
-  using Type = long double;
-};
 
 /// One (batch, query, head): the D output elements that share their sampling points.
 struct GroupIndex {

@@ -2,8 +2,8 @@
 
 #include "core/dtype_dispatch.h"
 #include "core/telling.h"
-#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/arithmetic/parallel.h"
+#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/ms_deform_attn/explain.h"
 #include "oracles/ms_deform_attn/group.h"
 #include "oracles/ms_deform_attn/nonfinite.h"
@@ -91,7 +91,7 @@ class Evaluation {
     const auto [group, d] = locate_element(element);
     if (admits_of(group, d) != kAdmitsFinite) return "nonfinite";
     GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
-    GroupResult<typename Wider<T>::Type> result;
+    GroupResult<Wide<T>> result;
     evaluator.evaluate(group, Parts{}, result);
     if (evaluator.points().empty()) return "outside";
     for (const auto& point : evaluator.points()) {
@@ -123,7 +123,7 @@ class Evaluation {
     const Dims& dims = inputs_.dims();
     GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
     const NonfiniteJudge<T> judge(inputs_, rounding_, coordinates_, contract_);
-    GroupResult<typename Wider<T>::Type> result;
+    GroupResult<Wide<T>> result;
     Tally tally;
     for (std::int64_t m = 0; m < dims.M; ++m) {
       for (std::int64_t q = first; q < last; ++q) {
@@ -141,7 +141,7 @@ class Evaluation {
   }
 
   static void admit_overflow(GroupEvaluator<T>& evaluator, const GroupIndex& group, std::size_t at,
-                             GroupResult<typename Wider<T>::Type>& result, OutputReference& output) {
+                             GroupResult<Wide<T>>& result, OutputReference& output) {
     std::vector<bool> overflows;
     evaluator.find_overflows(group, overflows);
     for (std::size_t d = 0; d < overflows.size(); ++d) {
@@ -151,8 +151,7 @@ class Evaluation {
     }
   }
 
-  void store(const GroupResult<typename Wider<T>::Type>& result, std::size_t at,
-             OutputReference& output) const {
+  void store(const GroupResult<Wide<T>>& result, std::size_t at, OutputReference& output) const {
     std::copy(result.bound.begin(), result.bound.end(),
               output.bound.begin() + static_cast<std::ptrdiff_t>(at));
     for (std::size_t d = 0; d < result.value.size(); ++d) {
@@ -162,8 +161,8 @@ class Evaluation {
     }
   }
 
-  static void count(const GroupResult<typename Wider<T>::Type>& result, std::size_t at,
-                    const OutputReference& output, Tally& tally) {
+  static void count(const GroupResult<Wide<T>>& result, std::size_t at, const OutputReference& output,
+                    Tally& tally) {
     for (std::size_t d = 0; d < result.value.size(); ++d) {
       const std::uint8_t admits =
           output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at + d];

@@ -3,6 +3,7 @@
 
 #include "core/reference.h"
 #include "oracles/arithmetic/rounding.h"
+#include "oracles/arithmetic/wide.h"
 
 #include <algorithm>
 #include <array>
@@ -11,20 +12,6 @@
 #include <limits>
 
 namespace deformdiff::operation {
-
-/// The oracle's own type: at least 11 bits more than T.
-template <typename T>
-struct WiderThan;
-template <>
-struct WiderThan<float> {
-  using Type = double;
-};
-template <>
-struct WiderThan<double> {
-  using Type = long double;
-};
-template <typename T>
-using Wide = typename WiderThan<T>::Type;
 
 /// The parts of a bound.
 enum Term : std::uint8_t {
