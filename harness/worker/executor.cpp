@@ -1,10 +1,9 @@
 #include "worker/executor.h"
 
-#include "blocks/ms_deform_attn.h"
 #include "blocks/block_list.h"
+#include "core/module_description.h"
 #include "worker/guarded_allocator.h"
 #include "worker/tensors.h"
-#include "core/module_description.h"
 
 #include <algorithm>
 #include <chrono>
@@ -22,11 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const Block* find_block(std::string_view name) {
-  if (name == ms_deform_attn::block().name()) return &ms_deform_attn::block();
-  return find_block_definition(name);
-}
-
 std::vector<std::string> output_names(const Block* block, const Case& c, std::size_t count) {
   std::vector<std::string> names;
   if (block == nullptr) {
@@ -39,13 +33,6 @@ std::vector<std::string> output_names(const Block* block, const Case& c, std::si
 
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
-}
-
-Outcome outcome_of(Outcome::Kind kind, std::string message) {
-  Outcome outcome;
-  outcome.kind = kind;
-  outcome.message = std::move(message);
-  return outcome;
 }
 
 /// The outcome that the exception now being handled is. The most derived of LibTorch's come first.
@@ -136,9 +123,8 @@ void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const
                  std::vector<NamedTensor>& stages) {
   if (block == nullptr) return;
   for (const OutputSpec& spec : block->outputs(c)) {
-    const auto output = std::ranges::find(tapped.outputs, spec.name, &NamedTensor::name);
-    if (output == tapped.outputs.end() || taps.has_shown(spec.stage)) continue;
-    stages.push_back({spec.stage, output->tensor});
+    const Tensor* output = find_tensor(tapped.outputs, spec.name);
+    if (output != nullptr && !taps.has_shown(spec.stage)) stages.push_back({spec.stage, *output});
   }
 }
 
@@ -146,7 +132,7 @@ void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const
 
 Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, CallMode mode,
                           const StagesSender& send_ahead) {
-  const Block* block = find_block(c.block);
+  const Block* block = find_block_definition(c.block);
   if (block == nullptr && c.block != kOpaqueBlock) {
     return outcome_of(Outcome::Kind::kUnsupported, fmt::format("this worker knows no block {}", c.block));
   }
