@@ -108,11 +108,6 @@ std::vector<NamedTensor> moved(std::vector<NamedTensor> inputs, const CounterRan
   return inputs;
 }
 
-/// Half a unit in the last place, relative. What is no float is taken for one of float32.
-double rounding_unit(DType dtype) {
-  return std::ldexp(1.0, -float_format(is_floating(dtype) ? dtype : DType::kFloat32).precision);
-}
-
 class OpaqueCheck {
  public:
   OpaqueCheck(const CheckRequest& request, ExportedModule& module, RunReport& report)
@@ -217,7 +212,9 @@ class OpaqueCheck {
     }
     const double mean = count > 0 ? all / static_cast<double>(count) : 0;
     const double factor = estimate_factor(static_cast<std::int64_t>(count));
-    const double unit = rounding_unit(output.dtype);
+    // What is no float is taken for one of float32.
+    const double unit =
+        float_format(is_floating(output.dtype) ? output.dtype : DType::kFloat32).unit_roundoff;
     for (std::size_t i = 0; i < count; ++i) {
       const double value = middle.element(static_cast<std::int64_t>(i));
       const bool free = output.dtype == DType::kBool && differs[i];
