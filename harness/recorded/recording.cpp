@@ -154,7 +154,7 @@ class Reader {
       if (spec.optional || spec.name.starts_with(kParameter) ||
           find_tensor(recording.inputs, spec.name) != nullptr)
         continue;
-      std::string theirs = names.their_input(spec.name).value_or(spec.name);
+      std::string theirs = names.their_input(spec.name);
       for (const auto& [ours, mapped] : mapping_) {
         if (ours == spec.name || ours == std::string(kInput) + spec.name) theirs = mapped;
       }
