@@ -185,7 +185,7 @@ std::vector<OutputSpec> BlockDefinition::stage_values(const Case& c) const {
 std::string BlockDefinition::outside_contract(const Case& c, const Contract& contract) const {
   // level_start_index needs no look: validate() admits only what follows from spatial_shapes.
   if (contract.im2col_step != Im2colStep::kDivides || !c.attributes.contains("im2col_step")) return "";
-  const std::int64_t batch = dimensions(c).at("B");
+  const std::int64_t batch = dimensions(c).at("N");
   const std::int64_t together = std::min(batch, c.attribute("im2col_step"));
   return together > 0 && batch % together != 0 ? "im2col_step does not divide the batch" : "";
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -50,6 +51,15 @@ struct TensorSpec {
 /// "mask_true_means".
 enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNone };
 
+/// What is the same for all cases of a block.
+struct BlockConstants {
+  std::string name;
+  std::vector<std::string> outputs;  ///< names, in the order in which they are returned
+  ModelPart part = ModelPart::kNone;
+  Attributes attributes = {};                       ///< and what they are when a recorded file does not say
+  std::map<std::string, std::string> extents = {};  ///< that attributes fix: {"M", "num_heads"}, ...
+};
+
 /// A block whose inputs, parameters and outputs are all described by TensorSpecs and whose work is done by
 /// stages. Validation, names and extents follow from the descriptions; a block is left to say what they
 /// cannot.
@@ -58,13 +68,17 @@ enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNo
 /// other extent.
 class BlockDefinition : public Block {
  public:
+  explicit BlockDefinition(BlockConstants constants) : constants_(std::move(constants)) {}
+
+  std::string name() const final { return constants_.name; }
+  /// Of a case with the default attributes.
+  std::vector<std::string> output_names() const final { return constants_.outputs; }
+  Attributes default_attributes() const final { return constants_.attributes; }
+  const std::map<std::string, std::string>& extent_attributes() const { return constants_.extents; }
+  ModelPart part() const { return constants_.part; }
+
   /// Every tensor that a case with these attributes has or may have, inputs first, then parameters.
   virtual std::vector<TensorSpec> tensors(const Attributes& attributes) const = 0;
-
-  /// Extents that attributes fix: {"M", "num_heads"}, ...
-  virtual std::map<std::string, std::string> extent_attributes() const = 0;
-
-  virtual ModelPart part() const { return ModelPart::kNone; }
 
   /// Whether tensors of other sizes make a valid case: not those of the operator, whose levels may leave gaps
   /// and come in any order.
@@ -113,6 +127,8 @@ class BlockDefinition : public Block {
 
  private:
   StageBuilder built(const Case& c) const;
+
+  BlockConstants constants_;
 };
 
 }  // namespace deformdiff

@@ -7,13 +7,7 @@ namespace {
 
 class ReferencePoints : public BlockDefinition {
  public:
-  std::string name() const override { return "reference_points"; }
-
-  std::vector<std::string> output_names() const override { return {"reference_points"}; }
-
-  Attributes default_attributes() const override { return {}; }
-
-  std::map<std::string, std::string> extent_attributes() const override { return {}; }
+  ReferencePoints() : BlockDefinition({.name = "reference_points", .outputs = {"reference_points"}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;
