@@ -5,7 +5,6 @@
 #include "generators/common/numbers.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 

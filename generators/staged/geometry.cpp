@@ -3,7 +3,6 @@
 #include "generators/common/numbers.h"
 
 #include <algorithm>
-#include <span>
 
 namespace deformdiff {
 namespace {

@@ -3,7 +3,6 @@
 
 #include "engine/block_entry.h"
 
-#include <span>
 #include <string>
 #include <vector>
 

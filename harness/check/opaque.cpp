@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>

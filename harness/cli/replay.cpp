@@ -8,7 +8,6 @@
 #include "engine/stopwatch.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <sstream>
 

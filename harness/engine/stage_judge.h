@@ -7,7 +7,6 @@
 #include "engine/stage_values.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 

@@ -7,7 +7,6 @@
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <cmath>
-#include <memory>
 #include <utility>
 
 #include <ATen/TensorOperators.h>

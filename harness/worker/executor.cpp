@@ -5,7 +5,6 @@
 #include "worker/guarded_allocator.h"
 #include "worker/tensors.h"
 
-#include <algorithm>
 #include <chrono>
 #include <new>
 #include <set>

@@ -2,6 +2,7 @@
 // T is float or double for a subject's arithmetic, __float128 for an evaluation to check the oracle by.
 #pragma once
 
+#include "oracles/arithmetic/wide.h"
 #include "oracles/ms_deform_attn/test_cases.h"
 
 #include <cmath>

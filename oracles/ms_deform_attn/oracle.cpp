@@ -9,7 +9,6 @@
 #include "oracles/ms_deform_attn/nonfinite.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <type_traits>
 
