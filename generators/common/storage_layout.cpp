@@ -1,7 +1,5 @@
 #include "generators/common/storage_layout.h"
 
-#include "generators/common/integers.h"
-
 #include <algorithm>
 #include <cstring>
 #include <limits>

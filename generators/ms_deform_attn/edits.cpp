@@ -1,7 +1,6 @@
 #include "generators/ms_deform_attn/edits.h"
 
 #include "core/dtype_dispatch.h"
-#include "generators/common/integers.h"
 #include "generators/common/numbers.h"
 #include "generators/ms_deform_attn/simplicity.h"
 

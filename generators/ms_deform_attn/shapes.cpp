@@ -1,6 +1,5 @@
 #include "generators/ms_deform_attn/shapes.h"
 
-#include "generators/common/integers.h"
 #include "generators/ms_deform_attn/locations.h"
 #include "generators/ms_deform_attn/values.h"
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace deformdiff::ms_deform_attn {
 namespace {

@@ -3,7 +3,6 @@
 #include "generators/ms_deform_attn/steps.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace deformdiff::ms_deform_attn {
 namespace {

@@ -17,53 +17,53 @@ namespace {
 
 class Hits {
  public:
-  void mark(Trigger trigger, bool hit = true) { hit_[trigger] = hit_[trigger] || hit; }
+  void mark(Trigger trigger, bool hit) { hit_[trigger.place] = hit_[trigger.place] || hit; }
 
   std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (std::size_t t = 0; t < kTriggers; ++t) {
-      if (hit_[t]) names.push_back(trigger_classes()[t].name);
+    for (std::size_t t = 0; t < hit_.size(); ++t) {
+      if (hit_[t]) names.emplace_back(kTriggerClasses[t].first);
     }
     return names;
   }
 
  private:
-  std::array<bool, kTriggers> hit_{};
+  std::array<bool, kTriggerClasses.size()> hit_{};
 };
 
 void look_at_extents(const Problem& problem, Hits& hits) {
   const Dims& d = problem.dims;
   const std::int64_t groups = d.N * d.Q * d.M;
-  hits.mark(kBatchZero, d.N == 0);
-  hits.mark(kBatchAboveStep, d.N > problem.im2col_step);
-  hits.mark(kBatchNotMultipleOfStep, d.N > problem.im2col_step && d.N % problem.im2col_step != 0);
-  hits.mark(kBatchAbove64, d.N > 64);
-  hits.mark(kQueriesZero, d.Q == 0);
-  hits.mark(kQueriesAbove1024, d.Q > 1024);
-  hits.mark(kExtentZero, d.M * d.D * d.L * d.P == 0);
-  hits.mark(kGroupsAbove4096, groups > 4096);
-  hits.mark(kGroupsAbove65535, groups > 65535);
-  hits.mark(kThreadsAbove2M, groups * d.D > 4096 * 512);
-  hits.mark(kHeadsAbove8, d.M > 8);
-  hits.mark(kHeadsAbove32, d.M > 32);
-  hits.mark(kChannelsOne, d.D == 1);
-  hits.mark(kChannelsOdd, d.D % 2 == 1);
-  hits.mark(kChannelsNotMultipleOf4, d.D % 4 != 0);
-  hits.mark(kChannelsAbove32, d.D > 32);
-  hits.mark(kChannelsAbove64, d.D > 64);
-  hits.mark(kChannelsAbove512, d.D > 512);
-  hits.mark(kChannelsAbove1024, d.D > 1024);
-  hits.mark(kLevelsOne, d.L == 1);
-  hits.mark(kLevelsAbove4, d.L > 4);
-  hits.mark(kLevelsAbove8, d.L > 8);
-  hits.mark(kPointsOne, d.P == 1);
-  hits.mark(kPointsAbove8, d.P > 8);
-  hits.mark(kPointsAbove32, d.P > 32);
-  hits.mark(kSamplesAbove64, d.L * d.P > 64);
-  hits.mark(kRowsAbove65535, d.S > 65535);
-  hits.mark(kValueAbove2To24, d.N * d.S * d.M * d.D > (1 << 24));
-  hits.mark(kFloat32, problem.dtype == DType::kFloat32);
-  hits.mark(kFloat64, problem.dtype == DType::kFloat64);
+  hits.mark("batch_zero", d.N == 0);
+  hits.mark("batch_above_step", d.N > problem.im2col_step);
+  hits.mark("batch_not_multiple_of_step", d.N > problem.im2col_step && d.N % problem.im2col_step != 0);
+  hits.mark("batch_above_64", d.N > 64);
+  hits.mark("queries_zero", d.Q == 0);
+  hits.mark("queries_above_1024", d.Q > 1024);
+  hits.mark("extent_zero", d.M * d.D * d.L * d.P == 0);
+  hits.mark("groups_above_4096", groups > 4096);
+  hits.mark("groups_above_65535", groups > 65535);
+  hits.mark("threads_above_2m", groups * d.D > 4096 * 512);
+  hits.mark("heads_above_8", d.M > 8);
+  hits.mark("heads_above_32", d.M > 32);
+  hits.mark("channels_one", d.D == 1);
+  hits.mark("channels_odd", d.D % 2 == 1);
+  hits.mark("channels_not_multiple_of_4", d.D % 4 != 0);
+  hits.mark("channels_above_32", d.D > 32);
+  hits.mark("channels_above_64", d.D > 64);
+  hits.mark("channels_above_512", d.D > 512);
+  hits.mark("channels_above_1024", d.D > 1024);
+  hits.mark("levels_one", d.L == 1);
+  hits.mark("levels_above_4", d.L > 4);
+  hits.mark("levels_above_8", d.L > 8);
+  hits.mark("points_one", d.P == 1);
+  hits.mark("points_above_8", d.P > 8);
+  hits.mark("points_above_32", d.P > 32);
+  hits.mark("samples_above_64", d.L * d.P > 64);
+  hits.mark("rows_above_65535", d.S > 65535);
+  hits.mark("value_above_2_24_elements", d.N * d.S * d.M * d.D > (1 << 24));
+  hits.mark("float32", problem.dtype == DType::kFloat32);
+  hits.mark("float64", problem.dtype == DType::kFloat64);
 }
 
 void look_at_levels(const Problem& problem, Hits& hits) {
@@ -73,21 +73,21 @@ void look_at_levels(const Problem& problem, Hits& hits) {
     const Level& a = levels[l];
     const std::int64_t longer = std::max(a.height, a.width);
     covered += a.height * a.width;
-    hits.mark(kOnePixelLevel, longer == 1);
-    hits.mark(kOnePixelHigh, a.height == 1 && a.width > 1);
-    hits.mark(kOnePixelWide, a.width == 1 && a.height > 1);
-    hits.mark(kNotSquare, a.height != a.width);
-    hits.mark(kSideAbove256, longer > 256);
-    hits.mark(kSideAbove32767, longer > 32767);
+    hits.mark("one_pixel_level", longer == 1);
+    hits.mark("one_pixel_high", a.height == 1 && a.width > 1);
+    hits.mark("one_pixel_wide", a.width == 1 && a.height > 1);
+    hits.mark("not_square", a.height != a.width);
+    hits.mark("side_above_256", longer > 256);
+    hits.mark("side_above_32767", longer > 32767);
     for (std::size_t k = 0; k < l; ++k) {
       const Level& b = levels[k];
-      hits.mark(kTransposedTwins, a.height == b.width && a.width == b.height && a.height != a.width);
-      hits.mark(kStartsPermuted, a.start < b.start);
-      hits.mark(kStartsOverlapping,
+      hits.mark("transposed_twins", a.height == b.width && a.width == b.height && a.height != a.width);
+      hits.mark("starts_permuted", a.start < b.start);
+      hits.mark("starts_overlapping",
                 a.start < b.start + b.height * b.width && b.start < a.start + a.height * a.width);
     }
   }
-  hits.mark(kStartsGapped, covered < problem.dims.S);
+  hits.mark("starts_gapped", covered < problem.dims.S);
 }
 
 void look_at_layout(const Case& c, Hits& hits) {
@@ -95,13 +95,13 @@ void look_at_layout(const Case& c, Hits& hits) {
     const Tensor& tensor = input.tensor;
     if (tensor.is_contiguous()) continue;
     const bool index = tensor.dtype() == DType::kInt64;
-    hits.mark(kIndexNotContiguous, index);
-    hits.mark(kValueNotContiguous, input.name == "value");
-    hits.mark(kLocNotContiguous, input.name == "sampling_loc");
-    hits.mark(kWeightNotContiguous, input.name == "attn_weight");
-    hits.mark(kStorageOffset, tensor.offset() > 0 && !index);
+    hits.mark("index_not_contiguous", index);
+    hits.mark("value_not_contiguous", input.name == "value");
+    hits.mark("loc_not_contiguous", input.name == "sampling_loc");
+    hits.mark("weight_not_contiguous", input.name == "attn_weight");
+    hits.mark("storage_offset", tensor.offset() > 0 && !index);
     for (std::size_t a = 0; a < tensor.shape().size(); ++a) {
-      hits.mark(kExpanded, tensor.strides()[a] == 0 && tensor.dim(a) > 1);
+      hits.mark("expanded", tensor.strides()[a] == 0 && tensor.dim(a) > 1);
     }
   }
 }
@@ -126,34 +126,34 @@ template <typename T>
 void look_at_special(T location, double pixel, double n, Hits& hits) {
   for (const double edge : {0.0, 1.0, -0.5 / n, (n + 0.5) / n}) {
     const std::int64_t ulps = ulps_between(location, static_cast<T>(edge));
-    hits.mark(kBorderExact, ulps == 0);
-    hits.mark(kBorderUlp, ulps > 0 && ulps <= 3);
+    hits.mark("border_exact", ulps == 0);
+    hits.mark("border_ulp", ulps > 0 && ulps <= 3);
   }
   const double nearest = std::floor(pixel + 0.5);
   if (!(nearest >= 0 && nearest < n)) return;
   const std::int64_t ulps = ulps_between(location, static_cast<T>((nearest + 0.5) / n));
-  hits.mark(kCentreExact, ulps == 0);
-  hits.mark(kCentreUlp, ulps > 0 && ulps <= 3);
-  hits.mark(kNearCentreFloat64, sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
+  hits.mark("centre_exact", ulps == 0);
+  hits.mark("centre_ulp", ulps > 0 && ulps <= 3);
+  hits.mark("near_centre_float64", sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
 }
 
 /// Marks what one coordinate is; returns whether it is inside the map's support.
 template <typename T>
 bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
-  hits.mark(kNanLocation, std::isnan(location));
-  hits.mark(kInfLocation, std::isinf(location));
+  hits.mark("nan_location", std::isnan(location));
+  hits.mark("inf_location", std::isinf(location));
   if (!std::isfinite(location)) return false;
   const auto n = static_cast<double>(side);
   const double pixel = static_cast<double>(location) * n - 0.5;
   if (!(pixel > -2 && pixel < n + 1)) {
-    hits.mark(kFarOutside, std::abs(location) > 2);
-    hits.mark(kHugeLocation, std::abs(location) > static_cast<T>(1e9));
-    hits.mark(kWraps32Bits, std::abs(pixel) >= 0x1p31);
+    hits.mark("far_outside", std::abs(location) > 2);
+    hits.mark("huge_location", std::abs(location) > static_cast<T>(1e9));
+    hits.mark("wraps_32_bits", std::abs(pixel) >= 0x1p31);
     return false;
   }
-  hits.mark(kBelowBorderFloat64, sizeof(T) == 8 && pixel < n && pixel > n - 1e-7);
-  hits.mark(kNegativeFraction, pixel > -1 && pixel < 0);
-  hits.mark(kFarEdge, pixel > n - 1 && pixel < n);
+  hits.mark("below_border_float64", sizeof(T) == 8 && pixel < n && pixel > n - 1e-7);
+  hits.mark("negative_fraction", pixel > -1 && pixel < 0);
+  hits.mark("far_edge", pixel > n - 1 && pixel < n);
   if (is_near_half_pixel(pixel)) look_at_special(location, pixel, n, hits);
   return pixel > -1 && pixel < n;
 }
@@ -181,18 +181,18 @@ void look_at_points(const Problem& problem, Hits& hits) {
     const auto at = static_cast<std::size_t>(i);
     const bool x_inside = look_at_coordinate(xy[2 * at], level.width, hits);
     const bool y_inside = look_at_coordinate(xy[2 * at + 1], level.height, hits);
-    hits.mark(kOutsideOneAxis, x_inside != y_inside);
+    hits.mark("outside_one_axis", x_inside != y_inside);
     const bool nan = std::isnan(w[at]);
-    hits.mark(kNanWeightInside, nan && x_inside && y_inside);
-    hits.mark(kNanWeightOutside, nan && !(x_inside && y_inside));
-    hits.mark(kInfWeight, std::isinf(w[at]));
-    hits.mark(kWeightsNegative, w[at] < 0);
-    hits.mark(kWeightsZero, w[at] == 0);
+    hits.mark("nan_weight_inside", nan && x_inside && y_inside);
+    hits.mark("nan_weight_outside", nan && !(x_inside && y_inside));
+    hits.mark("inf_weight", std::isinf(w[at]));
+    hits.mark("weights_negative", w[at] < 0);
+    hits.mark("weights_zero", w[at] == 0);
   }
   const std::int64_t per_group = d.L * d.P;
   double sum = 0;
   for (std::int64_t k = 0; k < per_group; ++k) sum += static_cast<double>(w[static_cast<std::size_t>(k)]);
-  hits.mark(kWeightsUnnormalised, std::abs(sum - 1) > 1e-3);
+  hits.mark("weights_unnormalised", std::abs(sum - 1) > 1e-3);
 }
 
 /// What occurs among the magnitudes of some elements, as the bits of numbers: they order like the numbers.
@@ -230,17 +230,24 @@ void look_at_value(const Tensor& value, Hits& hits) {
     look_at_block(elements.data() + first, std::min(kBlock, elements.size() - first), seen);
   }
   const T largest = std::bit_cast<T>(seen.largest);
-  hits.mark(kNanValue, seen.above_infinity != 0);
-  hits.mark(kInfValue, seen.infinite != 0);
-  hits.mark(kSubnormal, seen.subnormal != 0);
-  hits.mark(kNearOverflow, largest > std::numeric_limits<T>::max() / 0x1p16F);
-  hits.mark(kBeyondFloat16, largest > 65504);
+  hits.mark("nan_value", seen.above_infinity != 0);
+  hits.mark("inf_value", seen.infinite != 0);
+  hits.mark("subnormal", seen.subnormal != 0);
+  hits.mark("near_overflow", largest > std::numeric_limits<T>::max() / 0x1p16F);
+  hits.mark("beyond_float16", largest > 65504);
 }
 
 }  // namespace
 
+std::vector<TriggerClass> trigger_classes() {
+  std::vector<TriggerClass> classes;
+  for (const auto& [name, description] : kTriggerClasses) {
+    classes.push_back({std::string(name), std::string(description)});
+  }
+  return classes;
+}
+
 std::vector<std::string> triggers_hit(const Case& c) {
-  DEFORMDIFF_CHECK(trigger_classes().size() == kTriggers);
   const Problem problem = parse(c);
   Hits hits;
   look_at_extents(problem, hits);

@@ -8,7 +8,7 @@
 
 namespace deformdiff::ms_deform_attn {
 
-const std::vector<TriggerClass>& trigger_classes();
+std::vector<TriggerClass> trigger_classes();
 
 /// Where there are more than 2^14 points or 2^17 elements of value, an evenly spread sample is looked at.
 std::vector<std::string> triggers_hit(const Case& c);

@@ -5,7 +5,6 @@
 #include "generators/common/numbers.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <utility>
 
@@ -122,8 +121,6 @@ void fill_styled(const Sketch& s, ValueStyle style, const CounterRandom& random,
 /// Rows that no level owns must not be read: what is in them shows if they are.
 template <typename T>
 void fill_gaps(const Sketch& s, T* out) {
-  std::int64_t covered = 0;
-  for (const Level& level : s.levels) covered += level.height * level.width;
   const std::vector<RowPlace> places = places_of_rows(s);
   const std::int64_t width = s.dims.M * s.dims.D;
   for (std::int64_t n = 0; n < s.dims.N; ++n) {

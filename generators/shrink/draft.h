@@ -1,7 +1,7 @@
 // A case taken apart so that steps can make it smaller.
 #pragma once
 
-#include "generators/common/axes.h"
+#include "generators/common/gather.h"
 #include "generators/common/storage_layout.h"
 
 #include <map>

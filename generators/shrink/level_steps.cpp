@@ -1,9 +1,5 @@
 #include "generators/shrink/level_steps.h"
 
-#include "generators/common/integers.h"
-
-#include <utility>
-
 namespace deformdiff {
 
 std::vector<Crop> whole_levels(const Draft& draft) {

@@ -1,7 +1,6 @@
 #include "generators/staged/edits.h"
 
 #include "core/view.h"
-#include "generators/common/integers.h"
 
 #include <algorithm>
 #include <charconv>

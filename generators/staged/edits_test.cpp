@@ -26,7 +26,7 @@ std::vector<float> elements(const Tensor& tensor) {
 
 TEST(Axes, AreProductsOfFactors) {
   const TensorSpec spec{"x", TensorSpec::Kind::kFloating, "B 3*M*D 2"};
-  EXPECT_EQ(axes_of(spec), (std::vector<Factors>{{"B"}, {"3", "M", "D"}, {"2"}}));
+  EXPECT_EQ(parse_axes(spec.axes), (std::vector<Factors>{{"B"}, {"3", "M", "D"}, {"2"}}));
   EXPECT_EQ(shape_of(spec, {{"B", 5}, {"M", 2}, {"D", 7}}), (Shape{5, 42, 2}));
   EXPECT_TRUE(has_extent(spec, "M"));
   EXPECT_FALSE(has_extent(spec, "L"));

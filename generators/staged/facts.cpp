@@ -1,19 +1,11 @@
 #include "generators/staged/facts.h"
 
 #include "blocks/tensor_list.h"
-#include "core/dtype_dispatch.h"
+#include "core/number.h"
 
 #include <algorithm>
 
 namespace deformdiff {
-namespace {
-
-template <typename T>
-bool any_of(const Tensor& dense, const std::function<bool(double)>& holds) {
-  return std::ranges::any_of(dense.values<T>(), [&](T x) { return holds(static_cast<double>(x)); });
-}
-
-}  // namespace
 
 DeepFacts::DeepFacts(const BlockDefinition& block, const Case& c)
     : case_(c), extents_(block.dimensions(c)), defaults_(block.default_attributes()) {
@@ -46,9 +38,12 @@ bool DeepFacts::any_element(std::string_view suffix, const std::function<bool(do
   return any_tensor([&](const NamedTensor& input) {
     if (!input.name.ends_with(suffix)) return false;
     const Tensor dense = input.tensor.contiguous();
-    if (dense.dtype() == DType::kBool) return any_of<std::uint8_t>(dense, holds);
-    if (dense.dtype() == DType::kInt64) return any_of<std::int64_t>(dense, holds);
-    return with_floating(dense.dtype(), [&](auto zero) { return any_of<decltype(zero)>(dense, holds); });
+    const auto bytes = dense.storage();
+    const std::size_t size = size_of(dense.dtype());
+    for (std::size_t at = 0; at < bytes.size(); at += size) {
+      if (holds(load_number(dense.dtype(), bytes.data() + at))) return true;
+    }
+    return false;
   });
 }
 

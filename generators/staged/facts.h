@@ -5,7 +5,6 @@
 #include "blocks/levels.h"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

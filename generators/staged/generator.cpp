@@ -1,9 +1,9 @@
 #include "generators/staged/generator.h"
 
 #include "blocks/block_list.h"
+#include "blocks/extents.h"
 #include "blocks/ms_deform_attn.h"
 #include "core/random.h"
-#include "generators/common/axes.h"
 #include "generators/common/case_stream.h"
 #include "generators/common/storage_layout.h"
 #include "generators/staged/geometry.h"

@@ -3,7 +3,6 @@
 #include "blocks/block_list.h"
 #include "generators/staged/every_block_test.h"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>

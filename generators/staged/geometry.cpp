@@ -1,10 +1,8 @@
 #include "generators/staged/geometry.h"
 
-#include "generators/common/integers.h"
 #include "generators/common/numbers.h"
 
 #include <algorithm>
-#include <span>
 
 namespace deformdiff {
 namespace {

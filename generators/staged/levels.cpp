@@ -1,7 +1,6 @@
 #include "generators/staged/levels.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace deformdiff {
 namespace {

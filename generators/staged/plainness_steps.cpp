@@ -3,7 +3,6 @@
 #include "generators/staged/steps.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace deformdiff {
 namespace {

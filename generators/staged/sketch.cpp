@@ -1,12 +1,11 @@
 #include "generators/staged/sketch.h"
 
+#include "blocks/extents.h"
 #include "blocks/tensor_list.h"
-#include "generators/common/axes.h"
 #include "generators/staged/levels.h"
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 namespace deformdiff {
 namespace {
@@ -58,7 +57,7 @@ std::set<std::string> names_of(const BlockDefinition& block, const Attributes& a
   std::set<std::string> names{"B", "Q", "M", "D", "L", "P", "F", "E", "C", "K", "Dd", "Fd", "classes"};
   std::set<std::string> wanted;
   for (const TensorSpec& spec : block.tensors(attributes)) {
-    for (const Factors& axis : axes_of(spec)) {
+    for (const Factors& axis : parse_axes(spec.axes)) {
       for (const std::string& name : axis) {
         const bool features = name.size() > 1 && name.front() == 'I';
         if (names.contains(name) || features) wanted.insert(name);
@@ -137,9 +136,7 @@ Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, cons
       sketch.attributes[attribute] = static_cast<double>(sketch.at(extent));
     }
   }
-  std::int64_t rows = 0;
-  for (const LevelSize& level : sketch.levels) rows += level.pixels();
-  sketch.extents["S"] = rows;
+  sketch.extents["S"] = total_pixels(sketch.levels);
   return sketch;
 }
 

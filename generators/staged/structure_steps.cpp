@@ -15,7 +15,7 @@ std::vector<std::pair<std::string, std::int64_t>> shrinkable_extents(const Draft
   std::set<std::string> names;
   for (const TensorSpec& spec : draft.block->tensors(draft.dense.attributes)) {
     if (draft.dense.find_input(spec.name) == nullptr) continue;
-    for (const Factors& axis : axes_of(spec)) names.insert(axis.begin(), axis.end());
+    for (const Factors& axis : parse_axes(spec.axes)) names.insert(axis.begin(), axis.end());
   }
   for (const auto& [extent, attribute] : draft.block->extent_attributes()) names.insert(extent);
   if (draft.dense.find_input("spatial_shape") != nullptr) names.insert({"H", "W"});

@@ -1,6 +1,6 @@
 #include "generators/staged/triggers.h"
 
-#include "generators/common/axes.h"
+#include "blocks/extents.h"
 #include "generators/staged/facts.h"
 
 #include <algorithm>

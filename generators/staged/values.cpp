@@ -1,7 +1,6 @@
 #include "generators/staged/values.h"
 
 #include "core/dtype_dispatch.h"
-#include "generators/common/axes.h"
 #include "generators/common/normal_fill.h"
 #include "generators/common/numbers.h"
 

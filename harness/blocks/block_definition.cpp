@@ -75,6 +75,12 @@ void check_names(const BlockDefinition& block, const std::vector<TensorSpec>& sp
 
 }  // namespace
 
+std::map<std::string, Shape> shapes_of(const std::vector<NamedTensor>& tensors) {
+  std::map<std::string, Shape> shapes;
+  for (const NamedTensor& each : tensors) shapes.emplace(each.name, each.tensor.shape());
+  return shapes;
+}
+
 void BlockDefinition::refuse(const std::string& field, const std::string& what) const {
   throw InputError(fmt::format("block {}: {}: {}", name(), field, what));
 }
@@ -100,9 +106,7 @@ Extents BlockDefinition::dimensions(const Case& c) const {
                                         name_of(dtype), name_of(first_floating->dtype())));
     }
   }
-  std::map<std::string, Shape> shapes;
-  for (const NamedTensor& input : c.inputs) shapes.emplace(input.name, input.tensor.shape());
-  const ExtentSolver solver(extents_of(c.attributes, shapes));
+  const ExtentSolver solver(extents_of(c.attributes, shapes_of(c.inputs)));
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (found[i] == nullptr) continue;
     const std::string mismatch = solver.mismatch(specs[i].axes, found[i]->shape());
@@ -131,9 +135,8 @@ std::vector<std::string> BlockDefinition::input_names(const Attributes& attribut
   return names;
 }
 
-Extents BlockDefinition::extents_of(const Attributes& attributes,
-                                    const std::map<std::string, Shape>& shapes) const {
-  Extents known;
+Extents BlockDefinition::extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes,
+                                    Extents known) const {
   for (const auto& [extent, attribute] : extent_attributes()) {
     known[extent] = static_cast<std::int64_t>(attributes.at(attribute));
   }
@@ -182,7 +185,7 @@ std::vector<OutputSpec> BlockDefinition::stage_values(const Case& c) const {
 std::string BlockDefinition::outside_contract(const Case& c, const Contract& contract) const {
   // level_start_index needs no look: validate() admits only what follows from spatial_shapes.
   if (contract.im2col_step != Im2colStep::kDivides || !c.attributes.contains("im2col_step")) return "";
-  const std::int64_t batch = dimensions(c).at("B");
+  const std::int64_t batch = dimensions(c).at("N");
   const std::int64_t together = std::min(batch, c.attribute("im2col_step"));
   return together > 0 && batch % together != 0 ? "im2col_step does not divide the batch" : "";
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -17,7 +18,15 @@ class StageBuilder;
 /// The value of every extent name. What a name stands for: extents.h.
 using Extents = std::map<std::string, std::int64_t>;
 
+/// By name.
+std::map<std::string, Shape> shapes_of(const std::vector<NamedTensor>& tensors);
+
 inline constexpr std::string_view kParameterPrefix = "param.";
+
+/// Whether a tensor of this name is a parameter.
+constexpr bool is_parameter(std::string_view name) {
+  return name.starts_with(kParameterPrefix);
+}
 
 /// One tensor that a block's case holds.
 struct TensorSpec {
@@ -35,12 +44,22 @@ struct TensorSpec {
   Role role = Role::kValues;
   bool optional = false;
 
-  bool is_parameter() const { return name.starts_with(kParameterPrefix); }
+  bool is_parameter() const { return deformdiff::is_parameter(name); }
 };
 
 /// The part of a model that a block is, or is of: a configuration means it by "norm", "batch_first" and
 /// "mask_true_means".
 enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNone };
+
+/// What is the same for all cases of a block.
+struct BlockConstants {
+  std::string name;
+  std::string purpose;               ///< one line for people, as `list blocks` prints it
+  std::vector<std::string> outputs;  ///< names, in the order in which they are returned
+  ModelPart part = ModelPart::kNone;
+  Attributes attributes = {};                       ///< and what they are when a recorded file does not say
+  std::map<std::string, std::string> extents = {};  ///< that attributes fix: {"M", "num_heads"}, ...
+};
 
 /// A block whose inputs, parameters and outputs are all described by TensorSpecs and whose work is done by
 /// stages. Validation, names and extents follow from the descriptions; a block is left to say what they
@@ -50,16 +69,18 @@ enum class ModelPart : std::uint8_t { kEncoder, kDecoder, kHead, kPositions, kNo
 /// other extent.
 class BlockDefinition : public Block {
  public:
-  /// One line for people, as `list blocks` prints it.
-  virtual std::string purpose() const = 0;
+  explicit BlockDefinition(BlockConstants constants) : constants_(std::move(constants)) {}
+
+  std::string name() const final { return constants_.name; }
+  const std::string& purpose() const { return constants_.purpose; }
+  /// Of a case with the default attributes.
+  std::vector<std::string> output_names() const final { return constants_.outputs; }
+  Attributes default_attributes() const final { return constants_.attributes; }
+  const std::map<std::string, std::string>& extent_attributes() const { return constants_.extents; }
+  ModelPart part() const { return constants_.part; }
 
   /// Every tensor that a case with these attributes has or may have, inputs first, then parameters.
   virtual std::vector<TensorSpec> tensors(const Attributes& attributes) const = 0;
-
-  /// Extents that attributes fix: {"M", "num_heads"}, ...
-  virtual std::map<std::string, std::string> extent_attributes() const = 0;
-
-  virtual ModelPart part() const { return ModelPart::kNone; }
 
   /// Whether tensors of other sizes make a valid case: not those of the operator, whose levels may leave gaps
   /// and come in any order.
@@ -71,8 +92,10 @@ class BlockDefinition : public Block {
   /// Names of the outputs of a case with these attributes.
   virtual std::vector<std::string> output_names_of(const Attributes&) const { return output_names(); }
 
-  /// The value of every extent name that attributes and the shapes of tensors, by name, determine.
-  Extents extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes) const;
+  /// The value of every extent name that is known, or that attributes and the shapes of tensors, by name,
+  /// determine.
+  Extents extents_of(const Attributes& attributes, const std::map<std::string, Shape>& shapes,
+                     Extents known = {}) const;
 
   /// The value of every extent name, from attributes and the tensors' shapes; those that complete() adds, and
   /// N, the batch under the name that the operator's block gives it. Throws InputError naming the tensor, its
@@ -106,6 +129,8 @@ class BlockDefinition : public Block {
 
  private:
   StageBuilder built(const Case& c) const;
+
+  BlockConstants constants_;
 };
 
 }  // namespace deformdiff

@@ -9,10 +9,6 @@
 namespace deformdiff {
 namespace {
 
-bool is_number(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 /// "[F, M*D]"
 std::string in_brackets(const std::string& axes) {
   std::string text = axes;
@@ -22,6 +18,11 @@ std::string in_brackets(const std::string& axes) {
 }
 
 }  // namespace
+
+bool is_number(const std::string& factor) {
+  return !factor.empty() &&
+         std::all_of(factor.begin(), factor.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 ExtentRole role_of(const std::string& extent) {
   if (extent == "B") return ExtentRole::kBatch;
@@ -33,42 +34,61 @@ ExtentRole role_of(const std::string& extent) {
   return ExtentRole::kFixed;
 }
 
-std::vector<Axis> parse_axes(const std::string& axes) {
-  std::vector<Axis> parsed;
+std::vector<Factors> parse_axes(const std::string& axes) {
+  std::vector<Factors> parsed;
   std::istringstream words(axes);
   for (std::string word; words >> word;) {
-    Axis axis;
+    Factors& axis = parsed.emplace_back();
     std::istringstream factors(word);
-    for (std::string factor; std::getline(factors, factor, '*');) {
-      if (is_number(factor)) {
-        axis.number *= std::stoll(factor);
-      } else {
-        axis.names.push_back(factor);
-      }
-    }
-    parsed.push_back(axis);
+    for (std::string factor; std::getline(factors, factor, '*');) axis.push_back(factor);
   }
   return parsed;
 }
 
-std::optional<std::int64_t> ExtentSolver::known_product(const Axis& axis) const {
-  std::int64_t product = axis.number;
-  for (const std::string& name : axis.names) {
-    const auto found = extents_.find(name);
-    if (found != extents_.end() && __builtin_mul_overflow(product, found->second, &product))
+bool has_extent(const TensorSpec& spec, const std::string& name) {
+  if (spec.axes.find(name) == std::string::npos) return false;
+  return std::ranges::any_of(parse_axes(spec.axes), [&](const Factors& axis) {
+    return std::ranges::find(axis, name) != axis.end();
+  });
+}
+
+std::int64_t value_of(const std::string& factor, const Extents& extents) {
+  if (is_number(factor)) return std::stoll(factor);
+  const auto found = extents.find(factor);
+  DEFORMDIFF_CHECK(found != extents.end());
+  return found->second;
+}
+
+Shape shape_of(const TensorSpec& spec, const Extents& extents) {
+  Shape shape;
+  for (const Factors& axis : parse_axes(spec.axes)) {
+    std::int64_t& size = shape.emplace_back(1);
+    for (const std::string& factor : axis) size *= value_of(factor, extents);
+  }
+  return shape;
+}
+
+bool ExtentSolver::is_known(const std::string& factor) const {
+  return is_number(factor) || extents_.contains(factor);
+}
+
+std::optional<std::int64_t> ExtentSolver::known_product(const Factors& axis) const {
+  std::int64_t product = 1;
+  for (const std::string& factor : axis) {
+    if (is_known(factor) && __builtin_mul_overflow(product, value_of(factor, extents_), &product))
       return std::nullopt;
   }
   return product;
 }
 
 bool ExtentSolver::learn(const std::string& axes, const Shape& shape) {
-  const std::vector<Axis> parsed = parse_axes(axes);
+  const std::vector<Factors> parsed = parse_axes(axes);
   if (parsed.size() != shape.size()) return false;
   bool learnt = false;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     std::vector<std::string> unknown;
-    for (const std::string& name : parsed[i].names) {
-      if (!extents_.contains(name)) unknown.push_back(name);
+    for (const std::string& factor : parsed[i]) {
+      if (!is_known(factor)) unknown.push_back(factor);
     }
     if (unknown.size() != 1) continue;
     const std::optional<std::int64_t> known = known_product(parsed[i]);
@@ -80,12 +100,12 @@ bool ExtentSolver::learn(const std::string& axes, const Shape& shape) {
 }
 
 std::string ExtentSolver::mismatch(const std::string& axes, const Shape& shape) const {
-  const std::vector<Axis> parsed = parse_axes(axes);
+  const std::vector<Factors> parsed = parse_axes(axes);
   bool agrees = parsed.size() == shape.size();
   std::vector<std::string> wanted;
   for (std::size_t i = 0; i < parsed.size(); ++i) {
-    bool known = true;
-    for (const std::string& name : parsed[i].names) known = known && extents_.contains(name);
+    const bool known =
+        std::ranges::all_of(parsed[i], [this](const std::string& factor) { return is_known(factor); });
     const std::optional<std::int64_t> product = known_product(parsed[i]);
     if (!product) {
       wanted.push_back("more than 2^63");

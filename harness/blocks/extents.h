@@ -9,19 +9,27 @@
 
 namespace deformdiff {
 
-/// One axis: a product of numbers and of extents by name.
-struct Axis {
-  std::int64_t number = 1;
-  std::vector<std::string> names;
-};
-
 /// What an extent measures, by its name: B images; Q and K elements of a sequence; S pixels of all levels
 /// together; H and W the sides of a map, those of level l Hl and Wl. Any other is fixed by the model.
 enum class ExtentRole : std::uint8_t { kBatch, kLength, kPixels, kHeight, kWidth, kFixed };
 ExtentRole role_of(const std::string& extent);
 
+/// The factors of an axis, outermost first: names of extents, or numbers. "M*L*2" has three.
+using Factors = std::vector<std::string>;
+
+bool is_number(const std::string& factor);
+
 /// "B S M*D" taken apart.
-std::vector<Axis> parse_axes(const std::string& axes);
+std::vector<Factors> parse_axes(const std::string& axes);
+
+/// Whether an axis of the tensor is a product that has the extent.
+bool has_extent(const TensorSpec& spec, const std::string& name);
+
+/// What a factor stands for. Throws InternalError for a name that `extents` lacks.
+std::int64_t value_of(const std::string& factor, const Extents& extents);
+
+/// Throws InternalError for a name that `extents` lacks.
+Shape shape_of(const TensorSpec& spec, const Extents& extents);
 
 /// Values of extents, found one after another.
 class ExtentSolver {
@@ -39,8 +47,10 @@ class ExtentSolver {
   const Extents& extents() const { return extents_; }
 
  private:
+  bool is_known(const std::string& factor) const;
+
   /// The product of an axis' known factors; nullopt where it overflows.
-  std::optional<std::int64_t> known_product(const Axis& axis) const;
+  std::optional<std::int64_t> known_product(const Factors& axis) const;
 
   Extents extents_;
 };

@@ -6,13 +6,11 @@ namespace deformdiff {
 namespace {
 
 TEST(Extents, AxesAreProductsOfNamesAndNumbers) {
-  const std::vector<Axis> axes = parse_axes("B 3*M*D 2");
+  const std::vector<Factors> axes = parse_axes("B 3*M*D 2");
   ASSERT_EQ(axes.size(), 3U);
-  EXPECT_EQ(axes[0].names, std::vector<std::string>{"B"});
-  EXPECT_EQ(axes[1].number, 3);
-  EXPECT_EQ(axes[1].names, (std::vector<std::string>{"M", "D"}));
-  EXPECT_EQ(axes[2].number, 2);
-  EXPECT_TRUE(axes[2].names.empty());
+  EXPECT_EQ(axes[0], Factors{"B"});
+  EXPECT_EQ(axes[1], (Factors{"3", "M", "D"}));
+  EXPECT_EQ(axes[2], Factors{"2"});
   EXPECT_TRUE(parse_axes("").empty());
 }
 

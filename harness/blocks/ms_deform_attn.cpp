@@ -68,19 +68,14 @@ std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
 /// above 0.
 class MsDeformAttn : public BlockDefinition {
  public:
-  std::string name() const override { return kName; }
-
-  std::string purpose() const override {
-    return "the operator: samples value at given locations and adds up with given weights";
-  }
-
-  std::vector<std::string> output_names() const override { return {"output"}; }
+  MsDeformAttn()
+      : BlockDefinition(
+            {.name = kName,
+             .purpose = "the operator: samples value at given locations and adds up with given weights",
+             .outputs = {"output"},
+             .attributes = {{"im2col_step", 64}}}) {}
 
   bool is_resizable() const override { return false; }
-
-  Attributes default_attributes() const override { return {{"im2col_step", 64}}; }
-
-  std::map<std::string, std::string> extent_attributes() const override { return {}; }
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;
@@ -101,10 +96,7 @@ class MsDeformAttn : public BlockDefinition {
 
   std::string outside_contract(const Case& c, const Contract& contract) const override {
     const Problem problem = parse(c);
-    const std::int64_t together = std::min(problem.dims.N, problem.im2col_step);
-    if (contract.im2col_step == Im2colStep::kDivides && together > 0 && problem.dims.N % together != 0) {
-      return "im2col_step does not divide the batch";
-    }
+    if (std::string why = BlockDefinition::outside_contract(c, contract); !why.empty()) return why;
     std::int64_t rows = 0;
     for (const Level& level : problem.levels) rows += level.height * level.width;
     if (contract.level_start_index == LevelStartIndex::kIgnored && rows != problem.dims.S) {

@@ -60,13 +60,8 @@ inline Case small_case(const BlockDefinition& block, const Attributes& attribute
   c.attributes = attributes;
   for (const TensorSpec& spec : block.tensors(attributes)) {
     if (std::find(left_out.begin(), left_out.end(), spec.name) != left_out.end()) continue;
-    Shape shape;
-    for (const Axis& axis : parse_axes(spec.axes)) {
-      std::int64_t extent = axis.number;
-      for (const std::string& name : axis.names) extent *= extents.at(name);
-      shape.push_back(extent);
-    }
-    Tensor tensor = zeros(spec.kind == TensorSpec::Kind::kBool ? DType::kBool : DType::kFloat32, shape);
+    Tensor tensor =
+        zeros(spec.kind == TensorSpec::Kind::kBool ? DType::kBool : DType::kFloat32, shape_of(spec, extents));
     if (spec.name == "spatial_shapes") tensor = integers({2, 2}, {1, 2, 3, 4});
     if (spec.name == "level_start_index") tensor = integers({2}, {0, 2});
     if (spec.name == "target_size") tensor = integers({2}, {2, 3});

@@ -1,7 +1,6 @@
 #include "blocks/stage_builder.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include <fmt/format.h>
 

@@ -4,7 +4,6 @@
 
 #include "engine/block_entry.h"
 
-#include <span>
 #include <string>
 #include <vector>
 

@@ -18,8 +18,7 @@ bool has_audit(const std::vector<AuditFinding>& audit, std::string_view kind) {
 const Tensor* value_at_fault(const Replay& replay) {
   const std::string& stage = replay.judged.comparison.output;
   for (const auto* tensors : {&replay.outcome.stages, &replay.outcome.outputs}) {
-    const auto found = std::ranges::find(*tensors, stage, &NamedTensor::name);
-    if (found != tensors->end()) return &found->tensor;
+    if (const Tensor* found = find_tensor(*tensors, stage)) return found;
   }
   return nullptr;
 }
@@ -116,8 +115,7 @@ bool follows_inputs(const BlockDefinition& block, const Case& c, const std::stri
     for (const StageInput& input : stage->inputs) sources.insert(input.value);
   }
   return std::ranges::any_of(c.inputs, [&](const NamedTensor& input) {
-    return !input.name.starts_with("param.") && input.tensor.dtype() != DType::kInt64 &&
-           sources.contains(input.name);
+    return !is_parameter(input.name) && input.tensor.dtype() != DType::kInt64 && sources.contains(input.name);
   });
 }
 

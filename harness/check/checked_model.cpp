@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -47,10 +46,9 @@ std::map<std::string, Tensor> their_parameters(const CheckRequest& request,
       parameters.emplace(parameter.name, parameter.tensor);
     return parameters;
   }
-  constexpr std::string_view kParameter = "param.";
   for (const NamedTensor& tensor : read_safetensors(request.parameters).tensors) {
-    const bool prefixed = tensor.name.starts_with(kParameter);
-    const std::string name = prefixed ? tensor.name.substr(kParameter.size()) : tensor.name;
+    const bool prefixed = is_parameter(tensor.name);
+    const std::string name = prefixed ? tensor.name.substr(kParameterPrefix.size()) : tensor.name;
     parameters.emplace(name, in_dtype(name, tensor.tensor, dtype));
   }
   return parameters;
@@ -103,9 +101,7 @@ std::vector<std::string> named_order(const std::vector<std::string>& typed, cons
 }
 
 /// The entry under which `ours` stands in the layout, or ours alone.
-template <typename Lookup>
-LayoutEntry as_theirs(const std::string& ours, const std::optional<std::string>& theirs, Lookup lookup) {
-  const std::optional<LayoutEntry> entry = theirs ? lookup(*theirs) : std::nullopt;
+LayoutEntry as_theirs(const std::string& ours, const std::optional<LayoutEntry>& entry) {
   return entry && entry->ours == ours ? *entry : LayoutEntry{ours, ours};
 }
 
@@ -162,8 +158,7 @@ void CheckedModel::find_inputs(const CheckRequest& request) {
                     fmt::join(ours, ", ")));
   }
   for (const std::string& name : ours) {
-    inputs_.push_back(as_theirs(name, names_.their_input(name),
-                                [&](std::string_view theirs) { return names_.input(theirs); }));
+    inputs_.push_back(as_theirs(name, names_.input(names_.their_input(name))));
   }
 }
 
@@ -183,8 +178,7 @@ void CheckedModel::find_outputs(const CheckRequest& request) {
                     description_.outputs.size(), block_.name(), fmt::join(ours, ", ")));
   }
   for (const std::string& name : ours) {
-    outputs_.push_back(as_theirs(name, names_.their_output(name),
-                                 [&](std::string_view theirs) { return names_.output(theirs); }));
+    outputs_.push_back(as_theirs(name, names_.output(names_.their_output(name))));
   }
 }
 

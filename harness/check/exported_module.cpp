@@ -23,24 +23,21 @@ std::vector<std::string> command_for(const std::filesystem::path& path) {
 
 /// Waits for a message; otherwise, what happened instead. `doing` says to what.
 std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
-  Outcome outcome;
-  outcome.kind = Outcome::Kind::kCrashed;
+  std::string what;
   switch (worker.receive(WorkerProcess::Clock::now() + kPatience)) {
     case WorkerProcess::Event::kMessage:
       return std::nullopt;
     case WorkerProcess::Event::kEnded:
-      outcome.message = fmt::format("{}: {} {}", doing, worker.describe_end(), worker.last_words());
+      what = fmt::format("{} {}", worker.describe_end(), worker.last_words());
       break;
     case WorkerProcess::Event::kNonsense:
-      outcome.message =
-          fmt::format("{}: it wrote nonsense into the channel: {}", doing, worker.describe_nonsense());
+      what = fmt::format("it wrote nonsense into the channel: {}", worker.describe_nonsense());
       break;
     case WorkerProcess::Event::kDeadline:
-      outcome.kind = Outcome::Kind::kTimedOut;
-      outcome.message = fmt::format("{}: no answer within {} s", doing, kPatience.count());
-      break;
+      return outcome_of(Outcome::Kind::kTimedOut,
+                        fmt::format("{}: no answer within {} s", doing, kPatience.count()));
   }
-  return outcome;
+  return outcome_of(Outcome::Kind::kCrashed, fmt::format("{}: {}", doing, what));
 }
 
 }  // namespace

@@ -92,11 +92,11 @@ class ModelCheck {
   bool blocks_a_row(const Replay& replay) const {
     for (const Stage& stage : model_.block().stages(replay.problem)) {
       if (stage.operation != "unblock_rows") continue;
-      const auto mask =
-          std::ranges::find(replay.outcome.stages, stage.inputs.front().value, &NamedTensor::name);
-      if (mask == replay.outcome.stages.end() || mask->tensor.elements() == 0) continue;
-      const auto row = static_cast<std::size_t>(mask->tensor.shape().back());
-      const std::span<const std::byte> bits = mask->tensor.contiguous().storage();
+      const Tensor* mask = find_tensor(replay.outcome.stages, stage.inputs.front().value);
+      if (mask == nullptr || mask->elements() == 0) continue;
+      const auto row = static_cast<std::size_t>(mask->shape().back());
+      const Tensor dense = mask->contiguous();
+      const std::span<const std::byte> bits = dense.storage();
       for (std::size_t first = 0; first < bits.size(); first += row) {
         if (std::ranges::all_of(bits.subspan(first, row),
                                 [](std::byte bit) { return bit != std::byte{0}; })) {
@@ -123,7 +123,7 @@ class ModelCheck {
 
   /// Takes the model's parameters for those of the file.
   Recording inputs_of(SafetensorsFile file) const {
-    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return tensor.name.starts_with("param."); });
+    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
     return read_recording(file, model_.block(), model_.names().layout(), model_.attributes(),
                           model_.parameters());
   }
@@ -241,10 +241,7 @@ class ModelCheck {
       if (!suspects.contains(stage->name)) continue;
       if (stage->operation == "ms_deform_attn") return true;
       for (const StageInput& input : stage->inputs) {
-        const auto& seen = failing->outcome.stages;
-        if (std::ranges::find(seen, input.value, &NamedTensor::name) == seen.end()) {
-          suspects.insert(input.value);
-        }
+        if (find_tensor(failing->outcome.stages, input.value) == nullptr) suspects.insert(input.value);
       }
     }
     return false;

@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -106,11 +105,6 @@ std::vector<NamedTensor> moved(std::vector<NamedTensor> inputs, const CounterRan
                                : moved<std::uint16_t>(dense, own);
   }
   return inputs;
-}
-
-/// Half a unit in the last place, relative. What is no float is taken for one of float32.
-double rounding_unit(DType dtype) {
-  return std::ldexp(1.0, -float_format(is_floating(dtype) ? dtype : DType::kFloat32).precision);
 }
 
 class OpaqueCheck {
@@ -217,7 +211,9 @@ class OpaqueCheck {
     }
     const double mean = count > 0 ? all / static_cast<double>(count) : 0;
     const double factor = estimate_factor(static_cast<std::int64_t>(count));
-    const double unit = rounding_unit(output.dtype);
+    // What is no float is taken for one of float32.
+    const double unit =
+        float_format(is_floating(output.dtype) ? output.dtype : DType::kFloat32).unit_roundoff;
     for (std::size_t i = 0; i < count; ++i) {
       const double value = middle.element(static_cast<std::int64_t>(i));
       const bool free = output.dtype == DType::kBool && differs[i];

@@ -6,6 +6,7 @@
 #include "generators/staged/generator.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -47,40 +48,37 @@ void fit_pixels(std::int64_t pixels, std::vector<LevelSize>& levels) {
   levels.back() = {height, pixels / height};
 }
 
-/// A layer that takes its values from the same sequence.
+/// An attention over levels that takes its values from the sequence of its queries, as derive_inputs() does.
 bool has_query_for_each_pixel(const ReplaySource& source) {
-  return source.block.name() == "attention_layer" && !source.module_inputs.contains("encoder_hidden_states");
+  const std::vector<std::string> names = source.block.inputs();
+  const auto has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
+  return has("spatial_shapes") && has("encoder_hidden_states") &&
+         !source.module_inputs.contains("encoder_hidden_states");
 }
 
 Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
-  Extents known{{"B", sizes.batch}, {"R", 2}, {"H", sizes.finest.height}, {"W", sizes.finest.width}};
-  for (const auto& [extent, attribute] : source.block.extent_attributes()) {
-    known[extent] = static_cast<std::int64_t>(source.attributes.at(attribute));
-  }
-  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
-    known[fmt::format("H{}", l)] = sizes.levels[l].height;
-    known[fmt::format("W{}", l)] = sizes.levels[l].width;
-  }
-  known["L"] = static_cast<std::int64_t>(sizes.levels.size());
   const std::int64_t pixels = total_pixels(sizes.levels);
-  known["S"] = known["K"] = pixels;
-  if (has_query_for_each_pixel(source)) known["Q"] = pixels;
-  ExtentSolver solver(std::move(known));
-  const std::vector<TensorSpec> specs = source.block.tensors(source.attributes);
+  Extents extents{{"B", sizes.batch},
+                  {"R", 2},
+                  {"H", sizes.finest.height},
+                  {"W", sizes.finest.width},
+                  {"L", static_cast<std::int64_t>(sizes.levels.size())},
+                  {"S", pixels},
+                  {"K", pixels}};
+  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
+    extents[fmt::format("H{}", l)] = sizes.levels[l].height;
+    extents[fmt::format("W{}", l)] = sizes.levels[l].width;
+  }
+  if (has_query_for_each_pixel(source)) extents["Q"] = pixels;
   // What parameters say holds; of the example's shapes only what nothing else says.
   for (const auto* tensors : {&source.parameters, &source.example}) {
-    for (bool learnt = true; learnt;) {
-      learnt = false;
-      for (const TensorSpec& spec : specs) {
-        const auto tensor = std::ranges::find(*tensors, spec.name, &NamedTensor::name);
-        if (tensor != tensors->end()) learnt = solver.learn(spec.axes, tensor->tensor.shape()) || learnt;
-      }
-    }
+    extents = source.block.extents_of(source.attributes, shapes_of(*tensors), std::move(extents));
   }
-  Extents extents = solver.extents();
-  for (const TensorSpec& spec : specs) {
-    for (const Axis& axis : parse_axes(spec.axes)) {
-      for (const std::string& name : axis.names) extents.try_emplace(name, free_extent(name, extents));
+  for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
+    for (const Factors& axis : parse_axes(spec.axes)) {
+      for (const std::string& factor : axis) {
+        if (!is_number(factor)) extents.try_emplace(factor, free_extent(factor, extents));
+      }
     }
   }
   return extents;
@@ -93,30 +91,17 @@ Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t 
   for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
   Case c = fill_sketch(block, sketch, CounterRandom(seed));
   for (NamedTensor& input : c.inputs) {
-    const auto parameter = std::ranges::find(parameters, input.name, &NamedTensor::name);
-    if (parameter != parameters.end()) input.tensor = parameter->tensor;
+    if (const Tensor* parameter = find_tensor(parameters, input.name)) input.tensor = *parameter;
   }
   // What the module is not given follows from the rest.
   const auto follows = [&](const NamedTensor& input) {
-    return !input.name.starts_with("param.") && !module_inputs.contains(input.name);
+    return !is_parameter(input.name) && !module_inputs.contains(input.name);
   };
   std::erase_if(c.inputs, follows);
   derive_inputs(block, c.inputs);
   c.provenance.generator = "check";
   c.provenance.seed = seed;
   return c;
-}
-
-/// What one axis of an input says of the sizes.
-void note_extent(const std::string& name, std::int64_t extent, ReplaySizes& sizes, std::int64_t& pixels) {
-  if (name == "B") sizes.batch = extent;
-  if (name == "S" || name == "K") pixels = extent;
-  if (name == "H") sizes.finest.height = extent;
-  if (name == "W") sizes.finest.width = extent;
-  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
-    if (name == fmt::format("H{}", l)) sizes.levels[l].height = extent;
-    if (name == fmt::format("W{}", l)) sizes.levels[l].width = extent;
-  }
 }
 
 /// The levels that spatial_shapes holds; of a traced module only its shape may be known.
@@ -154,20 +139,24 @@ ReplaySizes sizes_of(const ReplaySource& source) {
     sizes.levels.push_back({height, width});
   }
   sizes.finest = {height, width};
-  std::int64_t pixels = 0;
-  for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
-    const auto input = std::ranges::find(source.example, spec.name, &NamedTensor::name);
-    if (input == source.example.end()) continue;
-    const std::vector<Axis> axes = parse_axes(spec.axes);
-    if (input->tensor.shape().size() != axes.size()) continue;
-    for (std::size_t i = 0; i < axes.size(); ++i) {
-      if (axes[i].names.size() != 1 || axes[i].number != 1) continue;
-      const std::string& name = axes[i].names.front();
-      note_extent(name == "Q" && has_query_for_each_pixel(source) ? "S" : name, input->tensor.dim(i), sizes,
-                  pixels);
-    }
-    if (spec.name == "spatial_shapes") take_levels(input->tensor, sizes.levels);
+  const Extents told = source.block.extents_of(source.attributes, shapes_of(source.example));
+  const auto take = [&](const std::string& extent, std::int64_t& size) {
+    const auto found = told.find(extent);
+    if (found != told.end()) size = found->second;
+  };
+  take("B", sizes.batch);
+  take("H", sizes.finest.height);
+  take("W", sizes.finest.width);
+  for (std::size_t l = 0; l < sizes.levels.size(); ++l) {
+    take(fmt::format("H{}", l), sizes.levels[l].height);
+    take(fmt::format("W{}", l), sizes.levels[l].width);
   }
+  std::int64_t pixels = 0;
+  if (has_query_for_each_pixel(source)) take("Q", pixels);
+  take("K", pixels);
+  take("S", pixels);
+  if (const Tensor* shapes = find_tensor(source.example, "spatial_shapes"))
+    take_levels(*shapes, sizes.levels);
   if (pixels != total_pixels(sizes.levels)) fit_pixels(pixels, sizes.levels);
   return sizes;
 }
@@ -191,7 +180,7 @@ std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySiz
 Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
   Case c = filled(source, sizes, seed);
   for (NamedTensor& input : c.inputs) {
-    const bool is_map = !input.name.starts_with("param.") && input.tensor.shape().size() == 4;
+    const bool is_map = !is_parameter(input.name) && input.tensor.shape().size() == 4;
     if (!is_map || !is_floating(input.tensor.dtype())) continue;
     input.tensor =
         with_floating(input.tensor.dtype(), [&]<typename T>(T) { return nearly_uniform<T>(input.tensor); });

@@ -5,7 +5,6 @@
 #include "blocks/levels.h"
 
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>

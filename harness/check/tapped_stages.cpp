@@ -112,9 +112,9 @@ class StageFinder {
   /// What is returned is a stage as good as any.
   void take_outputs() {
     for (const OutputSpec& spec : model_.block().outputs(case_)) {
-      const auto output = std::ranges::find(outputs_, spec.name, &NamedTensor::name);
-      if (output == outputs_.end() || output->tensor.shape() != spec.shape) continue;
-      if (output->tensor.dtype() == spec.dtype) found_.emplace(spec.stage, output->tensor);
+      const Tensor* output = find_tensor(outputs_, spec.name);
+      if (output == nullptr || output->shape() != spec.shape) continue;
+      if (output->dtype() == spec.dtype) found_.emplace(spec.stage, *output);
     }
   }
 

@@ -4,7 +4,6 @@
 #include "check/checked_model.h"
 #include "engine/stage_judge.h"
 
-#include <string>
 #include <vector>
 
 namespace deformdiff {

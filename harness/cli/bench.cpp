@@ -10,10 +10,10 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/stage_judge.h"
+#include "engine/stopwatch.h"
 #include "generators/ms_deform_attn/shapes.h"
 
 #include <algorithm>
-#include <chrono>
 #include <span>
 #include <utility>
 
@@ -22,23 +22,17 @@
 namespace deformdiff::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::uint64_t kStandardCases = 128;
 constexpr std::size_t kBatch = 32;
 constexpr int kIsolationRepeats = 200;
 constexpr std::int64_t kMebibyteQueries = (1 << 20) / 8;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 /// Runs `work` and returns its seconds.
 template <typename Work>
 double timed(Work work) {
-  const auto start = Clock::now();
+  const Stopwatch watch;
   work();
-  return seconds_since(start);
+  return watch.seconds();
 }
 
 Subject open_with_threads(const std::string& name, int threads, const Options& options) {
@@ -112,7 +106,7 @@ class Bench {
   /// The whole loop over the distribution `standard`: the worker runs a batch while the oracle works on it.
   void throughput(Subject& subject) {
     double scc = 0;
-    const auto start = Clock::now();
+    const Stopwatch watch;
     for (std::uint64_t first = 0; first < kStandardCases; first += kBatch) {
       std::vector<Case> batch;
       split_.generate += timed([&] {
@@ -126,7 +120,7 @@ class Bench {
         scc += static_cast<double>(ms_deform_attn::multiply_adds(ms_deform_attn::parse(c).dims));
       }
     }
-    const double seconds = seconds_since(start);
+    const double seconds = watch.seconds();
     const std::string id = "throughput/standard/fwd/" + subject.spec.name;
     measurements_.add(id, "cases/s", static_cast<double>(kStandardCases) / seconds);
     measurements_.add(id + "/scc", "Mscc/s", scc / seconds / 1e6);
@@ -134,16 +128,15 @@ class Bench {
 
   void judge_batch(Subject& subject, const std::vector<Case>& batch) {
     std::vector<SharedReferences> references;
-    const auto start = Clock::now();
+    const Stopwatch watch;
     subject.runner->start(batch, {});
     const double referred = timed([&] {
       for (const Case& c : batch) {
-        references.push_back(
-            shared_references(entry_, c, subject.info.precision, subject.info.contract, 1));
+        references.push_back(shared_references(entry_, c, subject.info.precision, subject.info.contract, 1));
       }
     });
     const std::vector<Outcome> outcomes = subject.runner->finish();
-    const double both = seconds_since(start);
+    const double both = watch.seconds();
     double ran = 0;
     for (const Outcome& outcome : outcomes) ran += returned(outcome, subject.spec.name).seconds;
     split_.oracle += referred;
@@ -161,7 +154,8 @@ class Bench {
     for (const auto& [dtype, arithmetic] :
          {std::pair(DType::kFloat32, "double"), std::pair(DType::kFloat64, "extended")}) {
       const Case c = ms_deform_attn::model_case(shape, "near", dtype, options_.seed);
-      const double seconds = timed([&] { entry_.operations(entry_.block->name(), dtype).evaluate(c, {}, {}, 1); });
+      const double seconds =
+          timed([&] { entry_.operations(entry_.block->name(), dtype).evaluate(c, {}, {}, 1); });
       measurements_.add(fmt::format("oracle/{}/{}", label, arithmetic), "ms", 1e3 * seconds);
     }
   }
@@ -195,13 +189,11 @@ class Bench {
       const std::vector<float> values(static_cast<std::size_t>(element_count(shape)), value);
       return Tensor::of<float>(DType::kFloat32, std::move(shape), values);
     };
-    const std::vector<std::int64_t> sides{1, 1};
-    const std::vector<std::int64_t> start{0};
     return {"ms_deform_attn",
             {{"im2col_step", 64}},
             {{"value", filled({1, 1, 1, 1}, 1)},
-             {"spatial_shapes", Tensor::of<std::int64_t>(DType::kInt64, {1, 2}, sides)},
-             {"level_start_index", Tensor::of<std::int64_t>(DType::kInt64, {1}, start)},
+             {"spatial_shapes", int64_tensor({1, 2}, {1, 1})},
+             {"level_start_index", int64_tensor({1}, {0})},
              {"sampling_loc", filled({1, queries, 1, 1, 1, 2}, 0.5F)},
              {"attn_weight", filled({1, queries, 1, 1, 1}, 1)}},
             {}};

@@ -10,16 +10,6 @@
 namespace deformdiff::cli {
 namespace {
 
-/// "output[0, 3, 7]"
-std::string element_name(const std::string& value, const Shape& shape, std::int64_t element) {
-  Shape index(shape.size());
-  for (std::size_t axis = index.size(); axis-- > 0;) {
-    index[axis] = element % shape[axis];
-    element /= shape[axis];
-  }
-  return value + to_string(index);
-}
-
 /// One unit in the last place of `value`.
 double ulp(double value, DType dtype) {
   const FloatFormat format = float_format(dtype);
@@ -51,8 +41,7 @@ std::string bound_text(const Explanation& explanation, double bound) {
 
 /// What the run showed of the stage: a value on the way, or an output.
 const Tensor& shown_value(const ExplainedRun& run, const std::string& stage) {
-  const auto tapped = std::ranges::find(run.outcome.stages, stage, &NamedTensor::name);
-  if (tapped != run.outcome.stages.end()) return tapped->tensor;
+  if (const Tensor* tapped = find_tensor(run.outcome.stages, stage)) return *tapped;
   const std::vector<OutputSpec> outputs = run.entry.block->outputs(run.problem);
   const auto output = std::ranges::find(outputs, stage, &OutputSpec::stage);
   DEFORMDIFF_CHECK(output != outputs.end());
@@ -60,20 +49,18 @@ const Tensor& shown_value(const ExplainedRun& run, const std::string& stage) {
 }
 
 std::string element_text(const ExplainedRun& run, const Stage& stage, const Comparison& decided) {
-  const Case stage_case = case_of_stage(run.entry, run.problem, run.outcome, stage);
-  const Oracle& oracle = run.entry.operations(stage.operation, stage.dtype);
-  const std::vector<std::int64_t> place =
-      operation_elements(oracle, stage, stage_case, {&decided.element, 1});
+  const auto [oracle, problem, element] =
+      element_of_stage(run.entry, run.problem, run.outcome, stage, decided.element);
   const SubjectInfo& info = run.subject.info;
   const Tensor& value = shown_value(run, stage.name);
-  std::string text = fmt::format("operation {}\nelement   {}, class {}\ngot       {:.17g}\nwanted    {:.17g}\n",
-                                 stage.operation, element_name(stage.name, value.shape(), decided.element),
-                                 oracle.element_classes(stage_case, place).front(), decided.got, decided.wanted);
+  std::string text =
+      fmt::format("operation {}\nelement   {}, class {}\ngot       {:.17g}\nwanted    {:.17g}\n",
+                  stage.operation, element_name(stage.name, value.shape(), decided.element),
+                  oracle.element_classes(problem, {&element, 1}).front(), decided.got, decided.wanted);
   text += error_text(decided, value.dtype());
   // An estimated bound has no terms of its own.
   if (decided.estimated) return text;
-  return text +
-         bound_text(oracle.explain(stage_case, info.precision, info.contract, place.front()), decided.bound);
+  return text + bound_text(oracle.explain(problem, info.precision, info.contract, element), decided.bound);
 }
 
 /// The stage of a float64 run on the same numbers.

@@ -5,10 +5,9 @@
 #include "cli/session_options.h"
 #include "engine/findings.h"
 #include "engine/judge.h"
+#include "engine/stopwatch.h"
 
 #include <algorithm>
-#include <chrono>
-#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -97,12 +96,12 @@ class Replayer {
 }  // namespace
 
 int run_replay(const Options& options) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   Replayer replayer(options);
   for (const auto& path : options.files) replayer.replay(path);
   say(options, "\n");
   RunReport& report = replayer.report();
-  report.session.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.session.seconds = watch.seconds();
   return finish(options, report);
 }
 

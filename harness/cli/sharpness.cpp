@@ -26,11 +26,9 @@ void note_dominant_term(Sharpness& sharpness, const Subject& subject, const Bloc
   const std::vector<Stage> stages = entry.block->stages(c);
   const auto stage = std::ranges::find(stages, comparison.output, &Stage::name);
   if (comparison.element < 0 || stage == stages.end()) return;
-  const Case stage_case = case_of_stage(entry, c, outcome, *stage);
-  const Oracle& oracle = entry.operations(stage->operation, stage->dtype);
-  const auto place = operation_elements(oracle, *stage, stage_case, {&comparison.element, 1});
+  const auto [oracle, problem, element] = element_of_stage(entry, c, outcome, *stage, comparison.element);
   const Explanation explanation =
-      oracle.explain(stage_case, subject.info.precision, subject.info.contract, place.front());
+      oracle.explain(problem, subject.info.precision, subject.info.contract, element);
   if (!explanation.terms.empty()) ++sharpness.dominant_terms[explanation.terms.front().first];
 }
 

@@ -12,10 +12,7 @@ const Tensor& Case::input(std::string_view name) const {
 }
 
 const Tensor* Case::find_input(std::string_view name) const {
-  for (const NamedTensor& input : inputs) {
-    if (input.name == name) return &input.tensor;
-  }
-  return nullptr;
+  return find_tensor(inputs, name);
 }
 
 double Case::number(const std::string& name) const {

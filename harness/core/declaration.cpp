@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
-#include <span>
 #include <utility>
 
 #include <fmt/format.h>

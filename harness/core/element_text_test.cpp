@@ -3,7 +3,6 @@
 #include "core/error.h"
 
 #include <cstdint>
-#include <cstring>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

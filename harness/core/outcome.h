@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -41,5 +42,13 @@ struct Outcome {
   bool ran_twice = false;
   bool repeated_bits = true;  ///< the second run gave the same bits; meaningful if ran_twice
 };
+
+/// With nothing but a kind and its reason.
+inline Outcome outcome_of(Outcome::Kind kind, std::string message) {
+  Outcome outcome;
+  outcome.kind = kind;
+  outcome.message = std::move(message);
+  return outcome;
+}
 
 }  // namespace deformdiff

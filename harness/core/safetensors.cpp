@@ -67,8 +67,7 @@ SafetensorsFile parse(std::span<const std::byte> bytes) {
 }  // namespace
 
 const Tensor* SafetensorsFile::find(std::string_view name) const {
-  const auto found = std::ranges::find(tensors, name, &NamedTensor::name);
-  return found == tensors.end() ? nullptr : &found->tensor;
+  return find_tensor(tensors, name);
 }
 
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::string& file_name) {

@@ -3,7 +3,6 @@
 #include "core/files.h"
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 

@@ -170,8 +170,24 @@ Tensor convert(const Tensor& tensor, DType to) {
   return Tensor(to, from.shape(), std::move(bytes));
 }
 
+const Tensor* find_tensor(std::span<const NamedTensor> tensors, std::string_view name) {
+  for (const NamedTensor& each : tensors) {
+    if (each.name == name) return &each.tensor;
+  }
+  return nullptr;
+}
+
 std::string to_string(const Shape& shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+std::string element_name(const std::string& tensor, const Shape& shape, std::int64_t element) {
+  Shape index(shape.size());
+  for (std::size_t axis = index.size(); axis-- > 0;) {
+    index[axis] = element % shape[axis];
+    element /= shape[axis];
+  }
+  return tensor + to_string(index);
 }
 
 }  // namespace deformdiff

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
@@ -89,11 +90,19 @@ class Tensor {
   std::shared_ptr<const Bytes> storage_;
 };
 
+/// int64, contiguous.
+inline Tensor int64_tensor(Shape shape, const std::vector<std::int64_t>& values) {
+  return Tensor::of<std::int64_t>(DType::kInt64, std::move(shape), values);
+}
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;
   friend bool operator==(const NamedTensor&, const NamedTensor&) = default;
 };
+
+/// The first tensor of this name; nullptr if there is none.
+const Tensor* find_tensor(std::span<const NamedTensor> tensors, std::string_view name);
 
 /// Converts contiguous data between floating dtypes: exact when widening, to nearest when narrowing.
 /// Other dtypes are returned as they are.
@@ -101,5 +110,8 @@ Tensor convert(const Tensor& tensor, DType to);
 
 /// "[2, 3, 4]"
 std::string to_string(const Shape& shape);
+
+/// "output[0, 3, 7]": the row-major element of a tensor of this name and shape.
+std::string element_name(const std::string& tensor, const Shape& shape, std::int64_t element);
 
 }  // namespace deformdiff

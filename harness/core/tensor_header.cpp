@@ -133,27 +133,28 @@ TensorHeader parse_tensor_header(std::string_view text, std::size_t data_size, U
 
 std::string format_tensor_header(const TensorHeader& header) {
   std::string json = "{";
-  const auto key = [&json](std::string_view name) {
-    if (json.back() != '{') json += ',';
-    append_json_string(json, name);
-    json += ':';
-  };
   if (!header.metadata.empty()) {
-    key(kMetadata);
+    append_key(json, kMetadata);
     json += '{';
     for (const auto& [name, text] : header.metadata) {
-      key(name);
+      append_key(json, name);
       append_json_string(json, text);
     }
     json += '}';
   }
   for (const TensorEntry& entry : header.tensors) {
-    key(entry.name);
+    append_key(json, entry.name);
     fmt::format_to(std::back_inserter(json), R"({{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})",
                    safetensors_name_of(entry.dtype), fmt::join(entry.shape, ","), entry.begin, entry.end);
   }
   json += '}';
   return json;
+}
+
+void append_key(std::string& object, std::string_view key) {
+  if (object.back() != '{') object += ',';
+  append_json_string(object, key);
+  object += ':';
 }
 
 void append_json_string(std::string& json, std::string_view text) {

@@ -44,4 +44,7 @@ std::string format_tensor_header(const TensorHeader& header);
 /// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& json, std::string_view text);
 
+/// The next member's name, behind the text of an object so far.
+void append_key(std::string& object, std::string_view key);
+
 }  // namespace deformdiff

@@ -29,15 +29,6 @@ Verdict verdict_of(Outcome::Kind kind) {
   return Verdict::kNotRun;
 }
 
-std::string place(const OutputReference& reference, std::int64_t element) {
-  Shape index(reference.shape.size());
-  for (std::size_t axis = index.size(); axis-- > 0;) {
-    index[axis] = element % reference.shape[axis];
-    element /= reference.shape[axis];
-  }
-  return reference.name + to_string(index);
-}
-
 /// Shortest text that identifies the number in its own dtype.
 std::string number(double value, DType dtype) {
   return dtype == DType::kFloat64 ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
@@ -97,7 +88,8 @@ bool judge_memory(const Outcome& outcome, const Reference& reference, Comparison
   result.reason = fmt::format("{} has elements that were never written", outcome.unwritten_output);
   for (const OutputReference& wanted : reference.outputs) {
     if (wanted.name == outcome.unwritten_output && result.element >= 0) {
-      result.reason = fmt::format("{} was never written", place(wanted, result.element));
+      result.reason =
+          fmt::format("{} was never written", element_name(wanted.name, wanted.shape, result.element));
       result.violating = {result.element};
     }
   }
@@ -124,9 +116,9 @@ void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const Ele
   result.violating = found.nonfinite_elements;
   std::string expected = admitted_kinds(admits);
   if (admits == kAdmitsFinite) expected = number(result.wanted, wanted.dtype);
-  result.reason =
-      fmt::format("{} = {}, wanted {}{}", place(wanted, element), number(result.got, wanted.dtype), expected,
-                  others(found.nonfinite + found.outside, got.elements()));
+  result.reason = fmt::format("{} = {}, wanted {}{}", element_name(wanted.name, wanted.shape, element),
+                              number(result.got, wanted.dtype), expected,
+                              others(found.nonfinite + found.outside, got.elements()));
 }
 
 void blame_worst(const OutputReference& wanted, const Tensor& got, const ElementFindings& found,
@@ -138,9 +130,10 @@ void blame_worst(const OutputReference& wanted, const Tensor& got, const Element
   result.violating = found.outside_elements;
   const std::string value = wanted.dtype == DType::kFloat64 ? fmt::format("{:.17g}", result.wanted)
                                                             : fmt::format("{:.9g}", result.wanted);
-  result.reason = fmt::format("{} = {}, wanted {} +- {:.2g} (ratio {:.2g}){}", place(wanted, found.worst),
-                              number(result.got, wanted.dtype), value, result.bound, result.ratio,
-                              others(found.outside, got.elements()));
+  result.reason =
+      fmt::format("{} = {}, wanted {} +- {:.2g} (ratio {:.2g}){}",
+                  element_name(wanted.name, wanted.shape, found.worst), number(result.got, wanted.dtype),
+                  value, result.bound, result.ratio, others(found.outside, got.elements()));
 }
 
 /// Rules 4 and 5. A wrong kind of number in any output comes before the worst distance over all outputs.

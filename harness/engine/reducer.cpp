@@ -2,17 +2,15 @@
 
 #include "core/random.h"
 #include "engine/case_hash.h"
+#include "engine/stopwatch.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <unordered_set>
 #include <utility>
 
 namespace deformdiff {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::uint64_t hash_of(const Calls& calls) {
   std::uint64_t hash = calls.size();
@@ -98,11 +96,7 @@ class Reducer {
  public:
   Reducer(const Calls& original, const Shrinks& shrinks, const std::function<bool(const Calls&)>& still_fails,
           const ReductionBudget& budget)
-      : shrinks_(shrinks),
-        still_fails_(still_fails),
-        budget_(budget),
-        deadline_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                     std::chrono::duration<double>(budget.seconds))) {
+      : shrinks_(shrinks), still_fails_(still_fails), budget_(budget) {
     result_.smallest = original;
     tried_.insert(hash_of(original));
   }
@@ -149,13 +143,13 @@ class Reducer {
   bool may_try() const {
     return before_round_ < budget_.evaluations &&
            before_round_ + in_round_ < budget_.evaluations + kCertificateAllowance &&
-           Clock::now() < deadline_;
+           watch_.seconds() < budget_.seconds;
   }
 
   const Shrinks& shrinks_;
   const std::function<bool(const Calls&)>& still_fails_;
   ReductionBudget budget_;
-  Clock::time_point deadline_;
+  Stopwatch watch_;
   Reduction result_;
   std::unordered_set<std::uint64_t> tried_;
   std::int64_t before_round_ = 0;  ///< evaluations up to the last success

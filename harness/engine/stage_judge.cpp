@@ -79,6 +79,19 @@ std::shared_ptr<const Reference> exactly(const std::string& name, const Tensor& 
   return reference;
 }
 
+/// Where elements of the stage's value stand in the result of its operation, before the stage's view.
+std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
+                                             std::span<const std::int64_t> elements) {
+  std::vector<std::int64_t> places(elements.begin(), elements.end());
+  if (only_reshapes(stage.view)) return places;
+  const Shape shape = oracle.evaluate(stage_case, {}, {}, 1).outputs.front().shape;
+  std::vector<std::int64_t> all(static_cast<std::size_t>(element_count(shape)));
+  std::iota(all.begin(), all.end(), 0);
+  const Tensor viewed = rearranged(int64_tensor(shape, all), stage.view);
+  for (std::int64_t& place : places) place = viewed.values<std::int64_t>()[static_cast<std::size_t>(place)];
+  return places;
+}
+
 class StageJudge {
  public:
   StageJudge(const BlockEntry& entry, const Case& c, const Outcome& outcome, const SubjectInfo& info,
@@ -128,30 +141,18 @@ class StageJudge {
 
   void judge_shown(StagedComparison& result) {
     result.comparison.verdict = Verdict::kAgree;
-    StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
-    const NeededStages needed(stages_, shown_);
-    for (const Stage& stage : stages_) {
-      if (!needed.contains(stage)) continue;
-      const StageReference reference = values.refer(stage);
-      const auto shown = shown_.find(stage.name);
-      if (shown == shown_.end()) {
-        values.set_drawn(stage, reference);
-      } else {
-        Comparison comparison = compared(stage.name, reference, shown->second);
-        if (is_finding(comparison.verdict)) classify(stage, comparison);
-        if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
-          comparison.reason +=
-              fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
-        }
-        // What has another shape is no input for what follows.
-        const bool fits = comparison.verdict != Verdict::kWrongStructure;
-        note(stage.name, std::move(comparison), result);
-        if (!fits) return;
-        values.set_seen(stage, shown->second);
-        note_vacuous(stage.name, *reference.reference);
+    judge_values(shown_, shown_, [&](const Stage& stage, const StageReference& reference, const Tensor& got) {
+      Comparison comparison = compared(stage.name, reference, got);
+      if (is_finding(comparison.verdict)) classify(stage, comparison);
+      if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
+        comparison.reason += fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
       }
-      needed.forget_used(stage, values);
-    }
+      // What has another shape is no input for what follows.
+      const bool fits = comparison.verdict != Verdict::kWrongStructure;
+      note(stage.name, std::move(comparison), result);
+      if (fits) note_vacuous(stage.name, *reference.reference);
+      return fits;
+    });
   }
 
   /// An output of the run that showed its stage is that, to the bit.
@@ -172,26 +173,36 @@ class StageJudge {
   /// The untapped run showed nothing but its outputs, which what follows them is judged on.
   void judge_untapped(StagedComparison& result) {
     if (untapped_.empty()) return;
+    judge_values(untapped_, returned_,
+                 [&](const Stage& stage, const StageReference& reference, const Tensor& got) {
+                   if (!untapped_.contains(stage.name)) return true;
+                   Comparison comparison = compared(stage.name, reference, got);
+                   if (is_finding(comparison.verdict)) {
+                     classify(stage, comparison);
+                     comparison.reason += " in an untapped run";
+                   }
+                   note(stage.name, std::move(comparison), result);
+                   // It says nothing that the tapped run's other outputs lie in narrow sets.
+                   if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference->vacuous;
+                   return true;
+                 });
+  }
+
+  /// Calls judge(stage, reference, value) for the stages that those in `wanted` need and that have a value in
+  /// `known`, in order, until one returns false.
+  template <typename Judge>
+  void judge_values(const Shown& wanted, const Shown& known, const Judge& judge) const {
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
-    const NeededStages needed(stages_, untapped_);
+    const NeededStages needed(stages_, wanted);
     for (const Stage& stage : stages_) {
       if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
-      const auto returned = returned_.find(stage.name);
-      if (returned == returned_.end()) {
+      if (const auto value = known.find(stage.name); value == known.end()) {
         values.set_drawn(stage, reference);
+      } else if (judge(stage, reference, value->second)) {
+        values.set_seen(stage, value->second);
       } else {
-        if (untapped_.contains(stage.name)) {
-          Comparison comparison = compared(stage.name, reference, returned->second);
-          if (is_finding(comparison.verdict)) {
-            classify(stage, comparison);
-            comparison.reason += " in an untapped run";
-          }
-          note(stage.name, std::move(comparison), result);
-          // It says nothing that the tapped run's other outputs lie in narrow sets.
-          if (vacuous_untapped_.empty()) vacuous_untapped_ = reference.reference->vacuous;
-        }
-        values.set_seen(stage, returned->second);
+        return;
       }
       needed.forget_used(stage, values);
     }
@@ -207,8 +218,8 @@ class StageJudge {
     return comparison;
   }
 
-  /// The class of the elements to blame. Where they lie is a property of the case where the case alone says what
-  /// the stage computes; elsewhere the kind of number is all that another run would show again.
+  /// The class of the elements to blame. Where they lie is a property of the case where the case alone says
+  /// what the stage computes; elsewhere the kind of number is all that another run would show again.
   void classify(const Stage& stage, Comparison& comparison) const {
     if (comparison.element < 0) return;
     if (!depends_on_inputs_alone(stage, case_)) {
@@ -243,8 +254,7 @@ class StageJudge {
   std::vector<std::string> unseen(const Stage& stage) const {
     std::vector<std::string> names;
     for (const StageInput& input : stage.inputs) {
-      const bool given =
-          std::ranges::find(case_.inputs, input.value, &NamedTensor::name) != case_.inputs.end();
+      const bool given = case_.find_input(input.value) != nullptr;
       if (!given && !shown_.contains(input.value)) names.push_back(input.value);
     }
     return names;
@@ -331,32 +341,23 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
 }
 
-std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
-                                             std::span<const std::int64_t> elements) {
-  std::vector<std::int64_t> places(elements.begin(), elements.end());
-  if (only_reshapes(stage.view)) return places;
-  const Shape shape = oracle.evaluate(stage_case, {}, {}, 1).outputs.front().shape;
-  std::vector<std::int64_t> all(static_cast<std::size_t>(element_count(shape)));
-  std::iota(all.begin(), all.end(), 0);
-  const Tensor viewed = rearranged(Tensor::of<std::int64_t>(DType::kInt64, shape, all), stage.view);
-  for (std::int64_t& place : places) place = viewed.values<std::int64_t>()[static_cast<std::size_t>(place)];
-  return places;
-}
-
-Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const Stage& stage) {
+StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                              const Stage& stage, std::int64_t element) {
   const Precision precision;
   const Contract contract;
   StageValues values(entry, c, precision, contract, 1);
   for (const Stage& earlier : entry.block->stages(c)) {
     if (earlier.name == stage.name) break;
-    const auto shown = std::ranges::find(outcome.stages, earlier.name, &NamedTensor::name);
-    if (shown != outcome.stages.end()) {
-      values.set_seen(earlier, shown->tensor);
+    if (const Tensor* shown = find_tensor(outcome.stages, earlier.name)) {
+      values.set_seen(earlier, *shown);
     } else {
       values.set_middle(earlier, values.refer(earlier));
     }
   }
-  return values.stage_case(stage);
+  const Oracle& oracle = entry.operations(stage.operation, stage.dtype);
+  Case problem = values.stage_case(stage);
+  const std::int64_t place = operation_elements(oracle, stage, problem, {&element, 1}).front();
+  return {oracle, std::move(problem), place};
 }
 
 }  // namespace deformdiff

@@ -7,7 +7,6 @@
 #include "engine/stage_values.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -40,12 +39,13 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
 
-/// Where elements of the stage's value stand in the result of its operation, before the stage's view.
-std::vector<std::int64_t> operation_elements(const Oracle& oracle, const Stage& stage, const Case& stage_case,
-                                             std::span<const std::int64_t> elements);
-
-/// The case of the operation that the stage performs, on the values that the outcome showed; exact ones in
-/// place of what it did not show.
-Case case_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome, const Stage& stage);
+/// An element of a stage's value, as the stage's operation made it.
+struct StageElement {
+  const Oracle& oracle;  ///< of the operation
+  Case problem;          ///< of it, on the values that the outcome showed; exact ones in place of others
+  std::int64_t element;  ///< where it stands in the operation's result, before the stage's view
+};
+StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                              const Stage& stage, std::int64_t element);
 
 }  // namespace deformdiff

@@ -11,13 +11,6 @@
 namespace deformdiff {
 namespace {
 
-Outcome refusal(Outcome::Kind kind, std::string reason) {
-  Outcome outcome;
-  outcome.kind = kind;
-  outcome.message = std::move(reason);
-  return outcome;
-}
-
 /// Whether stages compute what is no output: to see it, the subject is asked for its values on the way.
 bool has_inner_stages(const Block& block, const Case& c) {
   const std::vector<OutputSpec> outputs = block.outputs(c);
@@ -44,21 +37,21 @@ Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
 }
 
 Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit) {
-  if (!info.not_run.empty()) return refusal(Outcome::Kind::kNotRun, info.not_run);
-  if (!info.blocks.contains(c.block)) return refusal(Outcome::Kind::kUnsupported, "block " + c.block);
+  if (!info.not_run.empty()) return outcome_of(Outcome::Kind::kNotRun, info.not_run);
+  if (!info.blocks.contains(c.block)) return outcome_of(Outcome::Kind::kUnsupported, "block " + c.block);
   const DType dtype = block.compute_dtype(c);
   if (!info.dtypes.contains(dtype)) {
-    return refusal(Outcome::Kind::kUnsupported, std::string(name_of(dtype)));
+    return outcome_of(Outcome::Kind::kUnsupported, std::string(name_of(dtype)));
   }
   if (!info.supports.empty()) {
     const std::string violated = first_violated(info.supports, block.dimensions(c));
-    if (!violated.empty()) return refusal(Outcome::Kind::kUnsupported, "needs " + violated);
+    if (!violated.empty()) return outcome_of(Outcome::Kind::kUnsupported, "needs " + violated);
   }
   const std::string outside = block.outside_contract(c, info.contract);
-  if (!outside.empty()) return refusal(Outcome::Kind::kUnsupported, outside);
+  if (!outside.empty()) return outcome_of(Outcome::Kind::kUnsupported, outside);
   const std::int64_t needed = storage_bytes(c) + block.working_memory(c);
-  if (memory_limit > 0 && needed > memory_limit) return refusal(Outcome::Kind::kNotRun, "memory");
-  return refusal(Outcome::Kind::kReturned, "");
+  if (memory_limit > 0 && needed > memory_limit) return outcome_of(Outcome::Kind::kNotRun, "memory");
+  return outcome_of(Outcome::Kind::kReturned, "");
 }
 
 CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const Case> cases) {

@@ -16,10 +16,9 @@ Outcome SubjectState::admit_case(const Block& block, const Case& c, std::int64_t
   if (!subject.started()) return subject.start_failure;
   const bool hangs = hangs_ >= kMostHangs;
   if (!hangs && lost_workers_ < kMostLostWorkers) return admit(subject.info, block, c, memory_limit);
-  Outcome given_up;
-  given_up.message = hangs ? fmt::format("timed out {} times before", kMostHangs)
-                           : fmt::format("took its worker down {} times before", kMostLostWorkers);
-  return given_up;
+  return outcome_of(Outcome::Kind::kNotRun,
+                    hangs ? fmt::format("timed out {} times before", kMostHangs)
+                          : fmt::format("took its worker down {} times before", kMostLostWorkers));
 }
 
 void SubjectState::note_call(std::uint64_t index, const Outcome& outcome) {

@@ -21,13 +21,6 @@ Clock::time_point after(Clock::time_point start, double seconds) {
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-Outcome outcome_of(Outcome::Kind kind, std::string message) {
-  Outcome outcome;
-  outcome.kind = kind;
-  outcome.message = std::move(message);
-  return outcome;
-}
-
 class WorkerRunner : public Runner {
  public:
   WorkerRunner(WorkerCommand command, const RunLimits& limits)

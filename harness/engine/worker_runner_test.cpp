@@ -5,11 +5,9 @@
 #include "engine/worker_process.h"
 
 #include <algorithm>
-#include <cmath>
 #include <csignal>
 #include <cstring>
 #include <memory>
-#include <numeric>
 #include <poll.h>
 #include <string>
 #include <sys/syscall.h>

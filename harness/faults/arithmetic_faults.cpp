@@ -79,24 +79,24 @@ at::Tensor negative_weights_dropped(const Inputs& inputs) {
 
 SubjectList arithmetic_faults() {
   SubjectList list;
-  list.push_back(
-      make_fault({"half_accumulation", "sums in float16", "", "out_of_bound"}, run_plain<HalfAccumulation>));
-  list.push_back(make_fault({"float_for_double", "float64 is computed in float32", "float64", "out_of_bound"},
-                            float_for_double));
-  list.push_back(
-      make_fault({"half_locations", "locations are rounded to float16", "", "out_of_bound"}, half_locations));
-  list.push_back(make_fault({"tf32_weights", "weights lose 13 bits, as in TF32", "float32", "out_of_bound"},
-                            tf32_weights));
-  list.push_back(make_fault(
+  add_fault(list, {"half_accumulation", "sums in float16", "", "out_of_bound"}, run_plain<HalfAccumulation>);
+  add_fault(list, {"float_for_double", "float64 is computed in float32", "float64", "out_of_bound"},
+            float_for_double);
+  add_fault(list, {"half_locations", "locations are rounded to float16", "", "out_of_bound"}, half_locations);
+  add_fault(list, {"tf32_weights", "weights lose 13 bits, as in TF32", "float32", "out_of_bound"},
+            tf32_weights);
+  add_fault(
+      list,
       {"nan_location_spreads", "a NaN location makes the output NaN", "nan_location", "nonfinite_mismatch"},
-      run_plain<NanLocationSpreads>));
-  list.push_back(make_fault(
-      {"nan_to_num", "NaN and infinities are replaced in the output", "", "nonfinite_mismatch"}, nan_to_num));
-  list.push_back(make_fault({"softmax_again", "weights go through a second softmax", "", "out_of_bound"},
-                            softmax_again));
-  list.push_back(make_fault(
+      run_plain<NanLocationSpreads>);
+  add_fault(list, {"nan_to_num", "NaN and infinities are replaced in the output", "", "nonfinite_mismatch"},
+            nan_to_num);
+  add_fault(list, {"softmax_again", "weights go through a second softmax", "", "out_of_bound"},
+            softmax_again);
+  add_fault(
+      list,
       {"negative_weights_dropped", "negative weights count as zero", "weights_negative", "out_of_bound"},
-      negative_weights_dropped));
+      negative_weights_dropped);
   return list;
 }
 

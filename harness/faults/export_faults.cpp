@@ -30,7 +30,7 @@ SubjectList export_faults() {
   SubjectList list;
   const auto add = [&list](const FaultDescription& description, const Blocks& blocks, TracingSizes sizes,
                            BlockFunction function) {
-    list.push_back(make_fault(description, blocks, traced(std::move(function), Replay::kInterpreter, sizes)));
+    add_fault(list, description, blocks, traced(std::move(function), Replay::kInterpreter, sizes));
   };
   add({"traced_block_unregistered_kernel", "an unregistered kernel inside a traced model: replays zeros", "",
        "out_of_bound"},

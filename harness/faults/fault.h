@@ -15,12 +15,12 @@ struct FaultDescription {
   const char* expected;  ///< the verdict it must get
 };
 
-/// A subject that claims everything our own CPU kernel claims, and computes with `function`.
-std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function);
+/// Adds a subject that claims everything our own CPU kernel claims, and computes with `function`.
+void add_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function);
 
-/// A subject that claims the same, computes with `function`, and does `blocks` only.
-std::unique_ptr<Subject> make_fault(const FaultDescription& description, std::set<std::string> blocks,
-                                    BlockFunction function);
+/// Adds a subject that claims the same, computes with `function`, and does `blocks` only.
+void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
+               BlockFunction function);
 
 // The faults, by class.
 SubjectList sampling_faults();    ///< coordinates, interpolation, padding

@@ -24,15 +24,15 @@ SubjectInfo info_of(const FaultDescription& description) {
 
 }  // namespace
 
-std::unique_ptr<Subject> make_fault(const FaultDescription& description, MsDeformAttnFunction function) {
-  return make_ms_deform_attn_subject(info_of(description), std::move(function));
+void add_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function) {
+  list.push_back(make_ms_deform_attn_subject(info_of(description), std::move(function)));
 }
 
-std::unique_ptr<Subject> make_fault(const FaultDescription& description, std::set<std::string> blocks,
-                                    BlockFunction function) {
+void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
+               BlockFunction function) {
   SubjectInfo info = info_of(description);
   info.blocks = std::move(blocks);
-  return make_block_subject(std::move(info), std::move(function));
+  list.push_back(make_block_subject(std::move(info), std::move(function)));
 }
 
 SubjectList fault_subjects() {

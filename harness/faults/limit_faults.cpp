@@ -81,29 +81,30 @@ at::Tensor eight_points(const Inputs& inputs) {
 
 SubjectList limit_faults() {
   SubjectList list;
-  list.push_back(make_fault({"batch_remainder_dropped", "batches beyond a multiple of im2col_step stay zero",
-                             "batch_not_multiple_of_step", "out_of_bound"},
-                            batch_remainder_dropped));
-  list.push_back(
-      make_fault({"grid_capped", "groups beyond 4096 blocks stay zero", "groups_above_4096", "out_of_bound"},
-                 grid_capped));
-  list.push_back(make_fault({"last_query_dropped", "the last query stays zero", "", "out_of_bound"},
-                            last_query_dropped));
-  list.push_back(make_fault({"tail_channels_zero", "channels beyond a multiple of 4 stay zero",
-                             "channels_not_multiple_of_4", "out_of_bound"},
-                            tail_channels_zero));
-  list.push_back(make_fault({"tail_channels_unwritten", "channels beyond a multiple of 4 are never written",
-                             "channels_not_multiple_of_4", "unwritten_output"},
-                            tail_channels_unwritten));
-  list.push_back(make_fault({"launch_error_ignored", "zeros above 1024 channels, where a launch fails unseen",
-                             "channels_above_1024", "out_of_bound"},
-                            launch_error_ignored));
-  list.push_back(
-      make_fault({"four_levels", "levels beyond the fourth are ignored", "levels_above_4", "out_of_bound"},
-                 four_levels));
-  list.push_back(
-      make_fault({"eight_points", "points beyond the eighth are ignored", "points_above_8", "out_of_bound"},
-                 eight_points));
+  add_fault(list,
+            {"batch_remainder_dropped", "batches beyond a multiple of im2col_step stay zero",
+             "batch_not_multiple_of_step", "out_of_bound"},
+            batch_remainder_dropped);
+  add_fault(list, {"grid_capped", "groups beyond 4096 blocks stay zero", "groups_above_4096", "out_of_bound"},
+            grid_capped);
+  add_fault(list, {"last_query_dropped", "the last query stays zero", "", "out_of_bound"},
+            last_query_dropped);
+  add_fault(list,
+            {"tail_channels_zero", "channels beyond a multiple of 4 stay zero", "channels_not_multiple_of_4",
+             "out_of_bound"},
+            tail_channels_zero);
+  add_fault(list,
+            {"tail_channels_unwritten", "channels beyond a multiple of 4 are never written",
+             "channels_not_multiple_of_4", "unwritten_output"},
+            tail_channels_unwritten);
+  add_fault(list,
+            {"launch_error_ignored", "zeros above 1024 channels, where a launch fails unseen",
+             "channels_above_1024", "out_of_bound"},
+            launch_error_ignored);
+  add_fault(list, {"four_levels", "levels beyond the fourth are ignored", "levels_above_4", "out_of_bound"},
+            four_levels);
+  add_fault(list, {"eight_points", "points beyond the eighth are ignored", "points_above_8", "out_of_bound"},
+            eight_points);
   return list;
 }
 

@@ -7,7 +7,6 @@
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <cmath>
-#include <memory>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
@@ -75,7 +74,7 @@ SubjectList model_faults() {
   SubjectList list;
   const auto add = [&list](const FaultDescription& description, const Blocks& blocks,
                            BlockFunction function) {
-    list.push_back(make_fault(description, blocks, std::move(function)));
+    add_fault(list, description, blocks, std::move(function));
   };
   add({"swapped_aspect", "offsets are divided by (height, width)", "", "out_of_bound"}, attending,
       tampered(forward_operator, with_normaliser([](const at::Tensor& sides) { return sides.flip(1); })));

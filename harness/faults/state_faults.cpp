@@ -31,9 +31,9 @@ MsDeformAttnFunction cached_by_shape() {
 
 SubjectList state_faults() {
   SubjectList list;
-  list.push_back(make_fault(
-      {"cached_by_shape", "returns the first result for each output shape again", "", "out_of_bound"},
-      cached_by_shape()));
+  add_fault(list,
+            {"cached_by_shape", "returns the first result for each output shape again", "", "out_of_bound"},
+            cached_by_shape());
   return list;
 }
 

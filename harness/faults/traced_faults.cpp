@@ -7,28 +7,21 @@
 #include <utility>
 
 namespace deformdiff::worker {
-namespace {
-
-std::unique_ptr<Subject> traced_fault(const FaultDescription& description, MsDeformAttnFunction function) {
-  return make_fault(description, {"ms_deform_attn"},
-                    traced(every_block(std::move(function)), Replay::kInterpreter, TracingSizes::kSame));
-}
-
-}  // namespace
 
 SubjectList traced_faults() {
   SubjectList list;
-  list.push_back(traced_fault(
-      {"traced_unregistered_kernel", "traced with an unregistered kernel: replays zeros", "", "out_of_bound"},
-      unregistered_kernel));
-  list.push_back(
-      traced_fault({"traced_uninitialised", "traced with an unregistered kernel: replays memory nobody wrote",
-                    "", "unwritten_output"},
-                   uninitialised_kernel));
-  list.push_back(
-      traced_fault({"traced_baked_constant", "traced with an unregistered kernel: replays the first result",
-                    "", "out_of_bound"},
-                   constant_kernel));
+  const auto add = [&list](const FaultDescription& description, MsDeformAttnFunction function) {
+    add_fault(list, description, {"ms_deform_attn"},
+              traced(every_block(std::move(function)), Replay::kInterpreter, TracingSizes::kSame));
+  };
+  add({"traced_unregistered_kernel", "traced with an unregistered kernel: replays zeros", "", "out_of_bound"},
+      unregistered_kernel);
+  add({"traced_uninitialised", "traced with an unregistered kernel: replays memory nobody wrote", "",
+       "unwritten_output"},
+      uninitialised_kernel);
+  add({"traced_baked_constant", "traced with an unregistered kernel: replays the first result", "",
+       "out_of_bound"},
+      constant_kernel);
   return list;
 }
 

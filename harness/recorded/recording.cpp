@@ -37,10 +37,6 @@ struct OutputPlace {
   Way way;
 };
 
-bool has(const std::vector<NamedTensor>& tensors, const std::string& name) {
-  return std::ranges::find(tensors, name, &NamedTensor::name) != tensors.end();
-}
-
 [[noreturn]] void refuse_dtype(const std::string& name, const std::string& dtype) {
   throw InputError(fmt::format(
       "tensor '{}' has dtype {}; it can be judged as F32, F64, F16, BF16, I64, BOOL or U8", name, dtype));
@@ -155,8 +151,10 @@ class Reader {
 
   void want_inputs(const LayoutNames& names, const Recording& recording) const {
     for (const TensorSpec& spec : block_.tensors(recording.attributes)) {
-      if (spec.optional || spec.name.starts_with(kParameter) || has(recording.inputs, spec.name)) continue;
-      std::string theirs = names.their_input(spec.name).value_or(spec.name);
+      if (spec.optional || spec.name.starts_with(kParameter) ||
+          find_tensor(recording.inputs, spec.name) != nullptr)
+        continue;
+      std::string theirs = names.their_input(spec.name);
       for (const auto& [ours, mapped] : mapping_) {
         if (ours == spec.name || ours == std::string(kInput) + spec.name) theirs = mapped;
       }
@@ -204,7 +202,7 @@ class Reader {
         const auto place = output_place(names, tensor.name);
         if (!place || place->way != way) continue;
         std::vector<NamedTensor>& outputs = runs[place->tag].outcome.outputs;
-        if (has(outputs, place->entry.ours)) continue;
+        if (find_tensor(outputs, place->entry.ours) != nullptr) continue;
         used_.insert(tensor.name);
         outputs.push_back({place->entry.ours, to_ours(place->entry, tensor.tensor, {})});
       }
@@ -213,7 +211,8 @@ class Reader {
     for (const auto& [name, dtype] : file_.unreadable) {
       const auto place = output_place(names, name);
       if (!place || (!place->tag.empty() && !runs.contains(place->tag))) continue;
-      if (!has(runs[place->tag].outcome.outputs, place->entry.ours)) refuse_dtype(name, dtype);
+      if (find_tensor(runs[place->tag].outcome.outputs, place->entry.ours) == nullptr)
+        refuse_dtype(name, dtype);
     }
   }
 
@@ -221,12 +220,12 @@ class Reader {
   void order_outputs(const std::string& tag, RecordedRun& run) const {
     std::vector<NamedTensor> ordered;
     for (const std::string& name : block_.output_names()) {
-      const auto found = std::ranges::find(run.outcome.outputs, name, &NamedTensor::name);
-      if (found == run.outcome.outputs.end()) {
+      const Tensor* found = find_tensor(run.outcome.outputs, name);
+      if (found == nullptr) {
         throw InputError(
             fmt::format("required tensor 'out.{}{}{}' is missing", tag, tag.empty() ? "" : ".", name));
       }
-      ordered.push_back(*found);
+      ordered.push_back({name, *found});
     }
     run.outcome.outputs = std::move(ordered);
   }
@@ -244,7 +243,7 @@ class Reader {
         const auto shape = stages_.find(entry.ours);
         if (shape == stages_.end()) continue;
         used_.insert(tensor.name);
-        if (!has(run.outcome.stages, entry.ours))
+        if (find_tensor(run.outcome.stages, entry.ours) == nullptr)
           run.outcome.stages.push_back({entry.ours, to_ours(entry, tensor.tensor, shape->second)});
       }
     }

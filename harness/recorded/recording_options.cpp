@@ -57,9 +57,7 @@ Attributes with_defaults(const BlockDefinition& block, Attributes configured) {
 
 Attributes complete_attributes(Layout layout, const BlockDefinition& block,
                                const std::vector<NamedTensor>& inputs, const Attributes& configured) {
-  std::map<std::string, Shape> shapes;
-  for (const NamedTensor& input : inputs) shapes.emplace(input.name, input.tensor.shape());
-  Inference inference = infer_attributes(layout, block, shapes, configured);
+  Inference inference = infer_attributes(layout, block, shapes_of(inputs), configured);
   if (!inference.unknown.empty()) {
     throw InputError(fmt::format(
         "block {}: the configuration does not say, and no shape tells: {}; give them in --config FILE.json",

@@ -2,7 +2,6 @@
 #include "subjects/function_subject.h"
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numbers>
 

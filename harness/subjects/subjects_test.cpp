@@ -6,7 +6,6 @@
 #include "subjects/test_inputs.h"
 #include "subjects/tracing/module_process.h"
 
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <sstream>

@@ -5,7 +5,6 @@
 #include "worker/guarded_allocator.h"
 #include "worker/tensors.h"
 
-#include <algorithm>
 #include <chrono>
 #include <new>
 #include <set>
@@ -33,13 +32,6 @@ std::vector<std::string> output_names(const Block* block, const Case& c, std::si
 
 std::string first_line(std::string_view text) {
   return std::string(text.substr(0, text.find('\n')));
-}
-
-Outcome outcome_of(Outcome::Kind kind, std::string message) {
-  Outcome outcome;
-  outcome.kind = kind;
-  outcome.message = std::move(message);
-  return outcome;
 }
 
 /// The outcome that the exception now being handled is. The most derived of LibTorch's come first.
@@ -130,9 +122,8 @@ void add_outputs(const Block* block, const Case& c, const Outcome& tapped, const
                  std::vector<NamedTensor>& stages) {
   if (block == nullptr) return;
   for (const OutputSpec& spec : block->outputs(c)) {
-    const auto output = std::ranges::find(tapped.outputs, spec.name, &NamedTensor::name);
-    if (output == tapped.outputs.end() || taps.has_shown(spec.stage)) continue;
-    stages.push_back({spec.stage, output->tensor});
+    const Tensor* output = find_tensor(tapped.outputs, spec.name);
+    if (output != nullptr && !taps.has_shown(spec.stage)) stages.push_back({spec.stage, *output});
   }
 }
 

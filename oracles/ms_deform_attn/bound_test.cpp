@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <string>
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>

@@ -50,7 +50,7 @@ struct PointBudget {
 
 template <typename T>
 bool add_group(const Inputs<T>& inputs, const GroupIndex& at, const Rounding& rounding, PointBudget& budget) {
-  using Scalar = typename WiderThan<T>::Type;
+  using Scalar = Wide<T>;
   double sum = 0;
   for (std::int64_t l = 0; l < inputs.dims().L; ++l) {
     const Level& level = inputs.level(l);

@@ -14,7 +14,4 @@ namespace deformdiff::ms_deform_attn {
 template <typename T>
 bool every_evaluation_is_exact(const Inputs<T>& inputs, const Rounding& rounding);
 
-extern template bool every_evaluation_is_exact(const Inputs<float>&, const Rounding&);
-extern template bool every_evaluation_is_exact(const Inputs<double>&, const Rounding&);
-
 }  // namespace deformdiff::ms_deform_attn

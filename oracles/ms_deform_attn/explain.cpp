@@ -26,7 +26,7 @@ template <typename T>
 std::vector<std::pair<std::string, double>> bound_terms(GroupEvaluator<T>& evaluator, const GroupIndex& group,
                                                         std::int64_t d) {
   const auto channel = static_cast<std::size_t>(d);
-  GroupResult<typename WiderThan<T>::Type> result;
+  GroupResult<Wide<T>> result;
   evaluator.evaluate(group, Parts{}, result);
   const double whole = result.bound[channel];
   const double without_margin = whole / evaluator.margin();
@@ -44,7 +44,7 @@ std::vector<std::pair<std::string, double>> bound_terms(GroupEvaluator<T>& evalu
 
 template <typename T>
 std::string describe(const Inputs<T>& inputs, const GroupIndex& group, std::int64_t d,
-                     const Point<typename WiderThan<T>::Type>& point) {
+                     const Point<Wide<T>>& point) {
   const Level& level = inputs.level(point.level);
   const auto x = static_cast<double>(point.x.position), y = static_cast<double>(point.y.position);
   const double far_x = x - std::floor(x), far_y = y - std::floor(y);

@@ -11,9 +11,4 @@ template <typename T>
 Explanation explain_element(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates,
                             const GroupIndex& group, std::int64_t d, bool exact);
 
-extern template Explanation explain_element(const Inputs<float>&, const Rounding&, Coordinates,
-                                            const GroupIndex&, std::int64_t, bool);
-extern template Explanation explain_element(const Inputs<double>&, const Rounding&, Coordinates,
-                                            const GroupIndex&, std::int64_t, bool);
-
 }  // namespace deformdiff::ms_deform_attn

@@ -2,6 +2,7 @@
 // T is float or double for a subject's arithmetic, __float128 for an evaluation to check the oracle by.
 #pragma once
 
+#include "oracles/arithmetic/wide.h"
 #include "oracles/ms_deform_attn/test_cases.h"
 
 #include <cmath>
@@ -30,15 +31,6 @@ struct Formula {
   Position position;
   Interpolation interpolation;
   Order order;
-};
-
-template <typename T>
-struct NextWider {
-  using Type = long double;
-};
-template <>
-struct NextWider<float> {
-  using Type = double;
 };
 
 /// Pixel coordinate as T; kWide keeps more bits until the fraction is taken.
@@ -87,8 +79,7 @@ struct AxisCell {
 template <typename T>
 AxisCell<T> axis_cell(Position how, T loc, std::int64_t side) {
   if (how == Position::kWide && sizeof(T) <= 8) {
-    using Wide = typename NextWider<T>::Type;
-    const AxisCell<Wide> wide = axis_cell<Wide>(Position::kFused, loc, side);
+    const AxisCell<Wide<T>> wide = axis_cell<Wide<T>>(Position::kFused, loc, side);
     return {wide.valid, wide.cell, static_cast<T>(wide.fraction)};
   }
   const T position = pixel_position(how, loc, side);
@@ -160,8 +151,8 @@ T sum_of_terms(Order order, const std::vector<T>& terms) {
     return sums.empty() ? T(0) : sums[0];
   }
   if (order == Order::kWideSum) {
-    typename NextWider<T>::Type sum = 0;
-    for (const T term : terms) sum += static_cast<typename NextWider<T>::Type>(term);
+    Wide<T> sum = 0;
+    for (const T term : terms) sum += static_cast<Wide<T>>(term);
     return static_cast<T>(sum);
   }
   T sum = 0;

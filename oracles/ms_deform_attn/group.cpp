@@ -155,7 +155,7 @@ void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& 
 template <typename T>
 double GroupEvaluator<T>::margin() const {
   return second_order_factor(static_cast<double>(counts_.corners) + kInnerRoundings, rounding_.unit) *
-         (1 + WiderThan<T>::kOwnError);
+         (1 + kOwnError<T>);
 }
 
 template <typename T>

@@ -36,7 +36,7 @@ struct GroupResult {
 template <typename T>
 class GroupEvaluator {
  public:
-  using Scalar = typename WiderThan<T>::Type;
+  using Scalar = Wide<T>;
 
   GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates);
 

@@ -3,7 +3,7 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "core/precision.h"
-#include "oracles/arithmetic/wider.h"
+#include "oracles/arithmetic/wide.h"
 
 #include <array>
 #include <span>

@@ -16,7 +16,7 @@ std::uint8_t sum_of(std::uint8_t a, std::uint8_t b);
 template <typename T>
 class NonfiniteJudge {
  public:
-  using Scalar = typename WiderThan<T>::Type;
+  using Scalar = Wide<T>;
 
   NonfiniteJudge(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates,
                  const Contract& contract);

@@ -3,7 +3,6 @@
 #include "oracles/ms_deform_attn/oracle.h"
 #include "oracles/ms_deform_attn/test_cases.h"
 
-#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>

@@ -2,14 +2,13 @@
 
 #include "core/dtype_dispatch.h"
 #include "core/telling.h"
-#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/arithmetic/parallel.h"
+#include "oracles/ms_deform_attn/exact_sums.h"
 #include "oracles/ms_deform_attn/explain.h"
 #include "oracles/ms_deform_attn/group.h"
 #include "oracles/ms_deform_attn/nonfinite.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -91,7 +90,7 @@ class Evaluation {
     const auto [group, d] = locate_element(element);
     if (admits_of(group, d) != kAdmitsFinite) return "nonfinite";
     GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
-    GroupResult<typename WiderThan<T>::Type> result;
+    GroupResult<Wide<T>> result;
     evaluator.evaluate(group, Parts{}, result);
     if (evaluator.points().empty()) return "outside";
     for (const auto& point : evaluator.points()) {
@@ -123,7 +122,7 @@ class Evaluation {
     const Dims& dims = inputs_.dims();
     GroupEvaluator<T> evaluator(inputs_, rounding_, coordinates_);
     const NonfiniteJudge<T> judge(inputs_, rounding_, coordinates_, contract_);
-    GroupResult<typename WiderThan<T>::Type> result;
+    GroupResult<Wide<T>> result;
     Tally tally;
     for (std::int64_t m = 0; m < dims.M; ++m) {
       for (std::int64_t q = first; q < last; ++q) {
@@ -141,7 +140,7 @@ class Evaluation {
   }
 
   static void admit_overflow(GroupEvaluator<T>& evaluator, const GroupIndex& group, std::size_t at,
-                             GroupResult<typename WiderThan<T>::Type>& result, OutputReference& output) {
+                             GroupResult<Wide<T>>& result, OutputReference& output) {
     std::vector<bool> overflows;
     evaluator.find_overflows(group, overflows);
     for (std::size_t d = 0; d < overflows.size(); ++d) {
@@ -151,8 +150,7 @@ class Evaluation {
     }
   }
 
-  void store(const GroupResult<typename WiderThan<T>::Type>& result, std::size_t at,
-             OutputReference& output) const {
+  void store(const GroupResult<Wide<T>>& result, std::size_t at, OutputReference& output) const {
     std::copy(result.bound.begin(), result.bound.end(),
               output.bound.begin() + static_cast<std::ptrdiff_t>(at));
     for (std::size_t d = 0; d < result.value.size(); ++d) {
@@ -162,8 +160,8 @@ class Evaluation {
     }
   }
 
-  static void count(const GroupResult<typename WiderThan<T>::Type>& result, std::size_t at,
-                    const OutputReference& output, Tally& tally) {
+  static void count(const GroupResult<Wide<T>>& result, std::size_t at, const OutputReference& output,
+                    Tally& tally) {
     for (std::size_t d = 0; d < result.value.size(); ++d) {
       const std::uint8_t admits =
           output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at + d];

@@ -1,7 +1,6 @@
 #include "oracles/ms_deform_attn/weights.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace deformdiff::ms_deform_attn {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "core/reference.h"
 #include "oracles/arithmetic/rounding.h"
-#include "oracles/arithmetic/wider.h"
+#include "oracles/arithmetic/wide.h"
 
 #include <algorithm>
 #include <array>
@@ -12,10 +12,6 @@
 #include <limits>
 
 namespace deformdiff::operation {
-
-/// The oracle's own type.
-template <typename T>
-using Wide = typename WiderThan<T>::Type;
 
 /// The parts of a bound.
 enum Term : std::uint8_t {

@@ -148,14 +148,8 @@ class MeanHeads : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& add(DType dtype) {
-  return oracle_of<Add>(dtype);
-}
-const Oracle& scale(DType dtype) {
-  return oracle_of<Scale>(dtype);
-}
-const Oracle& mean_heads(DType dtype) {
-  return oracle_of<MeanHeads>(dtype);
+OperationTable elementwise_operations() {
+  return {{"add", oracle_of<Add>}, {"scale", oracle_of<Scale>}, {"mean_heads", oracle_of<MeanHeads>}};
 }
 
 }  // namespace deformdiff::operation

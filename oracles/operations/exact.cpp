@@ -183,26 +183,20 @@ const Oracle& exact_oracle_of(DType dtype) {
   });
 }
 
-}  // namespace
-
-const Oracle& relu(DType dtype) {
-  return exact_oracle_of<Relu>(dtype);
-}
-const Oracle& copy(DType dtype) {
-  return exact_oracle_of<Copy>(dtype);
-}
 const Oracle& constant(DType dtype) {
   static const Operation<Constant> integers(DType::kInt64);
   return dtype == DType::kInt64 ? integers : exact_oracle_of<Constant>(dtype);
 }
-const Oracle& concat(DType dtype) {
-  return exact_oracle_of<Concat>(dtype);
-}
-const Oracle& mask_rows(DType dtype) {
-  return exact_oracle_of<MaskRows>(dtype);
-}
-const Oracle& unblock_rows(DType dtype) {
-  return exact_oracle_of<UnblockRows>(dtype);
+
+}  // namespace
+
+OperationTable exact_operations() {
+  return {{"relu", exact_oracle_of<Relu>},
+          {"copy", exact_oracle_of<Copy>},
+          {"constant", constant},
+          {"concat", exact_oracle_of<Concat>},
+          {"mask_rows", exact_oracle_of<MaskRows>},
+          {"unblock_rows", exact_oracle_of<UnblockRows>}};
 }
 
 }  // namespace deformdiff::operation

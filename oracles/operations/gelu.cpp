@@ -45,8 +45,8 @@ class Gelu : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& gelu(DType dtype) {
-  return oracle_of<Gelu>(dtype);
+OperationTable gelu_operations() {
+  return {{"gelu", oracle_of<Gelu>}};
 }
 
 }  // namespace deformdiff::operation

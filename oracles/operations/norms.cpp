@@ -204,11 +204,8 @@ class GroupNorm : public Norm<T> {
 
 }  // namespace
 
-const Oracle& layer_norm(DType dtype) {
-  return oracle_of<LayerNorm>(dtype);
-}
-const Oracle& group_norm(DType dtype) {
-  return oracle_of<GroupNorm>(dtype);
+OperationTable norms_operations() {
+  return {{"layer_norm", oracle_of<LayerNorm>}, {"group_norm", oracle_of<GroupNorm>}};
 }
 
 }  // namespace deformdiff::operation

@@ -18,7 +18,7 @@ constexpr std::array<const char*, kTerms> kNames{
 template <typename T>
 double margin_of(const Evaluator<T>& evaluator) {
   if (evaluator.exact_in_double()) return 1;
-  const double own = 1 + WiderThan<T>::kOwnError;
+  const double own = 1 + kOwnError<T>;
   return second_order_factor(evaluator.roundings(), evaluator.setting().rounding.unit) * own;
 }
 

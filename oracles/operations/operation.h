@@ -15,13 +15,6 @@ Explanation explain(Evaluator<T>& evaluator, std::int64_t element);
 template <typename T>
 std::vector<std::string> element_classes(Evaluator<T>& evaluator, std::span<const std::int64_t> elements);
 
-extern template Reference refer(Evaluator<float>&, int);
-extern template Reference refer(Evaluator<double>&, int);
-extern template Explanation explain(Evaluator<float>&, std::int64_t);
-extern template Explanation explain(Evaluator<double>&, std::int64_t);
-extern template std::vector<std::string> element_classes(Evaluator<float>&, std::span<const std::int64_t>);
-extern template std::vector<std::string> element_classes(Evaluator<double>&, std::span<const std::int64_t>);
-
 /// How a subject of this precision computes in `dtype`. Integers do not round.
 Setting setting_of(DType dtype, const Precision& precision);
 

@@ -161,14 +161,10 @@ class ScaledPoints : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& sampling_locations(DType dtype) {
-  return oracle_of<SamplingLocations>(dtype);
-}
-const Oracle& pixel_centres(DType dtype) {
-  return oracle_of<PixelCentres>(dtype);
-}
-const Oracle& scaled_points(DType dtype) {
-  return oracle_of<ScaledPoints>(dtype);
+OperationTable points_operations() {
+  return {{"sampling_locations", oracle_of<SamplingLocations>},
+          {"pixel_centres", oracle_of<PixelCentres>},
+          {"scaled_points", oracle_of<ScaledPoints>}};
 }
 
 }  // namespace deformdiff::operation

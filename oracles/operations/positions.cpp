@@ -196,17 +196,11 @@ class SineEmbedding : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& coordinates(DType dtype) {
-  return oracle_of<Coordinates>(dtype);
-}
-const Oracle& temperatures(DType dtype) {
-  return oracle_of<Temperatures>(dtype);
-}
-const Oracle& angles(DType dtype) {
-  return oracle_of<Angles>(dtype);
-}
-const Oracle& sine_embedding(DType dtype) {
-  return oracle_of<SineEmbedding>(dtype);
+OperationTable positions_operations() {
+  return {{"coordinates", oracle_of<Coordinates>},
+          {"temperatures", oracle_of<Temperatures>},
+          {"angles", oracle_of<Angles>},
+          {"sine_embedding", oracle_of<SineEmbedding>}};
 }
 
 }  // namespace deformdiff::operation

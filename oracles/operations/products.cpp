@@ -187,17 +187,11 @@ class Conv2d : public ProductEvaluator<T> {
 
 }  // namespace
 
-const Oracle& linear(DType dtype) {
-  return oracle_of<Linear>(dtype);
-}
-const Oracle& matmul(DType dtype) {
-  return oracle_of<Matmul>(dtype);
-}
-const Oracle& attention_scores(DType dtype) {
-  return oracle_of<AttentionScores>(dtype);
-}
-const Oracle& conv2d(DType dtype) {
-  return oracle_of<Conv2d>(dtype);
+OperationTable products_operations() {
+  return {{"linear", oracle_of<Linear>},
+          {"matmul", oracle_of<Matmul>},
+          {"attention_scores", oracle_of<AttentionScores>},
+          {"conv2d", oracle_of<Conv2d>}};
 }
 
 }  // namespace deformdiff::operation

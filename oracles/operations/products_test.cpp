@@ -1,8 +1,6 @@
 // linear, conv2d, matmul and attention_scores against plain loops in T.
 #include "oracles/operations/cases_test.h"
 
-#include <algorithm>
-
 namespace deformdiff::operation {
 namespace {
 

@@ -181,8 +181,8 @@ class Resize : public Rowwise<T> {
 
 }  // namespace
 
-const Oracle& resize(DType dtype) {
-  return oracle_of<Resize>(dtype);
+OperationTable resize_operations() {
+  return {{"resize", oracle_of<Resize>}};
 }
 
 }  // namespace deformdiff::operation

@@ -112,11 +112,8 @@ class Threshold : public Elementwise<T> {
 
 }  // namespace
 
-const Oracle& sigmoid(DType dtype) {
-  return oracle_of<Sigmoid>(dtype);
-}
-const Oracle& threshold(DType dtype) {
-  return oracle_of<Threshold>(dtype);
+OperationTable sigmoid_operations() {
+  return {{"sigmoid", oracle_of<Sigmoid>}, {"threshold", oracle_of<Threshold>}};
 }
 
 }  // namespace deformdiff::operation

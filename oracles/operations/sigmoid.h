@@ -10,7 +10,4 @@ namespace deformdiff::operation {
 template <typename T>
 void sigmoid_of(T x, const Setting& setting, Element<T>& out);
 
-extern template void sigmoid_of(float, const Setting&, Element<float>&);
-extern template void sigmoid_of(double, const Setting&, Element<double>&);
-
 }  // namespace deformdiff::operation

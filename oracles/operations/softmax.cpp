@@ -101,8 +101,8 @@ class Softmax : public Rowwise<T> {
 
 }  // namespace
 
-const Oracle& softmax(DType dtype) {
-  return oracle_of<Softmax>(dtype);
+OperationTable softmax_operations() {
+  return {{"softmax", oracle_of<Softmax>}};
 }
 
 }  // namespace deformdiff::operation

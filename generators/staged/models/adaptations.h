@@ -11,11 +11,4 @@ namespace deformdiff {
 /// particular.
 Adapt adaptation_of(const std::string& block);
 
-void adapt_attention_layer(Sketch& sketch, Draw& draw);
-void adapt_mask2former_head(Sketch& sketch, Draw& draw);
-void adapt_mask_predictor(Sketch& sketch, Draw& draw);
-void adapt_pixel_decoder(Sketch& sketch, Draw& draw);
-void adapt_position_embedding(Sketch& sketch, Draw& draw);
-void adapt_transformer_decoder(Sketch& sketch, Draw& draw);
-
 }  // namespace deformdiff

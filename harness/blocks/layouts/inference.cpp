@@ -46,13 +46,6 @@ std::optional<std::int64_t> rows_of(const std::map<std::string, Shape>& shapes, 
   return std::nullopt;
 }
 
-const Tensor* find(const std::vector<NamedTensor>& inputs, std::string_view name) {
-  for (const NamedTensor& input : inputs) {
-    if (input.name == name) return &input.tensor;
-  }
-  return nullptr;
-}
-
 /// 1 throughout.
 Tensor ones(DType dtype, const Shape& shape) {
   const std::vector<double> values(static_cast<std::size_t>(element_count(shape)), 1.0);
@@ -119,26 +112,24 @@ Inference infer_attributes(Layout layout, const BlockDefinition& block,
 void derive_inputs(const BlockDefinition& block, std::vector<NamedTensor>& inputs) {
   const std::vector<std::string> names = block.inputs();
   const auto has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
-  const auto wants = [&](std::string_view name) { return has(name) && find(inputs, name) == nullptr; };
-  const Tensor* shapes = find(inputs, "spatial_shapes");
+  const auto wants = [&](std::string_view name) { return has(name) && find_tensor(inputs, name) == nullptr; };
+  const Tensor* shapes = find_tensor(inputs, "spatial_shapes");
   const bool has_shapes = shapes != nullptr && shapes->dtype() == DType::kInt64 &&
                           shapes->shape().size() == 2 && shapes->dim(1) == 2;
   if (wants("valid_ratios") && has_shapes) {
-    if (const Tensor* embeds = find(inputs, "inputs_embeds");
+    if (const Tensor* embeds = find_tensor(inputs, "inputs_embeds");
         embeds != nullptr && embeds->shape().size() == 3) {
       inputs.push_back({"valid_ratios", ones(embeds->dtype(), {embeds->dim(0), shapes->dim(0), 2})});
-      shapes = find(inputs, "spatial_shapes");
+      shapes = find_tensor(inputs, "spatial_shapes");
     }
   }
   if (wants("level_start_index") && has_shapes) {
     const std::vector<std::int64_t> starts =
         level_starts(level_sizes({block.name(), {}, {{"spatial_shapes", *shapes}}, {}}));
-    inputs.push_back(
-        {"level_start_index",
-         Tensor::of<std::int64_t>(DType::kInt64, {static_cast<std::int64_t>(starts.size())}, starts)});
+    inputs.push_back({"level_start_index", int64_tensor({static_cast<std::int64_t>(starts.size())}, starts)});
   }
   if (has("spatial_shapes") && wants("encoder_hidden_states")) {
-    if (const Tensor* hidden = find(inputs, "hidden_states")) {
+    if (const Tensor* hidden = find_tensor(inputs, "hidden_states")) {
       const Tensor same = *hidden;
       inputs.push_back({"encoder_hidden_states", same});
     }

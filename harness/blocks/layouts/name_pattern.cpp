@@ -2,7 +2,6 @@
 
 #include "core/error.h"
 
-#include <cctype>
 #include <charconv>
 
 namespace deformdiff {

@@ -3,6 +3,7 @@
 #include "blocks/layouts/tables.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -11,6 +12,9 @@
 
 namespace deformdiff {
 namespace {
+
+/// In the order of Layout.
+constexpr std::array<std::string_view, 3> kLayouts{"huggingface", "mmdet", "facebook"};
 
 bool has_pre_norm(const Attributes& attributes) {
   const auto found = attributes.find("pre_norm");
@@ -77,22 +81,13 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 }  // namespace
 
 std::string_view name_of(Layout layout) {
-  switch (layout) {
-    case Layout::kHuggingface:
-      return "huggingface";
-    case Layout::kMmdet:
-      return "mmdet";
-    case Layout::kFacebook:
-      return "facebook";
-  }
-  return "";
+  return kLayouts[static_cast<std::size_t>(layout)];
 }
 
 std::optional<Layout> layout_from_name(std::string_view name) {
-  for (const Layout layout : {Layout::kHuggingface, Layout::kMmdet, Layout::kFacebook}) {
-    if (name == name_of(layout)) return layout;
-  }
-  return std::nullopt;
+  const auto found = std::ranges::find(kLayouts, name);
+  if (found == kLayouts.end()) return std::nullopt;
+  return static_cast<Layout>(found - kLayouts.begin());
 }
 
 LayoutNames::LayoutNames(Layout layout, const BlockDefinition& block, const Attributes& attributes)
@@ -142,11 +137,11 @@ std::vector<LayoutEntry> LayoutNames::parameters(std::string_view theirs) const 
   return all_matches(tables_.parameters, theirs);
 }
 
-std::optional<std::string> LayoutNames::their_input(std::string_view ours) const {
+std::string LayoutNames::their_input(std::string_view ours) const {
   return first_reverse(tables_.inputs, ours).value_or(std::string(ours));
 }
 
-std::optional<std::string> LayoutNames::their_output(std::string_view ours) const {
+std::string LayoutNames::their_output(std::string_view ours) const {
   return first_reverse(tables_.outputs, ours).value_or(std::string(ours));
 }
 

@@ -43,8 +43,8 @@ class LayoutNames {
   std::optional<LayoutEntry> input(std::string_view theirs) const;
   std::optional<LayoutEntry> output(std::string_view theirs) const;
   std::vector<LayoutEntry> parameters(std::string_view theirs) const;
-  std::optional<std::string> their_input(std::string_view ours) const;
-  std::optional<std::string> their_output(std::string_view ours) const;
+  std::string their_input(std::string_view ours) const;
+  std::string their_output(std::string_view ours) const;
   std::optional<std::string> their_parameter(std::string_view ours) const;
 
   /// Our names of what a module of theirs is given and returns, in the order of its arguments and results.

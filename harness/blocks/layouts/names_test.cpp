@@ -7,7 +7,6 @@
 #include "core/view.h"
 
 #include <numeric>
-#include <set>
 
 #include <gtest/gtest.h>
 

@@ -164,10 +164,9 @@ CanonicalParameters canonical_parameters(Layout layout, const BlockDefinition& b
             {std::string(kParameterPrefix) + entry.ours, to_ours({name, entry.ours, entry.how}, tensor, {})});
     }
   }
-  std::map<std::string, Shape> shapes;
-  for (const NamedTensor& tensor : result.tensors) shapes.emplace(tensor.name, tensor.tensor.shape());
+  const Attributes attributes = infer_attributes(layout, block, shapes_of(result.tensors), known).attributes;
   std::set<std::string> wanted;
-  for (const TensorSpec& spec : block.tensors(infer_attributes(layout, block, shapes, known).attributes)) {
+  for (const TensorSpec& spec : block.tensors(attributes)) {
     if (!spec.is_parameter()) continue;
     wanted.insert(spec.name);
     const std::string ours = spec.name.substr(kParameterPrefix.size());

@@ -9,24 +9,19 @@ namespace {
 
 class AttentionLayer : public BlockDefinition {
  public:
-  std::string name() const override { return "attention_layer"; }
-
-  std::string purpose() const override {
-    return "multi-scale deformable attention: the operator and its four linear layers";
-  }
-
-  std::vector<std::string> output_names() const override { return {"output"}; }
-
-  ModelPart part() const override { return ModelPart::kEncoder; }
-
-  Attributes default_attributes() const override {
-    return {{"num_heads", 8},   {"num_levels", 3},      {"num_points", 4},
-            {"batch_first", 1}, {"residual_inside", 0}, {"im2col_step", 64}};
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}};
-  }
+  AttentionLayer()
+      : BlockDefinition(
+            {.name = "attention_layer",
+             .purpose = "multi-scale deformable attention: the operator and its four linear layers",
+             .outputs = {"output"},
+             .part = ModelPart::kEncoder,
+             .attributes = {{"num_heads", 8},
+                            {"num_levels", 3},
+                            {"num_points", 4},
+                            {"batch_first", 1},
+                            {"residual_inside", 0},
+                            {"im2col_step", 64}},
+             .extents = {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes& attributes) const override {
     const bool batch_first = attributes.at("batch_first") != 0;

@@ -5,21 +5,13 @@ namespace {
 
 class DecoderLayer : public BlockDefinition {
  public:
-  std::string name() const override { return "decoder_layer"; }
-
-  std::string purpose() const override { return "masked cross attention, self attention, feed-forward part"; }
-
-  std::vector<std::string> output_names() const override {
-    return {"hidden_states", "self_attn_weights", "cross_attn_weights"};
-  }
-
-  ModelPart part() const override { return ModelPart::kDecoder; }
-
-  Attributes default_attributes() const override {
-    return {{"num_heads", 8}, {"eps", 1e-5}, {"pre_norm", 0}, {"gelu", 0}};
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override { return {{"M", "num_heads"}}; }
+  DecoderLayer()
+      : BlockDefinition({.name = "decoder_layer",
+                         .purpose = "masked cross attention, self attention, feed-forward part",
+                         .outputs = {"hidden_states", "self_attn_weights", "cross_attn_weights"},
+                         .part = ModelPart::kDecoder,
+                         .attributes = {{"num_heads", 8}, {"eps", 1e-5}, {"pre_norm", 0}, {"gelu", 0}},
+                         .extents = {{"M", "num_heads"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;

@@ -7,21 +7,15 @@ namespace {
 
 class EncoderLayer : public BlockDefinition {
  public:
-  std::string name() const override { return "encoder_layer"; }
-
-  std::string purpose() const override { return "attention_layer, feed-forward part, two norms"; }
-
-  std::vector<std::string> output_names() const override { return {"hidden_states"}; }
-
-  ModelPart part() const override { return ModelPart::kEncoder; }
-
-  Attributes default_attributes() const override {
-    return {{"num_heads", 8}, {"num_levels", 3}, {"num_points", 4}, {"eps", 1e-5}, {"im2col_step", 64}};
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}};
-  }
+  EncoderLayer()
+      : BlockDefinition(
+            {.name = "encoder_layer",
+             .purpose = "attention_layer, feed-forward part, two norms",
+             .outputs = {"hidden_states"},
+             .part = ModelPart::kEncoder,
+             .attributes =
+                 {{"num_heads", 8}, {"num_levels", 3}, {"num_points", 4}, {"eps", 1e-5}, {"im2col_step", 64}},
+             .extents = {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;

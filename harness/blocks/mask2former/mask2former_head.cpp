@@ -8,29 +8,22 @@ namespace {
 
 constexpr const char* kPixelDecoder = "model.pixel_level_module.decoder.";
 
+Attributes merged_attributes() {
+  Attributes attributes = pixel_decoder::default_attributes();
+  attributes.merge(transformer_decoder::default_attributes());
+  return attributes;
+}
+
 class Mask2formerHead : public BlockDefinition {
  public:
-  std::string name() const override { return "mask2former_head"; }
-
-  std::string purpose() const override {
-    return "pixel_decoder and transformer_decoder: backbone features to classes and masks";
-  }
-
-  std::vector<std::string> output_names() const override {
-    return {"class_queries_logits", "masks_queries_logits"};
-  }
-
-  ModelPart part() const override { return ModelPart::kHead; }
-
-  Attributes default_attributes() const override {
-    Attributes attributes = pixel_decoder::default_attributes();
-    attributes.merge(transformer_decoder::default_attributes());
-    return attributes;
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return pixel_decoder::block().extent_attributes();
-  }
+  Mask2formerHead()
+      : BlockDefinition(
+            {.name = "mask2former_head",
+             .purpose = "pixel_decoder and transformer_decoder: backbone features to classes and masks",
+             .outputs = {"class_queries_logits", "masks_queries_logits"},
+             .part = ModelPart::kHead,
+             .attributes = merged_attributes(),
+             .extents = pixel_decoder::block().extent_attributes()}) {}
 
   std::vector<TensorSpec> tensors(const Attributes& attributes) const override {
     const auto levels = static_cast<std::int64_t>(attributes.at("num_levels"));

@@ -7,23 +7,13 @@ namespace {
 
 class MaskPredictor : public BlockDefinition {
  public:
-  std::string name() const override { return "mask_predictor"; }
-
-  std::string purpose() const override {
-    return "queries to classes, masks and the next layer's attention mask";
-  }
-
-  std::vector<std::string> output_names() const override {
-    return {"normalized", "class_logits", "mask_logits", "attention_mask"};
-  }
-
-  ModelPart part() const override { return ModelPart::kDecoder; }
-
-  Attributes default_attributes() const override {
-    return {{"num_heads", 8}, {"eps", 1e-5}, {"mask_threshold", 0.5}};
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override { return {{"M", "num_heads"}}; }
+  MaskPredictor()
+      : BlockDefinition({.name = "mask_predictor",
+                         .purpose = "queries to classes, masks and the next layer's attention mask",
+                         .outputs = {"normalized", "class_logits", "mask_logits", "attention_mask"},
+                         .part = ModelPart::kDecoder,
+                         .attributes = {{"num_heads", 8}, {"eps", 1e-5}, {"mask_threshold", 0.5}},
+                         .extents = {{"M", "num_heads"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;

@@ -12,28 +12,29 @@ std::int64_t feature_of_level(std::int64_t levels, std::int64_t level) {
   return levels - level;
 }
 
+std::vector<std::string> outputs_for(const Attributes& attributes) {
+  std::vector<std::string> names{"mask_features"};
+  for (std::int64_t l = 0; l < static_cast<std::int64_t>(attributes.at("num_levels")); ++l) {
+    names.push_back(numbered("multi_scale_features.", l));
+  }
+  return names;
+}
+
 class PixelDecoder : public BlockDefinition {
  public:
-  std::string name() const override { return "pixel_decoder"; }
-
-  std::string purpose() const override { return "backbone features to mask features and three maps"; }
-
-  std::vector<std::string> output_names() const override { return output_names_of(default_attributes()); }
+  PixelDecoder()
+      : BlockDefinition({.name = "pixel_decoder",
+                         .purpose = "backbone features to mask features and three maps",
+                         .outputs = outputs_for(pixel_decoder::default_attributes()),
+                         .part = ModelPart::kEncoder,
+                         .attributes = pixel_decoder::default_attributes(),
+                         .extents = {{"M", "num_heads"},
+                                     {"L", "num_levels"},
+                                     {"P", "num_points"},
+                                     {"G", "group_norm_groups"}}}) {}
 
   std::vector<std::string> output_names_of(const Attributes& attributes) const override {
-    std::vector<std::string> names{"mask_features"};
-    for (std::int64_t l = 0; l < static_cast<std::int64_t>(attributes.at("num_levels")); ++l) {
-      names.push_back(numbered("multi_scale_features.", l));
-    }
-    return names;
-  }
-
-  ModelPart part() const override { return ModelPart::kEncoder; }
-
-  Attributes default_attributes() const override { return pixel_decoder::default_attributes(); }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}, {"G", "group_norm_groups"}};
+    return outputs_for(attributes);
   }
 
   std::vector<TensorSpec> tensors(const Attributes& attributes) const override {

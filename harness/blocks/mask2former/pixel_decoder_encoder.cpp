@@ -11,22 +11,18 @@ std::string layer_name(std::int64_t i) {
 
 class PixelDecoderEncoder : public BlockDefinition {
  public:
-  std::string name() const override { return "pixel_decoder_encoder"; }
-
-  std::string purpose() const override { return "the pixel decoder's encoder layers, on flattened levels"; }
-
-  std::vector<std::string> output_names() const override { return {"last_hidden_state"}; }
-
-  ModelPart part() const override { return ModelPart::kEncoder; }
-
-  Attributes default_attributes() const override {
-    return {{"num_encoder_layers", 6}, {"num_heads", 8}, {"num_levels", 3},
-            {"num_points", 4},         {"eps", 1e-5},    {"im2col_step", 64}};
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}};
-  }
+  PixelDecoderEncoder()
+      : BlockDefinition({.name = "pixel_decoder_encoder",
+                         .purpose = "the pixel decoder's encoder layers, on flattened levels",
+                         .outputs = {"last_hidden_state"},
+                         .part = ModelPart::kEncoder,
+                         .attributes = {{"num_encoder_layers", 6},
+                                        {"num_heads", 8},
+                                        {"num_levels", 3},
+                                        {"num_points", 4},
+                                        {"eps", 1e-5},
+                                        {"im2col_step", 64}},
+                         .extents = {{"M", "num_heads"}, {"L", "num_levels"}, {"P", "num_points"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes& attributes) const override {
     TensorList list;

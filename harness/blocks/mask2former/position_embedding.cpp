@@ -18,26 +18,22 @@ Size size_of_map(const Case& c) {
   return {shape.values<std::int64_t>()[0], shape.values<std::int64_t>()[1]};
 }
 
+Attributes all_attributes() {
+  Attributes attributes = position_embedding::default_attributes();
+  attributes["num_position_features"] = 128;
+  attributes["bits"] = 32;
+  return attributes;
+}
+
 class PositionEmbedding : public BlockDefinition {
  public:
-  std::string name() const override { return "position_embedding"; }
-
-  std::string purpose() const override { return "sine position embedding of a map"; }
-
-  std::vector<std::string> output_names() const override { return {"position_embedding"}; }
-
-  ModelPart part() const override { return ModelPart::kPositions; }
-
-  Attributes default_attributes() const override {
-    Attributes attributes = position_embedding::default_attributes();
-    attributes["num_position_features"] = 128;
-    attributes["bits"] = 32;
-    return attributes;
-  }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"F", "num_position_features"}};
-  }
+  PositionEmbedding()
+      : BlockDefinition({.name = "position_embedding",
+                         .purpose = "sine position embedding of a map",
+                         .outputs = {"position_embedding"},
+                         .part = ModelPart::kPositions,
+                         .attributes = all_attributes(),
+                         .extents = {{"F", "num_position_features"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;

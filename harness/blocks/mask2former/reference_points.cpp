@@ -7,17 +7,10 @@ namespace {
 
 class ReferencePoints : public BlockDefinition {
  public:
-  std::string name() const override { return "reference_points"; }
-
-  std::string purpose() const override {
-    return "pixel centres of every level, as fractions of its valid part";
-  }
-
-  std::vector<std::string> output_names() const override { return {"reference_points"}; }
-
-  Attributes default_attributes() const override { return {}; }
-
-  std::map<std::string, std::string> extent_attributes() const override { return {}; }
+  ReferencePoints()
+      : BlockDefinition({.name = "reference_points",
+                         .purpose = "pixel centres of every level, as fractions of its valid part",
+                         .outputs = {"reference_points"}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes&) const override {
     TensorList list;

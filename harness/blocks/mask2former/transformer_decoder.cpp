@@ -24,21 +24,13 @@ std::string input_projection(std::int64_t level) {
 
 class TransformerDecoder : public BlockDefinition {
  public:
-  std::string name() const override { return "transformer_decoder"; }
-
-  std::string purpose() const override { return "decoder layers with a prediction after each"; }
-
-  std::vector<std::string> output_names() const override {
-    return {"class_queries_logits", "masks_queries_logits"};
-  }
-
-  ModelPart part() const override { return ModelPart::kDecoder; }
-
-  Attributes default_attributes() const override { return transformer_decoder::default_attributes(); }
-
-  std::map<std::string, std::string> extent_attributes() const override {
-    return {{"M", "num_heads"}, {"L", "num_levels"}};
-  }
+  TransformerDecoder()
+      : BlockDefinition({.name = "transformer_decoder",
+                         .purpose = "decoder layers with a prediction after each",
+                         .outputs = {"class_queries_logits", "masks_queries_logits"},
+                         .part = ModelPart::kDecoder,
+                         .attributes = transformer_decoder::default_attributes(),
+                         .extents = {{"M", "num_heads"}, {"L", "num_levels"}}}) {}
 
   std::vector<TensorSpec> tensors(const Attributes& attributes) const override {
     const auto levels = static_cast<std::int64_t>(attributes.at("num_levels"));

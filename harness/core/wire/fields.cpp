@@ -13,13 +13,6 @@ void refuse(std::string_view field, std::string_view wanted) {
   throw InputError(fmt::format("message: {}: {} wanted", field, wanted));
 }
 
-void append_key(std::string& text, std::string_view key) {
-  if (text.back() != '{') text += ',';
-  append_json_string(text, key);
-  text += ':';
-}
-
-/// Tensors under prefixed names, and a field with the names in order.
 void add_named(Packer& packer, const std::string& field, std::string_view prefix,
                const std::vector<NamedTensor>& tensors) {
   std::vector<std::string_view> names;
@@ -69,6 +62,12 @@ json Unpacker::nested(const std::string& name) const {
   return value;
 }
 
+json Unpacker::array(const std::string& name) const {
+  json value = nested(name);
+  if (!value.is_array()) refuse(name, "an array");
+  return value;
+}
+
 const TensorEntry& Unpacker::entry(std::string_view name) const {
   const auto found = std::lower_bound(header_.tensors.begin(), header_.tensors.end(), name,
                                       [](const TensorEntry& e, std::string_view n) { return e.name < n; });
@@ -80,6 +79,7 @@ Tensor::Bytes Unpacker::bytes(const TensorEntry& entry) const {
   return {data_.begin() + static_cast<std::ptrdiff_t>(entry.begin),
           data_.begin() + static_cast<std::ptrdiff_t>(entry.end)};
 }
+
 const json& member(const json& object, const std::string& key, const char* field) {
   if (!object.is_object()) refuse(field, "an object");
   const auto found = object.find(key);

@@ -24,9 +24,6 @@ using Data = std::span<const std::byte>;
 
 // Writing.
 
-/// The next member's name, behind the text of an object so far.
-void append_key(std::string& text, std::string_view key);
-
 /// Values in brackets, each written by append(text, value).
 void append_array(std::string& text, const auto& values, const auto& append) {
   text += '[';
@@ -73,6 +70,7 @@ class Unpacker {
   const std::string& field(const std::string& name) const;
   bool flag(const std::string& name) const;
   json nested(const std::string& name) const;
+  json array(const std::string& name) const;
   const TensorEntry& entry(std::string_view name) const;
   Tensor::Bytes bytes(const TensorEntry& entry) const;
 

@@ -61,9 +61,7 @@ Hello decode_hello(std::string_view header, Data data) {
   if (message.number<int>("protocol") != kProtocol) refuse("protocol", fmt::format("{}", kProtocol));
   Hello hello;
   hello.refusal = message.field("refusal");
-  const json subjects = message.nested("subjects");
-  if (!subjects.is_array()) refuse("subjects", "an array");
-  for (const json& each : subjects) hello.subjects.push_back(decode_subject(each));
+  for (const json& each : message.array("subjects")) hello.subjects.push_back(decode_subject(each));
   const json environment = message.nested("environment");
   if (!environment.is_object()) refuse("environment", "an object");
   for (const auto& [key, value] : environment.items()) {

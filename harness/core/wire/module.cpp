@@ -84,15 +84,12 @@ ModuleDescription decode_module_description(std::string_view header, Data data) 
   ModuleDescription module;
   module.parameters = named_tensors(message, "parameters", kParameterPrefix);
   module.buffers = named_tensors(message, "buffers", kBufferPrefix);
-  const json inputs = message.nested("inputs"), audit = message.nested("audit");
-  if (!inputs.is_array()) refuse("inputs", "an array");
-  for (const json& each : inputs) module.inputs.push_back(decode_module_input(each));
+  for (const json& each : message.array("inputs")) module.inputs.push_back(decode_module_input(each));
   module.outputs = texts(message.nested("outputs"), "outputs");
   module.returns = message.field("returns");
   module.training = message.flag("training");
   module.scripted = message.flag("scripted");
-  if (!audit.is_array()) refuse("audit", "an array");
-  for (const json& each : audit) module.audit.push_back(decode_finding(each));
+  for (const json& each : message.array("audit")) module.audit.push_back(decode_finding(each));
   module.notes = texts(message.nested("notes"), "notes");
   module.unread = texts(message.nested("unread"), "unread");
   return module;

@@ -101,9 +101,8 @@ Message encode(const RunRequest& message) {
 RunRequest decode_run_request(std::string_view header, Data data) {
   const Unpacker message(header, data, "run");
   RunRequest request{message.field("subject"), {message.flag("run_twice"), message.flag("tap")}, {}};
-  const json cases = message.nested("cases");
-  if (!cases.is_array()) refuse("cases", "an array");
-  for (const json& each : cases) request.cases.push_back(decode_case(message, each, request.cases.size()));
+  for (const json& each : message.array("cases"))
+    request.cases.push_back(decode_case(message, each, request.cases.size()));
   return request;
 }
 

@@ -6,7 +6,6 @@
 
 #include <cstring>
 #include <functional>
-#include <numeric>
 #include <string>
 
 #include <gtest/gtest.h>

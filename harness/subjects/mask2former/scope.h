@@ -4,7 +4,6 @@
 #include "subjects/function_subject.h"
 #include "subjects/subject.h"
 
-#include <optional>
 #include <string>
 #include <string_view>
 

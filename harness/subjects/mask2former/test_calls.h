@@ -3,7 +3,6 @@
 
 #include "subjects/test_inputs.h"
 
-#include <array>
 #include <utility>
 
 #include <ATen/TensorOperators.h>

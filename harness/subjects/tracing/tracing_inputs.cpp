@@ -35,9 +35,9 @@ constexpr std::int64_t kLarge = 64, kSmaller = 32;
 /// The sizes that a block is traced on: by extent, and the sides that tensors of sizes hold.
 class OtherSizes {
  public:
-  OtherSizes(const Call& call, TracingSizes sizes, Extents extents)
-      : sizes_(sizes), extents_(std::move(extents)) {
+  OtherSizes(const Call& call, TracingSizes sizes, const Extents& before) : sizes_(sizes), before_(before) {
     if (const at::Tensor* shapes = call.find_input("spatial_shapes")) spatial_shapes_ = sides(*shapes);
+    for (const auto& [name, size] : before) extents_[name] = changed(name, size);
   }
 
   /// [.., 2] of heights and widths
@@ -50,15 +50,11 @@ class OtherSizes {
 
   at::Tensor level_starts() const { return mask2former::level_starts(spatial_shapes_); }
 
-  std::int64_t size_of(const Axis& axis) const {
-    std::int64_t size = axis.number;
-    for (const std::string& name : axis.names) size *= extent(name);
-    return size;
-  }
+  const Extents& extents() const { return extents_; }
 
  private:
-  std::int64_t extent(const std::string& name) const {
-    const std::int64_t size = extents_.at(name), one_more = sizes_ == TracingSizes::kOther ? 1 : 0;
+  std::int64_t changed(const std::string& name, std::int64_t size) const {
+    const std::int64_t one_more = sizes_ == TracingSizes::kOther ? 1 : 0;
     switch (role_of(name)) {
       case ExtentRole::kBatch:
         if (sizes_ == TracingSizes::kBatchOfOne) return 1;
@@ -68,9 +64,9 @@ class OtherSizes {
       case ExtentRole::kPixels:
         return spatial_shapes_.prod(1).sum().item<std::int64_t>();
       case ExtentRole::kHeight:
-        return are_turned() ? smaller(extents_.at('W' + name.substr(1))) + one_more : size;
+        return are_turned() ? smaller(before_.at('W' + name.substr(1))) + one_more : size;
       case ExtentRole::kWidth:
-        return are_turned() ? smaller(extents_.at('H' + name.substr(1))) : size;
+        return are_turned() ? smaller(before_.at('H' + name.substr(1))) : size;
       case ExtentRole::kFixed:
         return size;
     }
@@ -84,7 +80,7 @@ class OtherSizes {
   }
 
   TracingSizes sizes_;
-  Extents extents_;
+  Extents before_, extents_;
   at::Tensor spatial_shapes_;
 };
 
@@ -93,9 +89,7 @@ at::Tensor resized(const TensorSpec& spec, const at::Tensor& tensor, const Other
   if (spec.role == Role::kLevelStarts) return sizes.level_starts();
   at::Tensor result = other_values(tensor, spec.role);
   std::int64_t axis = 0;
-  for (const Axis& factors : parse_axes(spec.axes)) {
-    result = repeated(result, axis++, sizes.size_of(factors));
-  }
+  for (const std::int64_t size : shape_of(spec, sizes.extents())) result = repeated(result, axis++, size);
   return result;
 }
 

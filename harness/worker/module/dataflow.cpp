@@ -3,7 +3,6 @@
 #include "worker/module/constants.h"
 
 #include <algorithm>
-#include <limits>
 
 #include <ATen/core/function_schema.h>
 

@@ -1,8 +1,6 @@
 // A module in double: the same graph over wider numbers.
 #pragma once
 
-#include <memory>
-
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/ir/ir.h>
 

@@ -8,7 +8,6 @@
 #include <regex>
 #include <set>
 #include <string_view>
-#include <utility>
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/jit_type.h>

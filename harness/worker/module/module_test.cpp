@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <caffe2/serialize/inline_container.h>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>

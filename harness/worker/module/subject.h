@@ -3,7 +3,6 @@
 
 #include "subjects/subject.h"
 
-#include <string>
 #include <vector>
 
 #include <torch/csrc/jit/api/module.h>
