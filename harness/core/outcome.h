@@ -44,7 +44,7 @@ struct Outcome {
 };
 
 /// With nothing but a kind and its reason.
-inline Outcome outcome_of(Outcome::Kind kind, std::string message) {
+inline Outcome outcome_of(Outcome::Kind kind, std::string message = "") {
   Outcome outcome;
   outcome.kind = kind;
   outcome.message = std::move(message);
