@@ -43,8 +43,8 @@ struct Outcome {
   bool repeated_bits = true;  ///< the second run gave the same bits; meaningful if ran_twice
 };
 
-/// With nothing but a kind and its reason.
-inline Outcome outcome_of(Outcome::Kind kind, std::string message) {
+/// Without outputs: a kind and its reason.
+inline Outcome outcome_of(Outcome::Kind kind, std::string message = "") {
   Outcome outcome;
   outcome.kind = kind;
   outcome.message = std::move(message);

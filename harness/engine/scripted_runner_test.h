@@ -18,14 +18,6 @@ namespace deformdiff {
 /// is to be flaky keeps a count of its own.
 using Script = std::function<Outcome(const Case& c, std::span<const Case> before)>;
 
-/// An outcome without outputs: it died, hung, threw, refused.
-inline Outcome outcome_of(Outcome::Kind kind, std::string message = "") {
-  Outcome outcome;
-  outcome.kind = kind;
-  outcome.message = std::move(message);
-  return outcome;
-}
-
 struct GivenCall {
   Case problem;
   CallMode mode;
