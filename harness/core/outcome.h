@@ -43,7 +43,7 @@ struct Outcome {
   bool repeated_bits = true;  ///< the second run gave the same bits; meaningful if ran_twice
 };
 
-/// With nothing but a kind and its reason.
+/// Without outputs: a kind and its reason.
 inline Outcome outcome_of(Outcome::Kind kind, std::string message = "") {
   Outcome outcome;
   outcome.kind = kind;

@@ -1,7 +1,6 @@
 #include "faults/faults.h"
 
 #include "faults/fault.h"
-#include "faults/process_faults.h"
 #include "faults/wrong_stage.h"
 
 #include <iterator>

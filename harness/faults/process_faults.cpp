@@ -1,6 +1,4 @@
-#include "faults/process_faults.h"
-
-#include "subjects/function_subject.h"
+#include "faults/fault.h"
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <atomic>

@@ -1,5 +1,7 @@
 #include "worker/operator_library.h"
 
+#include "subjects/function_subject.h"
+
 #include <dlfcn.h>
 #include <set>
 #include <utility>
@@ -39,33 +41,20 @@ bool fits(const c10::FunctionSchema& schema) {
   return step == c10::TypeKind::IntType || step == c10::TypeKind::SymIntType;
 }
 
-class OperatorSubject final : public Subject {
- public:
-  OperatorSubject(std::string name, std::string device, c10::OperatorHandle forward)
-      : name_(std::move(name)), device_(std::move(device)), forward_(std::move(forward)) {}
-
-  SubjectInfo info() const override {
-    SubjectInfo info;
-    info.name = name_;
-    info.device = device_;
-    info.blocks = {"ms_deform_attn"};
-    return info;
-  }
-
-  std::vector<at::Tensor> run(const Call& call) override {
+std::unique_ptr<Subject> make_subject(std::string name, std::string device, c10::OperatorHandle forward) {
+  SubjectInfo info;
+  info.name = std::move(name);
+  info.device = std::move(device);
+  info.blocks = {"ms_deform_attn"};
+  return make_block_subject(std::move(info), [forward = std::move(forward)](const Call& call) {
     torch::jit::Stack stack(call.inputs.begin(), call.inputs.end());
     stack.emplace_back(call.integer("im2col_step"));
-    forward_.callBoxed(stack);
+    forward.callBoxed(stack);
     TORCH_CHECK(stack.size() == 1 && stack[0].isTensor(), "the operator left ", stack.size(),
                 " values, no tensor");
-    return {stack[0].toTensor()};
-  }
-
- private:
-  std::string name_;
-  std::string device_;
-  c10::OperatorHandle forward_;
-};
+    return std::vector<at::Tensor>{stack[0].toTensor()};
+  });
+}
 
 std::string list_of(const std::set<std::string>& before) {
   std::vector<std::string> added;
@@ -98,7 +87,7 @@ std::variant<SubjectList, std::string> load_operators(const std::string& address
                        kWantedSchema);
   }
   SubjectList subjects;
-  subjects.push_back(std::make_unique<OperatorSubject>(address, device, *found));
+  subjects.push_back(make_subject(address, device, *found));
   return subjects;
 }
 
