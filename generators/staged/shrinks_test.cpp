@@ -41,9 +41,8 @@ class EveryDeepBlock : public EveryBlock {
   }
 
   Reduction reduced(const Case& original, const Fails& fails) const {
-    return reduce(
-        {original}, deep_shrink_stream(block()), [&](const Calls& calls) { return fails(calls.back()); },
-        {60, 3000}, {});
+    return reduce({original}, deep_shrink_stream(block()),
+                  [&](const Calls& calls) { return fails(calls.back()); }, {60, 3000}, {});
   }
 };
 
@@ -129,7 +128,8 @@ TEST_P(EveryDeepBlock, ALayoutThatTheFaultNeedsIsKept) {
   };
   const Reduction result = reduced(failing(fails, 1), fails);
   std::size_t strided = 0;
-  for (const NamedTensor& input : result.smallest.back().inputs) strided += input.tensor.is_contiguous() ? 0 : 1;
+  for (const NamedTensor& input : result.smallest.back().inputs)
+    strided += input.tensor.is_contiguous() ? 0 : 1;
   EXPECT_EQ(strided, 1U);
   EXPECT_LE(result.evaluations, 400);
   RecordProperty("evaluations", static_cast<int>(result.evaluations));

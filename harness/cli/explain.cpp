@@ -14,8 +14,7 @@
 namespace deformdiff::cli {
 namespace {
 
-std::string verdict_text(const SavedRun& run, const Subject& subject,
-                         const Comparison& comparison) {
+std::string verdict_text(const SavedRun& run, const Subject& subject, const Comparison& comparison) {
   std::string text;
   if (!run.warning.empty()) text += fmt::format("Warning: {}.\n", run.warning);
   text += fmt::format("case      {} (block {}, {} elements)\nsubject   {}\nverdict   {}\n", run.path.string(),
@@ -35,9 +34,8 @@ std::string verdict_text(const SavedRun& run, const Subject& subject,
 /// The last stages that were judged, up to the first at fault.
 std::string stages_text(const StagedComparison& judged) {
   constexpr std::ptrdiff_t kShown = 4;
-  const auto wrong = std::ranges::find_if(judged.stages, &is_finding, [](const StageVerdict& each) {
-    return each.comparison.verdict;
-  });
+  const auto wrong = std::ranges::find_if(judged.stages, &is_finding,
+                                          [](const StageVerdict& each) { return each.comparison.verdict; });
   const auto end = wrong == judged.stages.end() ? wrong : wrong + 1;
   std::string text = fmt::format("\n{} stages were judged, each on the implementation's own inputs to it:\n",
                                  judged.stages.size());

@@ -17,7 +17,8 @@ struct ExplainedRun {
   int threads;
 };
 
-/// Empty where no element of a stage decided. Of a failure it runs the case in float64 too, where the subject can.
+/// Empty where no element of a stage decided. Of a failure it runs the case in float64 too, where the subject
+/// can.
 std::string explain_stage(const ExplainedRun& run, const Comparison& decided);
 
 }  // namespace deformdiff::cli

@@ -1,5 +1,5 @@
-// Interface of the trusted evaluation of an elementary operation, which has one output. Implementations are in
-// oracles/; the engine knows only this.
+// Interface of the trusted evaluation of an elementary operation, which has one output. Implementations are
+// in oracles/; the engine knows only this.
 #pragma once
 
 #include "core/case.h"

@@ -2,6 +2,9 @@
 #include "core/wire/hello.h"
 #include "core/wire/module.h"
 #include "core/wire/run.h"
+#include "faults/faults.h"
+#include "subjects/subjects.h"
+#include "subjects/tracing/module_process.h"
 #include "worker/channel.h"
 #include "worker/executor.h"
 #include "worker/guarded_allocator.h"
@@ -9,9 +12,6 @@
 #include "worker/module/loader.h"
 #include "worker/module/subject.h"
 #include "worker/operator_library.h"
-#include "faults/faults.h"
-#include "subjects/tracing/module_process.h"
-#include "subjects/subjects.h"
 
 #include <algorithm>
 #include <cstdio>

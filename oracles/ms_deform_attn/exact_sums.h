@@ -2,8 +2,8 @@
 // operation on it rounds.
 #pragma once
 
-#include "oracles/ms_deform_attn/inputs.h"
 #include "oracles/arithmetic/rounding.h"
+#include "oracles/ms_deform_attn/inputs.h"
 
 namespace deformdiff::ms_deform_attn {
 

@@ -1,9 +1,9 @@
 #include "worker/module/subject.h"
 
+#include "core/module_description.h"
 #include "worker/module/float64.h"
 #include "worker/module/graph.h"
 #include "worker/module/taps.h"
-#include "core/module_description.h"
 
 #include <memory>
 #include <optional>

@@ -1,8 +1,8 @@
 // The values inside a module's graph while it runs.
 #pragma once
 
-#include "worker/module/graph.h"
 #include "subjects/subject.h"
+#include "worker/module/graph.h"
 
 #include <cstdint>
 #include <functional>
