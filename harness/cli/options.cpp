@@ -20,7 +20,8 @@ struct Raw {
   std::vector<std::string> reports;
   std::string progress = "auto";
   std::optional<int> threads;
-  std::string time, case_timeout = "30s", budget = "60s";
+  std::string time, budget = "60s";
+  std::optional<std::string> case_timeout;
   std::vector<std::string> mapping;
   bool resume = false;
   std::string shard, distribution = "standard";
@@ -218,7 +219,9 @@ void convert(const Raw& raw, Options& options) {
   options.threads = raw.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   if (options.cases) want_at_least<std::int64_t>(1, *options.cases, "--cases");
   if (!raw.time.empty()) options.time_seconds = parse_duration(raw.time, "--time");
-  options.case_timeout_seconds = parse_duration(raw.case_timeout, "--case-timeout");
+  if (raw.case_timeout) {
+    options.case_timeout_seconds = parse_duration(*raw.case_timeout, "--case-timeout");
+  }
   options.budget_seconds = parse_duration(raw.budget, "--budget");
   want_at_least<std::int64_t>(1, options.evaluations, "--evaluations");
   want_at_least(1, options.rounds, "--rounds");

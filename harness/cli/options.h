@@ -2,6 +2,8 @@
 // name.
 #pragma once
 
+#include "engine/runner.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -37,7 +39,7 @@ struct Options {
   std::filesystem::path out = "deformdiff-out";
   bool first_finding = false;
   bool shrink = true;
-  double case_timeout_seconds = 30;
+  double case_timeout_seconds = RunLimits{}.case_timeout_seconds;
   int rounds = 5;
 
   // replay, shrink, explain, judge, check

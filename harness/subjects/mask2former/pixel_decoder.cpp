@@ -1,7 +1,7 @@
 #include "subjects/mask2former/pixel_decoder.h"
 
 #include "subjects/mask2former/positions.h"
-#include "subjects/tracing/traceable_size.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>

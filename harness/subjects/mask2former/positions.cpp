@@ -1,6 +1,6 @@
 #include "subjects/mask2former/positions.h"
 
-#include "subjects/tracing/traceable_size.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_shape_as_tensor.h>

@@ -2,7 +2,7 @@
 
 #include "subjects/mask2former/pixel_decoder.h"
 #include "subjects/mask2former/positions.h"
-#include "subjects/tracing/traceable_size.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <cmath>
 #include <limits>

@@ -1,6 +1,6 @@
 #include "subjects/ms_deform_attn/composite.h"
 
-#include "subjects/tracing/traceable_size.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <vector>
 

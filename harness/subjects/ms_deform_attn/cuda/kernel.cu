@@ -1,7 +1,7 @@
 // The CUDA kernel, compiled for the device.
 // A kernel asserts its launch assumptions, in release builds too.
 #undef NDEBUG
-#include "emulation/launch.h"
+#include "subjects/cuda/launch.h"
 #include "subjects/ms_deform_attn/cuda/kernel.cuh"
 #include "subjects/ms_deform_attn/cuda/kernel_device.h"
 

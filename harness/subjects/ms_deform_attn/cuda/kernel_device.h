@@ -1,5 +1,5 @@
 // The CUDA kernel on the device: plain C++, so that neither side needs the other's headers. How any kernel is
-// launched: emulation/launch.h.
+// launched: subjects/cuda/launch.h.
 #pragma once
 
 #include "subjects/ms_deform_attn/forward_arguments.h"

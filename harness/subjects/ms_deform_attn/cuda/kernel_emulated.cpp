@@ -1,7 +1,7 @@
 // The CUDA kernel, compiled for the host.
 // clang-format off: the emulation must come before the kernel and its launch.
 #include "emulation/cuda_emulation.h"
-#include "emulation/launch.h"
+#include "subjects/cuda/launch.h"
 #include "subjects/ms_deform_attn/cuda/kernel.cuh"
 // clang-format on
 #include "subjects/ms_deform_attn/cuda/kernel_emulated.h"

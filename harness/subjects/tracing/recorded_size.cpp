@@ -1,4 +1,4 @@
-#include "subjects/tracing/traceable_size.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <vector>
 
