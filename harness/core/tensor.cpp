@@ -32,15 +32,16 @@ std::int64_t elements_spanned(const Shape& shape, const Shape& strides) {
   return last + 1;
 }
 
-/// Calls visit(storage index) for every element in row-major order.
+/// Calls visit(storage index) for the first element of every run of trailing axes, `axes` left, in row-major
+/// order.
 template <typename Visit>
-void for_each_element(const Shape& shape, const Shape& strides, std::int64_t offset, Visit visit) {
-  if (element_count(shape) == 0) return;
-  Shape index(shape.size(), 0);
+void for_each_run(const Shape& shape, const Shape& strides, std::size_t axes, std::int64_t offset,
+                  Visit visit) {
+  Shape index(axes, 0);
   std::int64_t at = offset;
   while (true) {
     visit(at);
-    std::size_t axis = shape.size();
+    std::size_t axis = axes;
     while (axis > 0) {
       --axis;
       at += strides[axis];
@@ -49,8 +50,37 @@ void for_each_element(const Shape& shape, const Shape& strides, std::int64_t off
       index[axis] = 0;
       if (axis == 0) return;
     }
-    if (shape.empty()) return;
+    if (axes == 0) return;
   }
+}
+
+/// Appends elements of sizeof(Word) bytes in row-major order, run by run: the trailing axes that lie evenly
+/// spaced are one.
+template <typename Word>
+void gather(const Shape& shape, const Shape& strides, std::int64_t offset, const std::byte* from,
+            std::byte* to) {
+  constexpr std::int64_t kSize = sizeof(Word);
+  std::size_t axes = shape.size();
+  std::int64_t run = 1, step = 1;
+  for (; axes > 0; --axes) {
+    const std::int64_t extent = shape[axes - 1], stride = strides[axes - 1];
+    if (extent == 1) continue;
+    if (run == 1) {
+      step = stride;
+    } else if (stride != step * run) {
+      break;
+    }
+    run *= extent;
+  }
+  for_each_run(shape, strides, axes, offset, [&](std::int64_t at) {
+    if (step == 1) {
+      std::memcpy(to, from + at * kSize, static_cast<std::size_t>(run * kSize));
+    } else {
+      for (std::int64_t i = 0; i < run; ++i)
+        std::memcpy(to + i * kSize, from + (at + i * step) * kSize, sizeof(Word));
+    }
+    to += run * kSize;
+  });
 }
 
 }  // namespace
@@ -131,12 +161,13 @@ Tensor Tensor::contiguous() const {
   if (is_contiguous()) return *this;
   const std::size_t size = size_of(dtype_);
   Bytes bytes(static_cast<std::size_t>(elements_) * size);
-  std::byte* to = bytes.data();
-  const std::byte* from = storage().data();
-  for_each_element(shape_, strides_, offset_, [&](std::int64_t at) {
-    std::memcpy(to, from + at * static_cast<std::int64_t>(size), size);
-    to += size;
-  });
+  if (elements_ > 0) {
+    const auto copy = size == 1   ? gather<std::uint8_t>
+                      : size == 2 ? gather<std::uint16_t>
+                      : size == 4 ? gather<std::uint32_t>
+                                  : gather<std::uint64_t>;
+    copy(shape_, strides_, offset_, storage().data(), bytes.data());
+  }
   return Tensor(dtype_, shape_, std::move(bytes));
 }
 
