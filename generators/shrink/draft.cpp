@@ -34,7 +34,9 @@ bool is_valid(const BlockDefinition& block, const Case& c) {
 
 void set_input(Case& c, const std::string& name, Tensor tensor) {
   for (NamedTensor& input : c.inputs) {
-    if (input.name == name) input.tensor = std::move(tensor);
+    if (input.name != name) continue;
+    input.tensor = std::move(tensor);
+    return;
   }
 }
 

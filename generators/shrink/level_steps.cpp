@@ -43,7 +43,7 @@ Draft keep_rows(const Draft& draft, const std::vector<Crop>& crops, const Indice
   return kept;
 }
 
-void add_crops(const Draft& draft, std::function<Draft(const Draft&, const std::vector<Crop>&)> keep,
+void add_crops(const Draft& draft, const std::function<Draft(const Draft&, const std::vector<Crop>&)>& keep,
                Steps& steps) {
   const auto levels = static_cast<std::int64_t>(whole_levels(draft).size());
   for (const int part : {0, 1, 2}) {

@@ -31,7 +31,7 @@ Draft keep_rows(const Draft& draft, const std::vector<Crop>& crops, const Indice
                 const Indices& rows);
 
 /// Each map down to half, to one row or column, or by a single row or column, from either end.
-void add_crops(const Draft& draft, std::function<Draft(const Draft&, const std::vector<Crop>&)> keep,
+void add_crops(const Draft& draft, const std::function<Draft(const Draft&, const std::vector<Crop>&)>& keep,
                Steps& steps);
 
 }  // namespace deformdiff

@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "core/error.h"
+#include "reports/report_kinds.h"
 
 #include <algorithm>
 #include <charconv>
@@ -11,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace deformdiff::cli {
 namespace {
@@ -30,13 +32,18 @@ struct Raw {
 
 /// One value each time it is given: never the words behind it.
 CLI::Option& add_repeatable(CLI::App& command, const char* flag, std::vector<std::string>& values,
-                            const char* help) {
+                            const std::string& help) {
   return *command.add_option(flag, values, help)->allow_extra_args(false);
 }
 
+std::string kind_names() {
+  std::vector<std::string_view> names;
+  for (const ReportKind& kind : report_kinds()) names.push_back(kind.name);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 void add_common(CLI::App& command, Options& options, Raw& raw) {
-  add_repeatable(command, "--report", raw.reports,
-                 "KIND[:FILE], repeatable; kinds: terminal, json, junit, html");
+  add_repeatable(command, "--report", raw.reports, "KIND[:FILE], repeatable; kinds: " + kind_names());
   command.add_option("--progress", raw.progress,
                      "auto or never: a line on standard error if that is a terminal");
   command.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
@@ -171,11 +178,9 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
 ReportTarget parse_report(const std::string& text) {
   const std::size_t colon = text.find(':');
   ReportTarget target{text.substr(0, colon), colon == std::string::npos ? "" : text.substr(colon + 1)};
-  if (target.kind == "junit" || target.kind == "html")
-    not_available_yet(fmt::format("--report {}", target.kind));
-  if (target.kind != "terminal" && target.kind != "json") {
-    throw InputError(fmt::format("--report {}: kinds are terminal, json, junit, html", text));
-  }
+  const ReportKind* const kind = find_report_kind(target.kind);
+  if (kind == nullptr) throw InputError(fmt::format("--report {}: kinds are {}", text, kind_names()));
+  if (kind->write == nullptr) not_available_yet(fmt::format("--report {}", target.kind));
   if (colon != std::string::npos && target.file.empty()) {
     throw InputError(fmt::format("--report {}: a file name is wanted behind the colon", text));
   }

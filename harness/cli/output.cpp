@@ -2,6 +2,7 @@
 
 #include "core/files.h"
 #include "reports/exit_code.h"
+#include "reports/report_kinds.h"
 
 #include <cstdio>
 
@@ -12,7 +13,7 @@ int finish(const Options& options, RunReport& report) {
   report.seed = options.seed;
   report.exit_code = decide_exit_code(report, options.required);
   const auto text_of = [&](const ReportTarget& target) {
-    return target.kind == "json" ? json_report(report) : terminal_report(report);
+    return find_report_kind(target.kind)->write(report);
   };
   // What can be shown is shown, also where a file cannot be written.
   for (const ReportTarget& target : options.reports) {

@@ -269,8 +269,8 @@ class Reader {
   /// Each --map must have named a tensor of the file for one of the block.
   void check_mapping(const LayoutNames& names) const {
     for (const auto& [ours, theirs] : mapping_) {
-      const auto is_theirs = [&](const std::string& name) {
-        return name == theirs || name.ends_with("." + theirs);
+      const auto is_theirs = [&wanted = theirs](const std::string& name) {
+        return name == wanted || name.ends_with("." + wanted);
       };
       if (std::ranges::any_of(used_, is_theirs)) continue;
       std::string why;

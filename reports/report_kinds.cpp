@@ -1,0 +1,22 @@
+#include "reports/report_kinds.h"
+
+#include <algorithm>
+#include <array>
+
+namespace deformdiff {
+
+std::span<const ReportKind> report_kinds() {
+  static constexpr std::array<ReportKind, 5> kKinds{{{"terminal", terminal_report},
+                                                     {"json", json_report},
+                                                     {"junit", nullptr},
+                                                     {"html", nullptr},
+                                                     {"github", nullptr}}};
+  return kKinds;
+}
+
+const ReportKind* find_report_kind(std::string_view name) {
+  const auto found = std::ranges::find(report_kinds(), name, &ReportKind::name);
+  return found == report_kinds().end() ? nullptr : &*found;
+}
+
+}  // namespace deformdiff

@@ -1,0 +1,22 @@
+// The kinds of report that --report may ask for.
+#pragma once
+
+#include "reports/run_report.h"
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace deformdiff {
+
+struct ReportKind {
+  std::string_view name;
+  std::string (*write)(const RunReport& report);  ///< null for what is promised and not built yet
+};
+
+std::span<const ReportKind> report_kinds();
+
+/// nullptr if there is none of that name.
+const ReportKind* find_report_kind(std::string_view name);
+
+}  // namespace deformdiff
