@@ -55,7 +55,7 @@ bool has_extent(const TensorSpec& spec, const std::string& name) {
 std::int64_t value_of(const std::string& factor, const Extents& extents) {
   if (is_number(factor)) return std::stoll(factor);
   const auto found = extents.find(factor);
-  DEFORMDIFF_CHECK(found != extents.end());
+  if (found == extents.end()) throw InternalError("no extent " + factor);
   return found->second;
 }
 

@@ -81,12 +81,13 @@ TEST(Catalog, EveryFaultIsATest) {
     const std::string name = info.name.substr(info.name.find('/') + 1);
     std::smatch line;
     const std::regex pattern("[ \"]" + name + R"((?:@\w+)?=([\w|()]+))");
-    EXPECT_TRUE(std::regex_search(list, line, pattern)) << info.name;
+    ASSERT_TRUE(std::regex_search(list, line, pattern)) << "faults/tests.cmake has no line for " << info.name;
     EXPECT_NE(line.str(1).find(info.expected), std::string::npos) << info.name;
   }
   for (const BlockEntry& entry : blocks()) {
     if (!is_deep(entry)) continue;
-    EXPECT_NE(list.find("@" + entry.block->name() + "="), std::string::npos) << entry.block->name();
+    EXPECT_NE(list.find("@" + entry.block->name() + "="), std::string::npos)
+        << "faults/tests.cmake has no fault of block " << entry.block->name();
   }
 }
 

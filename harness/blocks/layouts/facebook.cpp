@@ -145,7 +145,8 @@ LayoutTables transformer_decoder(bool pre_norm) {
 
 }  // namespace
 
-LayoutTables facebook_tables(const std::string& block, bool pre_norm) {
+LayoutTables facebook_tables(const BlockDefinition& definition, bool pre_norm) {
+  const std::string block = definition.name();
   if (block == "attention_layer") return attention_layer();
   if (block == "encoder_layer") return encoder_layer();
   if (block == "pixel_decoder_encoder") return pixel_decoder_encoder();
@@ -155,7 +156,7 @@ LayoutTables facebook_tables(const std::string& block, bool pre_norm) {
   if (block == "transformer_decoder") return transformer_decoder(pre_norm);
   if (block == "mask2former_head")
     return head_of(pixel_decoder(), transformer_decoder(pre_norm), "predictor.");
-  return {};
+  return own_names(definition);
 }
 
 }  // namespace deformdiff

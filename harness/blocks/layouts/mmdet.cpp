@@ -134,7 +134,8 @@ LayoutTables transformer_decoder() {
 
 }  // namespace
 
-LayoutTables mmdet_tables(const std::string& block) {
+LayoutTables mmdet_tables(const BlockDefinition& definition) {
+  const std::string block = definition.name();
   if (block == "attention_layer") return attention_layer();
   if (block == "encoder_layer") return encoder_layer();
   if (block == "pixel_decoder_encoder") return pixel_decoder_encoder();
@@ -143,7 +144,7 @@ LayoutTables mmdet_tables(const std::string& block) {
   if (block == "mask_predictor") return predictions(predictor_alone());
   if (block == "transformer_decoder") return transformer_decoder();
   if (block == "mask2former_head") return head_of(pixel_decoder(), transformer_decoder(), "");
-  return {};
+  return own_names(definition);
 }
 
 }  // namespace deformdiff

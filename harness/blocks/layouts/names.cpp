@@ -26,9 +26,9 @@ LayoutTables make_tables(Layout layout, const BlockDefinition& block, bool pre_n
     case Layout::kHuggingface:
       return huggingface_tables(block);
     case Layout::kMmdet:
-      return mmdet_tables(block.name());
+      return mmdet_tables(block);
     case Layout::kFacebook:
-      return facebook_tables(block.name(), pre_norm);
+      return facebook_tables(block, pre_norm);
   }
   return {};
 }

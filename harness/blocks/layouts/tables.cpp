@@ -1,5 +1,7 @@
 #include "blocks/layouts/tables.h"
 
+#include <set>
+
 namespace deformdiff {
 namespace {
 
@@ -11,7 +13,29 @@ void append_prefixed(NameTable& table, const NameTable& more, const std::string&
     table.emplace_back(theirs + entry.theirs, ours + entry.ours, entry.how);
 }
 
+/// A layer's or a level's number as a letter.
+std::string with_letter(std::string name) {
+  for (const std::string before : {"layers.", "input_projections."}) {
+    const std::size_t at = name.find(before);
+    if (at == std::string::npos) continue;
+    const std::size_t begin = at + before.size(), end = name.find('.', begin);
+    return name.replace(begin, end - begin, "{i}");
+  }
+  return name;
+}
+
 }  // namespace
+
+LayoutTables own_names(const BlockDefinition& block) {
+  LayoutTables tables;
+  std::set<std::string> seen;
+  for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
+    if (!spec.is_parameter()) continue;
+    const std::string name = with_letter(spec.name.substr(kParameterPrefix.size()));
+    if (seen.insert(name).second) tables.parameters.emplace_back(name, name);
+  }
+  return tables;
+}
 
 PatternEntry::PatternEntry(std::string theirs_text, std::string ours_text, Rearrangement rearrangement)
     : theirs(std::move(theirs_text)),

@@ -40,10 +40,13 @@ struct LayoutTables {
   void add(const LayoutTables& part, const std::string& theirs, const std::string& ours);
 };
 
+/// Our own names: of a block that a framework does not have.
+LayoutTables own_names(const BlockDefinition& block);
+
 // The tables of each layout.
 LayoutTables huggingface_tables(const BlockDefinition& block);
-LayoutTables mmdet_tables(const std::string& block);
-LayoutTables facebook_tables(const std::string& block, bool pre_norm);
+LayoutTables mmdet_tables(const BlockDefinition& block);
+LayoutTables facebook_tables(const BlockDefinition& block, bool pre_norm);
 
 // Where parts lie in a head of ours.
 inline const std::string kTransformer = "model.transformer_module.";

@@ -88,6 +88,7 @@ const std::map<std::string, Shapes>& other_shapes() {
 class EachBlocksTracingInputs : public testing::TestWithParam<std::string> {};
 
 TEST_P(EachBlocksTracingInputs, HaveOtherSizesWhereATraceMustFollow) {
+  ASSERT_TRUE(other_shapes().contains(GetParam())) << "other_shapes() has no " << GetParam();
   EXPECT_EQ(traced_shapes(test_call(GetParam()), TracingSizes::kOther), other_shapes().at(GetParam()));
 }
 
