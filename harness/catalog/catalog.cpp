@@ -61,7 +61,7 @@ std::vector<std::string> stage_families(const BlockEntry& entry) {
 }
 
 bool is_deep(const BlockEntry& entry) {
-  return stage_families(entry).size() > 1;
+  return entry.block->stages(entry.generator->generate(0, {"typical"}, 0)).size() > 1;
 }
 
 }  // namespace deformdiff

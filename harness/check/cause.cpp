@@ -77,8 +77,7 @@ bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
 constexpr std::array<Cause, 9> kCauses{{
     {"outputs_ignore_inputs",
      "The kernel ran outside PyTorch's dispatcher while the model was traced: the tracer saw where its "
-     "result "
-     "was allocated, not what was written there, and the graph holds zeros in its place."},
+     "result was allocated, not what was written there, and the graph holds zeros in its place."},
     {"stale_constant",
      "A result was computed in memory that the tracer did not know: the graph holds the values of the traced "
      "example as a constant and gives them for every input."},

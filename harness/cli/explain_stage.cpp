@@ -1,7 +1,5 @@
 #include "cli/explain_stage.h"
 
-#include "core/dtype_dispatch.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -53,10 +51,13 @@ std::string element_text(const ExplainedRun& run, const Stage& stage, const Comp
       element_of_stage(run.entry, run.problem, run.outcome, stage, decided.element);
   const SubjectInfo& info = run.subject.info;
   const Tensor& value = shown_value(run, stage.name);
-  std::string text =
-      fmt::format("operation {}\nelement   {}, class {}\ngot       {:.17g}\nwanted    {:.17g}\n",
-                  stage.operation, element_name(stage.name, value.shape(), decided.element),
-                  oracle.element_classes(problem, {&element, 1}).front(), decided.got, decided.wanted);
+  // That of a failure is in its signature.
+  const std::string element_class = decided.element_class.empty()
+                                        ? oracle.element_classes(problem, {&element, 1}).front()
+                                        : decided.element_class;
+  std::string text = fmt::format(
+      "operation {}\nelement   {}, class {}\ngot       {:.17g}\nwanted    {:.17g}\n", stage.operation,
+      element_name(stage.name, value.shape(), decided.element), element_class, decided.got, decided.wanted);
   text += error_text(decided, value.dtype());
   // An estimated bound has no terms of its own.
   if (decided.estimated) return text;

@@ -175,7 +175,6 @@ class StageJudge {
     if (untapped_.empty()) return;
     judge_values(untapped_, returned_,
                  [&](const Stage& stage, const StageReference& reference, const Tensor& got) {
-                   if (!untapped_.contains(stage.name)) return true;
                    Comparison comparison = compared(stage.name, reference, got);
                    if (is_finding(comparison.verdict)) {
                      classify(stage, comparison);
@@ -188,18 +187,17 @@ class StageJudge {
                  });
   }
 
-  /// Calls judge(stage, reference, value) for the stages that those in `wanted` need and that have a value in
-  /// `known`, in order, until one returns false.
+  /// Calls judge(stage, reference, value) for the stages in `wanted` that have a value in `known`, in order,
+  /// until one returns false. What these need and is not judged is passed on as known, or drawn.
   template <typename Judge>
   void judge_values(const Shown& wanted, const Shown& known, const Judge& judge) const {
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
     const NeededStages needed(stages_, wanted);
     for (const Stage& stage : stages_) {
       if (!needed.contains(stage)) continue;
-      const StageReference reference = values.refer(stage);
       if (const auto value = known.find(stage.name); value == known.end()) {
-        values.set_drawn(stage, reference);
-      } else if (judge(stage, reference, value->second)) {
+        values.set_drawn(stage, values.refer(stage));
+      } else if (!wanted.contains(stage.name) || judge(stage, values.refer(stage), value->second)) {
         values.set_seen(stage, value->second);
       } else {
         return;
