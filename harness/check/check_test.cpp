@@ -117,6 +117,16 @@ TEST(CheckOpaque, AnAgreementOnZerosProvesNothing) {
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
 }
 
+TEST(CheckOpaque, WhatCannotBeComparedProvesNothing) {
+  const auto sparse = [](const Call& call) -> std::vector<at::Tensor> {
+    return {call.input("hidden_states").to_sparse()};
+  };
+  const Checked checked = check_opaque("opaque_sparse", sparse, at::kFloat);
+  EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
+  EXPECT_EQ(checked.report.at("scenarios")[0].at("reason"),
+            "not compared: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
+}
+
 /// What is no model, or too little is said of it: exit code 2, and the message names it.
 void expect_refusal(const std::string& name, const std::string& arguments, const std::string& named) {
   const Checked checked = check(name, arguments);
