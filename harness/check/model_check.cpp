@@ -216,6 +216,10 @@ class ModelCheck {
     report_.cause = find_cause(replays_, model_.block(), report_.audit);
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
+    if (const std::string words = words_on_misbehaviour(replays_); !words.empty()) report_.advice = {words};
+    if (report_.cause == "wrong_stage" || report_.cause == "unknown") {
+      std::ranges::move(circumstances(replays_, model_.block()), std::back_inserter(report_.advice));
+    }
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
       report_.advice = {
           "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
