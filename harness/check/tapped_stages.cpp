@@ -62,6 +62,13 @@ double distance(const Tensor& value, const OutputReference& wanted) {
   return most;
 }
 
+/// A tapped value seen in one order of its axes.
+struct Candidate {
+  double away;  ///< from the set
+  std::size_t tap;
+  const View* view;
+};
+
 class StageFinder {
  public:
   StageFinder(const CheckedModel& model, const Case& c, const Outcome& outcome, const SubjectInfo& info,
@@ -150,10 +157,11 @@ class StageFinder {
       // Sizes and the like, which a graph need not hold as tensors: there is no other right value.
       values_.set_middle(stage, reference);
       known_.insert(stage.name);
-    } else if (auto used = used_of(stage, offered)) {
-      take(stage, std::move(*used));
     } else {
       values_.set_drawn(stage, reference);
+      const auto used =
+          std::ranges::find_if(offered, [&](const Tensor& value) { return is_used_as(stage, value); });
+      if (used != offered.end()) take(stage, *used);
     }
   }
 
@@ -178,20 +186,63 @@ class StageFinder {
   /// Computed from what was not found, and not in the set that follows from the rest.
   bool is_wrong(const Stage& stage) const {
     if (sources_not_found(stage).empty()) return false;
-    return !lies_in(found_.at(stage.name), stage.name, *values_.refer(stage).reference);
+    return is_finding(verdict_on(found_.at(stage.name), stage.name, *values_.refer(stage).reference));
   }
 
   bool find_culprit(const Stage& wrong) {
     for (const std::size_t i : sources_not_found(wrong)) {
       const Stage& stage = stages_[i];
       const StageReference reference = values_.refer(stage);
-      if (auto used = used_of(stage, by_distance(reference.reference->outputs.front()))) {
-        take(stage, std::move(*used));
+      for (const Candidate& candidate : candidates(stage, wrong, reference.reference->outputs.front())) {
+        Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
+        // Only a fault takes another's place.
+        if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
+          continue;
+        take(stage, std::move(value));
         settle_from(i + 1);
         return true;
       }
     }
     return false;
+  }
+
+  /// Tapped values that may be the stage's, the nearest to its set first: those that were computed after
+  /// something that the stage takes and not after what is wrong.
+  std::vector<Candidate> candidates(const Stage& stage, const Stage& wrong, const OutputReference& wanted) {
+    std::vector<Candidate> list;
+    const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
+    for (std::size_t tap = earliest_source(stage); tap < end; ++tap) {
+      const Tensor& tensor = taps_[tap].tensor;
+      if (tensor.dtype() != wanted.dtype) continue;
+      for (const View& view : views(tensor.shape(), wanted.shape, heads_)) {
+        list.push_back({distance(rearranged(tensor, view), wanted), tap, &view});
+      }
+    }
+    std::ranges::stable_sort(list, {}, &Candidate::away);
+    return list;
+  }
+
+  /// Where the first of the stage's inputs that were found is tapped; the beginning where none is.
+  std::size_t earliest_source(const Stage& stage) {
+    std::size_t earliest = taps_.size();
+    for (const StageInput& input : stage.inputs) {
+      const auto found = found_.find(input.value);
+      if (is_parameter(input.value)) continue;
+      earliest = std::min(earliest, found == found_.end() ? 0 : place_of(found->second).value_or(0));
+    }
+    return earliest == taps_.size() ? 0 : earliest;
+  }
+
+  /// Where a value is first tapped, its axes in any order.
+  std::optional<std::size_t> place_of(const Tensor& value) {
+    for (std::size_t tap = 0; tap < taps_.size(); ++tap) {
+      const Tensor& tensor = taps_[tap].tensor;
+      if (tensor.dtype() != value.dtype()) continue;
+      for (const View& view : views(tensor.shape(), value.shape(), heads_)) {
+        if (rearranged(tensor, view) == value) return tap;
+      }
+    }
+    return std::nullopt;
   }
 
   /// Places of the stages that were not found and that the stage is computed from, through such stages alone.
@@ -241,71 +292,44 @@ class StageFinder {
     return ways;
   }
 
-  /// One of those offered or tapped that lies in the stage's set.
+  /// One of those offered or, with its axes in any order, tapped that lies in the stage's set.
   std::optional<Tensor> matching(const Stage& stage, const Reference& reference,
                                  const std::vector<Tensor>& offered) {
     const OutputReference& wanted = reference.outputs.front();
     if (wanted.value.empty()) return std::nullopt;
-    const auto lies = [&](const Tensor& value) { return lies_in(value, stage.name, reference); };
-    if (const auto value = std::ranges::find_if(offered, lies); value != offered.end()) return *value;
-    std::optional<Tensor> found;
-    visit_shaped_as(wanted, [&](Tensor value) {
-      if (lies(value)) found = std::move(value);
-      return !found;
-    });
-    return found;
-  }
-
-  /// Calls visit(tensor) for all tapped values that may be of this dtype and shape, their axes in any order,
-  /// as long as it returns true.
-  template <typename Visit>
-  void visit_shaped_as(const OutputReference& wanted, const Visit& visit) {
+    for (const Tensor& value : offered) {
+      if (lies_in(value, stage.name, reference)) return value;
+    }
     for (const NamedTensor& tap : taps_) {
       if (tap.tensor.dtype() != wanted.dtype) continue;
       for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
-        if (!visit(rearranged(tap.tensor, view))) return;
+        Tensor value = rearranged(tap.tensor, view);
+        if (lies_in(value, stage.name, reference)) return value;
       }
     }
+    return std::nullopt;
   }
 
-  std::vector<Tensor> shaped_as(const OutputReference& wanted) {
-    std::vector<Tensor> values;
-    visit_shaped_as(wanted, [&](Tensor value) {
-      if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
-      return true;
-    });
-    return values;
-  }
-
-  /// The same, from the nearest to the farthest.
-  std::vector<Tensor> by_distance(const OutputReference& wanted) {
-    std::vector<std::pair<double, Tensor>> distant;
-    for (Tensor& value : shaped_as(wanted)) distant.emplace_back(distance(value, wanted), std::move(value));
-    std::ranges::stable_sort(distant, {}, [](const auto& each) { return each.first; });
-    std::vector<Tensor> values;
-    for (auto& [away, value] : distant) values.push_back(std::move(value));
-    return values;
-  }
-
-  static bool lies_in(const Tensor& value, const std::string& stage, const Reference& reference) {
+  static Verdict verdict_on(const Tensor& value, const std::string& stage, const Reference& reference) {
     Outcome outcome;
     outcome.kind = Outcome::Kind::kReturned;
     outcome.outputs = {{stage, value}};
+    return compare(outcome, reference, {}).verdict;
+  }
+
+  static bool lies_in(const Tensor& value, const std::string& stage, const Reference& reference) {
     // A set that admits anything would take the first tensor that comes for the stage. Zeros, which prove
     // nothing either, are right where they are the exact value.
-    const Verdict verdict = compare(outcome, reference, {}).verdict;
+    const Verdict verdict = verdict_on(value, stage, reference);
     return verdict == Verdict::kAgree ||
            (verdict == Verdict::kVacuous && is_exactly(value, reference.outputs.front()));
   }
 
-  /// The value from which the model computed a later stage as that stage is computed from this one.
-  std::optional<Tensor> used_of(const Stage& stage, const std::vector<Tensor>& values) {
-    for (const Tensor& value : values) {
-      StageValues trial = values_;
-      trial.set_seen(stage, value);
-      if (is_used(stage, trial)) return value;
-    }
-    return std::nullopt;
+  /// Whether the model computed a later stage from this value as that stage is computed from this one.
+  bool is_used_as(const Stage& stage, const Tensor& value) {
+    StageValues trial = values_;
+    trial.set_seen(stage, value);
+    return is_used(stage, trial);
   }
 
   /// Whether the model holds what a stage makes of this one's value.
