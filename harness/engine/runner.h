@@ -21,6 +21,9 @@ struct WorkerCommand {
   std::string subject;
 };
 
+/// Tries to start a worker before it counts as one that does not start.
+constexpr int kWorkerStarts = 3;
+
 struct RunLimits {
   double case_timeout_seconds = 30;
   double start_timeout_seconds = 60;
@@ -33,14 +36,15 @@ class Runner {
   virtual ~Runner() = default;  ///< ends the worker
 
   /// What the worker says of the subject; starts it if needed. If it dies, hangs or writes nonsense before
-  /// its first message, the returned name is empty and `failure` says what happened.
+  /// its first message, whenever it is tried, the returned name is empty and `failure` says what happened.
   virtual SubjectInfo info(Outcome& failure) = 0;
 
   /// The worker's environment, from its first message; empty before that.
   virtual const std::map<std::string, std::string>& environment() const = 0;
 
   /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
-  /// during which the worker died gets that as its outcome; the rest goes to a fresh worker.
+  /// during which the worker died gets that as its outcome, if a signal that others send was the reason only
+  /// when it happens again in a fresh worker; the rest goes to a fresh worker.
   virtual void start(std::span<const Case> cases, CallMode mode) = 0;
   virtual std::vector<Outcome> finish() = 0;
 

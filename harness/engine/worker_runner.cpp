@@ -43,6 +43,7 @@ class WorkerRunner : public Runner {
     outcomes_.resize(cases_.size());
     next_ = 0;
     mode_ = mode;
+    if (starts_later_) forget_worker();
     send_rest();
   }
 
@@ -58,14 +59,20 @@ class WorkerRunner : public Runner {
 
   void restart() override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
-    worker_.reset();
-    refusal_.reset();
+    forget_worker();
   }
 
   const std::map<std::string, std::string>& environment() const override { return environment_; }
   std::int64_t workers_started() const override { return workers_; }
 
  private:
+  void forget_worker() {
+    worker_.reset();
+    refusal_.reset();
+    starts_later_ = false;
+    failed_starts_ = 0;
+  }
+
   void spawn() {
     worker_.emplace(command_.argv, limits_.memory_bytes);
     greeted_ = false;
@@ -131,6 +138,7 @@ class WorkerRunner : public Runner {
 
   void greet(wire::Hello hello) {
     greeted_ = true;
+    failed_starts_ = 0;
     environment_ = std::move(hello.environment);
     std::vector<std::string> names;
     for (SubjectInfo& info : hello.subjects) {
@@ -151,23 +159,40 @@ class WorkerRunner : public Runner {
          fmt::format("wrote nonsense into the channel: {}", worker_->describe_nonsense()));
   }
 
-  /// The worker is of no more use. Before its first message that is the outcome of every case, later of the
-  /// one it was at.
+  /// The worker is of no more use, and the case that it was at is to blame; one that a signal from outside
+  /// may have ended gets another worker first.
   void fail(Outcome::Kind kind, std::string message) {
     const std::string words = worker_->last_words();
     if (!words.empty()) message += fmt::format("; its last words: {}", words);
-    if (!greeted_) {
-      refusal_ = outcome_of(kind, "on loading: " + message);
-      worker_.reset();
-      return;
+    if (!greeted_) return fail_to_start(kind, std::move(message));
+    const bool excused = !excused_ && worker_->was_hit_from_outside();
+    if (excused) {
+      excused_ = true;
+      stages_ahead_.clear();
+    } else if (next_ < cases_.size()) {
+      set_outcome(outcome_of(kind, std::move(message)));
     }
-    if (next_ < cases_.size()) set_outcome(outcome_of(kind, std::move(message)));
     replace_worker();
+  }
+
+  /// After some tries this is the outcome of every case: what the subject does on loading. If it has loaded
+  /// before, these cases are not run, and the next are tried again.
+  void fail_to_start(Outcome::Kind kind, std::string message) {
+    const bool hangs = kind == Outcome::Kind::kTimedOut && !worker_->was_hit_from_outside();
+    worker_.reset();
+    if (++failed_starts_ < kWorkerStarts && !hangs) return send_rest();
+    if (subject_) {
+      starts_later_ = !hangs;
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, "its worker does not start again: " + message);
+    } else {
+      refusal_ = outcome_of(kind, "on loading: " + message);
+    }
   }
 
   /// Of the case that the worker is at.
   void set_outcome(Outcome outcome) {
     outcomes_[next_++] = std::move(outcome);
+    excused_ = false;
     stages_ahead_.clear();
     progress_ = Clock::now();
   }
@@ -183,10 +208,14 @@ class WorkerRunner : public Runner {
   bool greeted_ = false;  ///< the present worker's first message is here
   Clock::time_point progress_;
   std::int64_t workers_ = 0;
+  int failed_starts_ = 0;      ///< in a row
+  bool starts_later_ = false;  ///< what is in refusal_ need not be so for the next cases
+  bool excused_ = false;       ///< the case at next_ has lost a worker already
 
   std::map<std::string, std::string> environment_;
   std::optional<SubjectInfo> subject_;
-  std::optional<Outcome> refusal_;  ///< of every case until restart(): the worker cannot serve them
+  std::optional<Outcome>
+      refusal_;  ///< of every case until restart(), or the next start(): the worker cannot serve them
 
   std::vector<Case> cases_;
   std::vector<Outcome> outcomes_;

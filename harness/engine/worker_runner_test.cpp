@@ -121,10 +121,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Expectation{"fault/segfaults", Kind::kCrashed, "killed by SIGSEGV (Segmentation fault)", 2},
         Expectation{"fault/aborts", Kind::kCrashed, "killed by SIGABRT", 2},
-        Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 2},
+        Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 3},
         Expectation{"fault/exits", Kind::kCrashed, "left with exit code 0", 2},
         Expectation{"fault/babbles", Kind::kCrashed, "wrote nonsense into the channel: Segment", 2},
         Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
+        Expectation{"fault/hides", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
         Expectation{"fault/eats_memory", Kind::kThrew, "out of memory", 1},
         Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1}),
     [](const auto& test) { return std::string(test.param.subject).substr(sizeof "fault/" - 1); });
@@ -232,7 +233,7 @@ void expect_on_loading(const WorkerCommand& command, Kind kind, const std::strin
   Outcome failure;
   EXPECT_EQ(runner->info(failure).name, "");
   EXPECT_EQ(failure.kind, kind);
-  EXPECT_EQ(runner->workers_started(), 1);
+  EXPECT_EQ(runner->workers_started(), kind == Kind::kCrashed ? kWorkerStarts : 1);
 }
 
 TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
@@ -243,6 +244,85 @@ TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
                     "on loading: wrote nonsense into the channel: hello");
   expect_on_loading(shell("exec >&- ; sleep 60"), Kind::kCrashed, "on loading: closed its channel");
   expect_on_loading(shell("sleep 60"), Kind::kTimedOut, "on loading: no answer within 2 s");
+}
+
+TEST(Loading, LastWordsAreTheFirstLinesToo) {
+  expect_on_loading(shell("echo registered twice >&2; seq -f 'frame #%g' 500 >&2; kill -ABRT $$"),
+                    Kind::kCrashed,
+                    "killed by SIGABRT (Aborted); its last words: registered twice frame #1 ");
+  expect_on_loading(shell("echo registered twice >&2; seq -f 'frame #%g' 500 >&2; kill -ABRT $$"),
+                    Kind::kCrashed, "frame #500");
+}
+
+/// A program that runs `deed` where there is no file of that name yet, and is a worker from then on.
+WorkerCommand once(const std::string& deed) {
+  const std::string marker = ::testing::TempDir() + "deformdiff_once_" + std::to_string(::getpid());
+  ::unlink(marker.c_str());
+  const std::string script = "if mkdir " + marker + " 2>/dev/null; then " + deed + "; fi; rmdir " + marker +
+                             "; exec " + DEFORMDIFF_WORKER;
+  return {{"/bin/sh", "-c", script}, "cpu"};
+}
+
+TEST(Loading, AWorkerThatDiesOnceIsStartedAgain) {
+  for (const char* deed : {"kill -KILL $$", "exit 3", "kill -STOP $$"}) {
+    const std::unique_ptr<Runner> runner = worker_runner(once(deed), {.start_timeout_seconds = 10});
+    const std::vector<Case> cases{kCalm, kTrigger};
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+    EXPECT_EQ(runner->workers_started(), 2) << deed;
+  }
+}
+
+/// The process of the worker that this one has.
+pid_t only_child() {
+  for (pid_t child = 0;;) {
+    std::FILE* list = ::popen("ps -o pid=,comm= --ppid $PPID", "r");
+    char name[64];
+    while (list != nullptr && std::fscanf(list, "%d %63s", &child, name) == 2) {
+      if (std::string_view(name).starts_with("deformdiff")) break;
+      child = 0;
+    }
+    ::pclose(list);
+    if (child != 0) return child;
+  }
+}
+
+TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
+  for (const int signal : {SIGKILL, SIGTERM, SIGSTOP}) {
+    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 5});
+    expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+    ::kill(only_child(), signal);
+    const std::vector<Case> cases{kCalm, kTrigger};
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+    EXPECT_EQ(runner->workers_started(), 2) << signal;
+  }
+}
+
+/// The process that a message says was left behind.
+pid_t left_behind(const std::string& message) {
+  const std::size_t words = message.find("left behind: ");
+  return words == std::string::npos ? 0 : std::stoi(message.substr(words + std::strlen("left behind: ")));
+}
+
+bool is_alive(pid_t process) {
+  return ::kill(process, 0) == 0;
+}
+
+TEST(RunnerTest, WhatAWorkerStartsEndsWithIt) {
+  const std::unique_ptr<Runner> other = worker_runner(worker("cpu"), {});
+  expect_copy(other->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  const std::unique_ptr<Runner> hiding = worker_runner(worker("fault/hides"), {.case_timeout_seconds = 1});
+  const pid_t hidden = left_behind(hiding->run(std::span(&kTrigger, 1), {}).at(0).message);
+  ASSERT_GT(hidden, 0);
+  EXPECT_FALSE(is_alive(hidden));
+  const std::unique_ptr<Runner> dying =
+      worker_runner(shell("(setsid sleep 1000 & echo left behind: $! >&2); exit 3"), {});
+  const pid_t orphan = left_behind(dying->run(std::span(&kCalm, 1), {}).at(0).message);
+  ASSERT_GT(orphan, 0);
+  EXPECT_FALSE(is_alive(orphan));
+  expect_copy(other->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  EXPECT_EQ(other->workers_started(), 1);
 }
 
 TEST(Loading, AProgramThatIsNotThereIsBadInput) {

@@ -57,6 +57,18 @@ at::Tensor hang(const Inputs&, at::Tensor right) {
   return right;
 }
 
+/// Leaves its group for that of its parent, and a process in a session of its own, and loops for ever.
+at::Tensor hide(const Inputs& inputs, at::Tensor right) {
+  static_cast<void>(::setpgid(0, ::getpgid(::getppid())));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setsid();
+    for (;;) ::pause();
+  }
+  std::fprintf(stderr, "left behind: %d\n", static_cast<int>(child));
+  return hang(inputs, std::move(right));
+}
+
 /// Takes address space until there is none; where it is not limited, pretends that there is none beyond 64
 /// GiB.
 at::Tensor eat_memory(const Inputs&, at::Tensor) {
@@ -155,6 +167,8 @@ SubjectList process_faults() {
   add("fault/exits", "calls exit(0)", "crashed", then([] { std::exit(0); }));
   add("fault/babbles", "writes nonsense into the channel", "crashed", babble);
   add("fault/hangs", "loops for ever", "timed_out", hang);
+  add("fault/hides", "leaves its process group, starts a process elsewhere and loops for ever", "timed_out",
+      hide);
   add("fault/eats_memory", "allocates until it gets no more", "threw", eat_memory);
   add("fault/throws", "throws on valid input", "threw",
       then([] { TORCH_CHECK(false, "the stars are not right"); }));

@@ -49,6 +49,7 @@ set(faults
   exits=crashed
   babbles=crashed
   hangs=timed_out
+  hides=timed_out
   eats_memory=threw
   throws=threw
   overruns=overran_buffer

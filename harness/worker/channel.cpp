@@ -1,5 +1,6 @@
 #include "worker/channel.h"
 
+#include "core/child_processes.h"
 #include "core/error.h"
 #include "core/file_descriptor.h"
 
@@ -26,7 +27,7 @@ namespace {
 }
 
 int keep_private(int descriptor) {
-  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, wire::kFromWorkerMemory + 1);
   if (copy < 0) fail("the channel");
   return copy;
 }
@@ -108,13 +109,16 @@ void Channel::send(const wire::Message& message) {
 }
 
 void Channel::end_with_parent() const {
+  adopt_orphans();
   const pid_t parent = ::getppid();
   const int parent_process = ::pidfd_open(parent, 0);
   // The other end of the input also closes when the parent was gone before its descriptor was opened.
   std::thread([input = input_, parent_process] {
     while (true) {
       pollfd waits[] = {{input, 0, 0}, {parent_process, POLLIN, 0}};
-      if (::poll(waits, std::size(waits), -1) > 0) ::_exit(0);
+      if (::poll(waits, std::size(waits), -1) <= 0) continue;
+      kill_children({});
+      ::_exit(0);
     }
   }).detach();
 }
