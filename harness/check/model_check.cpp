@@ -3,6 +3,7 @@
 #include "check/cause.h"
 #include "check/checked_model.h"
 #include "check/cures.h"
+#include "check/hard_cases.h"
 #include "check/tapped_stages.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace deformdiff {
 namespace {
@@ -57,13 +59,14 @@ class ModelCheck {
       replay(each.name, each.sizes, std::move(each.problem));
     }
     replay_blocked_rows(source, base);
+    if (std::ranges::none_of(replays_, &Replay::fails)) replay_hard_cases(source);
     conclude();
   }
 
  private:
   ReplaySource source_of(std::vector<NamedTensor> example) const {
-    return {model_.block(), model_.attributes(), model_.parameters(),
-            model_.dtype(), model_.input_set(),  std::move(example)};
+    return {model_.block(),     model_.attributes(), model_.parameters(),        model_.dtype(),
+            model_.input_set(), std::move(example),  model_.configured_extents()};
   }
 
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
@@ -82,6 +85,16 @@ class ModelCheck {
     }
     report_.warnings.push_back(
         "no replay blocked a whole row of an attention mask: what the model does then was not seen");
+  }
+
+  /// Where ordinary cases show nothing: what fails there would fail here too, and hide why.
+  void replay_hard_cases(const ReplaySource& source) {
+    constexpr std::uint64_t kSeeds = 1000;  // of other replays
+    for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
+      Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
+      replay.what = std::move(each.what);
+      record_replay(std::move(replay));
+    }
   }
 
   bool unblocks_rows(const Case& c) const {
@@ -213,9 +226,10 @@ class ModelCheck {
       std::erase_if(report_.audit,
                     [](const AuditFinding& each) { return each.kind == audit_kind::kOutputIgnoresInputs; });
     }
-    report_.cause = find_cause(replays_, model_.block(), report_.audit);
+    find_cause_of_replays();
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
+    if (!only_with_.empty()) report_.advice.push_back(only_with_);
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
       report_.advice = {
           "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
@@ -229,6 +243,21 @@ class ModelCheck {
     if (!of_the_kernel.contains(report_.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(request_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report_.advice));
+  }
+
+  /// What ordinary replays show comes first: where they agree, sizes and batch are no reason.
+  void find_cause_of_replays() {
+    std::vector<Replay> ordinary = replays_;
+    std::erase_if(ordinary, [](const Replay& replay) { return !replay.what.empty(); });
+    report_.cause = find_cause(ordinary, model_.block(), report_.audit);
+    if (!report_.cause.empty()) return;
+    std::vector<std::string> wrong_with;
+    for (const Replay& replay : replays_) {
+      if (replay.fails()) wrong_with.push_back(fmt::format("{} ({})", replay.what, replay.name));
+    }
+    if (wrong_with.empty()) return;
+    report_.cause = "wrong_stage";
+    only_with_ = fmt::format("Ordinary inputs agree; it is wrong with {}.", fmt::join(wrong_with, ", "));
   }
 
   /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.
@@ -253,7 +282,8 @@ class ModelCheck {
   RunReport& report_;
   SubjectReport& subject_;
   std::vector<Replay> replays_;
-  double seconds_ = 0;  ///< of the slowest call of the recorded graph
+  std::string only_with_;  ///< which replays fail, where no ordinary one does
+  double seconds_ = 0;     ///< of the slowest call of the recorded graph
 };
 
 }  // namespace
