@@ -165,13 +165,30 @@ class ModelCheck {
 
   /// The recorded graph in the plain interpreter, tapped.
   Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
-    Outcome outcome = module_.run(module_mode::kInterpreter, model_.arguments(c), true);
+    Outcome outcome = run_graph(model_.arguments(c));
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
     outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
     StagedComparison judged = judge_stages(model_.entry(), c, outcome, subject_.info,
                                            {.threads = request_.threads, .one_run = true}, ratios);
     return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};
+  }
+
+  /// A traced number is a tensor of one double in the recorded graph, which an operator may refuse beside
+  /// float32; LibTorch's executor takes it for the number that it was.
+  Outcome run_graph(const std::vector<NamedTensor>& arguments) {
+    Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
+    if (outcome.kind != Outcome::Kind::kThrew) return outcome;
+    Outcome executed = module_.run(module_mode::kExecutor, arguments, false);
+    if (executed.kind != Outcome::Kind::kReturned) return outcome;
+    if (!noted_refusal_) {
+      report_.warnings.push_back(fmt::format(
+          "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
+          "results are judged, and no stage is seen",
+          outcome.message));
+    }
+    noted_refusal_ = true;
+    return executed;
   }
 
   void record_replay(Replay replay) {
@@ -282,8 +299,9 @@ class ModelCheck {
   RunReport& report_;
   SubjectReport& subject_;
   std::vector<Replay> replays_;
-  std::string only_with_;  ///< which replays fail, where no ordinary one does
-  double seconds_ = 0;     ///< of the slowest call of the recorded graph
+  bool noted_refusal_ = false;  ///< of the plain interpreter
+  std::string only_with_;       ///< which replays fail, where no ordinary one does
+  double seconds_ = 0;          ///< of the slowest call of the recorded graph
 };
 
 }  // namespace
