@@ -45,25 +45,18 @@ const Tensor* unchanging_value(const std::vector<Replay>& replays, const BlockDe
   return nullptr;
 }
 
-/// Every replay that fails differs from one that passes as `differ` says, and none has the sizes of one that
-/// passes: then sizes are not the reason.
+/// Every replay that fails differs from the first, which has the sizes of the trace or of the user's inputs,
+/// as `differ` says: what is baked is right there. None has the sizes of one that passes: then sizes are not
+/// the reason.
 template <typename Differ>
 bool only_with(const std::vector<Replay>& replays, Differ differ) {
-  // The first replay has the sizes of the trace, or of the user's inputs: what is baked is right there.
-  if (replays.front().fails()) return false;
-  bool found = false;
-  for (const Replay& failing : replays) {
-    if (!failing.fails()) continue;
-    found = true;
-    bool explained = false;
-    for (const Replay& passing : replays) {
-      if (passing.fails()) continue;
-      if (passing.sizes == failing.sizes) return false;
-      explained = explained || differ(passing.sizes, failing.sizes);
-    }
-    if (!explained) return false;
-  }
-  return found;
+  const ReplaySizes& traced = replays.front().sizes;
+  return std::ranges::all_of(replays, [&](const Replay& failing) {
+    if (!failing.fails()) return true;
+    return differ(traced, failing.sizes) && std::ranges::all_of(replays, [&](const Replay& other) {
+             return other.fails() || !(other.sizes == failing.sizes);
+           });
+  });
 }
 
 bool same_maps(const ReplaySizes& a, const ReplaySizes& b) {
@@ -72,6 +65,28 @@ bool same_maps(const ReplaySizes& a, const ReplaySizes& b) {
 
 bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
   return a.levels != b.levels || !(a.finest == b.finest);
+}
+
+/// What is baked is right at the sizes of the trace and wrong, or an error, at others, and stands in the
+/// graph; empty if that is not what the replays show.
+std::string baked_cause(const std::vector<Replay>& replays, const std::vector<AuditFinding>& audit) {
+  const bool batch = has_audit(audit, audit_kind::kBakedBatch),
+             shape = has_audit(audit, audit_kind::kBakedShape);
+  if (batch && only_with(replays, same_maps)) return "baked_batch";
+  const auto by_either = [&](const ReplaySizes& a, const ReplaySizes& b) {
+    return other_maps(a, b) || (batch && same_maps(a, b));
+  };
+  return shape && only_with(replays, by_either) ? "baked_shape" : "";
+}
+
+/// Whether inputs of the traced sizes fail as others do. The first replay may hold the traced values
+/// themselves, for which a lost result is right.
+bool is_wrong_at_all_sizes(const std::vector<Replay>& replays) {
+  std::ptrdiff_t failing = 0, passing = 0;
+  for (const Replay& replay : replays) {
+    if (replay.sizes == replays.front().sizes) ++(replay.fails() ? failing : passing);
+  }
+  return failing > passing;
 }
 
 constexpr std::array<Cause, 9> kCauses{{
@@ -91,7 +106,8 @@ constexpr std::array<Cause, 9> kCauses{{
     {"baked_device",
      "A device of the tracing machine is a constant in the graph: the model runs on no other."},
     {"wrong_stage",
-     "The named stage, or what it is computed from and was not seen, is something else than the block's "
+     "Nothing in the graph explains it: the named stage, or what it is computed from and was not seen, is "
+     "something else than the block's "
      "definition. If --config or --layout do not describe this model, that is the reason."},
     {"training_mode",
      "The model was exported in training mode: dropout or batch statistics change its results. Call eval() "
@@ -139,17 +155,19 @@ std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition
                        const std::vector<AuditFinding>& audit) {
   if (has_audit(audit, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
   if (std::ranges::none_of(replays, &Replay::fails)) return "";
+  if (!words_on_misbehaviour(replays).empty()) return "unknown";
+  const bool constant = has_audit(audit, audit_kind::kLargeConstant),
+             dead_end = has_audit(audit, audit_kind::kOutputIgnoresInputs);
   if (const Tensor* value = unchanging_value(replays, block)) {
-    const bool made_without_inputs =
-        has_audit(audit, audit_kind::kOutputIgnoresInputs) && !has_audit(audit, audit_kind::kLargeConstant);
-    return is_zero(*value) || made_without_inputs ? "outputs_ignore_inputs" : "stale_constant";
+    if (dead_end && (is_zero(*value) || !constant)) return "outputs_ignore_inputs";
+    if (constant) return "stale_constant";
   }
   if (has_audit(audit, audit_kind::kTrainingMode)) return "training_mode";
-  if (only_with(replays, same_maps)) return "baked_batch";
-  if (only_with(replays, other_maps)) return "baked_shape";
-  // Every replay fails: what the graph shows has to do.
-  if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;
-  if (std::ranges::all_of(replays, &Replay::has_no_result)) return "unknown";
+  if (const std::string cause = baked_cause(replays, audit); !cause.empty()) return cause;
+  // Without that, what the graph shows has to explain that nothing is right.
+  if (is_wrong_at_all_sizes(replays)) {
+    if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;
+  }
   const bool named = std::ranges::any_of(
       replays, [](const Replay& replay) { return replay.fails() && !replay.judged.stages.empty(); });
   return named ? "wrong_stage" : "unknown";
@@ -157,6 +175,31 @@ std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition
 
 std::span<const Cause> causes() {
   return kCauses;
+}
+
+std::string words_on_misbehaviour(const std::vector<Replay>& replays) {
+  const auto first = std::ranges::find_if(replays, &Replay::fails);
+  if (first == replays.end()) return "";
+  const Comparison& found = first->judged.comparison;
+  switch (found.verdict) {
+    case Verdict::kModifiedInput:
+      return fmt::format(
+          "The model writes into {}, which its caller still owns: an operation in place on it, or on a view "
+          "of "
+          "it, was recorded. Clone it first, and export again.",
+          found.output == "earlier output" ? "a result that it returned earlier"
+                                           : "its input " + found.output);
+    case Verdict::kOverranBuffer:
+      return fmt::format("An operator of the model writes outside its memory: {}.", found.reason);
+    case Verdict::kUnwrittenOutput:
+      return fmt::format("An operator of the model returns memory that it did not fill: {}.", found.reason);
+    case Verdict::kCrashed:
+      return fmt::format("The model takes its process down: {}.", found.reason);
+    case Verdict::kTimedOut:
+      return "The model does not come back in time.";
+    default:
+      return "";
+  }
 }
 
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage) {

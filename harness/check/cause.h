@@ -37,8 +37,9 @@ struct Replay {
   }
 };
 
-/// One of causes(); empty if no replay fails. What the replays show comes before what the graph suggests: a
-/// value that stays the same for other inputs, failures that come with another batch or other sizes alone.
+/// One of causes(); empty if no replay fails. What the replays show (a value that stays the same for other
+/// inputs, failures that come with another batch or other sizes alone) is a cause only where the graph shows
+/// it, too: a constant in place of a result, a baked size. Otherwise the stage is wrong, or nothing is known.
 std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition& block,
                        const std::vector<AuditFinding>& audit);
 
@@ -48,6 +49,14 @@ bool follows_inputs(const BlockDefinition& block, const Case& c, const std::stri
 
 /// What the graph alone suggests; empty if it shows nothing.
 std::string cause_of_graph(const std::vector<AuditFinding>& audit);
+
+/// What the model does beside computing, where the first replay that fails shows such: it writes into its
+/// input, crashes. Empty otherwise.
+std::string words_on_misbehaviour(const std::vector<Replay>& replays);
+
+/// What the replays that fail have and those that agree have not: sizes, magnitudes, blocked elements. Empty
+/// unless there are both.
+std::vector<std::string> circumstances(const std::vector<Replay>& replays, const BlockDefinition& block);
 
 /// The cause in plain words, and what to do about it.
 std::vector<std::string> advice_on(const std::string& cause, const std::string& first_diverging_stage);

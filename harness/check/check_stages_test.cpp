@@ -146,5 +146,31 @@ TEST(CheckStages, AxesInAnotherOrderAreRecognisedByTheirValues) {
   }
 }
 
+/// All lines of advice.
+std::string advice_of(const Checked& checked) {
+  std::string text;
+  for (const auto& line : checked.report.at("advice")) text += line.get<std::string>() + "\n";
+  return text;
+}
+
+TEST(CheckCauses, AFaultOfSomeSizesSaysWhich) {
+  const Checked checked = check_layer(
+      "cause_sizes", {"torch.softmax(scores, -1)", "torch.softmax(scores, -1) * (1 + scores.size(2) % 4)"});
+  ASSERT_EQ(checked.exit_code, 1) << checked.messages;
+  EXPECT_EQ(checked.report.at("cause"), "wrong_stage");
+  EXPECT_NE(advice_of(checked).find("Wrong only where K is "), std::string::npos) << advice_of(checked);
+  EXPECT_NE(advice_of(checked).find("(right at 12)"), std::string::npos) << advice_of(checked);
+}
+
+TEST(CheckCauses, AModelThatWritesIntoItsInputIsToldSo) {
+  const Checked checked = check_layer(
+      "cause_modified",
+      {"  return x.transpose(0, 1), self", "  hidden_states.add_(1)\n  return x.transpose(0, 1), self"});
+  ASSERT_EQ(checked.exit_code, 1) << checked.messages;
+  EXPECT_EQ(checked.report.at("cause"), "unknown");
+  EXPECT_NE(advice_of(checked).find("The model writes into its input hidden_states"), std::string::npos)
+      << advice_of(checked);
+}
+
 }  // namespace
 }  // namespace deformdiff::worker

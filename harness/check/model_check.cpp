@@ -246,7 +246,12 @@ class ModelCheck {
     find_cause_of_replays();
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
-    if (!only_with_.empty()) report_.advice.push_back(only_with_);
+    if (const std::string words = words_on_misbehaviour(replays_); !words.empty()) report_.advice = {words};
+    if (!only_with_.empty()) {
+      report_.advice.push_back(only_with_);
+    } else if (report_.cause == "wrong_stage" || report_.cause == "unknown") {
+      std::ranges::move(circumstances(replays_, model_.block()), std::back_inserter(report_.advice));
+    }
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
       report_.advice = {
           "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "

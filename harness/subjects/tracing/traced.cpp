@@ -158,7 +158,9 @@ BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes) 
 }
 
 void save_traced(const BlockFunction& function, const Call& call, const std::string& file) {
-  trace(function, call, TracingSizes::kSame, nullptr).save(file);
+  Module module = trace(function, call, TracingSizes::kSame, nullptr);
+  module.store_traced_inputs("forward", graph_inputs(call, call.inputs));
+  module.save(file);
 }
 
 }  // namespace deformdiff::worker

@@ -78,6 +78,7 @@ class Auditor {
       check_constant(node);
       check_layer(node);
       check_normaliser(node);
+      check_operator(node);
       check_split(node);
       check_map(node);
       check_grid(node);
@@ -213,13 +214,33 @@ class Auditor {
       const Value* value = behind_views(node->input(side));
       const auto tensor = constant_tensor(value);
       if (!tensor || !is_pairs_of_extents(*tensor)) continue;
-      const at::Tensor flat = tensor->to(at::kLong).flatten();
-      const std::vector<std::int64_t> numbers(flat.const_data_ptr<std::int64_t>(),
-                                              flat.const_data_ptr<std::int64_t>() + flat.numel());
       add(audit_kind::kBakedShape, node,
           fmt::format("{} by a constant of [{}]: {} - (width, height) pairs that should come from the "
                       "inputs' extents",
-                      op_name(node), fmt::join(tensor->sizes(), ", "), fmt::join(numbers, ", ")));
+                      op_name(node), fmt::join(tensor->sizes(), ", "), fmt::join(numbers_in(*tensor), ", ")));
+    }
+  }
+
+  static std::vector<std::int64_t> numbers_in(const at::Tensor& tensor) {
+    const at::Tensor flat = tensor.to(at::kLong).flatten();
+    const auto* first = flat.const_data_ptr<std::int64_t>();
+    return {first, first + flat.numel()};
+  }
+
+  /// Sizes of maps given to an operator that is not LibTorch's, beside what the inputs gave.
+  void check_operator(const Node* node) {
+    if (node->kind().is_aten() || node->kind().is_prim()) return;
+    const auto inputs = node->inputs();
+    if (std::none_of(inputs.begin(), inputs.end(), [&](const Value* each) { return flow_.of(each).data; }))
+      return;
+    for (const Value* input : inputs) {
+      const auto tensor = constant_tensor(behind_views(input));
+      if (!tensor || !at::isIntegralType(tensor->scalar_type(), false) || !is_pairs_of_extents(*tensor))
+        continue;
+      add(audit_kind::kBakedShape, node,
+          fmt::format(
+              "gives {} a constant of [{}]: {} - sizes of maps that should come from the inputs' extents",
+              op_name(node), fmt::join(tensor->sizes(), ", "), fmt::join(numbers_in(*tensor), ", ")));
     }
   }
 
@@ -338,8 +359,8 @@ class Auditor {
   // The batch.
 
   void check_batch(const Node* node) {
-    if (node->inputs().size() < 2 || !is_aten(node, {"slice", "select", "unbind", "split", "split_with_sizes",
-                                                     "chunk", "view", "reshape"})) {
+    if (node->inputs().size() < 2 || !is_aten(node, {"slice", "narrow", "select", "unbind", "split",
+                                                     "split_with_sizes", "chunk", "view", "reshape"})) {
       return;
     }
     // A list of tensors has no axes, though its slices look the same.
@@ -353,6 +374,8 @@ class Auditor {
     std::string what;
     if (is_aten(node, {"slice"})) {
       what = fixed_slice(node);
+    } else if (is_aten(node, {"narrow"})) {
+      what = narrowed(node);
     } else if (is_aten(node, {"select"})) {
       if (const auto index = constant_integer(node->input(2))) what = fmt::format("takes element {}", *index);
     } else {
@@ -371,6 +394,11 @@ class Auditor {
     if (from_start && to_end) return {};
     return fmt::format("takes the slice [{}:{}]", first ? fmt::format("{}", *first) : "",
                        last && !to_end ? fmt::format("{}", *last) : "");
+  }
+
+  static std::string narrowed(const Node* node) {
+    const auto first = constant_integer(node->input(2)), length = constant_integer(node->input(3));
+    return first && length ? fmt::format("takes the slice [{}:{}]", *first, *first + *length) : "";
   }
 
   static std::string unpacked(const Node* node) {

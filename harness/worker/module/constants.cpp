@@ -56,9 +56,9 @@ std::string_view op_name(const Node* node) {
 }
 
 const Value* behind_views(const Value* value) {
-  while (is_aten(value->node(),
-                 {"unsqueeze", "squeeze", "slice", "detach", "to", "contiguous", "clone", "expand", "alias",
-                  "type_as", "view", "reshape", "_unsafe_view", "repeat", "flatten", "float", "double"})) {
+  while (is_aten(value->node(), {"unsqueeze", "squeeze", "slice", "detach", "to", "contiguous", "clone",
+                                 "expand", "alias", "type_as", "view", "reshape", "_unsafe_view", "repeat",
+                                 "flatten", "float", "double", "flip"})) {
     value = value->node()->input(0);
   }
   return value;

@@ -25,7 +25,7 @@ std::optional<std::vector<std::optional<std::int64_t>>> integer_list(const torch
 std::optional<at::Tensor> constant_tensor(const torch::jit::Value* value);
 
 /// The value of which `value` is another view: through slices, added axes, conversions and the like, which
-/// keep or repeat elements.
+/// keep, repeat or reverse elements.
 const torch::jit::Value* behind_views(const torch::jit::Value* value);
 
 /// Whether the node is aten::NAME of one of the names, in place or not.

@@ -233,40 +233,15 @@ class Dataflow::Batch {
                        "upsample_nearest2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"})) {
       return 0;
     }
-    if (is_aten(node, {"relu",
-                       "gelu",
-                       "sigmoid",
-                       "tanh",
-                       "softmax",
-                       "log_softmax",
-                       "dropout",
-                       "to",
-                       "contiguous",
-                       "detach",
-                       "clone",
-                       "layer_norm",
-                       "masked_fill",
-                       "clamp",
-                       "exp",
-                       "neg",
-                       "linear",
-                       "alias",
-                       "type_as",
-                       "silu",
-                       "leaky_relu",
-                       "elu",
-                       "abs",
-                       "pow",
-                       "sqrt",
-                       "batch_norm",
-                       "expand",
-                       "slice",
-                       "split",
-                       "chunk",
-                       "split_with_sizes",
-                       "__getitem__",
-                       "bitwise_not",
-                       "logical_not"}) ||
+    if (is_aten(node, {"relu",        "gelu",        "sigmoid",    "tanh",
+                       "softmax",     "log_softmax", "dropout",    "to",
+                       "contiguous",  "detach",      "clone",      "layer_norm",
+                       "masked_fill", "clamp",       "exp",        "neg",
+                       "linear",      "alias",       "type_as",    "silu",
+                       "leaky_relu",  "elu",         "abs",        "pow",
+                       "sqrt",        "batch_norm",  "expand",     "slice",
+                       "narrow",      "split",       "chunk",      "split_with_sizes",
+                       "__getitem__", "bitwise_not", "logical_not"}) ||
         node->kind() == prim::ListUnpack) {
       return of(node->input(0));
     }
@@ -276,6 +251,7 @@ class Dataflow::Batch {
     if (is_aten(node, {"transpose", "swapaxes"})) return transposed(node);
     if (is_aten(node, {"permute"})) return permuted(node);
     if (is_aten(node, {"flatten"})) return flattened(node);
+    if (is_aten(node, {"unflatten"})) return unflattened(node);
     if (is_aten(node, {"view", "reshape", "_unsafe_view"})) return viewed(node);
     if (node->kind() == prim::ListConstruct) return joined(node);
     if (is_aten(node, {"cat"})) return of(node->input(0));
@@ -330,6 +306,13 @@ class Dataflow::Batch {
     const Axis axis = of(node->input(0));
     const auto first = constant_integer(node->input(1));
     return axis && first && *first > *axis ? axis : Axis();
+  }
+
+  /// The last axis taken apart, or one behind the batch.
+  Axis unflattened(const Node* node) const {
+    const Axis axis = of(node->input(0));
+    const auto split = constant_integer(node->input(1));
+    return axis == 0 && split && (*split > 0 || *split == -1) ? axis : Axis();
   }
 
   Axis viewed(const Node* node) const {

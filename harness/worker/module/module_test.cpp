@@ -273,6 +273,14 @@ TEST(ModuleAudit, AConstantNormaliser) {
   EXPECT_EQ(audit_of(module), Findings{"baked_shape "});
 }
 
+TEST(ModuleAudit, AConstantNormaliserTurnedRound) {
+  Module module = with_fc("def unused(self):\n  return 0");
+  module.register_buffer("sizes", at::tensor({4, 2, 5, 4}, at::kLong).view({2, 2}));
+  define(module, "def forward(self, x):\n  return x / self.sizes.flip([1]).to(6).unsqueeze(1)");
+  bake(module, "sizes");
+  EXPECT_EQ(audit_of(module), Findings{"baked_shape "});
+}
+
 TEST(ModuleAudit, MapsOfFixedExtents) {
   const char* source =
       "def forward(self, x, grid):\n"
@@ -296,6 +304,8 @@ TEST(ModuleAudit, BatchesOfFixedSize) {
   EXPECT_EQ(of_map("return y[:, 0], y.flatten(2).transpose(1, 2)[:, 0:2], y.permute(1, 0, 2, 3)[0]"),
             Findings{});
   EXPECT_EQ(of_map("return y[0]"), Findings{"baked_batch "});
+  EXPECT_EQ(of_map("return torch.unflatten(y, 1, [2, 2]).narrow(0, 1, 1)"), Findings{"baked_batch "});
+  EXPECT_EQ(of_map("return torch.unflatten(y, 1, [2, 2]).narrow(1, 1, 1)"), Findings{});
   EXPECT_EQ(of_map("return torch.cat([y.flatten(2).transpose(1, 2)[0:1]])"), Findings{"baked_batch "});
   EXPECT_EQ(of_map("return y.view(1, 4, y.size(2) * y.size(3))"), Findings{"baked_batch "});
   EXPECT_EQ(of_map("return y.view(1, -1, y.size(2), y.size(3))"), Findings{"baked_batch "});
