@@ -256,6 +256,9 @@ class OpaqueCheck {
 }  // namespace
 
 void check_opaque(const CheckRequest& request, ExportedModule& module, RunReport& report) {
+  if (!request.declared.settings.empty()) {
+    throw InputError("--declare: the bounds of --block opaque are estimated, whatever the module declares");
+  }
   if (request.inputs.empty()) {
     throw InputError(
         "--block opaque: nothing is known of the module's inputs: give --inputs FILE.safetensors");
