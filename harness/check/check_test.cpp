@@ -124,7 +124,7 @@ TEST(CheckOpaque, WhatCannotBeComparedProvesNothing) {
   const Checked checked = check_opaque("opaque_sparse", sparse, at::kFloat);
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
   EXPECT_EQ(checked.report.at("scenarios")[0].at("reason"),
-            "not compared: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
+            "nothing to compare: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
 }
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.

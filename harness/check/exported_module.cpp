@@ -59,6 +59,7 @@ ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limi
   }
   if (!hello.refusal.empty()) throw InputError(hello.refusal);
   environment_ = hello.environment;
+  info_ = hello.subjects.at(0);
   const wire::Message request = wire::encode(wire::DescribeRequest{});
   worker.send(request);
   if (auto failure = failure_of(worker, "while it was looked at")) {

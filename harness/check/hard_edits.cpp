@@ -20,16 +20,33 @@ bool is_feature(const EditContext& context, const NamedTensor& input) {
          context.takes(input.name);
 }
 
-bool scale_features(const EditContext& context, Case& c, double factor) {
+template <typename Change>
+bool change_features(const EditContext& context, Case& c, const Change& change) {
   bool any = false;
   for (const NamedTensor& input : std::vector<NamedTensor>(c.inputs)) {
     if (!is_feature(context, input)) continue;
     const std::int64_t length = std::max<std::int64_t>(1, input.tensor.shape().back());
     any = set_rows(c, input.name, [&](std::int64_t row, std::int64_t column) {
-      return factor * input.tensor.element(row * length + column);
+      return change(input.tensor.element(row * length + column));
     });
   }
   return any;
+}
+
+bool scale_features(const EditContext& context, Case& c, double factor) {
+  return change_features(context, c, [factor](double x) { return factor * x; });
+}
+
+/// Rows of N(mean, deviation).
+bool give_normal_rows(const EditContext& context, Case& c, double mean, double deviation) {
+  const CounterRandom random(c.provenance.seed);
+  return give_to_first_norm(
+      context.entry, c,
+      [&](std::int64_t row, std::int64_t column) {
+        const CounterRandom of_row = random.stream(static_cast<std::uint64_t>(row));
+        return mean + deviation * normal(of_row.bits(static_cast<std::uint64_t>(column)));
+      },
+      context.threads);
 }
 
 bool has_operation(const EditContext& context, const Case& c, std::string_view operation) {
@@ -94,15 +111,13 @@ bool equal_rows(const EditContext& context, Case& c) {
 bool small_variance(const EditContext& context, Case& c) {
   constexpr double kDeviation = 3e-3;
   if (has_operation(context, c, "group_norm")) return scale_features(context, c, kDeviation);
-  const CounterRandom random(c.provenance.seed);
-  return give_to_first_norm(
-      context.entry, c,
-      [&](std::int64_t row, std::int64_t column) {
-        return kDeviation *
-               normal(
-                   random.stream(static_cast<std::uint64_t>(row)).bits(static_cast<std::uint64_t>(column)));
-      },
-      context.threads);
+  return give_normal_rows(context, c, 0, kDeviation);
+}
+
+bool large_mean(const EditContext& context, Case& c) {
+  constexpr double kMean = 1000;
+  return give_normal_rows(context, c, kMean, 1) ||
+         change_features(context, c, [](double x) { return kMean + x; });
 }
 
 bool equal_scores(const EditContext& context, Case& c) {

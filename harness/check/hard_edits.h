@@ -29,6 +29,9 @@ bool equal_rows(const EditContext&, Case& c);
 /// maps.
 bool small_variance(const EditContext&, Case& c);
 
+/// The first norm of rows is given rows around 1000; where that cannot be done, all features are.
+bool large_mean(const EditContext&, Case& c);
+
 bool equal_scores(const EditContext&, Case& c);  ///< all keys are alike, to the bit; their values are not
 bool large_scores(const EditContext&,
                   Case& c);  ///< their exponentials overflow unless the largest is taken off

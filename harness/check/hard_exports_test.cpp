@@ -166,6 +166,37 @@ Tamper penalised(const Call& call) {
   };
 }
 
+/// The variance is mean(x^2) - mean^2, and not below zero.
+Tamper of_one_pass(const Call& call) {
+  const auto x = std::make_shared<at::Tensor>();
+  return [x, &call](const std::string& name, const at::Tensor& value) {
+    if (name == "cross_attn_residual") *x = value;
+    if (name != "cross_attn_layer_norm") return value;
+    const at::Tensor mean = x->mean(-1, /*keepdim=*/true);
+    const at::Tensor variance = ((*x * *x).mean(-1, /*keepdim=*/true) - mean * mean).clamp_min(0);
+    return (*x - mean) / (variance + 1e-5).sqrt() * call.input("param.cross_attn_layer_norm.weight") +
+           call.input("param.cross_attn_layer_norm.bias");
+  };
+}
+
+TEST(Declarations, DecideWhatIsAgreed) {
+  const std::string arguments = exported("one_pass", "decoder_layer", of_one_pass);
+  const Checked free = check("one_pass", arguments);
+  EXPECT_EQ(free.exit_code, 0) << free.report.dump(1);
+  EXPECT_EQ(check("one_pass", arguments + " --declare variance=centred").exit_code, 1);
+  EXPECT_EQ(check("one_pass", arguments + " --declare dtypes=float64").exit_code, 4);
+}
+
+TEST(Declarations, ThatNobodyKnowsAreRefused) {
+  const std::string arguments = exported("undeclared", "position_embedding", of_one_pass);
+  for (const char* declared :
+       {"varance=centred", "variance=some", "variance", "variance=any --declare variance=any"}) {
+    const Checked checked = check("undeclared", arguments + " --declare " + declared);
+    EXPECT_EQ(checked.exit_code, 2) << declared;
+    EXPECT_NE(checked.messages.find("declaration"), std::string::npos) << checked.messages;
+  }
+}
+
 TEST(PlainInterpreter, IsNotHeldAgainstAModuleThatTheExecutorRuns) {
   const Checked checked = check("penalised", exported("penalised", "decoder_layer", penalised));
   EXPECT_EQ(checked.exit_code, 0) << checked.messages << checked.report.dump(1);

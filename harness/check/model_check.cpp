@@ -10,6 +10,7 @@
 #include "engine/findings.h"
 #include "engine/signature.h"
 #include "engine/stopwatch.h"
+#include "engine/subject.h"
 #include "recorded/judge_recording.h"
 #include "recorded/recording.h"
 #include "recorded/stage_report.h"
@@ -46,8 +47,11 @@ class ModelCheck {
         subject_(report.session.subjects.emplace_back()) {
     report.audit = module.description().audit;
     report.warnings = module.description().notes;
+    subject_.info = module.info();
     subject_.name = subject_.info.name = request.model.string();
     subject_.block = model_.block().name();
+    subject_.info.blocks = {subject_.block};
+    apply(request.declared, subject_.info);
   }
 
   void run() {
@@ -165,7 +169,8 @@ class ModelCheck {
 
   /// The recorded graph in the plain interpreter, tapped.
   Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
-    Outcome outcome = run_graph(model_.arguments(c));
+    Outcome outcome = admit(subject_.info, model_.block(), c, 0);
+    if (outcome.kind == Outcome::Kind::kReturned) outcome = run_graph(model_.arguments(c));
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
     outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
@@ -201,6 +206,8 @@ class ModelCheck {
   void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
     const std::vector<NamedTensor> arguments = model_.arguments(c);
     record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
+    const Outcome::Kind kind = replays_.back().outcome.kind;
+    if (kind == Outcome::Kind::kUnsupported || kind == Outcome::Kind::kNotRun) return;
     run_mode(name, module_mode::kExecutor, arguments);
     if (replays_.size() > 1) return;
     for (const char* mode : kOptimised) run_mode(name, mode, arguments);

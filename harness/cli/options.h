@@ -2,6 +2,7 @@
 // name.
 #pragma once
 
+#include "core/declaration.h"
 #include "engine/runner.h"
 
 #include <cstdint>
@@ -54,6 +55,7 @@ struct Options {
   std::vector<std::filesystem::path> inputs;  ///< check
   std::vector<std::string> input_order;       ///< check; names of the module's arguments
   std::vector<std::string> output_order;
+  Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
 
   std::string topic;  ///< list

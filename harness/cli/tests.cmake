@@ -12,6 +12,11 @@ foreach(file IN LISTS recorded)
   set_tests_properties(judge/${name} PROPERTIES LABELS replay)
 endforeach()
 
+# A declaration counts: this one says that the recorded runs are of no dtype that is judged.
+add_test(NAME judge/declared COMMAND deformdiff judge
+  ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
+set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
+
 if(NOT TARGET deformdiff-worker)
   return()
 endif()

@@ -9,6 +9,7 @@
 #include "engine/signature.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
+#include "engine/subject.h"
 #include "recorded/recording.h"
 #include "recorded/stage_report.h"
 
@@ -34,12 +35,19 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
     SubjectReport& subject = report.session.subjects.emplace_back();
     subject.name = subject.info.name = run.name;
     subject.block = block.name();
+    subject.info.blocks = {block.name()};
+    apply(request.declared, subject.info);
     if (const Comparison refused = unjudged(run.dtype); !refused.reason.empty()) {
       count(subject, refused);
       continue;
     }
     const Case c = recorded_case(block, recording, run.dtype);
     block.validate(c);
+    if (const Outcome admitted = admit(subject.info, block, c, 0);
+        admitted.kind != Outcome::Kind::kReturned) {
+      count(subject, compare(admitted, {}, {}));
+      continue;
+    }
     // The operator's one stage is its output: there is nothing to show on the way to it.
     const bool deep = block.stages(c).size() > 1;
     StagedComparison judged =

@@ -1,6 +1,7 @@
 // Recorded tensors, judged like any implementation. Needs no worker.
 #pragma once
 
+#include "core/declaration.h"
 #include "core/dtype.h"
 #include "core/verdict.h"
 #include "engine/compare.h"
@@ -16,6 +17,7 @@ struct JudgeRequest {
   std::filesystem::path file;
   std::string block;  ///< empty: the metadata's
   RecordingOptions options;
+  Declaration declared{};  ///< of what computed the file
   int threads = 1;
 };
 
