@@ -66,6 +66,7 @@ Json finding_json(const Finding& finding) {
           {"minimal", finding.minimal},
           {"earlier_calls", finding.earlier_calls},
           {"reproduction_rate", finding.reproduction_rate},
+          {"reproduction_runs", finding.reproduction_runs},
           {"one_line", finding.one_line}};
 }
 

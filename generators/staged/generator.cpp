@@ -22,6 +22,10 @@ constexpr std::uint64_t kLargePeriod = 200;
 /// remember.
 constexpr std::uint64_t kSiblingPeriod = 12;
 
+/// One case in so many has every input laid out in another way than contiguous; never a large one.
+constexpr std::uint64_t kLayoutPeriod = 8;
+constexpr std::uint64_t kLayoutPlace = 1;
+
 const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
       {"typical", 40, "scaled-down real models: pyramids of maps, a few layers, perturbed weights"},
@@ -44,6 +48,16 @@ void transpose_maps(Sketch& sketch) {
     std::string other = name;
     other.front() = 'W';
     std::swap(height, sketch.at(other));
+  }
+}
+
+/// Every input in another layout than contiguous, each in all that it can have as turn follows turn.
+void lay_out_all(std::uint64_t turn, const CounterRandom& random, Case& c) {
+  for (std::size_t k = 0; k < c.inputs.size(); ++k) {
+    Tensor& tensor = c.inputs[k].tensor;
+    const auto layouts = layouts_of(tensor.dtype(), tensor.shape().size());
+    if (!layouts.empty())
+      tensor = with_storage_layout(tensor, layouts[(turn + k) % layouts.size()], random.stream(k));
   }
 }
 
@@ -76,7 +90,11 @@ Case drawn(const BlockDefinition& block, const Adapt& adapt, const std::vector<T
   const CounterRandom elements = stream.stream(2).stream(index);
   Case c = fill_sketch(block, sketch, elements);
   Draw draw(elements.bits(0));
-  draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
+  if (index % kLayoutPeriod == kLayoutPlace) {
+    lay_out_all(index / kLayoutPeriod, elements.stream(1), c);
+  } else {
+    draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
+  }
   c.provenance.tier = tier;
   return c;
 }
@@ -102,7 +120,8 @@ Case DeepGenerator::generate(std::uint64_t seed, const std::vector<std::string>&
                              std::uint64_t index) const {
   const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
   const CounterRandom stream = case_stream(seed, block_.name(), chosen);
-  const bool large = chosen.front().name == "typical" && is_once_in(kLargePeriod, stream, index);
+  const bool large =
+      chosen.front().name == "typical" && index % 2 == 0 && is_once_in(kLargePeriod / 2, stream, index / 2);
   Case c = drawn(block_, adapt_, chosen, stream, index, large);
   c.provenance = {"fuzz", c.provenance.tier, seed, index};
   return c;

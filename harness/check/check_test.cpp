@@ -1,7 +1,7 @@
 // `deformdiff check` on modules exported here: right ones pass every replay, silently wrong ones are found
 // and the cause is named.
 #include "blocks/block_list.h"
-#include "core/safetensors.h"
+#include "check/run_check_test.h"
 #include "faults/export_mistakes.h"
 #include "faults/normaliser.h"
 #include "faults/tampering.h"
@@ -9,13 +9,9 @@
 #include "subjects/mask2former/test_calls.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/tracing/traced.h"
-#include "worker/tensors.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
-#include <sys/wait.h>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/zeros_like.h>
@@ -27,36 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ms_deform_attn::forward_operator;
-
-fs::path folder() {
-  const fs::path path = fs::path(DEFORMDIFF_OUT) / "check_test";
-  fs::create_directories(path);
-  return path;
-}
-
-std::string text_of(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
-struct Checked {
-  int exit_code;
-  std::string messages;  ///< of standard error
-  nlohmann::json report;
-};
-
-/// `name` makes the names of the files that the run leaves.
-Checked check(const std::string& name, const std::string& arguments) {
-  const fs::path report = folder() / (name + ".json"), messages = folder() / (name + ".txt");
-  fs::remove(report);
-  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " check " + arguments +
-                              " --quiet --report json:" + report.string() + " 2> " + messages.string();
-  const int status = std::system(command.c_str());
-  Checked checked{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(messages), {}};
-  if (fs::exists(report)) checked.report = nlohmann::json::parse(text_of(report));
-  return checked;
-}
 
 /// The module that `function` is exported as, its configuration and the example that it was traced on: the
 /// flags to check it with.
@@ -71,18 +37,7 @@ std::string exported(const std::string& name, const std::string& block, const Bl
     if (key != "bits" && call.attributes.contains(key)) attributes[key] = call.attributes.at(key);
   }
   std::ofstream(config) << attributes.dump();
-  std::string order;
-  SafetensorsFile example;
-  for (std::size_t i = 0; i < call.names.size(); ++i) {
-    const std::string& input = call.names[i];
-    if (input.starts_with("param.")) continue;
-    order += (order.empty() ? "" : ",") + input;
-    example.tensors.push_back({"in." + input, from_torch(call.inputs[i])});
-  }
-  const fs::path inputs = folder() / (name + ".inputs.safetensors");
-  write_safetensors(inputs, example);
-  return model.string() + " --block " + block + " --config " + config.string() + " --input-order " + order +
-         " --inputs " + inputs.string();
+  return model.string() + " --block " + block + " --config " + config.string() + example_flags(name, call);
 }
 
 struct Export {
@@ -141,19 +96,10 @@ INSTANTIATE_TEST_SUITE_P(Check, EachExport, testing::ValuesIn(exports()), [](con
 Checked check_opaque(const std::string& name, const BlockFunction& function, at::ScalarType dtype) {
   const TestCall owner = test_call("encoder_layer", 2, /*masked=*/false, dtype);
   const Call call = owner();
-  const fs::path model = folder() / (name + ".pt"), inputs = folder() / (name + ".safetensors");
+  const fs::path model = folder() / (name + ".pt");
   const at::NoGradGuard no_grad;
   save_traced(function, call, model.string());
-  SafetensorsFile example;
-  std::string order;
-  for (std::size_t i = 0; i < call.names.size(); ++i) {
-    if (call.names[i].starts_with("param.")) continue;
-    order += (order.empty() ? "" : ",") + call.names[i];
-    example.tensors.push_back({"in." + call.names[i], from_torch(call.inputs[i])});
-  }
-  write_safetensors(inputs, example);
-  return check(name,
-               model.string() + " --block opaque --input-order " + order + " --inputs " + inputs.string());
+  return check(name, model.string() + " --block opaque" + example_flags(name, call));
 }
 
 TEST(CheckOpaque, OwnGraphAgreesInEitherDtype) {
@@ -169,6 +115,16 @@ TEST(CheckOpaque, AnAgreementOnZerosProvesNothing) {
   };
   const Checked checked = check_opaque("opaque_zeros", zeros, at::kFloat);
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
+}
+
+TEST(CheckOpaque, WhatCannotBeComparedProvesNothing) {
+  const auto sparse = [](const Call& call) -> std::vector<at::Tensor> {
+    return {call.input("hidden_states").to_sparse()};
+  };
+  const Checked checked = check_opaque("opaque_sparse", sparse, at::kFloat);
+  EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
+  EXPECT_EQ(checked.report.at("scenarios")[0].at("reason"),
+            "not compared: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
 }
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.

@@ -3,6 +3,7 @@
 #include "check/cause.h"
 #include "check/checked_model.h"
 #include "check/cures.h"
+#include "check/hard_cases.h"
 #include "check/tapped_stages.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace deformdiff {
 namespace {
@@ -57,13 +59,14 @@ class ModelCheck {
       replay(each.name, each.sizes, std::move(each.problem));
     }
     replay_blocked_rows(source, base);
+    if (std::ranges::none_of(replays_, &Replay::fails)) replay_hard_cases(source);
     conclude();
   }
 
  private:
   ReplaySource source_of(std::vector<NamedTensor> example) const {
-    return {model_.block(), model_.attributes(), model_.parameters(),
-            model_.dtype(), model_.input_set(),  std::move(example)};
+    return {model_.block(),     model_.attributes(), model_.parameters(),        model_.dtype(),
+            model_.input_set(), std::move(example),  model_.configured_extents()};
   }
 
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
@@ -82,6 +85,16 @@ class ModelCheck {
     }
     report_.warnings.push_back(
         "no replay blocked a whole row of an attention mask: what the model does then was not seen");
+  }
+
+  /// Where ordinary cases show nothing: what fails there would fail here too, and hide why.
+  void replay_hard_cases(const ReplaySource& source) {
+    constexpr std::uint64_t kSeeds = 1000;  // of other replays
+    for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
+      Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
+      replay.what = std::move(each.what);
+      record_replay(std::move(replay));
+    }
   }
 
   bool unblocks_rows(const Case& c) const {
@@ -152,13 +165,30 @@ class ModelCheck {
 
   /// The recorded graph in the plain interpreter, tapped.
   Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
-    Outcome outcome = module_.run(module_mode::kInterpreter, model_.arguments(c), true);
+    Outcome outcome = run_graph(model_.arguments(c));
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
     outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
     StagedComparison judged = judge_stages(model_.entry(), c, outcome, subject_.info,
                                            {.threads = request_.threads, .one_run = true}, ratios);
     return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};
+  }
+
+  /// A traced number is a tensor of one double in the recorded graph, which an operator may refuse beside
+  /// float32; LibTorch's executor takes it for the number that it was.
+  Outcome run_graph(const std::vector<NamedTensor>& arguments) {
+    Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
+    if (outcome.kind != Outcome::Kind::kThrew) return outcome;
+    Outcome executed = module_.run(module_mode::kExecutor, arguments, false);
+    if (executed.kind != Outcome::Kind::kReturned) return outcome;
+    if (!noted_refusal_) {
+      report_.warnings.push_back(fmt::format(
+          "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
+          "results are judged, and no stage is seen",
+          outcome.message));
+    }
+    noted_refusal_ = true;
+    return executed;
   }
 
   void record_replay(Replay replay) {
@@ -213,9 +243,10 @@ class ModelCheck {
       std::erase_if(report_.audit,
                     [](const AuditFinding& each) { return each.kind == audit_kind::kOutputIgnoresInputs; });
     }
-    report_.cause = find_cause(replays_, model_.block(), report_.audit);
+    find_cause_of_replays();
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
+    if (!only_with_.empty()) report_.advice.push_back(only_with_);
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
       report_.advice = {
           "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
@@ -229,6 +260,21 @@ class ModelCheck {
     if (!of_the_kernel.contains(report_.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(request_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report_.advice));
+  }
+
+  /// What ordinary replays show comes first: where they agree, sizes and batch are no reason.
+  void find_cause_of_replays() {
+    std::vector<Replay> ordinary = replays_;
+    std::erase_if(ordinary, [](const Replay& replay) { return !replay.what.empty(); });
+    report_.cause = find_cause(ordinary, model_.block(), report_.audit);
+    if (!report_.cause.empty()) return;
+    std::vector<std::string> wrong_with;
+    for (const Replay& replay : replays_) {
+      if (replay.fails()) wrong_with.push_back(fmt::format("{} ({})", replay.what, replay.name));
+    }
+    if (wrong_with.empty()) return;
+    report_.cause = "wrong_stage";
+    only_with_ = fmt::format("Ordinary inputs agree; it is wrong with {}.", fmt::join(wrong_with, ", "));
   }
 
   /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.
@@ -253,7 +299,9 @@ class ModelCheck {
   RunReport& report_;
   SubjectReport& subject_;
   std::vector<Replay> replays_;
-  double seconds_ = 0;  ///< of the slowest call of the recorded graph
+  bool noted_refusal_ = false;  ///< of the plain interpreter
+  std::string only_with_;       ///< which replays fail, where no ordinary one does
+  double seconds_ = 0;          ///< of the slowest call of the recorded graph
 };
 
 }  // namespace

@@ -227,15 +227,29 @@ class OpaqueCheck {
     return output;
   }
 
+  /// What came of which nothing could be compared; empty if there is nothing such.
+  std::string not_compared(const Outcome& outcome) const {
+    if (!outcome.message.empty()) return "not compared: " + outcome.message;
+    if (!outcome.outputs.empty()) return "";
+    return fmt::format("not compared: forward returned no tensor, but a value of type {}",
+                       module_.description().returns);
+  }
+
   void judge(const std::filesystem::path& path, const char* mode, const std::vector<NamedTensor>& inputs,
              const Reference& reference, SubjectReport& subject) {
-    Comparison comparison = compare(module_.run(mode, inputs, false), reference, {}, &subject.ratios);
+    const Outcome outcome = module_.run(mode, inputs, false);
+    Comparison comparison = compare(outcome, reference, {}, &subject.ratios);
+    if (const std::string unseen = not_compared(outcome);
+        comparison.verdict == Verdict::kAgree && !unseen.empty()) {
+      comparison.verdict = Verdict::kVacuous;
+      comparison.reason = unseen;
+    }
     comparison.estimated = true;
     comparison.element_class = "interior";
     const std::string name = fmt::format("{}/{}", path.stem().string(), std::string(mode).substr(7));
     const bool found = is_finding(comparison.verdict);
-    report_.scenarios.push_back(
-        {name, "outputs", comparison.verdict, true, comparison.ratio, 0, found ? comparison.reason : ""});
+    report_.scenarios.push_back({name, "outputs", comparison.verdict, true, comparison.ratio, 0,
+                                 comparison.verdict == Verdict::kAgree ? "" : comparison.reason});
     count(subject, comparison);
     if (!found) return;
     Finding finding;

@@ -1,13 +1,14 @@
 #include "check/tapped_stages.h"
 
+#include "check/arrangements.h"
 #include "core/error.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace deformdiff {
@@ -19,19 +20,11 @@ bool is_module(const std::string& operation) {
   return kModules.contains(operation);
 }
 
-/// The tensor with its axes in each order that gives `shape`, the elements as they lie first.
-std::vector<Tensor> seen_as(const Tensor& tensor, const Shape& shape) {
-  std::vector<Tensor> ways{rearranged(tensor, {reshape(shape)})};
-  if (tensor.shape().size() != shape.size() || shape.size() > 4) return ways;
-  Shape order(shape.size());
-  std::iota(order.begin(), order.end(), 0);
-  while (std::ranges::next_permutation(order).found) {
-    Shape permuted;
-    for (const std::int64_t axis : order) permuted.push_back(tensor.dim(static_cast<std::size_t>(axis)));
-    if (permuted == shape) ways.push_back(rearranged(tensor, {permute(order)}));
-  }
-  return ways;
-}
+/// A value that a submodule's path says is a stage's. In which order its axes lie, its shape may leave open.
+struct Offer {
+  LayoutEntry entry;
+  const Tensor* tensor;
+};
 
 class StageFinder {
  public:
@@ -41,16 +34,17 @@ class StageFinder {
         case_(c),
         taps_(outcome.stages),
         outputs_(outcome.outputs),
-        info_(info),
-        threads_(threads),
+        values_(model.entry(), c, info.precision, info.contract, threads),
         stages_(model.block().stages(c)) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
+    const auto heads = model.attributes().find("num_heads");
+    if (heads != model.attributes().end()) heads_ = static_cast<std::int64_t>(heads->second);
   }
 
   std::vector<NamedTensor> find() {
-    for (const NamedTensor& tap : taps_) take_by_path(tap);
+    for (const NamedTensor& tap : taps_) offer_by_path(tap);
     take_outputs();
-    find_by_value();
+    for (const Stage& stage : stages_) settle(stage);
     std::vector<NamedTensor> found;
     for (const Stage& stage : stages_) {
       if (const auto known = found_.find(stage.name); known != found_.end())
@@ -61,16 +55,18 @@ class StageFinder {
 
  private:
   /// "PATH:out" is the stage PATH; "PATH:in" what that stage's operation is given.
-  void take_by_path(const NamedTensor& tap) {
+  void offer_by_path(const NamedTensor& tap) {
     const std::size_t colon = tap.name.rfind(':');
     if (colon == std::string::npos) return;
     const std::string path = tap.name.substr(0, colon), side = tap.name.substr(colon + 1);
     const auto theirs = model_.their_path(path);
     if (!theirs) return;
     if (side == "out") {
-      for (const LayoutEntry& entry : model_.names().stages(*theirs)) take(entry, tap.tensor);
+      for (const LayoutEntry& entry : model_.names().stages(*theirs)) {
+        results_[entry.ours].push_back({entry, &tap.tensor});
+      }
     } else if (side == "in" && is_leaf(path)) {
-      if (const auto entry = model_.names().stage(*theirs)) take_argument(*entry, tap.tensor);
+      if (const auto entry = model_.names().stage(*theirs)) offer_argument(*entry, tap.tensor);
     }
   }
 
@@ -80,33 +76,13 @@ class StageFinder {
                                 [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
   }
 
-  void take(const LayoutEntry& entry, const Tensor& tensor) {
-    const auto spec = specs_.find(entry.ours);
-    if (spec == specs_.end() || found_.contains(entry.ours)) return;
-    try {
-      const Tensor ours = to_ours(entry, tensor, spec->second.shape);
-      if (ours.shape() == spec->second.shape && ours.dtype() == spec->second.dtype)
-        found_.emplace(entry.ours, ours);
-    } catch (const InputError&) {
-      // Another shape than the framework's own: not that value.
-    }
-  }
-
   /// A module's argument is the value that its stage's operation takes as x.
-  void take_argument(const LayoutEntry& entry, const Tensor& tensor) {
+  void offer_argument(const LayoutEntry& entry, const Tensor& tensor) {
     const auto stage = std::ranges::find(stages_, entry.ours, &Stage::name);
     if (stage == stages_.end() || !is_module(stage->operation)) return;
     const auto x = std::ranges::find(stage->inputs, "x", &StageInput::name);
     if (x == stage->inputs.end() || !only_reshapes(x->view)) return;
-    const auto spec = specs_.find(x->value);
-    if (spec == specs_.end() || found_.contains(x->value) || tensor.dtype() != spec->second.dtype) return;
-    if (tensor.elements() != element_count(spec->second.shape)) return;
-    try {
-      const Tensor ours = to_ours(entry, tensor, spec->second.shape);
-      found_.emplace(x->value, rearranged(ours, {reshape(spec->second.shape)}));
-    } catch (const InputError&) {
-      // Another shape than the framework's own: not that value.
-    }
+    arguments_[x->value].push_back({entry, &tensor});
   }
 
   /// What is returned is a stage as good as any.
@@ -114,38 +90,63 @@ class StageFinder {
     for (const OutputSpec& spec : model_.block().outputs(case_)) {
       const Tensor* output = find_tensor(outputs_, spec.name);
       if (output == nullptr || output->shape() != spec.shape) continue;
-      if (output->dtype() == spec.dtype) found_.emplace(spec.stage, *output);
+      if (output->dtype() == spec.dtype) returned_.emplace(spec.stage, *output);
     }
   }
 
-  void find_by_value() {
-    StageValues values(model_.entry(), case_, info_.precision, info_.contract, threads_);
-    std::set<std::string> unknown;
-    for (const Stage& stage : stages_) {
-      const bool ready = std::ranges::none_of(
-          stage.inputs, [&](const StageInput& input) { return unknown.contains(input.value); });
-      if (const auto found = found_.find(stage.name); found != found_.end()) {
-        values.set_seen(stage, found->second);
-      } else if (!ready) {
-        unknown.insert(stage.name);
-      } else {
-        settle(stage, values, unknown);
-      }
-    }
-  }
-
-  /// A stage that no path names and whose inputs are known.
-  void settle(const Stage& stage, StageValues& values, std::set<std::string>& unknown) {
-    const StageReference reference = values.refer(stage);
-    if (auto value = matching(stage, *reference.reference)) {
-      values.set_seen(stage, *value);
-      found_.emplace(stage.name, std::move(*value));
+  /// The stage's value becomes known: that which its path names, which is returned, or which lies in its set.
+  void settle(const Stage& stage) {
+    const std::vector<Tensor> offered = offered_for(stage.name);
+    if (offered.size() == 1) return take(stage, offered.front());
+    if (const auto output = returned_.find(stage.name); output != returned_.end())
+      return take(stage, output->second);
+    const StageReference reference = values_.refer(stage);
+    if (auto value = matching(stage, *reference.reference, offered)) {
+      take(stage, std::move(*value));
     } else if (is_exact(reference.reference->outputs.front())) {
       // Sizes and the like, which a graph need not hold as tensors: there is no other right value.
-      values.set_middle(stage, reference);
+      values_.set_middle(stage, reference);
+      known_.insert(stage.name);
+    } else if (auto used = used_of(stage, offered)) {
+      take(stage, std::move(*used));
     } else {
-      unknown.insert(stage.name);
+      values_.set_drawn(stage, reference);
     }
+  }
+
+  void take(const Stage& stage, Tensor value) {
+    values_.set_seen(stage, value);
+    known_.insert(stage.name);
+    found_.emplace(stage.name, std::move(value));
+  }
+
+  /// What a path says the stage's value is: several where its axes may lie in several orders. A result comes
+  /// before an argument.
+  std::vector<Tensor> offered_for(const std::string& stage) {
+    for (const auto* offers : {&results_, &arguments_}) {
+      const auto found = offers->find(stage);
+      if (found == offers->end()) continue;
+      for (const Offer& offer : found->second) {
+        if (auto ways = ways_of(offer, specs_.at(stage)); !ways.empty()) return ways;
+      }
+    }
+    return {};
+  }
+
+  std::vector<Tensor> ways_of(const Offer& offer, const OutputSpec& spec) {
+    if (offer.tensor->dtype() != spec.dtype) return {};
+    std::vector<Tensor> ways;
+    const auto add = [&](Tensor way) {
+      if (way.shape() == spec.shape && std::ranges::find(ways, way) == ways.end())
+        ways.push_back(std::move(way));
+    };
+    for (const View& view : views(offer.tensor->shape(), spec.shape, 1)) add(rearranged(*offer.tensor, view));
+    try {
+      add(to_ours(offer.entry, *offer.tensor, spec.shape));
+    } catch (const InputError&) {
+      // Another shape than the framework's own: not that value.
+    }
+    return ways;
   }
 
   static bool is_exact(const OutputReference& output) {
@@ -153,34 +154,79 @@ class StageFinder {
            std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
   }
 
-  std::optional<Tensor> matching(const Stage& stage, const Reference& reference) const {
+  /// One of those offered or, in any order of axes, tapped that lies in the stage's set.
+  std::optional<Tensor> matching(const Stage& stage, const Reference& reference,
+                                 const std::vector<Tensor>& offered) {
     const OutputReference& wanted = reference.outputs.front();
     if (wanted.value.empty()) return std::nullopt;
+    for (const Tensor& value : offered) {
+      if (lies_in(value, stage.name, reference)) return value;
+    }
     for (const NamedTensor& tap : taps_) {
-      if (tap.tensor.dtype() != wanted.dtype || tap.tensor.elements() != element_count(wanted.shape))
-        continue;
-      for (Tensor& way : seen_as(tap.tensor, wanted.shape)) {
-        Outcome outcome;
-        outcome.kind = Outcome::Kind::kReturned;
-        outcome.outputs = {{stage.name, way}};
-        // A set that admits anything would take the first tensor that comes for the stage.
-        const Verdict verdict = compare(outcome, reference, {}).verdict;
-        if (verdict == Verdict::kAgree || (verdict == Verdict::kVacuous && is_exact(wanted)))
-          return std::move(way);
+      if (tap.tensor.dtype() != wanted.dtype) continue;
+      for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
+        Tensor value = rearranged(tap.tensor, view);
+        if (lies_in(value, stage.name, reference)) return value;
       }
     }
     return std::nullopt;
+  }
+
+  static bool lies_in(const Tensor& value, const std::string& stage, const Reference& reference) {
+    Outcome outcome;
+    outcome.kind = Outcome::Kind::kReturned;
+    outcome.outputs = {{stage, value}};
+    // A set that admits anything would take the first tensor that comes for the stage.
+    const Verdict verdict = compare(outcome, reference, {}).verdict;
+    return verdict == Verdict::kAgree ||
+           (verdict == Verdict::kVacuous && is_exact(reference.outputs.front()));
+  }
+
+  /// The value from which the model computed a later stage as that stage is computed from this one.
+  std::optional<Tensor> used_of(const Stage& stage, const std::vector<Tensor>& values) {
+    for (const Tensor& value : values) {
+      values_.set_seen(stage, value);
+      if (is_used(stage)) return value;
+    }
+    return std::nullopt;
+  }
+
+  /// Whether the model holds what a stage makes of this one's value.
+  bool is_used(const Stage& stage) {
+    return std::ranges::any_of(stages_, [&](const Stage& next) {
+      if (!is_ready_but_for(stage.name, next)) return false;
+      const StageReference reference = values_.refer(next);
+      return matching(next, *reference.reference, offered_for(next.name)).has_value();
+    });
+  }
+
+  /// Whether it takes this value and all else that it takes is known.
+  bool is_ready_but_for(const std::string& value, const Stage& next) const {
+    const auto is_it = [&](const StageInput& input) { return input.value == value; };
+    return std::ranges::any_of(next.inputs, is_it) &&
+           std::ranges::all_of(next.inputs, [&](const StageInput& input) {
+             return is_it(input) || known_.contains(input.value) || case_.find_input(input.value) != nullptr;
+           });
+  }
+
+  const std::vector<View>& views(const Shape& from, const Shape& to, std::int64_t heads) {
+    const auto [known, is_new] = views_.try_emplace({from, to, heads});
+    if (is_new) known->second = arrangements(from, to, heads);
+    return known->second;
   }
 
   const CheckedModel& model_;
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
   const std::vector<NamedTensor>& outputs_;
-  const SubjectInfo& info_;
-  int threads_;
+  StageValues values_;
   std::vector<Stage> stages_;
+  std::int64_t heads_ = 1;
   std::map<std::string, OutputSpec> specs_;
-  std::map<std::string, Tensor> found_;
+  std::map<std::string, std::vector<Offer>> results_, arguments_;  ///< by stage
+  std::map<std::string, Tensor> returned_, found_;
+  std::set<std::string> known_;  ///< stages that were found, or whose value can be no other
+  std::map<std::tuple<Shape, Shape, std::int64_t>, std::vector<View>> views_;
 };
 
 }  // namespace

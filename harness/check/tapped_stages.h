@@ -10,8 +10,10 @@ namespace deformdiff {
 
 /// Finds stages among what a tapped run of a module shows (WIRE.md, `describe`): by the paths of submodules,
 /// whose results and arguments are stages; among the outputs, which are stages too; and, for stages between
-/// submodules, by value: what lies in the admissible set of a stage whose inputs are known is taken for that
-/// stage. A stage that computes something else is then not found, and shows where its value is used.
+/// submodules, by value: what lies in the admissible set of a stage is taken for that stage. Axes may lie in
+/// another order than ours: where a shape leaves that open, the order is the one in which the value lies in
+/// the stage's set, or from which the model computed what follows. A stage that computes something else and
+/// that no path names is not found, and shows where its value is used.
 std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
                                      const SubjectInfo& info, int threads);
 

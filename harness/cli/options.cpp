@@ -65,7 +65,7 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                  "implementation or address, repeatable (default: every built-in one)");
   add_repeatable(fuzz, "--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
   add_run_options(fuzz, options, raw);
-  fuzz.add_option("--time", raw.time, "stop after this long, as in 30s, 10m, 8h");
+  fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
   fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
   fuzz.add_flag("--resume", raw.resume, "go on with an interrupted run");
   fuzz.add_option("--shard", raw.shard, "I/N: this machine's part of a run");

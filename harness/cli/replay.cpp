@@ -1,5 +1,6 @@
 // Saved cases, judged again.
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
@@ -98,9 +99,13 @@ class Replayer {
 int run_replay(const Options& options) {
   const Stopwatch watch;
   Replayer replayer(options);
-  for (const auto& path : options.files) replayer.replay(path);
+  catch_interrupts();
+  for (auto path = options.files.begin(); path != options.files.end() && !interrupted(); ++path) {
+    replayer.replay(*path);
+  }
   say(options, "\n");
   RunReport& report = replayer.report();
+  if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
   report.session.seconds = watch.seconds();
   return finish(options, report);
 }

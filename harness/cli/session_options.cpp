@@ -1,5 +1,6 @@
 #include "cli/session_options.h"
 
+#include "cli/interrupt.h"
 #include "core/error.h"
 
 #include <limits>
@@ -30,6 +31,7 @@ RunLimits run_limits_of(const Options& options) {
   RunLimits limits;
   limits.case_timeout_seconds = options.case_timeout_seconds;
   limits.memory_bytes = kWorkerMemory;
+  limits.end.interrupted = &interrupted();
   return limits;
 }
 

@@ -60,6 +60,19 @@ foreach(pair IN LISTS fuzzed)
     fuzz --block ${CMAKE_MATCH_1} --cases ${CMAKE_MATCH_2} --seed 3 --out ${out}/fuzz_${CMAKE_MATCH_1})
 endforeach()
 
+# The time bounds a kernel that hangs, its confirmation and its shrinking; Ctrl-C ends a run with its report.
+add_test(NAME fuzz/time_bounds_everything
+  COMMAND timeout 60 $<TARGET_FILE:deformdiff> fuzz --block ms_deform_attn --subject fault/hangs --time 10s
+          --case-timeout 2s --seed 1 --out ${out}/bounded)
+set_tests_properties(fuzz/time_bounds_everything PROPERTIES LABELS fuzz PASS_REGULAR_EXPRESSION "timed_out: no answer within 2 s")
+foreach(signal INT TERM)
+  add_test(NAME fuzz/ends_with_its_report_on_${signal}
+    COMMAND timeout --preserve-status --kill-after=30 --signal=${signal} 10 $<TARGET_FILE:deformdiff> fuzz
+            --block ms_deform_attn --subject cpu --cases 100000000 --out ${out}/${signal})
+  set_tests_properties(fuzz/ends_with_its_report_on_${signal} PROPERTIES LABELS fuzz
+    PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
+endforeach()
+
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)

@@ -50,10 +50,12 @@ std::string others(std::int64_t violations, std::int64_t total) {
   return violations <= 1 ? "" : fmt::format("; {} of {} elements are wrong", violations, total);
 }
 
-/// Rule 2; empty if the outputs are those that the block defines.
+/// Rule 2; empty if the outputs are those that the block defines. Why some of them could not be looked at is
+/// in the outcome's message.
 std::string structure_fault(const Outcome& outcome, const Reference& reference) {
   if (outcome.outputs.size() != reference.outputs.size()) {
-    return fmt::format("{} outputs, wanted {}", outcome.outputs.size(), reference.outputs.size());
+    return fmt::format("{} outputs, wanted {}{}{}", outcome.outputs.size(), reference.outputs.size(),
+                       outcome.message.empty() ? "" : ": ", outcome.message);
   }
   for (std::size_t i = 0; i < reference.outputs.size(); ++i) {
     const OutputReference& wanted = reference.outputs[i];
@@ -72,7 +74,8 @@ bool judge_memory(const Outcome& outcome, const Reference& reference, Comparison
   if (!outcome.overran.empty()) {
     result.verdict = Verdict::kOverranBuffer;
     result.output = outcome.overran;
-    result.reason = fmt::format("wrote outside the buffer of {}", outcome.overran);
+    result.reason = fmt::format("wrote outside a buffer: {}{}{}", outcome.overran,
+                                outcome.message.empty() ? "" : "; ", outcome.message);
     return true;
   }
   if (!outcome.modified.empty()) {

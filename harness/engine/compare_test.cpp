@@ -70,6 +70,8 @@ TEST(Compare, StructureComesBeforeTheElements) {
   const Comparison result = compare(outcome, reference, {});
   EXPECT_EQ(result.verdict, Verdict::kWrongStructure);
   EXPECT_EQ(result.reason, "0 outputs, wanted 1");
+  outcome.message = "output is undefined";
+  EXPECT_EQ(compare(outcome, reference, {}).reason, "0 outputs, wanted 1: output is undefined");
 }
 
 TEST(Compare, MemoryComesBeforeTheElements) {
@@ -85,6 +87,18 @@ TEST(Compare, MemoryComesBeforeTheElements) {
   EXPECT_EQ(compare(outcome, reference, {}).verdict, Verdict::kModifiedInput);
   outcome.overran = "output";
   EXPECT_EQ(compare(outcome, reference, {}).verdict, Verdict::kOverranBuffer);
+}
+
+TEST(Compare, AnOverrunIsTheSameWhateverTheSizeOfItsBuffer) {
+  const Reference reference = reference_of<float>({1}, {0});
+  Outcome outcome = returned<float>({1});
+  outcome.overran = "after an allocation";
+  for (const char* size : {"64 bytes", "128 bytes"}) {
+    outcome.message = size;
+    const Comparison result = compare(outcome, reference, {});
+    EXPECT_EQ(result.output, "after an allocation");
+    EXPECT_EQ(result.reason, std::string("wrote outside a buffer: after an allocation; ") + size);
+  }
 }
 
 TEST(Compare, NamesTheWorstElement) {

@@ -16,14 +16,23 @@ class Confirmer {
   }
 
   Confirmation run() {
-    if (alone()) return std::move(result_);
-    if (result_.rate == 0) after_earlier_calls();
+    alone();
+    if (hits_ == 0 && may_go_on()) after_earlier_calls();
+    result_.runs = runs_;
+    result_.rate = runs_ > 0 ? static_cast<double>(hits_) / runs_ : 0;
     return std::move(result_);
   }
 
  private:
+  bool may_go_on() const { return !ended_ && actions_.may_go_on(); }
+  int wanted_runs() const { return once_ ? 1 : kConfirmations; }
+
   bool repeat(const Calls& calls) {
     Judgement again = actions_.judge_fresh(calls);
+    if (again.comparison.verdict == Verdict::kNotRun) {
+      ended_ = true;
+      return false;
+    }
     ++runs_;
     // Alone it may fail in another way than among other calls: from here on that is the failure.
     if (!seen_ && is_finding(again.comparison.verdict) && !actions_.shows(again, wanted_)) {
@@ -36,15 +45,12 @@ class Confirmer {
     return true;
   }
 
-  /// True if it fails every time.
-  bool alone() {
-    const int wanted_runs = once_ ? 1 : kConfirmations;
-    while (runs_ < wanted_runs && repeat({case_})) {
+  /// A few times if it fails every time, else often enough for a rate.
+  void alone() {
+    while (runs_ < wanted_runs() && repeat({case_})) {
     }
-    if (hits_ == wanted_runs) return true;
-    while (!once_ && runs_ < kFlakyRuns && actions_.may_go_on()) repeat({case_});
-    result_.rate = static_cast<double>(hits_) / runs_;
-    return false;
+    if (hits_ == wanted_runs()) return;
+    while (!once_ && runs_ < kFlakyRuns && may_go_on()) repeat({case_});
   }
 
   void after_earlier_calls() {
@@ -55,12 +61,14 @@ class Confirmer {
       return calls;
     };
     const auto fails = [&](const CallPositions& positions) { return repeat(calls_of(positions)); };
-    const auto found = find_earlier_calls(actions_.available, fails, actions_.may_go_on);
+    const int alone = runs_;
+    const auto found = find_earlier_calls(actions_.available, fails, [this] { return may_go_on(); });
+    runs_ = alone;
+    hits_ = 0;
     if (!found) return;
-    runs_ = hits_ = 0;
+    runs_ = 0;
     Calls calls = calls_of(*found);
-    while (runs_ < (once_ ? 1 : kConfirmations)) repeat(calls);
-    result_.rate = static_cast<double>(hits_) / runs_;
+    while (runs_ < wanted_runs() && !ended_) repeat(calls);
     calls.pop_back();
     result_.earlier = std::move(calls);
   }
@@ -71,6 +79,7 @@ class Confirmer {
   Confirmation result_;
   bool once_ = false;
   bool seen_ = false;
+  bool ended_ = false;  ///< a run was not made: there will be no others
   int runs_ = 0;
   int hits_ = 0;
 };

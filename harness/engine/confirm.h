@@ -12,6 +12,7 @@ namespace deformdiff {
 struct Confirmation {
   Calls earlier;        ///< calls that the failure needs before it; empty if it fails alone
   double rate = 1;      ///< part of the runs in fresh workers that showed it; below 1 is flaky
+  int runs = 0;         ///< that there were, after `earlier`; fewer than wanted once the budget is spent
   Judgement judgement;  ///< of a run that showed it; the one given if none did
 };
 
@@ -31,7 +32,8 @@ struct ConfirmActions {
 constexpr int kConfirmations = 3;
 constexpr int kFlakyRuns = 10;
 
-/// `first` is the judgement of `c` in the run. A hang is run only once more.
+/// `first` is the judgement of `c` in the run. A hang is run only once more. What was not run counts as no
+/// run.
 Confirmation confirm(const Case& c, const Judgement& first, const ConfirmActions& actions);
 
 }  // namespace deformdiff

@@ -23,6 +23,7 @@ struct Finding {
   std::string one_line;
   std::size_t earlier_calls = 0;  ///< calls before it that the finding depends on
   double reproduction_rate = 1;   ///< in fresh workers; below 1 is flaky
+  int reproduction_runs = 0;      ///< from which the rate is; 0 where it was not run again
 };
 
 }  // namespace deformdiff

@@ -15,6 +15,15 @@ namespace {
 /// Calls that a search for the ones that matter goes back at most.
 constexpr std::size_t kMostEarlierCalls = 4096;
 
+/// What a finding's line says of its reproduction; nothing if it fails every time.
+std::string reproduction_text(const Confirmation& confirmation) {
+  if (confirmation.rate == 1) return "";
+  if (confirmation.runs == 0) return ", not run again: the time was up";
+  const char* const times = confirmation.runs == 1 ? "run" : "runs";
+  if (confirmation.rate == 0) return fmt::format(", not seen again in {} {}", confirmation.runs, times);
+  return fmt::format(", flaky: seen in {:.0f} % of {} runs", confirmation.rate * 100, confirmation.runs);
+}
+
 }  // namespace
 
 Investigator::Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener)
@@ -52,13 +61,11 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   finding.count = failure.by_shrinking ? 0 : 1;
   finding.first_case = failure.index;
   finding.reproduction_rate = confirmation.rate;
+  finding.reproduction_runs = confirmation.runs;
   finding.original_elements = element_count(failure.problem);
   SavedCase unshrunk = saved_case(state.subject, signature, failure.problem, confirmation.earlier,
                                   confirmation.judgement.comparison);
-  if (confirmation.rate < 1) {
-    unshrunk.note +=
-        fmt::format(", flaky: seen in {:.0f} % of runs in fresh workers", confirmation.rate * 100);
-  }
+  unshrunk.note += reproduction_text(confirmation);
   keep(finding, unshrunk, confirmation.judgement.comparison);
   if (options_.shrink && confirmation.rate == 1 && state.subject.started()) {
     shrink(state, failure, finding, unshrunk);
@@ -71,6 +78,7 @@ Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure
   if (!state.subject.started()) return confirmation;
 
   const Stopwatch watch;
+  const double budget = budget_seconds();
   const std::span<const std::uint64_t> earlier =
       std::span(failure.earlier).last(std::min(failure.earlier.size(), kMostEarlierCalls));
   ConfirmActions actions;
@@ -86,8 +94,12 @@ Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure
   actions.earlier_call = [&](std::size_t position) {
     return entry_.generator->generate(options_.seed, options_.tiers, earlier[position]);
   };
-  actions.may_go_on = [&] { return watch.seconds() < options_.shrink_budget_seconds; };
+  actions.may_go_on = [&] { return watch.seconds() < budget && !options_.limits.end.passed(); };
   return confirm(failure.problem, failure.judgement, actions);
+}
+
+double Investigator::budget_seconds() const {
+  return std::min(options_.shrink_budget_seconds, options_.limits.end.seconds_left() / 2);
 }
 
 void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& finding,
@@ -106,7 +118,7 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     if (is_known(judgement.signature) || std::any_of(met_.begin(), met_.end(), same)) return;
     met_.push_back({failure.index, c, judgement, {}, true});
   };
-  const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};
+  const ReductionBudget budget{budget_seconds(), options_.shrink_evaluations, options_.limits.end};
   const auto shrunk = shrink_case(state.subject, entry_, unshrunk, budget, options_.threads, hooks);
   if (!shrunk) return;
   finding.evaluations = shrunk->evaluations;

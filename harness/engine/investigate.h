@@ -49,6 +49,7 @@ class Investigator {
  private:
   void investigate_one(SubjectState& state, const Failure& failure);
   Confirmation confirmed(SubjectState& state, const Failure& failure) const;
+  double budget_seconds() const;
   void shrink(SubjectState& state, const Failure& failure, Finding& finding, const SavedCase& unshrunk);
   void tell(Finding& finding, const Comparison& comparison);
   void keep(Finding& finding, const SavedCase& saved, const Comparison& comparison);

@@ -4,8 +4,12 @@
 #include "engine/scripted_session_test.h"
 #include "engine/signature.h"
 #include "engine/stage_judge.h"
+#include "engine/stopwatch.h"
 
+#include <atomic>
+#include <chrono>
 #include <limits>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -137,7 +141,7 @@ TEST_F(Investigate, AFlakyFailureIsSavedWithItsRateAndNotShrunk) {
   EXPECT_EQ(calls, kFlakyRuns);
   const SavedCase saved = read_case(finding.case_path);
   EXPECT_EQ(numbers_of(saved.problem).size(), 4U);
-  EXPECT_NE(saved.note.find("flaky: seen in 50 % of runs"), std::string::npos) << saved.note;
+  EXPECT_NE(saved.note.find("flaky: seen in 50 % of 10 runs"), std::string::npos) << saved.note;
 }
 
 TEST_F(Investigate, AFailureThatNeverComesBackIsSavedAsItWasMet) {
@@ -149,6 +153,50 @@ TEST_F(Investigate, AFailureThatNeverComesBackIsSavedAsItWasMet) {
   EXPECT_EQ(finding.earlier_calls, 0U);
   EXPECT_EQ(finding.shrunk_elements, 4);
   EXPECT_EQ(finding.decade, 3);
+}
+
+TEST_F(Investigate, AtTheEndOfTheRunAFailureIsSavedWithoutBeingRunAgain) {
+  std::atomic<bool> interrupted{false};
+  options_.limits.end.interrupted = &interrupted;
+  ScriptedSubject scripted("third", wrong_on_thirteen);
+  SubjectState state = state_of(scripted);
+  interrupted = true;
+  investigator_.investigate(state, thirteen({0, 1}));
+  EXPECT_TRUE(scripted.calls.empty());
+  const Finding finding = only_finding();
+  EXPECT_EQ(finding.reproduction_runs, 0);
+  EXPECT_EQ(finding.reproduction_rate, 0);
+  EXPECT_EQ(finding.shrunk_elements, 4);
+  EXPECT_NE(finding.one_line.find("not run again: the time was up"), std::string::npos) << finding.one_line;
+  EXPECT_EQ(files().size(), 1U);
+}
+
+TEST_F(Investigate, AnInterruptEndsConfirmingAndSearching) {
+  // Never again, neither alone nor after the calls before; the user has enough after four runs.
+  std::atomic<bool> interrupted{false};
+  options_.limits.end.interrupted = &interrupted;
+  ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+    interrupted = scripted.calls.size() >= 4;
+    return thirds(c);
+  });
+  SubjectState state = state_of(scripted);
+  investigator_.investigate(state, thirteen({0, 1, 2}));
+  EXPECT_EQ(scripted.calls.size(), 4U);
+  EXPECT_EQ(only_finding().reproduction_runs, 4);
+  EXPECT_NE(only_finding().one_line.find("not seen again in 4 runs"), std::string::npos);
+}
+
+TEST_F(Investigate, AFindingTakesAtMostHalfOfTheTimeThatIsLeft) {
+  options_.limits.end = Deadline().within(0.4);
+  ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    return thirds(c);
+  });
+  SubjectState state = state_of(scripted);
+  const Stopwatch watch;
+  investigator_.investigate(state, thirteen());
+  EXPECT_LT(watch.seconds(), 0.35);
+  EXPECT_LT(only_finding().reproduction_runs, kFlakyRuns);
 }
 
 /// Wrong on 13 after a call with an 11.

@@ -18,7 +18,9 @@ Outcome run_case(Subject& subject, const Block& block, const Case& c, std::span<
   calls.push_back(c);
   subject.runner->start(calls, call_mode(subject.info, block, calls));
   if (meanwhile) meanwhile();
-  return std::move(subject.runner->finish().back());
+  std::vector<Outcome> outcomes = subject.runner->finish();
+  if (outcomes.size() < calls.size()) return outcome_of(Outcome::Kind::kNotRun, "the time was up");
+  return std::move(outcomes.back());
 }
 
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,

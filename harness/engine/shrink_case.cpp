@@ -16,6 +16,9 @@ namespace {
 constexpr double kHangShare = 1.0 / 15;
 constexpr double kShortestHang = 1;
 
+/// For a last run after the end.
+constexpr double kLastSeconds = 3;
+
 class CaseShrinker {
  public:
   CaseShrinker(Subject& subject, const BlockEntry& entry, const SavedCase& original,
@@ -56,7 +59,7 @@ class CaseShrinker {
       return;
     }
     const bool kept = descend(Mode::kWarm);
-    if (!kept || calls_.size() > 1) descend(Mode::kFresh);
+    if ((!kept || calls_.size() > 1) && !budget_.end.passed()) descend(Mode::kFresh);
   }
 
   /// False, and nothing changes, if what it finds does not fail in a fresh worker.
@@ -69,11 +72,14 @@ class CaseShrinker {
     if (mode == Mode::kHurried) patient = std::exchange(subject_.runner, hurried_runner());
     Reduction reduction = reduce(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
     if (patient) subject_.runner = std::move(patient);
+    // What was reached when the run ended is worth the moment that its confirmation takes.
+    if (budget_.end.passed()) patient = std::exchange(subject_.runner, last_runner());
 
     result_.evaluations += reduction.evaluations;
     result_.certificate_evaluations = reduction.certificate_evaluations;
     result_.minimal = false;
     const Judgement last = judge_fresh(reduction.smallest);
+    if (patient) subject_.runner = std::move(patient);
     if (!shown(last)) return false;
     result_.minimal = reduction.minimal;
     result_.saved = saved(reduction.smallest, last.comparison);
@@ -142,9 +148,15 @@ class CaseShrinker {
     return subject_.spec.make_runner(subject_.spec.command, limits);
   }
 
+  std::unique_ptr<Runner> last_runner() const {
+    RunLimits limits = subject_.limits;
+    limits.end = Deadline().within(kLastSeconds);
+    return subject_.spec.make_runner(subject_.spec.command, limits);
+  }
+
   ReductionBudget budget_left() const {
     return {std::max(0.0, budget_.seconds - watch_.seconds()),
-            std::max<std::int64_t>(0, budget_.evaluations - result_.evaluations)};
+            std::max<std::int64_t>(0, budget_.evaluations - result_.evaluations), budget_.end};
   }
 
   Judgement judge_fresh(const Calls& calls) {

@@ -17,6 +17,12 @@ namespace {
 
 using Clock = WorkerProcess::Clock;
 
+/// How long a wait goes without a look at whether the user has ended the run, in seconds.
+constexpr double kSlice = 0.1;
+
+/// A case that took this long, in seconds, when the run ended is worth telling of.
+constexpr double kWhile = 1;
+
 Clock::time_point after(Clock::time_point start, double seconds) {
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -52,6 +58,7 @@ class WorkerRunner : public Runner {
     progress_ = Clock::now();
     while (next_ < cases_.size() && !refusal_) step();
     for (; next_ < cases_.size(); ++next_) outcomes_[next_] = *refusal_;
+    outcomes_.resize(cases_.size());
     cases_.clear();
     next_ = 0;
     return std::move(outcomes_);
@@ -96,7 +103,8 @@ class WorkerRunner : public Runner {
   /// Takes the next message, or notices that there will be none.
   void step() {
     const double patience = greeted_ ? limits_.case_timeout_seconds : limits_.start_timeout_seconds;
-    switch (worker_->receive(after(progress_, patience))) {
+    const Clock::time_point deadline = after(progress_, patience);
+    switch (worker_->receive(std::min({deadline, limits_.end.time, after(Clock::now(), kSlice)}))) {
       case WorkerProcess::Event::kMessage:
         return take_message();
       case WorkerProcess::Event::kEnded:
@@ -104,6 +112,8 @@ class WorkerRunner : public Runner {
       case WorkerProcess::Event::kNonsense:
         return fail_for_nonsense();
       case WorkerProcess::Event::kDeadline:
+        if (limits_.end.passed()) return give_up();
+        if (Clock::now() < deadline) return;
         return fail(Outcome::Kind::kTimedOut, fmt::format("no answer within {:g} s", patience));
     }
   }
@@ -187,6 +197,21 @@ class WorkerRunner : public Runner {
     } else {
       refusal_ = outcome_of(kind, "on loading: " + message);
     }
+  }
+
+  /// The run is over: the cases that have no outcome get none.
+  void give_up() {
+    worker_.reset();
+    if (!subject_) {
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, "the time was up while it was loading");
+      return;
+    }
+    const double taken = std::chrono::duration<double>(Clock::now() - progress_).count();
+    if (next_ < cases_.size() && taken >= kWhile) {
+      set_outcome(outcome_of(Outcome::Kind::kNotRun, "the time was up while it ran"));
+    }
+    cases_.resize(next_);
+    stages_ahead_.clear();
   }
 
   /// Of the case that the worker is at.

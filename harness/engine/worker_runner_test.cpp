@@ -2,9 +2,12 @@
 #include "core/random.h"
 #include "core/wire/run.h"
 #include "engine/runner.h"
+#include "engine/stopwatch.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +17,7 @@
 #include <string>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -254,6 +258,36 @@ TEST(RunnerTest, RunnersWorkAtTheSameTime) {
   working->start(std::span(&kCalm, 1), {});
   expect_copy(working->finish().at(0), kCalm);
   EXPECT_EQ(hanging->finish().at(0).kind, Kind::kTimedOut);
+}
+
+TEST(RunnerTest, AnInterruptEndsAHangAndKeepsWhatIsDone) {
+  std::atomic<bool> interrupted{false};
+  const std::unique_ptr<Runner> runner = worker_runner(
+      worker("fault/hangs"), {.case_timeout_seconds = 60, .end = {.interrupted = &interrupted}});
+  Outcome failure;
+  runner->info(failure);
+  const std::jthread user([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    interrupted = true;
+  });
+  const Stopwatch watch;
+  const std::vector<Case> cases{kCalm, kTrigger, kCalm};
+  const auto outcomes = runner->run(cases, {});
+  EXPECT_LT(watch.seconds(), 10);
+  ASSERT_EQ(outcomes.size(), 2U) << "the third was never given";
+  expect_copy(outcomes[0], kCalm);
+  EXPECT_EQ(outcomes[1].kind, Kind::kNotRun);
+  EXPECT_EQ(outcomes[1].message, "the time was up while it ran");
+}
+
+TEST(Loading, EndsWithTheRun) {
+  const std::unique_ptr<Runner> runner = worker_runner(shell("sleep 60"), {.end = Deadline().within(0.3)});
+  Outcome failure;
+  const Stopwatch watch;
+  runner->info(failure);
+  EXPECT_LT(watch.seconds(), 10);
+  EXPECT_EQ(failure.kind, Kind::kNotRun);
+  EXPECT_EQ(failure.message, "the time was up while it was loading");
 }
 
 TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
+#include <c10/core/ScalarType.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
@@ -62,21 +63,54 @@ Outcome outcome_of_exception() {
   }
 }
 
+/// Which buffer was overrun, in words that a smaller case of the same fault has too: without its size.
 std::string describe(const Damage& damage, const std::vector<at::Tensor>& outputs) {
   const bool output = std::ranges::any_of(outputs, [&](const at::Tensor& tensor) {
     return tensor.defined() && tensor.has_storage() && tensor.storage().data() == damage.memory;
   });
-  const std::string place = output ? "the output" : fmt::format("an allocation of {} bytes", damage.bytes);
+  const std::string place = output ? "the output" : "an allocation";
   return fmt::format("{} {}", damage.before ? "before" : "after", place);
 }
 
-/// Why the tensor cannot be shown to the parent, which then misses it; empty if it can.
+std::string_view layout_name(at::Layout layout) {
+  switch (layout) {
+    case at::kSparse:
+      return "sparse_coo";
+    case at::kSparseCsr:
+      return "sparse_csr";
+    case at::kSparseCsc:
+      return "sparse_csc";
+    case at::kSparseBsr:
+      return "sparse_bsr";
+    case at::kSparseBsc:
+      return "sparse_bsc";
+    case at::kMkldnn:
+      return "mkldnn";
+    default:
+      return "differently laid out";
+  }
+}
+
+/// What the tensor is, where it cannot be shown to the parent, which then misses it; empty if it can.
 std::string why_not_shown(const at::Tensor& tensor, c10::Device device) {
   if (!tensor.defined()) return "undefined";
-  if (tensor.layout() != at::kStrided) return "not strided";
-  if (tensor.device().type() != device.type()) return fmt::format("on device {}", tensor.device().str());
-  if (!dtype_of(tensor.scalar_type())) return fmt::format("of dtype {}", c10::toString(tensor.scalar_type()));
+  if (tensor.is_nested()) return "a nested tensor";
+  const std::string shape = to_string(tensor.sizes().vec());
+  if (tensor.layout() != at::kStrided) {
+    return fmt::format("a {} tensor of shape {}", layout_name(tensor.layout()), shape);
+  }
+  if (tensor.device().type() != device.type()) {
+    return fmt::format("a tensor of shape {} on device {}", shape, tensor.device().str());
+  }
+  if (!dtype_of(tensor.scalar_type())) {
+    return fmt::format("a {} tensor of shape {}", c10::getDtypeNames(tensor.scalar_type()).first, shape);
+  }
   return {};
+}
+
+/// Something that a returned outcome says beside its tensors.
+void add_note(Outcome& outcome, const std::string& note) {
+  outcome.message += (outcome.message.empty() ? "" : "; ") + note;
 }
 
 /// Copies of what is shown. They are sent ahead as soon as there are many bytes of them.
@@ -109,7 +143,10 @@ class RecordedTaps : public Taps {
 
 /// What a further call was seen to break is said of the first, unless that broke something itself.
 void add_damage(const Outcome& further, Outcome& first) {
-  if (first.overran.empty()) first.overran = further.overran;
+  if (first.overran.empty() && !further.overran.empty()) {
+    first.overran = further.overran;
+    add_note(first, further.message);
+  }
   if (first.modified.empty()) first.modified = further.modified;
   if (first.unwritten_output.empty()) {
     first.unwritten_output = further.unwritten_output;
@@ -192,6 +229,7 @@ void Executor::look_for_damage(const std::vector<at::Tensor>& inputs, const Case
                                const std::vector<at::Tensor>& outputs, Outcome& outcome) {
   if (const auto damage = GuardedAllocator::instance().take_damage()) {
     outcome.overran = describe(*damage, outputs);
+    add_note(outcome, fmt::format("the buffer that was overrun has {} bytes", damage->bytes));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string& name = c.inputs[i].name;
@@ -216,7 +254,7 @@ void Executor::keep_outputs(const std::vector<at::Tensor>& outputs, const std::v
     const std::string name = i < names.size() ? names[i] : fmt::format("extra_{}", i);
     const std::string reason = why_not_shown(outputs[i], device);
     if (!reason.empty()) {
-      outcome.message = fmt::format("{} is {}", name, reason);
+      add_note(outcome, fmt::format("{} is {}", name, reason));
       continue;
     }
     const Tensor bits = from_torch(outputs[i]);

@@ -83,7 +83,9 @@ bool is_copy_of(const at::Tensor& copy, const Tensor& tensor) {
 }
 
 Tensor from_torch(const at::Tensor& tensor) {
-  const at::Tensor host = (tensor.device().is_cpu() ? tensor : tensor.cpu()).contiguous();
+  // The memory of a lazily negated tensor holds other numbers than the tensor, that of a lazy zero none.
+  const at::Tensor real = tensor._is_zerotensor() ? tensor.clone() : tensor.resolve_neg();
+  const at::Tensor host = (real.device().is_cpu() ? real : real.cpu()).contiguous();
   const auto* first = static_cast<const std::byte*>(host.const_data_ptr());
   Tensor::Bytes bytes(first, first + host.nbytes());
   return Tensor(dtype_of(host.scalar_type()).value(), host.sizes().vec(), std::move(bytes));

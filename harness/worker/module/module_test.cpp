@@ -396,6 +396,39 @@ TEST(ModuleSubject, AnOpaqueCaseHasNumberedOutputs) {
   EXPECT_EQ(outcome.stages[1].name, "fc:out");
 }
 
+/// One call of forward(x), x counting from 1/7 in shape [2, 4], without taps.
+Outcome outcome_of(const char* forward) {
+  const SubjectList subjects = module_subjects(with_fc(forward));
+  const Case c{kOpaqueBlock, {}, {{"x", from_torch(counting({2, 4}))}}, {}};
+  return Executor().execute(*subjects.front(), c10::Device("cpu"), c, {}, [](std::vector<NamedTensor>) {});
+}
+
+TEST(ModuleSubject, OutputsThatCannotBeShownSayWhatTheyAre) {
+  const std::pair<const char*, const char*> kinds[] = {
+      {"x.to_sparse()", "output.0 is a sparse_coo tensor of shape [2, 4]"},
+      {"x.to(device='meta')", "output.0 is a tensor of shape [2, 4] on device meta"},
+      {"torch.complex(x, x)", "output.0 is a complex64 tensor of shape [2, 4]"},
+      {"torch.quantize_per_tensor(x, 0.1, 0, 13)", "output.0 is a quint8 tensor of shape [2, 4]"},
+      {"x.to_sparse(), x, x.to_sparse_csr()",
+       "output.0 is a sparse_coo tensor of shape [2, 4]; output.2 is a sparse_csr tensor of shape [2, 4]"}};
+  for (const auto& [value, said] : kinds) {
+    const Outcome outcome = outcome_of((std::string("def forward(self, x):\n  return ") + value).c_str());
+    EXPECT_EQ(outcome.kind, Outcome::Kind::kReturned) << value;
+    EXPECT_EQ(outcome.message, said);
+  }
+}
+
+TEST(ModuleSubject, LazyOutputsAreWhatTheyStandFor) {
+  const at::Tensor x = counting({2, 4});
+  const Outcome negated = outcome_of("def forward(self, x):\n  return torch._neg_view(x)"),
+                zero =
+                    outcome_of("def forward(self, x):\n  return torch._efficientzerotensor([2, 4], dtype=6)");
+  ASSERT_EQ(negated.outputs.size(), 1U) << negated.message;
+  EXPECT_EQ(negated.outputs[0].tensor, from_torch(x * -1));
+  ASSERT_EQ(zero.outputs.size(), 1U) << zero.message;
+  EXPECT_EQ(zero.outputs[0].tensor, from_torch(at::zeros({2, 4})));
+}
+
 // Taps.
 
 TEST(ModuleTaps, CallsShowWhatGoesInAndOutAtThatMoment) {

@@ -1,0 +1,64 @@
+// `deformdiff check` as a user runs it, for tests: the program, and what it reports.
+#pragma once
+
+#include "core/safetensors.h"
+#include "subjects/subject.h"
+#include "worker/tensors.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+namespace deformdiff::worker {
+
+/// Where tests leave modules and reports.
+inline std::filesystem::path folder() {
+  const std::filesystem::path path = std::filesystem::path(DEFORMDIFF_OUT) / "check_test";
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+struct Checked {
+  int exit_code;
+  std::string messages;  ///< of standard error
+  nlohmann::json report;
+};
+
+/// `name` makes the names of the files that the run leaves.
+inline Checked check(const std::string& name, const std::string& arguments) {
+  const auto text_of = [](const std::filesystem::path& path) {
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
+  };
+  const std::filesystem::path report = folder() / (name + ".json"), messages = folder() / (name + ".txt");
+  std::filesystem::remove(report);
+  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " check " + arguments +
+                              " --quiet --report json:" + report.string() + " 2> " + messages.string();
+  const int status = std::system(command.c_str());
+  Checked checked{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(messages), {}};
+  if (std::filesystem::exists(report)) checked.report = nlohmann::json::parse(text_of(report));
+  return checked;
+}
+
+/// The flags that give a call's inputs, which are written to a file: --input-order and --inputs.
+inline std::string example_flags(const std::string& name, const Call& call) {
+  std::string order;
+  SafetensorsFile example;
+  for (std::size_t i = 0; i < call.names.size(); ++i) {
+    const std::string& input = call.names[i];
+    if (input.starts_with("param.")) continue;
+    order += (order.empty() ? "" : ",") + input;
+    example.tensors.push_back({"in." + input, from_torch(call.inputs[i])});
+  }
+  const std::filesystem::path inputs = folder() / (name + ".inputs.safetensors");
+  write_safetensors(inputs, example);
+  return " --input-order " + order + " --inputs " + inputs.string();
+}
+
+}  // namespace deformdiff::worker
