@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <poll.h>
@@ -131,7 +133,10 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
         Expectation{"fault/hides", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
         Expectation{"fault/eats_memory", Kind::kThrew, "out of memory", 1},
-        Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1}),
+        Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1},
+        Expectation{"fault/throws_nothing", Kind::kThrew, "what() is null", 1},
+        Expectation{"fault/throws_at_length", Kind::kThrew, "the stars \x01\xEF\xBF\xBD are ***", 1},
+        Expectation{"fault/closes_descriptors", Kind::kCrashed, "", 2}),
     [](const auto& test) { return std::string(test.param.subject).substr(sizeof "fault/" - 1); });
 
 Outcome outcome_of_trigger(const char* subject, bool run_twice) {
@@ -148,7 +153,42 @@ TEST(Watched, BothSidesOfTheOutput) {
 
 TEST(Watched, InputsAndEarlierOutputs) {
   EXPECT_EQ(outcome_of_trigger("fault/modifies_input", {}).modified, "attn_weight");
+  EXPECT_EQ(outcome_of_trigger("fault/transposes_input", {}).modified, "sampling_loc");
+  EXPECT_EQ(outcome_of_trigger("fault/resizes_input", {}).modified, "attn_weight");
   EXPECT_EQ(outcome_of_trigger("fault/modifies_earlier_output", {}).modified, "earlier output");
+}
+
+bool has_nan(const Outcome& outcome) {
+  const auto values = outcome.outputs.at(0).tensor.values<float>();
+  return std::any_of(values.begin(), values.end(), [](float value) { return std::isnan(value); });
+}
+
+TEST(Watched, ReadingBeyondAnInputLeavesANan) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("fault/outside_multiplied_by_zero"), {});
+  Case corner = kCalm;
+  // Halfway out of the map at its last pixel: a row and a pixel beyond the end.
+  std::vector<float> locations(static_cast<std::size_t>(corner.input("sampling_loc").elements()), 1.0F);
+  corner.inputs[3].tensor =
+      Tensor::of<float>(DType::kFloat32, corner.input("sampling_loc").shape(), locations);
+  EXPECT_TRUE(has_nan(runner->run(std::span(&corner, 1), {}).at(0)));
+  const std::unique_ptr<Runner> right = worker_runner(worker("cpu"), {});
+  EXPECT_FALSE(has_nan(right->run(std::span(&corner, 1), {}).at(0)));
+}
+
+TEST(Watched, ResultsAreTheCallersToWriteTo) {
+  EXPECT_TRUE(has_nan(outcome_of_trigger("fault/kept_result", false)));
+}
+
+TEST(Watched, InputsLieWhereTheOnesBeforeDid) {
+  for (const char* subject : {"fault/sides_by_address", "fault/sides_by_tensor"}) {
+    const std::unique_ptr<Runner> runner = worker_runner(worker(subject), {});
+    const Case other = copying_case(8, 8, 3);
+    const auto outcomes = runner->run(std::vector<Case>{other, kCalm}, {});
+    expect_copy(outcomes[0], other);
+    const auto fresh = worker_runner(worker(subject), {})->run(std::span(&kCalm, 1), {});
+    expect_copy(fresh.at(0), kCalm);
+    EXPECT_NE(outcomes[1].outputs, fresh.at(0).outputs) << subject;
+  }
 }
 
 TEST(Watched, ElementsThatWereNotWritten) {
@@ -168,6 +208,16 @@ TEST(Watched, BitsOfASecondRun) {
 TEST(Watched, OutputsAreReturnedAsTheyAre) {
   EXPECT_EQ(outcome_of_trigger("fault/wrong_shape", {}).outputs.at(0).tensor.shape(), (Shape{5, 3}));
   EXPECT_EQ(outcome_of_trigger("fault/wrong_dtype", {}).outputs.at(0).tensor.dtype(), DType::kFloat64);
+}
+
+TEST(Watched, DescriptorsThatAreNotItsOwnDisturbNothing) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("control/damages_descriptors"), {});
+  const Case large = copying_case(64, 4095, 17);
+  const std::vector<Case> cases{kTrigger, large, kTrigger, large};
+  for (int round = 0; round < 2; ++round) {
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+  }
 }
 
 TEST(Watched, PrintingDisturbsNothing) {

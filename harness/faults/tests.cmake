@@ -40,6 +40,10 @@ set(faults
   four_levels=out_of_bound
   eight_points=out_of_bound
   cached_by_shape=out_of_bound
+  "sides_by_address=(out_of_bound|nonfinite_mismatch)"
+  "sides_by_tensor=(out_of_bound|nonfinite_mismatch)"
+  kept_result=nondeterministic
+  outside_multiplied_by_zero=nonfinite_mismatch
   traced_unregistered_kernel=out_of_bound
   traced_uninitialised=unwritten_output
   traced_baked_constant=out_of_bound
@@ -52,9 +56,14 @@ set(faults
   hides=timed_out
   eats_memory=threw
   throws=threw
+  throws_nothing=threw
+  throws_at_length=threw
+  closes_descriptors=crashed
   overruns=overran_buffer
   underruns=overran_buffer
   modifies_input=modified_input
+  transposes_input=modified_input
+  resizes_input=modified_input
   modifies_earlier_output=modified_input
   leaves_poison=unwritten_output
   wrong_shape=wrong_structure

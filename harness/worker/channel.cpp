@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/file_descriptor.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -77,9 +78,11 @@ bool Channel::map_data() {
   if (data_size_ <= wire::kInlineData || data_size_ <= mapped_) return true;
   struct stat status {};
   if (::fstat(wire::kToWorkerMemory, &status) != 0) fail("the shared memory");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size < data_size_) throw InputError("message: its data is not in the shared memory");
   if (mapping_ != nullptr) ::munmap(const_cast<std::byte*>(mapping_), mapped_);
-  mapped_ = static_cast<std::size_t>(status.st_size);
-  if (mapped_ < data_size_) throw InputError("message: its data is not in the shared memory");
+  // Not all that there is: a subject may have made it longer.
+  mapped_ = std::min(size, 2 * data_size_);
   void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_SHARED, wire::kToWorkerMemory, 0);
   if (mapping == MAP_FAILED) fail("mapping the shared memory");
   mapping_ = static_cast<const std::byte*>(mapping);
