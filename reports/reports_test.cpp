@@ -138,7 +138,7 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   unjudged.session.subjects[0].verdicts = {{Verdict::kVacuous, 1}};
   EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
   unjudged.command = "replay";
-  EXPECT_EQ(decide_exit_code(unjudged, {}), 0);
+  EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
 }
 
 TEST(Progress, IsOneLine) {

@@ -56,8 +56,9 @@ int run_explain(const Options& options) {
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
   const Case& c = run.saved.problem;
   const Outcome outcome = run_case(subject, *entry.block, c, run.saved.earlier_calls, kMemoryLimit, {});
-  const StagedComparison judged =
-      judge_stages(entry, c, outcome, subject.info, {.threads = options.threads, .inherited = true});
+  const StagedComparison judged = judge_stages(
+      entry, c, outcome, subject.info,
+      {.threads = options.threads, .inherited = true, .has_failed = run.saved.holds_a_failure()});
 
   std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);

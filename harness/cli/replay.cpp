@@ -21,7 +21,7 @@ namespace {
 std::string against_expectation(const SavedCase& saved, const Judgement& judgement) {
   const Verdict verdict = judgement.comparison.verdict;
   const bool open = saved.expectation != name_of(Verdict::kAgree);
-  if (verdict == Verdict::kAgree || verdict == Verdict::kVacuous) return open ? "gone" : "as expected";
+  if (verdict == Verdict::kAgree) return open ? "gone" : "as expected";
   if (!is_finding(verdict)) return "not judged";
   if (!open) return "DIFFERS: expected agree";
   return saved.expectation == name_of(verdict)
@@ -43,7 +43,7 @@ class Replayer {
       // An open finding must not depend on the cases replayed before it.
       if (run.saved.expectation != name_of(Verdict::kAgree) && subject.started()) subject.runner->restart();
       const Judgement judgement = judge_case(subject, *run.entry, run.saved.problem, run.saved.earlier_calls,
-                                             options_.threads, kMemoryLimit);
+                                             {options_.threads, kMemoryLimit, run.saved.holds_a_failure()});
       record(run, subject, judgement);
     }
   }

@@ -25,8 +25,8 @@ int run_shrink(const Options& options) {
   const BlockEntry& entry = *run.entry;
   catch_interrupts();
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
-  const Judgement original =
-      judge_case(subject, entry, run.saved.problem, run.saved.earlier_calls, options.threads, kMemoryLimit);
+  const Judgement original = judge_case(subject, entry, run.saved.problem, run.saved.earlier_calls,
+                                        {options.threads, kMemoryLimit, run.saved.holds_a_failure()});
   if (!run.warning.empty()) say(options, fmt::format("Warning: {}.\n", run.warning));
   if (!is_finding(original.comparison.verdict)) {
     say(options, fmt::format("{}: nothing to shrink: {}: {} {}\n", run.path.string(), subject.spec.name,

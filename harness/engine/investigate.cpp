@@ -85,7 +85,7 @@ Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure
   actions.judge_fresh = [&](const Calls& calls) {
     state.subject.runner->restart();
     return judge_case(state.subject, entry_, calls.back(), std::span(calls).first(calls.size() - 1),
-                      options_.threads, options_.memory_limit);
+                      {options_.threads, options_.memory_limit});
   };
   actions.shows = [&](const Judgement& judgement, const Signature& signature) {
     return deformdiff::shows(signature, judgement.comparison);

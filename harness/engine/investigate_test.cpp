@@ -122,7 +122,7 @@ TEST_F(Investigate, TheSubjectIsLeftWithoutAWorker) {
   investigator_.investigate(state, thirteen());
   EXPECT_TRUE(state.calls_of_worker().empty());
   const std::int64_t last = scripted.calls.back().worker;
-  judge_case(state.subject, third(), third_case({1}), {}, 1, 0);
+  judge_case(state.subject, third(), third_case({1}), {}, {});
   EXPECT_NE(scripted.calls.back().worker, last);
 }
 
@@ -374,7 +374,7 @@ TEST_F(Investigate, WhatShrinksToAKnownFailureIsCountedThere) {
   Failure half = thirteen();
   half.index = 9;
   half.problem = third_case({0.5F});
-  half.judgement = judge_case(state.subject, third(), half.problem, {}, 1, 0);
+  half.judgement = judge_case(state.subject, third(), half.problem, {}, {});
   investigator_.investigate(state, half);
   investigator_.investigate(state, with_a_half(thirteen()));
   EXPECT_EQ(only_finding().signature, signature("out_of_bound", "output", "border"));

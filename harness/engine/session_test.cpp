@@ -49,7 +49,7 @@ class SessionTest : public testing::Test {
   bool reproduces(const Finding& finding) {
     const SavedCase saved = read_case(finding.case_path);
     Subject subject = open_subject(built_in(saved.subject), options_.limits);
-    const Judgement judgement = judge_case(subject, entry(), saved.problem, saved.earlier_calls, 1, 0);
+    const Judgement judgement = judge_case(subject, entry(), saved.problem, saved.earlier_calls, {});
     return saved.signature == finding.signature && shows(*saved.signature, judgement.comparison);
   }
 

@@ -165,8 +165,8 @@ class CaseShrinker {
   }
 
   Judgement judge_here(const Calls& calls) {
-    return judge_case_here(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1), threads_,
-                           0);
+    return judge_case_here(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1),
+                           {.threads = threads_});
   }
 
   bool shown(const Judgement& judgement) const {

@@ -115,7 +115,7 @@ TEST(ShrinkCase, NothingIfItDoesNotFailSoInAFreshWorker) {
     return before.empty() ? thirds(c) : thirds(c, is_thirteen);
   });
   Subject subject = only_warm.open();
-  judge_case(subject, third(), third_case({1}), {}, 1, 0);
+  judge_case(subject, third(), third_case({1}), {}, {});
   EXPECT_FALSE(shrink_case(subject, third(), saved({13, 2}), kEnough, 1));
   EXPECT_EQ(only_warm.calls.size(), 2U);
 

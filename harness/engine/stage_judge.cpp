@@ -118,7 +118,7 @@ class StageJudge {
       options_.one_run ? judge_copies(result) : judge_untapped(result);
     if (options_.inherited) measure_inherited(result);
     if (!is_finding(result.comparison.verdict)) {
-      judge_after_elements(outcome_, info_.contract, vacuous(), result.comparison);
+      judge_after_elements(outcome_, info_.contract, options_.has_failed ? "" : vacuous(), result.comparison);
     }
     return result;
   }

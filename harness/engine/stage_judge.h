@@ -26,8 +26,9 @@ struct StagedComparison {
 
 struct StageOptions {
   int threads = 1;
-  bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
-  bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
+  bool inherited = false;   ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
+  bool one_run = false;     ///< outputs and stages are of one run, as recorded ones are
+  bool has_failed = false;  ///< the case told right from wrong once: rule 7 is not asked
   /// Of this case and the subject's declaration, if they are there.
   const SharedReferences* shared = nullptr;
 };
