@@ -75,6 +75,7 @@ Json finding_json(const Finding& finding) {
 std::string json_report(const RunReport& report) {
   const SessionReport& session = report.session;
   Json json{{"deformdiff", DEFORMDIFF_VERSION}, {"command", report.command}, {"seed", report.seed}};
+  if (!report.only.empty()) json["only"] = report.only;
   json["environment"] = session.environment;
   json["exit_code"] = report.exit_code;
   json["seconds"] = session.seconds;

@@ -77,6 +77,15 @@ TEST(TerminalReport, AFindingComesWithItsReplay) {
       << text;
 }
 
+TEST(TerminalReport, SaysWhichCasesWereDrawn) {
+  RunReport report = sample();
+  EXPECT_EQ(terminal_report(report).find("--only"), std::string::npos);
+  EXPECT_FALSE(nlohmann::json::parse(json_report(report)).contains("only"));
+  report.only = "M==8,D<=32";
+  EXPECT_TRUE(terminal_report(report).ends_with("--only 'M==8,D<=32' --seed 7\n")) << terminal_report(report);
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["only"], "M==8,D<=32");
+}
+
 TEST(JsonReport, HasEveryPromisedField) {
   RunReport report = with_finding();
   report.exit_code = 1;

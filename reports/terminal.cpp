@@ -155,7 +155,12 @@ std::string terminal_report(const RunReport& report) {
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   text += "\n";
   for (const std::string& warning : report.warnings) text += fmt::format("Warning: {}.\n", warning);
-  return text + final_sentence(report);
+  text += final_sentence(report);
+  if (!report.only.empty()) {
+    text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,
+                        report.only, report.seed);
+  }
+  return text;
 }
 
 }  // namespace deformdiff

@@ -42,12 +42,19 @@ const std::vector<Tier>& all_tiers() {
   return tiers;
 }
 
-Sketch draw_sketch(const std::string& tier, Draw& draw) {
-  if (tier == "exact") return draw_exact(draw);
-  if (tier == "typical") return draw_typical(draw);
-  if (tier == "degenerate") return draw_degenerate(draw);
-  return draw_adversarial(draw);
+Sketch draw_sketch(const std::string& tier, Draw& draw, const SizeChoice& choice) {
+  if (tier == "exact") return draw_exact(draw, choice);
+  if (tier == "typical") return draw_typical(draw, choice);
+  if (tier == "degenerate") return draw_degenerate(draw, choice);
+  return draw_adversarial(draw, choice);
 }
+
+/// What cases of a stream are drawn from.
+struct Source {
+  std::vector<Tier> tiers;
+  SizeChoice sizes;
+  CounterRandom stream;
+};
 
 /// The same extents with every map turned: what is remembered of the shapes is now wrong.
 void transpose_levels(Sketch& sketch) {
@@ -117,19 +124,19 @@ struct Plan {
   Sketch sketch;
 };
 
-Plan draw_plan(const std::vector<Tier>& chosen, std::uint64_t key) {
+Plan draw_plan(const Source& source, std::uint64_t key) {
   Draw draw(key);
-  const std::string& tier = draw_tier(chosen, draw);
-  return {tier, draw_sketch(tier, draw)};
+  const std::string& tier = draw_tier(source.tiers, draw);
+  return {tier, draw_sketch(tier, draw, source.sizes)};
 }
 
 /// Of case `index`. Where it is a layout's turn, one whose extents show it: most do.
-Plan plan_of(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
+Plan plan_of(const Source& source, std::uint64_t index) {
   constexpr std::uint64_t kTries = 64;
-  Plan plan = draw_plan(chosen, stream.bits(index));
+  Plan plan = draw_plan(source, source.stream.bits(index));
   const std::optional<LayoutTurn> turn = layout_turn(index);
   for (std::uint64_t k = 0; turn && k < kTries && !can_take(plan.sketch, *turn); ++k)
-    plan = draw_plan(chosen, stream.stream(4).stream(index).bits(k));
+    plan = draw_plan(source, source.stream.stream(4).stream(index).bits(k));
   return plan;
 }
 
@@ -157,15 +164,15 @@ class MsDeformAttnGenerator : public Generator {
 
   std::vector<TriggerClass> triggers() const override { return trigger_classes(); }
 
-  Case generate(std::uint64_t seed, const std::vector<std::string>& names,
-                std::uint64_t index) const override {
-    const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
-    const CounterRandom stream = case_stream(seed, block().name(), chosen);
+  Case generate(const StreamChoice& choice, std::uint64_t index) const override {
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+    const Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
+    source.sizes.check_names(block().name(), size_names());
     // Only even indices, so that no layout loses its turn.
-    const bool large = index % 2 == 0 && is_once_in(kLargePeriod / 2, stream, index / 2);
-    Case c = has_large(chosen) && large ? large_case(index / kLargePeriod, stream.bits(index))
-                                        : ordinary(chosen, stream, index);
-    c.provenance = {"fuzz", c.provenance.tier, seed, index};
+    const bool large = !source.sizes.any() && has_large(chosen) && index % 2 == 0 &&
+                       is_once_in(kLargePeriod / 2, source.stream, index / 2);
+    Case c = large ? large_case(index / kLargePeriod, source.stream.bits(index)) : ordinary(source, index);
+    c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
     return c;
   }
 
@@ -179,15 +186,15 @@ class MsDeformAttnGenerator : public Generator {
         chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });
   }
 
-  static Case ordinary(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
-    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(chosen, stream, index, Sibling::kNone);
+  static Case ordinary(const Source& source, std::uint64_t index) {
+    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(source, index, Sibling::kNone);
     constexpr std::array kinds{Sibling::kTransposedExtents, Sibling::kTransposedExtents, Sibling::kExtents,
                                Sibling::kAllButOneInput};
-    const CounterRandom choice = stream.stream(3).stream(index);
+    const CounterRandom choice = source.stream.stream(3).stream(index);
     const Sibling kind = kinds[choice.below(0, kinds.size())];
-    Case c = drawn(chosen, stream, index, kind);
+    Case c = drawn(source, index, kind);
     if (kind != Sibling::kAllButOneInput) return c;
-    Case before = drawn(chosen, stream, index - 1, Sibling::kNone);
+    Case before = drawn(source, index - 1, Sibling::kNone);
     constexpr std::array inputs{"value", "sampling_loc", "attn_weight"};
     const std::string_view other = inputs[choice.below(1, inputs.size())];
     for (NamedTensor& input : before.inputs) {
@@ -197,11 +204,10 @@ class MsDeformAttnGenerator : public Generator {
   }
 
   /// The extents of case `index`, or of the one before it, with tensors of its own.
-  static Case drawn(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index,
-                    Sibling sibling) {
-    auto [tier, sketch] = plan_of(chosen, stream, sibling == Sibling::kNone ? index : index - 1);
+  static Case drawn(const Source& source, std::uint64_t index, Sibling sibling) {
+    auto [tier, sketch] = plan_of(source, sibling == Sibling::kNone ? index : index - 1);
     if (sibling == Sibling::kTransposedExtents) transpose_levels(sketch);
-    const CounterRandom elements = stream.stream(2).stream(index);
+    const CounterRandom elements = source.stream.stream(2).stream(index);
     Draw draw(elements.bits(0));
     Case c = fill(tier, sketch, draw, elements);
     if (const std::optional<LayoutTurn> turn = layout_turn(index)) {

@@ -1,6 +1,8 @@
 #include "generators/ms_deform_attn/generator.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "core/conditions.h"
+#include "core/error.h"
 #include "generators/common/layout_count_test.h"
 #include "generators/ms_deform_attn/exact.h"
 #include "generators/ms_deform_attn/shapes.h"
@@ -8,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -102,6 +105,38 @@ TEST(Generator, EveryInputHasEveryStorageLayoutIn200Cases) {
       if (!indices) EXPECT_GE((counts[{input, "expanded"}].seen), 1) << input;
     }
   }
+}
+
+TEST(Generator, OnlyCasesThatMeetTheConditionsAreDrawn) {
+  for (const char* only : {"M==8,D==32,L==3,P==4", "D%8==0,L<=4", "N>=5,Q!=1", "S==21760,L==4", "S<=7",
+                           "S%64==0", "L==12,P>2", "im2col_step==1,N>1", "D==1000,M==16", "Q==65536"}) {
+    std::map<std::string, int> tiers;
+    std::set<std::uint64_t> different;
+    for (std::uint64_t i = 0; i < 60; ++i) {
+      const Case c = generator().generate({1, {}, only}, i);
+      ASSERT_NO_THROW(block().validate(c)) << only << " case " << i;
+      std::map<std::string, std::int64_t> sizes = block().dimensions(c);
+      sizes["im2col_step"] = static_cast<std::int64_t>(c.attribute("im2col_step"));
+      ASSERT_EQ(first_violated(only, sizes), "") << only << " case " << i;
+      ASSERT_LT(storage_bytes(c), std::int64_t{1} << 28) << only << " case " << i;
+      ++tiers[c.provenance.tier];
+      different.insert(hash_of(c));
+    }
+    EXPECT_GE(tiers.size(), 4U) << only;
+    EXPECT_GE(different.size(), 50U) << only;
+  }
+}
+
+TEST(Generator, ConditionsThatNoCaseMeetsAreRefused) {
+  for (const char* only : {"D<=4,D>=8", "M%8==9", "X==1", "D==0", "P<1", "D==2000000", "L>=5,S<=3"}) {
+    EXPECT_THROW(generator().generate({1, {"typical"}, only}, 0), InputError) << only;
+  }
+}
+
+TEST(Generator, ConditionsArePartOfWhatACaseIs) {
+  const Case c = generator().generate({1, {}, "M==8"}, 3);
+  EXPECT_EQ(c.provenance.generator, "fuzz --only M==8");
+  EXPECT_EQ(generator().generate({1, {}, "M==8"}, 3), c);
 }
 
 TEST(Generator, TriggersOfAKnownCase) {

@@ -1,6 +1,8 @@
 #include "generators/staged/generator.h"
 
 #include "blocks/block_list.h"
+#include "core/conditions.h"
+#include "core/error.h"
 #include "generators/common/layout_count_test.h"
 #include "generators/staged/every_block_test.h"
 
@@ -76,6 +78,32 @@ TEST_P(EveryBlock, EveryInputHasEveryStorageLayoutIn200Cases) {
       if (count.possible >= 100) EXPECT_GE(count.seen, 1) << which.first << " " << which.second;
     }
   }
+}
+
+/// What conditions may speak of in a case.
+std::map<std::string, std::int64_t> sizes_of_case(const BlockDefinition& block, const Case& c) {
+  std::map<std::string, std::int64_t> sizes = block.dimensions(c);
+  for (const auto& [name, value] : c.attributes) sizes[name] = static_cast<std::int64_t>(value);
+  return sizes;
+}
+
+TEST_P(EveryBlock, OnlyCasesThatMeetTheConditionsAreDrawn) {
+  const std::map<std::string, std::int64_t> known =
+      sizes_of_case(block(), generator().generate(1, {"typical"}, 0));
+  for (const std::string only :
+       {"B==3", "N<=2", "M==8,D==32", "num_heads==8", "D%3==0,M>=2", "Q==5", "L==3,P==4", "H0==7,W0==5",
+        "S==40", "F==64", "H==9", "batch_first==1", "im2col_step==2", "C==48", "Dd==16,M==2"}) {
+    const std::vector<Condition> conditions = parse_conditions(only);
+    if (!std::ranges::all_of(conditions, [&](const Condition& each) { return known.contains(each.name); }))
+      continue;
+    for (std::uint64_t i = 0; i < 12; ++i) {
+      const Case c = generator().generate({1, {}, only}, i);
+      ASSERT_NO_THROW(block().validate(c)) << only << " case " << i;
+      ASSERT_EQ(first_violated(only, sizes_of_case(block(), c)), "") << only << " case " << i;
+    }
+  }
+  EXPECT_THROW(generator().generate({1, {}, "B==1,B==2"}, 0), InputError);
+  EXPECT_THROW(generator().generate({1, {}, "nosuch==1"}, 0), InputError);
 }
 
 TEST_P(EveryBlock, ElementsAreFinite) {

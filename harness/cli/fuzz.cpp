@@ -41,11 +41,22 @@ void check_tiers(const Options& options, const BlockEntry& entry) {
   }
 }
 
+/// Refuses conditions that no case meets, or that speak of what the block does not have, before anything
+/// runs.
+void check_conditions(const Options& options, const BlockEntry& entry) {
+  constexpr std::uint64_t kCases = 8;
+  for (std::uint64_t i = 0; !options.only.empty() && i < kCases; ++i)
+    entry.generator->generate({options.seed, options.tiers, options.only}, i);
+}
+
 }  // namespace
 
 int run_fuzz(const Options& options) {
   const auto entries = blocks_of(options);
-  for (const BlockEntry* entry : entries) check_tiers(options, *entry);
+  for (const BlockEntry* entry : entries) {
+    check_tiers(options, *entry);
+    check_conditions(options, *entry);
+  }
   catch_interrupts();
   RunReport report;
   {

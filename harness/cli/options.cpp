@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "core/conditions.h"
 #include "core/error.h"
 #include "reports/report_kinds.h"
 
@@ -64,6 +65,9 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   add_repeatable(fuzz, "--subject", options.subjects,
                  "implementation or address, repeatable (default: every built-in one)");
   add_repeatable(fuzz, "--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
+  fuzz.add_option("--only", options.only,
+                  "draw only cases whose sizes meet these conditions, as in 'M==8,D%8==0,L<=4'; names are\n"
+                  "those of list blocks");
   add_run_options(fuzz, options, raw);
   fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
   fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
@@ -229,6 +233,7 @@ void convert(const Raw& raw, Options& options) {
   options.progress = raw.progress == "auto" && !options.quiet;
   if (raw.threads) want_at_least(1, *raw.threads, "--threads");
   options.threads = raw.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  if (!options.only.empty()) parse_conditions(options.only);
   if (options.cases) want_at_least<std::int64_t>(1, *options.cases, "--cases");
   if (!raw.time.empty()) options.time_seconds = parse_duration(raw.time, "--time");
   if (raw.case_timeout) {

@@ -33,6 +33,7 @@ struct Options {
   std::vector<std::string> blocks;
   std::vector<std::string> subjects;
   std::vector<std::string> tiers;
+  std::string only;  ///< fuzz: conditions that every case meets
   std::vector<std::string> required;
   std::optional<std::int64_t> cases;
   std::optional<double> time_seconds;

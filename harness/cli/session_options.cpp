@@ -40,6 +40,7 @@ SessionOptions session_options_of(const Options& options, std::int64_t default_c
   SessionOptions session;
   session.seed = options.seed;
   session.tiers = options.tiers;
+  session.only = options.only;
   const bool timed = options.time_seconds.has_value();
   session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : default_cases);
   session.time_limit_seconds = options.time_seconds;

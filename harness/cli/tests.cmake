@@ -78,6 +78,14 @@ foreach(signal INT TERM)
     PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
 endforeach()
 
+# Conditions on sizes: every case that is drawn meets them, in the operator's block and in a deep one.
+foreach(block ms_deform_attn decoder_layer)
+  deformdiff_command_test(fuzz/only/${block} fuzz
+    fuzz --block ${block} --subject cpu --cases 20 --only M==8,D==32 --out ${out}/fuzz_only_${block})
+endforeach()
+deformdiff_command_test(fuzz/only/refused fuzz fuzz --block ms_deform_attn --subject cpu --only D<=4,D>=8)
+set_tests_properties(fuzz/only/refused PROPERTIES PASS_REGULAR_EXPRESSION "no D from 1 to 1048576 meets it")
+
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)

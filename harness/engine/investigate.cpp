@@ -92,7 +92,7 @@ Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure
   };
   actions.available = earlier.size();
   actions.earlier_call = [&](std::size_t position) {
-    return entry_.generator->generate(options_.seed, options_.tiers, earlier[position]);
+    return entry_.generator->generate(stream_of(options_), earlier[position]);
   };
   actions.may_go_on = [&] { return watch.seconds() < budget && !options_.limits.end.passed(); };
   return confirm(failure.problem, failure.judgement, actions);

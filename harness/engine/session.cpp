@@ -102,7 +102,7 @@ class Session {
 
   void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end,
                  bool count_triggers) {
-    BatchSource source(*entry_.generator, options_.seed, options_.tiers, begin, end);
+    BatchSource source(*entry_.generator, stream_of(options_), begin, end);
     Batch batch = generate(source);
     while (!batch.cases.empty()) {
       if (std::all_of(group.begin(), group.end(), [](const auto* state) { return state->stopped; })) return;

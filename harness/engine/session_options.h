@@ -1,6 +1,7 @@
 // What a fuzzing run is told.
 #pragma once
 
+#include "core/generator.h"
 #include "engine/runner.h"
 
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace deformdiff {
 struct SessionOptions {
   std::uint64_t seed = 0;
   std::vector<std::string> tiers;            ///< empty: all, in their shares
+  std::string only;                          ///< conditions that every case meets; empty: none
   std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1
   std::optional<double> time_limit_seconds;  ///< of the whole session, findings included
   bool first_finding = false;                ///< a subject that has a finding gets no further cases
@@ -25,5 +27,10 @@ struct SessionOptions {
   int threads = 2;
   std::filesystem::path out;  ///< findings go to out/findings
 };
+
+/// The cases that the run is over.
+inline StreamChoice stream_of(const SessionOptions& options) {
+  return {options.seed, options.tiers, options.only};
+}
 
 }  // namespace deformdiff
