@@ -26,7 +26,8 @@ struct RunReport {
   std::uint64_t seed = 0;
   int exit_code = 0;
   SessionReport session;
-  std::vector<std::string> ignored;  ///< judge: tensors of the file that nothing was made of
+  std::vector<std::string> ignored;        ///< judge: tensors of the file that nothing was made of
+  std::vector<std::string> read_as_int64;  ///< its inputs of narrower integers, with their dtype
   std::vector<std::string> warnings;
 
   // check, and judge of deep blocks.
