@@ -101,6 +101,7 @@ std::string json_report(const RunReport& report) {
     json["advice"] = report.advice;
   }
   if (!report.ignored.empty()) json["ignored"] = report.ignored;
+  if (!report.read_as_int64.empty()) json["read_as_int64"] = report.read_as_int64;
   if (!report.warnings.empty()) json["warnings"] = report.warnings;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -153,6 +153,8 @@ std::string terminal_report(const RunReport& report) {
                      scenario_table(report) + audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
+  if (!report.read_as_int64.empty())
+    text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
   text += "\n";
   for (const std::string& warning : report.warnings) text += fmt::format("Warning: {}.\n", warning);
   text += final_sentence(report);

@@ -133,6 +133,7 @@ class ModelCheck {
       replay(path.stem().string(), sizes_of(source_of(c.inputs)), c);
       judge_recorded(path, recording);
       std::ranges::copy(recording.ignored, std::back_inserter(report_.ignored));
+      std::ranges::copy(recording.read_as_int64, std::back_inserter(report_.read_as_int64));
     } catch (const InputError& error) {
       throw InputError(about(path, error));
     }
@@ -160,8 +161,9 @@ class ModelCheck {
 
   /// With a reason for runs that cannot be held against the block's definition.
   Comparison not_judged(const RecordedRun& run) const {
-    Comparison comparison = unjudged(run.dtype);
-    if (run.dtype == DType::kFloat64 && model_.names().layout() != Layout::kHuggingface) {
+    Comparison comparison = unjudged(run);
+    if (comparison.reason.empty() && run.dtype == DType::kFloat64 &&
+        model_.names().layout() != Layout::kHuggingface) {
       comparison.reason = "the framework computes positions in float32, whatever the dtype";
     }
     return comparison;

@@ -11,6 +11,12 @@ foreach(file IN LISTS recorded)
   add_test(NAME judge/${name} COMMAND deformdiff judge ${file})
   set_tests_properties(judge/${name} PROPERTIES LABELS replay)
 endforeach()
+file(GLOB wrong CONFIGURE_DEPENDS ${cases}/*/recorded_fault/*.safetensors)
+foreach(file IN LISTS wrong)
+  cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${cases} OUTPUT_VARIABLE name)
+  add_test(NAME judge/${name} COMMAND deformdiff judge ${file})
+  set_tests_properties(judge/${name} PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "1 failure found in 1 of 1")
+endforeach()
 
 # A declaration counts: this one says that the recorded runs are of no dtype that is judged.
 add_test(NAME judge/declared COMMAND deformdiff judge

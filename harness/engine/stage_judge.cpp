@@ -118,7 +118,9 @@ class StageJudge {
       options_.one_run ? judge_copies(result) : judge_untapped(result);
     if (options_.inherited) measure_inherited(result);
     if (!is_finding(result.comparison.verdict)) {
-      judge_after_elements(outcome_, info_.contract, options_.has_failed ? "" : vacuous(), result.comparison);
+      std::string reason = unjudged_output(result.stages);
+      if (reason.empty() && !options_.has_failed) reason = vacuous();
+      judge_after_elements(outcome_, info_.contract, reason, result.comparison);
     }
     return result;
   }
@@ -288,21 +290,69 @@ class StageJudge {
     return vacuous_outputs_.front();
   }
 
+  /// Why an output says nothing because of what its elements are. A NaN that a stage made although nothing
+  /// demands it is demanded of the stages that follow; there exact arithmetic says what it is worth.
+  std::string unjudged_output(const std::vector<StageVerdict>& stages) const {
+    std::map<std::string, std::int64_t> unjudged;
+    bool spreads = false;
+    for (const StageVerdict& stage : stages) {
+      std::int64_t& most = unjudged[stage.stage];
+      most = std::max(most, stage.comparison.unjudged.elements);
+      spreads = spreads || stage.comparison.unjudged.nonfinite > 0;
+    }
+    Shown suspects;
+    for (const auto& [stage, got] : returned_) {
+      if (spreads && 2 * nonfinite_elements(got) > got.elements()) suspects.emplace(stage, got);
+    }
+    for_each_exact(suspects, [&](const Stage& stage, const Tensor& got, const OutputReference& exact) {
+      std::int64_t& most = unjudged[stage.name];
+      most = std::max(most, nonfinite_elements(got, &exact));
+    });
+    for (const OutputSpec& output : outputs_) {
+      const std::string why =
+          mostly_unjudged(output.name, unjudged[output.stage], element_count(output.shape));
+      if (!why.empty()) return why;
+    }
+    return "";
+  }
+
   void measure_inherited(StagedComparison& result) const {
+    for_each_exact(shown_, [&](const Stage& stage, const Tensor& got, const OutputReference& exact) {
+      const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
+      if (verdict != result.stages.end()) verdict->inherited = relative_difference(got, exact);
+    });
+  }
+
+  /// Calls look(stage, value, exact) for the stages of the values in `wanted`, with what they are in exact
+  /// arithmetic throughout, from the case's inputs.
+  template <typename Look>
+  void for_each_exact(const Shown& wanted, const Look& look) const {
+    if (wanted.empty()) return;
     const Case exact = entry_.block->converted(case_, DType::kFloat64);
     StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
     const std::vector<Stage> stages = entry_.block->stages(exact);
-    const NeededStages needed(stages, shown_);
+    const NeededStages needed(stages, wanted);
     for (const Stage& stage : stages) {
       if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
       values.set_middle(stage, reference);
       needed.forget_used(stage, values);
-      const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
-      const auto shown = shown_.find(stage.name);
-      if (verdict == result.stages.end() || shown == shown_.end()) continue;
-      verdict->inherited = relative_difference(shown->second, reference.reference->outputs.front());
+      const auto value = wanted.find(stage.name);
+      if (value != wanted.end()) look(stage, value->second, reference.reference->outputs.front());
     }
+  }
+
+  /// How many elements are NaN or infinite; where `exact` is given, those that it does not admit.
+  static std::int64_t nonfinite_elements(const Tensor& got, const OutputReference* exact = nullptr) {
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < got.elements(); ++i) {
+      const double value = got.element(i);
+      if (std::isfinite(value)) continue;
+      const bool admitted = exact != nullptr && !exact->admits.empty() &&
+                            (exact->admits[static_cast<std::size_t>(i)] & kind_of(value)) != 0;
+      count += admitted ? 0 : 1;
+    }
+    return count;
   }
 
   static double relative_difference(const Tensor& got, const OutputReference& exact) {

@@ -10,7 +10,6 @@
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 #include "engine/subject.h"
-#include "recorded/recording.h"
 #include "recorded/stage_report.h"
 
 #include <fmt/format.h>
@@ -37,7 +36,7 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
     subject.block = block.name();
     subject.info.blocks = {block.name()};
     apply(request.declared, subject.info);
-    if (const Comparison refused = unjudged(run.dtype); !refused.reason.empty()) {
+    if (const Comparison refused = unjudged(run); !refused.reason.empty()) {
       count(subject, refused);
       continue;
     }
@@ -60,6 +59,7 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
                                                      c, judged.comparison, request.file));
   }
   report.ignored = recording.ignored;
+  report.read_as_int64 = recording.read_as_int64;
 }
 
 }  // namespace
@@ -77,10 +77,12 @@ RunReport judge_recording(const JudgeRequest& request) {
   return report;
 }
 
-Comparison unjudged(DType dtype) {
+Comparison unjudged(const RecordedRun& run) {
   Comparison comparison;
   comparison.verdict = Verdict::kUnsupported;
-  if (!is_judged(dtype)) comparison.reason = fmt::format("judging {} is not available yet", name_of(dtype));
+  comparison.reason = run.unreadable;
+  if (comparison.reason.empty() && !is_judged(run.dtype))
+    comparison.reason = fmt::format("judging {} is not available yet", name_of(run.dtype));
   return comparison;
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "core/declaration.h"
-#include "core/dtype.h"
 #include "core/verdict.h"
 #include "engine/compare.h"
+#include "recorded/recording.h"
 #include "recorded/recording_options.h"
 #include "reports/run_report.h"
 
@@ -25,7 +25,7 @@ struct JudgeRequest {
 /// file and what is wrong with it or with the request.
 RunReport judge_recording(const JudgeRequest& request);
 
-/// Why a run in this dtype is not judged, as a verdict with its reason; without reason if it is.
-Comparison unjudged(DType dtype);
+/// Why a run is not judged, as a verdict with its reason; without reason if it is.
+Comparison unjudged(const RecordedRun& run);
 
 }  // namespace deformdiff

@@ -38,7 +38,8 @@ std::vector<at::Tensor> run_ms_deform_attn(const Call& call, const MsDeformAttnF
 /// How LibTorch's CPU kernels compute. function_ulps_test measures it.
 Precision libtorch_cpu() {
   Precision precision;
-  // RowwiseMoments: Welford's and Chan's updates.
+  // RowwiseMoments: Welford's and Chan's updates. Group norms whose channels lie last in memory take
+  // mean(x^2) - mean^2 instead, which group_norm of our models never lets them.
   precision.variance = Variance::kCentred;
   precision.ulps = kLibTorchUlps;
   return precision;
