@@ -146,6 +146,68 @@ TEST(CheckStages, AxesInAnotherOrderAreRecognisedByTheirValues) {
   }
 }
 
+struct Fault {
+  const char* name;
+  Change change;
+  const char* stage;  ///< the first that diverges
+};
+
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.name;
+}
+
+class FaultOfAttention : public testing::TestWithParam<Fault> {};
+
+TEST_P(FaultOfAttention, NamesTheStage) {
+  const Fault& fault = GetParam();
+  const Checked checked = check_layer(std::string("attention_") + fault.name, fault.change);
+  ASSERT_EQ(checked.exit_code, 1) << checked.messages;
+  EXPECT_EQ(checked.report.at("first_diverging_stage"), std::string(fault.stage));
+}
+
+const Fault kFaults[] = {
+    {"scale", {"w[0], b[0]) * 0.5", "w[0], b[0]) * 0.505"}, "cross_attn.q_scaled"},
+    {"key", {"memory + position_embeddings.transpose(0, 1)", "memory"}, "cross_attn.key"},
+    {"no_mask", {".masked_fill(attention_mask, float('-inf'))", ""}, "cross_attn.scores"},
+    {"weak_mask", {"float('-inf')", "-5."}, "cross_attn.scores"},
+    {"inverted_mask",
+     {"masked_fill(attention_mask,", "masked_fill(attention_mask.logical_not(),"},
+     "cross_attn.scores"},
+    {"softmax_axis", {"torch.softmax(scores, -1)", "torch.softmax(scores, -2)"}, "cross_attn.probabilities"},
+    {"softmax", {"torch.softmax(scores, -1)", "torch.sigmoid(scores)"}, "cross_attn.probabilities"},
+    {"context",
+     {"torch.bmm(probabilities, self.heads(v))", "torch.bmm(probabilities * 1.01, self.heads(v))"},
+     "cross_attn.context"},
+    {"output",
+     {"torch.linear(joined, self.cross_attn.out_proj.weight, self.cross_attn.out_proj.bias)",
+      "torch.linear(joined, self.cross_attn.out_proj.weight.t(), self.cross_attn.out_proj.bias)"},
+     "cross_attn"},
+    {"fused",
+     {"  joined = context",
+      "  context = torch.scaled_dot_product_attention(self.heads(q) * 2, self.heads(k), self.heads(v), "
+      "attention_mask)\n"
+      "  joined = context"},
+     "cross_attn.context"}};
+
+INSTANTIATE_TEST_SUITE_P(CheckStages, FaultOfAttention, testing::ValuesIn(kFaults),
+                         [](const auto& info) { return info.param.name; });
+
+/// Ways of computing that leave stages out, and are right.
+TEST(CheckStages, WhatIsComputedOtherwiseIsNotBlamed) {
+  const std::pair<const char*, Change> right[] = {
+      {"large_negative", {"float('-inf')", "-1e9"}},
+      {"scaled_key",
+       {"torch.bmm(self.heads(q), self.heads(k)", "torch.bmm(self.heads(q) * 2, (self.heads(k) * 0.5)"}},
+      {"fused",
+       {"  joined = context",
+        "  context = torch.scaled_dot_product_attention(self.heads(q) * 2, self.heads(k), self.heads(v), "
+        "attention_mask.logical_not())\n  joined = context"}}};
+  for (const auto& [name, change] : right) {
+    const Checked checked = check_layer(std::string("right_") + name, change);
+    EXPECT_EQ(checked.exit_code, 0) << name << checked.messages << checked.report.dump(1);
+  }
+}
+
 /// All lines of advice.
 std::string advice_of(const Checked& checked) {
   std::string text;

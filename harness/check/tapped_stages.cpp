@@ -5,6 +5,8 @@
 #include "engine/stage_values.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,6 +28,40 @@ struct Offer {
   const Tensor* tensor;
 };
 
+/// Operations that change no element.
+bool only_moves(const std::string& operation) {
+  static const std::set<std::string> kMoves{"copy", "concat", "mask_rows"};
+  return kMoves.contains(operation);
+}
+
+bool is_exact(const OutputReference& output) {
+  return output.admits.empty() && std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
+}
+
+/// Every element is finite and the middle of the set.
+bool is_exactly(const Tensor& value, const OutputReference& wanted) {
+  if (!wanted.admits.empty()) return false;
+  for (std::size_t i = 0; i < wanted.value.size(); ++i) {
+    if (value.element(static_cast<std::int64_t>(i)) != wanted.value[i]) return false;
+  }
+  return true;
+}
+
+/// The largest difference of an element to the middle of its set, infinity where a number of another kind is.
+double distance(const Tensor& value, const OutputReference& wanted) {
+  double most = 0;
+  for (std::size_t i = 0; i < wanted.value.size(); ++i) {
+    const double got = value.element(static_cast<std::int64_t>(i));
+    const std::uint8_t admits = wanted.admits.empty() ? std::uint8_t{kAdmitsFinite} : wanted.admits[i];
+    if (!std::isfinite(got) && (admits & kind_of(got)) != 0) continue;
+    const double away = std::abs(got - wanted.value[i]);
+    most = std::max(most, std::isfinite(away) && (admits & kAdmitsFinite) != 0
+                              ? away
+                              : std::numeric_limits<double>::infinity());
+  }
+  return most;
+}
+
 class StageFinder {
  public:
   StageFinder(const CheckedModel& model, const Case& c, const Outcome& outcome, const SubjectInfo& info,
@@ -44,7 +80,8 @@ class StageFinder {
   std::vector<NamedTensor> find() {
     for (const NamedTensor& tap : taps_) offer_by_path(tap);
     take_outputs();
-    for (const Stage& stage : stages_) settle(stage);
+    settle_from(0);
+    find_culprits();
     std::vector<NamedTensor> found;
     for (const Stage& stage : stages_) {
       if (const auto known = found_.find(stage.name); known != found_.end())
@@ -94,8 +131,14 @@ class StageFinder {
     }
   }
 
+  void settle_from(std::size_t first) {
+    for (std::size_t i = first; i < stages_.size(); ++i) settle(stages_[i]);
+  }
+
   /// The stage's value becomes known: that which its path names, which is returned, or which lies in its set.
   void settle(const Stage& stage) {
+    if (const auto known = found_.find(stage.name); known != found_.end())
+      return values_.set_seen(stage, known->second);
     const std::vector<Tensor> offered = offered_for(stage.name);
     if (offered.size() == 1) return take(stage, offered.front());
     if (const auto output = returned_.find(stage.name); output != returned_.end())
@@ -118,6 +161,55 @@ class StageFinder {
     values_.set_seen(stage, value);
     known_.insert(stage.name);
     found_.emplace(stage.name, std::move(value));
+  }
+
+  /// Where a value that was found is wrong and not all that it is computed from was found: which of that is
+  /// wrong. The value from which the model computed what follows is the stage's, however far from its set.
+  /// Only what is a finding anyway is looked into: nothing right is blamed for a value that it has not.
+  void find_culprits() {
+    for (const Stage& stage : stages_) {
+      if (!found_.contains(stage.name) || !is_wrong(stage)) continue;
+      while (find_culprit(stage) && is_wrong(stage)) {
+      }
+      return;
+    }
+  }
+
+  /// Computed from what was not found, and not in the set that follows from the rest.
+  bool is_wrong(const Stage& stage) const {
+    if (sources_not_found(stage).empty()) return false;
+    return !lies_in(found_.at(stage.name), stage.name, *values_.refer(stage).reference);
+  }
+
+  bool find_culprit(const Stage& wrong) {
+    for (const std::size_t i : sources_not_found(wrong)) {
+      const Stage& stage = stages_[i];
+      const StageReference reference = values_.refer(stage);
+      if (auto used = used_of(stage, by_distance(reference.reference->outputs.front()))) {
+        take(stage, std::move(*used));
+        settle_from(i + 1);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Places of the stages that were not found and that the stage is computed from, through such stages alone.
+  std::vector<std::size_t> sources_not_found(const Stage& stage) const {
+    std::set<std::string> sources;
+    const auto add = [&](const Stage& each) {
+      for (const StageInput& input : each.inputs) {
+        if (!found_.contains(input.value)) sources.insert(input.value);
+      }
+    };
+    add(stage);
+    std::vector<std::size_t> places;
+    for (std::size_t i = stages_.size(); i-- > 0;) {
+      if (!sources.contains(stages_[i].name)) continue;
+      add(stages_[i]);
+      places.insert(places.begin(), i);
+    }
+    return places;
   }
 
   /// What a path says the stage's value is: several where its axes may lie in several orders. A result comes
@@ -149,64 +241,99 @@ class StageFinder {
     return ways;
   }
 
-  static bool is_exact(const OutputReference& output) {
-    return output.admits.empty() &&
-           std::ranges::all_of(output.bound, [](double bound) { return bound == 0; });
-  }
-
-  /// One of those offered or, in any order of axes, tapped that lies in the stage's set.
+  /// One of those offered or tapped that lies in the stage's set.
   std::optional<Tensor> matching(const Stage& stage, const Reference& reference,
                                  const std::vector<Tensor>& offered) {
     const OutputReference& wanted = reference.outputs.front();
     if (wanted.value.empty()) return std::nullopt;
-    for (const Tensor& value : offered) {
-      if (lies_in(value, stage.name, reference)) return value;
-    }
+    const auto lies = [&](const Tensor& value) { return lies_in(value, stage.name, reference); };
+    if (const auto value = std::ranges::find_if(offered, lies); value != offered.end()) return *value;
+    std::optional<Tensor> found;
+    visit_shaped_as(wanted, [&](Tensor value) {
+      if (lies(value)) found = std::move(value);
+      return !found;
+    });
+    return found;
+  }
+
+  /// Calls visit(tensor) for all tapped values that may be of this dtype and shape, their axes in any order,
+  /// as long as it returns true.
+  template <typename Visit>
+  void visit_shaped_as(const OutputReference& wanted, const Visit& visit) {
     for (const NamedTensor& tap : taps_) {
       if (tap.tensor.dtype() != wanted.dtype) continue;
       for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
-        Tensor value = rearranged(tap.tensor, view);
-        if (lies_in(value, stage.name, reference)) return value;
+        if (!visit(rearranged(tap.tensor, view))) return;
       }
     }
-    return std::nullopt;
+  }
+
+  std::vector<Tensor> shaped_as(const OutputReference& wanted) {
+    std::vector<Tensor> values;
+    visit_shaped_as(wanted, [&](Tensor value) {
+      if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));
+      return true;
+    });
+    return values;
+  }
+
+  /// The same, from the nearest to the farthest.
+  std::vector<Tensor> by_distance(const OutputReference& wanted) {
+    std::vector<std::pair<double, Tensor>> distant;
+    for (Tensor& value : shaped_as(wanted)) distant.emplace_back(distance(value, wanted), std::move(value));
+    std::ranges::stable_sort(distant, {}, [](const auto& each) { return each.first; });
+    std::vector<Tensor> values;
+    for (auto& [away, value] : distant) values.push_back(std::move(value));
+    return values;
   }
 
   static bool lies_in(const Tensor& value, const std::string& stage, const Reference& reference) {
     Outcome outcome;
     outcome.kind = Outcome::Kind::kReturned;
     outcome.outputs = {{stage, value}};
-    // A set that admits anything would take the first tensor that comes for the stage.
+    // A set that admits anything would take the first tensor that comes for the stage. Zeros, which prove
+    // nothing either, are right where they are the exact value.
     const Verdict verdict = compare(outcome, reference, {}).verdict;
     return verdict == Verdict::kAgree ||
-           (verdict == Verdict::kVacuous && is_exact(reference.outputs.front()));
+           (verdict == Verdict::kVacuous && is_exactly(value, reference.outputs.front()));
   }
 
   /// The value from which the model computed a later stage as that stage is computed from this one.
   std::optional<Tensor> used_of(const Stage& stage, const std::vector<Tensor>& values) {
     for (const Tensor& value : values) {
-      values_.set_seen(stage, value);
-      if (is_used(stage)) return value;
+      StageValues trial = values_;
+      trial.set_seen(stage, value);
+      if (is_used(stage, trial)) return value;
     }
     return std::nullopt;
   }
 
   /// Whether the model holds what a stage makes of this one's value.
-  bool is_used(const Stage& stage) {
+  bool is_used(const Stage& stage, StageValues& values) {
     return std::ranges::any_of(stages_, [&](const Stage& next) {
       if (!is_ready_but_for(stage.name, next)) return false;
-      const StageReference reference = values_.refer(next);
+      const StageReference reference = values.refer(next);
+      if (only_moves(next.operation)) {
+        // The value itself, which says nothing: what is made of it does.
+        values.set_middle(next, reference);
+        return is_used(next, values);
+      }
+      if (const auto known = found_.find(next.name); known != found_.end())
+        return lies_in(known->second, next.name, *reference.reference);
       return matching(next, *reference.reference, offered_for(next.name)).has_value();
     });
+  }
+
+  bool is_known(const std::string& value) const {
+    return known_.contains(value) || case_.find_input(value) != nullptr;
   }
 
   /// Whether it takes this value and all else that it takes is known.
   bool is_ready_but_for(const std::string& value, const Stage& next) const {
     const auto is_it = [&](const StageInput& input) { return input.value == value; };
     return std::ranges::any_of(next.inputs, is_it) &&
-           std::ranges::all_of(next.inputs, [&](const StageInput& input) {
-             return is_it(input) || known_.contains(input.value) || case_.find_input(input.value) != nullptr;
-           });
+           std::ranges::all_of(
+               next.inputs, [&](const StageInput& input) { return is_it(input) || is_known(input.value); });
   }
 
   const std::vector<View>& views(const Shape& from, const Shape& to, std::int64_t heads) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -147,7 +148,8 @@ class StageJudge {
       Comparison comparison = compared(stage.name, reference, got);
       if (is_finding(comparison.verdict)) classify(stage, comparison);
       if (const auto names = unseen(stage); !names.empty() && is_finding(comparison.verdict)) {
-        comparison.reason += fmt::format("; computed from {}, which was not seen", fmt::join(names, " and "));
+        comparison.reason += fmt::format("; computed from {}, which {} not seen", fmt::join(names, ", "),
+                                         names.size() == 1 ? "was" : "were");
       }
       // What has another shape is no input for what follows.
       const bool fits = comparison.verdict != Verdict::kWrongStructure;
@@ -250,12 +252,21 @@ class StageJudge {
     classify(*std::ranges::find(stages_, output->stage, &Stage::name), comparison);
   }
 
-  /// What the stage is computed from and the outcome does not show: one of them may be at fault instead.
-  std::vector<std::string> unseen(const Stage& stage) const {
+  /// What the stage is computed from and the outcome does not show, back to what it shows: one of them may be
+  /// at fault instead. Sizes, which no implementation need hold as tensors, are left out.
+  std::vector<std::string> unseen(const Stage& wrong) const {
+    std::set<std::string> sources;
+    const auto add = [&](const Stage& stage) {
+      for (const StageInput& input : stage.inputs) {
+        if (!shown_.contains(input.value)) sources.insert(input.value);
+      }
+    };
+    add(wrong);
     std::vector<std::string> names;
-    for (const StageInput& input : stage.inputs) {
-      const bool given = case_.find_input(input.value) != nullptr;
-      if (!given && !shown_.contains(input.value)) names.push_back(input.value);
+    for (auto stage = stages_.rbegin(); stage != stages_.rend(); ++stage) {
+      if (!sources.contains(stage->name) || stage->dtype == DType::kInt64) continue;
+      add(*stage);
+      names.insert(names.begin(), stage->name);
     }
     return names;
   }
