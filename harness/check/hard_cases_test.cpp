@@ -105,7 +105,7 @@ TEST(HardCases, AreThoseThatTheBlockCanHave) {
   const std::map<std::string, Names> wanted{
       {"position_embedding", all({finest, {"scattered_mask"}})},
       {"reference_points", all({levels, {"padded"}})},
-      {"attention_layer", all({levels, padding, {"large_mean", "large_scores", "odd_references"}})},
+      {"attention_layer", all({levels, padding, {"large_scores", "odd_references"}})},
       {"encoder_layer", all({levels, norms, padding, {"large_scores", "odd_references"}})},
       {"pixel_decoder_encoder", all({levels, norms, padding, {"large_scores", "padded"}})},
       {"pixel_decoder", all({levels, finest, resized, norms, {"large_scores"}})},

@@ -1,17 +1,11 @@
 // Exports that are wrong only on inputs that are rare: `deformdiff check` finds each without being given any.
-#include "blocks/block_list.h"
-#include "check/run_check_test.h"
-#include "faults/tampering.h"
-#include "subjects/mask2former/test_calls.h"
-#include "subjects/ms_deform_attn/forward.h"
-#include "subjects/tracing/traced.h"
+#include "check/tampered_export_test.h"
 
 #include <memory>
 #include <ostream>
 #include <set>
 
 #include <ATen/ScalarOps.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/where.h>
 #include <gtest/gtest.h>
@@ -19,8 +13,6 @@
 
 namespace deformdiff::worker {
 namespace {
-
-using Tampers = std::function<Tamper(const Call&)>;
 
 /// An extent that a trace computes, as a tensor of one element.
 at::Tensor extent(const at::Tensor& tensor, std::int64_t axis) {
@@ -92,27 +84,6 @@ Tamper masks_of_all_heads(const Call& call) {
     const at::Tensor any = blocked.select(1, 0).logical_or(blocked.select(1, 1)).unsqueeze(1);
     return value.unflatten(0, {-1, 2}).masked_fill(any, -INFINITY).flatten(0, 1);
   };
-}
-
-/// What to check the model with these tampers with: the file that it is exported to, and no inputs.
-std::string exported(const std::string& name, const std::string& block, const Tampers& tampers) {
-  const TestCall owner = test_call(block, 2, /*masked=*/block == "decoder_layer", at::kFloat);
-  const Call call = owner();
-  const std::filesystem::path model = folder() / (name + ".pt"), config = folder() / (name + ".config.json");
-  {
-    const at::NoGradGuard no_grad;
-    save_traced(tampered(ms_deform_attn::forward_operator, tampers), call, model.string());
-  }
-  nlohmann::json attributes;
-  for (const auto& [key, value] : find_block_definition(block)->default_attributes()) {
-    if (key != "bits" && call.attributes.contains(key)) attributes[key] = call.attributes.at(key);
-  }
-  std::ofstream(config) << attributes.dump();
-  std::string order;
-  for (const std::string& input : call.names) {
-    if (!input.starts_with("param.")) order += (order.empty() ? "" : ",") + input;
-  }
-  return model.string() + " --block " + block + " --config " + config.string() + " --input-order " + order;
 }
 
 struct Export {

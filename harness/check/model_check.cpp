@@ -1,8 +1,10 @@
 #include "check/model_check.h"
 
+#include "check/blocked_rows.h"
 #include "check/cause.h"
 #include "check/checked_model.h"
 #include "check/cures.h"
+#include "check/float64_replay.h"
 #include "check/hard_cases.h"
 #include "check/tapped_stages.h"
 #include "core/error.h"
@@ -19,7 +21,6 @@
 #include <array>
 #include <iterator>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -76,14 +77,14 @@ class ModelCheck {
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
   /// tend to it are tried for a while.
   void replay_blocked_rows(const ReplaySource& source, const ReplaySizes& base) {
-    if (!unblocks_rows(replays_.back().problem)) return;
+    if (!unblocks_rows(model_.block(), replays_.back().problem)) return;
     constexpr std::uint64_t kTries = 24;
     constexpr double kSeconds = 30;
     const Stopwatch watch;
     for (std::uint64_t i = 0; i < kTries && watch.seconds() < kSeconds; ++i) {
       Replay tried =
           run_tapped("blocked_rows", base, uniform_case(source, base, request_.seed + 100 + i), nullptr);
-      if (!tried.fails() && !blocks_a_row(tried)) continue;
+      if (!tried.fails() && !blocks_a_row(model_.block(), tried)) continue;
       record_replay(std::move(tried));
       return;
     }
@@ -94,34 +95,14 @@ class ModelCheck {
   /// Where ordinary cases show nothing: what fails there would fail here too, and hide why.
   void replay_hard_cases(const ReplaySource& source) {
     constexpr std::uint64_t kSeeds = 1000;  // of other replays
+    if (model_.dtype() == DType::kFloat32 && replays_.front().outcome.kind == Outcome::Kind::kReturned) {
+      record_replay(replay_in_float64(request_, model_.entry(), module_, subject_.info, replays_.front()));
+    }
     for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
       Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
       replay.what = std::move(each.what);
       record_replay(std::move(replay));
     }
-  }
-
-  bool unblocks_rows(const Case& c) const {
-    const std::vector<Stage> stages = model_.block().stages(c);
-    return std::ranges::find(stages, "unblock_rows", &Stage::operation) != stages.end();
-  }
-
-  bool blocks_a_row(const Replay& replay) const {
-    for (const Stage& stage : model_.block().stages(replay.problem)) {
-      if (stage.operation != "unblock_rows") continue;
-      const Tensor* mask = find_tensor(replay.outcome.stages, stage.inputs.front().value);
-      if (mask == nullptr || mask->elements() == 0) continue;
-      const auto row = static_cast<std::size_t>(mask->shape().back());
-      const Tensor dense = mask->contiguous();
-      const std::span<const std::byte> bits = dense.storage();
-      for (std::size_t first = 0; first < bits.size(); first += row) {
-        if (std::ranges::all_of(bits.subspan(first, row),
-                                [](std::byte bit) { return bit != std::byte{0}; })) {
-          return true;
-        }
-      }
-    }
-    return false;
   }
 
   /// The inputs of a file, and the outputs that are recorded with them.
