@@ -123,6 +123,26 @@ TEST(JsonReport, HasEveryPromisedField) {
   EXPECT_EQ(finding["one_line"], "cpu: out_of_bound: output[0] = 1, wanted 2");
 }
 
+TEST(TerminalReport, WhatADeclarationExcusesIsListedApart) {
+  RunReport report = with_finding();
+  Finding excused = report.session.findings[0];
+  excused.excused_by = "level_start_index=ignored";
+  excused.case_path = "out/findings/b.json";
+  report.session.findings.insert(report.session.findings.begin(), excused);
+  const std::string text = terminal_report(report);
+  const std::size_t heading = text.find("\nNo failure under another declaration:\n");
+  ASSERT_NE(heading, std::string::npos);
+  EXPECT_LT(text.find("out/findings/a.json"), heading);
+  EXPECT_GT(text.find("  no failure with level_start_index=ignored: declare it if that is meant\n"
+                      "  deformdiff replay out/findings/b.json\n"),
+            heading);
+  const auto json = nlohmann::json::parse(json_report(report));
+  EXPECT_EQ(json["findings"][0]["excused_by"], "level_start_index=ignored");
+  EXPECT_EQ(json["findings"][1]["excused_by"], "");
+  EXPECT_EQ(json["findings"][1]["reproduction_rate"], 1);
+  EXPECT_EQ(json["findings"][1]["other_bits"], false);
+}
+
 TEST(JsonReport, InfiniteRatiosStayNumbers) {
   RunReport report = sample();
   const float infinity = std::numeric_limits<float>::infinity();

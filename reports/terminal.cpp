@@ -63,20 +63,29 @@ std::string reasons(const std::vector<SubjectReport>& subjects) {
   return text;
 }
 
-std::string findings(const RunReport& report) {
-  std::string text;
-  for (const Finding& finding : report.session.findings) {
-    text +=
-        fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
-    if (finding.evaluations > 0) {
-      text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
-                          finding.shrunk_elements, finding.evaluations,
-                          finding.minimal ? "; no single step is left" : "");
-    }
-    if (report.command != "judge" && report.command != "check")
-      text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+std::string finding_text(const RunReport& report, const Finding& finding) {
+  std::string text =
+      fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
+  if (finding.evaluations > 0) {
+    text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
+                        finding.shrunk_elements, finding.evaluations,
+                        finding.minimal ? "; no single step is left" : "");
   }
+  if (!finding.excused_by.empty()) {
+    text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
+  }
+  if (report.command != "judge" && report.command != "check")
+    text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
   return text;
+}
+
+/// Those that a declaration would excuse come last and apart.
+std::string findings(const RunReport& report) {
+  std::string text, excused;
+  for (const Finding& finding : report.session.findings) {
+    (finding.excused_by.empty() ? text : excused) += finding_text(report, finding);
+  }
+  return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
 /// A line a replay or recorded run, with the stages that are at fault beneath.

@@ -25,9 +25,14 @@ int run_shrink(const Options& options) {
   const BlockEntry& entry = *run.entry;
   catch_interrupts();
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
-  const Judgement original = judge_case(subject, entry, run.saved.problem, run.saved.earlier_calls,
-                                        {options.threads, kMemoryLimit, run.saved.holds_a_failure()});
+  const Judgement original = judge_again(subject, run, options.threads).judgement;
   if (!run.warning.empty()) say(options, fmt::format("Warning: {}.\n", run.warning));
+  if (!subject.started()) {
+    say(options,
+        fmt::format("{}: nothing to shrink: {} fails before it is given a case: {}: {}\n", run.path.string(),
+                    subject.spec.name, name_of(original.comparison.verdict), original.comparison.reason));
+    return is_finding(original.comparison.verdict) ? 1 : 4;
+  }
   if (!is_finding(original.comparison.verdict)) {
     say(options, fmt::format("{}: nothing to shrink: {}: {} {}\n", run.path.string(), subject.spec.name,
                              name_of(original.comparison.verdict), original.comparison.reason));

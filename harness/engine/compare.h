@@ -35,6 +35,7 @@ struct Comparison {
   Unjudged unjudged;  ///< of the elements that agree, over all outputs
 
   // Filled by the judge of stages; `output` is then the stage that decided.
+  bool untapped = false;                    ///< `output` was judged on a run that showed nothing but outputs
   bool estimated = false;                   ///< the admissible set was estimated, not derived
   std::string element_class;                ///< of `element`; empty where no element is to blame
   std::set<std::string> violating_classes;  ///< of the elements in `violating`

@@ -116,6 +116,7 @@ class SubjectBatch {
     failure.problem = batch_.cases[position];
     failure.judgement.signature = signature_of(entry_.block->name(), state_.report.name, comparison);
     failure.judgement.comparison = std::move(comparison);
+    failure.judgement.outcome = outcomes_[position];
     const auto calls = state_.calls_of_worker();
     failure.earlier.assign(calls.begin(), calls.end());
     if (options_.first_finding) state_.stopped = true;
@@ -154,11 +155,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, split));
   for (auto& [state, failures] : met) {
     for (Failure& failure : failures) {
-      if (investigator.is_known(failure.judgement.signature)) {
-        investigator.count(failure.judgement.signature);
-      } else {
-        investigator.investigate(*state, std::move(failure));
-      }
+      investigator.investigate(*state, std::move(failure));
     }
   }
 }

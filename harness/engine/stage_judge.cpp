@@ -180,6 +180,7 @@ class StageJudge {
     judge_values(untapped_, returned_,
                  [&](const Stage& stage, const StageReference& reference, const Tensor& got) {
                    Comparison comparison = compared(stage.name, reference, got);
+                   comparison.untapped = true;
                    if (is_finding(comparison.verdict)) {
                      classify(stage, comparison);
                      comparison.reason += " in an untapped run";
@@ -400,14 +401,24 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
 }
 
+const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                          const std::string& stage, bool untapped) {
+  const Tensor* const tapped = untapped ? nullptr : find_tensor(outcome.stages, stage);
+  if (tapped != nullptr) return tapped;
+  const std::vector<OutputSpec> outputs = entry.block->outputs(c);
+  const auto output = std::ranges::find(outputs, stage, &OutputSpec::stage);
+  if (output == outputs.end()) return nullptr;
+  return &outcome.outputs.at(static_cast<std::size_t>(output - outputs.begin())).tensor;
+}
+
 StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
-                              const Stage& stage, std::int64_t element) {
+                              const Stage& stage, const Comparison& decided) {
   const Precision precision;
   const Contract contract;
   StageValues values(entry, c, precision, contract, 1);
   for (const Stage& earlier : entry.block->stages(c)) {
     if (earlier.name == stage.name) break;
-    if (const Tensor* shown = find_tensor(outcome.stages, earlier.name)) {
+    if (const Tensor* shown = shown_value(entry, c, outcome, earlier.name, decided.untapped)) {
       values.set_seen(earlier, *shown);
     } else {
       values.set_middle(earlier, values.refer(earlier));
@@ -415,7 +426,7 @@ StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outc
   }
   const Oracle& oracle = entry.operations(stage.operation, stage.dtype);
   Case problem = values.stage_case(stage);
-  const std::int64_t place = operation_elements(oracle, stage, problem, {&element, 1}).front();
+  const std::int64_t place = operation_elements(oracle, stage, problem, {&decided.element, 1}).front();
   return {oracle, std::move(problem), place};
 }
 
