@@ -12,9 +12,7 @@ int decide_exit_code(RunReport& report, const std::vector<std::string>& required
   for (const SubjectReport& subject : report.session.subjects) {
     for (const auto& [verdict, cases] : subject.verdicts) {
       if (is_finding(verdict)) found += cases;
-      // A saved failure is its own proof that the case shows something: replay needs no other.
-      const bool gone = verdict == Verdict::kVacuous && report.command == "replay";
-      if (verdict == Verdict::kAgree || gone) agreed += cases;
+      if (verdict == Verdict::kAgree) agreed += cases;
     }
   }
   bool missing = false;

@@ -66,6 +66,9 @@ Json finding_json(const Finding& finding) {
           {"minimal", finding.minimal},
           {"earlier_calls", finding.earlier_calls},
           {"reproduction_rate", finding.reproduction_rate},
+          {"reproduction_runs", finding.reproduction_runs},
+          {"other_bits", finding.other_bits},
+          {"excused_by", finding.excused_by},
           {"one_line", finding.one_line}};
 }
 
@@ -74,6 +77,7 @@ Json finding_json(const Finding& finding) {
 std::string json_report(const RunReport& report) {
   const SessionReport& session = report.session;
   Json json{{"deformdiff", DEFORMDIFF_VERSION}, {"command", report.command}, {"seed", report.seed}};
+  if (!report.only.empty()) json["only"] = report.only;
   json["environment"] = session.environment;
   json["exit_code"] = report.exit_code;
   json["seconds"] = session.seconds;
@@ -99,6 +103,7 @@ std::string json_report(const RunReport& report) {
     json["advice"] = report.advice;
   }
   if (!report.ignored.empty()) json["ignored"] = report.ignored;
+  if (!report.read_as_int64.empty()) json["read_as_int64"] = report.read_as_int64;
   if (!report.warnings.empty()) json["warnings"] = report.warnings;
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

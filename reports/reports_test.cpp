@@ -77,6 +77,15 @@ TEST(TerminalReport, AFindingComesWithItsReplay) {
       << text;
 }
 
+TEST(TerminalReport, SaysWhichCasesWereDrawn) {
+  RunReport report = sample();
+  EXPECT_EQ(terminal_report(report).find("--only"), std::string::npos);
+  EXPECT_FALSE(nlohmann::json::parse(json_report(report)).contains("only"));
+  report.only = "M==8,D<=32";
+  EXPECT_TRUE(terminal_report(report).ends_with("--only 'M==8,D<=32' --seed 7\n")) << terminal_report(report);
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["only"], "M==8,D<=32");
+}
+
 TEST(JsonReport, HasEveryPromisedField) {
   RunReport report = with_finding();
   report.exit_code = 1;
@@ -114,6 +123,26 @@ TEST(JsonReport, HasEveryPromisedField) {
   EXPECT_EQ(finding["one_line"], "cpu: out_of_bound: output[0] = 1, wanted 2");
 }
 
+TEST(TerminalReport, WhatADeclarationExcusesIsListedApart) {
+  RunReport report = with_finding();
+  Finding excused = report.session.findings[0];
+  excused.excused_by = "level_start_index=ignored";
+  excused.case_path = "out/findings/b.json";
+  report.session.findings.insert(report.session.findings.begin(), excused);
+  const std::string text = terminal_report(report);
+  const std::size_t heading = text.find("\nNo failure under another declaration:\n");
+  ASSERT_NE(heading, std::string::npos);
+  EXPECT_LT(text.find("out/findings/a.json"), heading);
+  EXPECT_GT(text.find("  no failure with level_start_index=ignored: declare it if that is meant\n"
+                      "  deformdiff replay out/findings/b.json\n"),
+            heading);
+  const auto json = nlohmann::json::parse(json_report(report));
+  EXPECT_EQ(json["findings"][0]["excused_by"], "level_start_index=ignored");
+  EXPECT_EQ(json["findings"][1]["excused_by"], "");
+  EXPECT_EQ(json["findings"][1]["reproduction_rate"], 1);
+  EXPECT_EQ(json["findings"][1]["other_bits"], false);
+}
+
 TEST(JsonReport, InfiniteRatiosStayNumbers) {
   RunReport report = sample();
   const float infinity = std::numeric_limits<float>::infinity();
@@ -138,7 +167,7 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   unjudged.session.subjects[0].verdicts = {{Verdict::kVacuous, 1}};
   EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
   unjudged.command = "replay";
-  EXPECT_EQ(decide_exit_code(unjudged, {}), 0);
+  EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
 }
 
 TEST(Progress, IsOneLine) {

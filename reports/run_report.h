@@ -24,9 +24,11 @@ struct Scenario {
 struct RunReport {
   std::string command;  ///< "fuzz", "replay", "judge"
   std::uint64_t seed = 0;
+  std::string only;  ///< fuzz: conditions that every case meets; empty if there were none
   int exit_code = 0;
   SessionReport session;
-  std::vector<std::string> ignored;  ///< judge: tensors of the file that nothing was made of
+  std::vector<std::string> ignored;        ///< judge: tensors of the file that nothing was made of
+  std::vector<std::string> read_as_int64;  ///< its inputs of narrower integers, with their dtype
   std::vector<std::string> warnings;
 
   // check, and judge of deep blocks.

@@ -63,20 +63,29 @@ std::string reasons(const std::vector<SubjectReport>& subjects) {
   return text;
 }
 
-std::string findings(const RunReport& report) {
-  std::string text;
-  for (const Finding& finding : report.session.findings) {
-    text +=
-        fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
-    if (finding.evaluations > 0) {
-      text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
-                          finding.shrunk_elements, finding.evaluations,
-                          finding.minimal ? "; no single step is left" : "");
-    }
-    if (report.command != "judge" && report.command != "check")
-      text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+std::string finding_text(const RunReport& report, const Finding& finding) {
+  std::string text =
+      fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
+  if (finding.evaluations > 0) {
+    text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
+                        finding.shrunk_elements, finding.evaluations,
+                        finding.minimal ? "; no single step is left" : "");
   }
+  if (!finding.excused_by.empty()) {
+    text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
+  }
+  if (report.command != "judge" && report.command != "check")
+    text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
   return text;
+}
+
+/// Those that a declaration would excuse come last and apart.
+std::string findings(const RunReport& report) {
+  std::string text, excused;
+  for (const Finding& finding : report.session.findings) {
+    (finding.excused_by.empty() ? text : excused) += finding_text(report, finding);
+  }
+  return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
 /// A line a replay or recorded run, with the stages that are at fault beneath.
@@ -153,9 +162,16 @@ std::string terminal_report(const RunReport& report) {
                      scenario_table(report) + audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
+  if (!report.read_as_int64.empty())
+    text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
   text += "\n";
   for (const std::string& warning : report.warnings) text += fmt::format("Warning: {}.\n", warning);
-  return text + final_sentence(report);
+  text += final_sentence(report);
+  if (!report.only.empty()) {
+    text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,
+                        report.only, report.seed);
+  }
+  return text;
 }
 
 }  // namespace deformdiff

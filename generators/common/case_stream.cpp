@@ -40,10 +40,15 @@ const std::string& draw_tier(const std::vector<Tier>& chosen, Draw& draw) {
   return chosen[draw.share_of(shares)].name;
 }
 
-CounterRandom case_stream(std::uint64_t seed, std::string_view block, const std::vector<Tier>& chosen) {
-  CounterRandom stream = CounterRandom(seed).stream(hash_of(block));
+CounterRandom case_stream(const StreamChoice& choice, std::string_view block,
+                          const std::vector<Tier>& chosen) {
+  CounterRandom stream = CounterRandom(choice.seed).stream(hash_of(block));
   for (const Tier& tier : chosen) stream = stream.stream(hash_of(tier.name));
-  return stream;
+  return choice.only.empty() ? stream : stream.stream(hash_of(choice.only));
+}
+
+std::string origin_of(const StreamChoice& choice) {
+  return choice.only.empty() ? "fuzz" : fmt::format("fuzz --only {}", choice.only);
 }
 
 bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index) {

@@ -17,8 +17,12 @@ std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector
 /// The name of one of them, in proportion to their shares.
 const std::string& draw_tier(const std::vector<Tier>& chosen, Draw& draw);
 
-/// A stream of its own for each seed, block and choice of tiers.
-CounterRandom case_stream(std::uint64_t seed, std::string_view block, const std::vector<Tier>& chosen);
+/// A stream of its own for each seed, block, choice of tiers and conditions on sizes.
+CounterRandom case_stream(const StreamChoice& choice, std::string_view block,
+                          const std::vector<Tier>& chosen);
+
+/// What a case of the stream says of where it comes from: "fuzz", and the conditions.
+std::string origin_of(const StreamChoice& choice);
 
 /// Of every `period` indices of such a stream one, at a place of its own.
 bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index);

@@ -23,10 +23,33 @@ struct Placement {
   std::int64_t head = 0;           ///< elements in front of the larger tensor
 };
 
+/// Axes of more than one index: the others' strides do not matter.
+std::vector<std::size_t> long_axes(const Shape& shape) {
+  std::vector<std::size_t> axes;
+  for (std::size_t a = 0; a < shape.size(); ++a) {
+    if (shape[a] > 1) axes.push_back(a);
+  }
+  return axes;
+}
+
+/// `order` with `axes`, which are in that order, in any other one; the reverse where chance leaves them.
+std::vector<std::size_t> another_order(std::vector<std::size_t> order, const std::vector<std::size_t>& axes,
+                                       const CounterRandom& random) {
+  std::vector<std::size_t> moved = axes;
+  for (std::size_t a = moved.size(); a > 1; --a) {
+    std::swap(moved[a - 1], moved[static_cast<std::size_t>(random.below(10 + a, a))]);
+  }
+  if (moved == axes) std::ranges::reverse(moved);
+  for (std::size_t k = 0; k < axes.size(); ++k) order[axes[k]] = moved[k];
+  return order;
+}
+
 Placement draw_placement(const Shape& shape, StorageLayout layout, const CounterRandom& random) {
   Placement placement(shape);
-  const auto axes = static_cast<std::uint64_t>(shape.size());
-  const auto axis = static_cast<std::size_t>(random.below(0, axes));
+  std::vector<std::size_t> axes = long_axes(shape);
+  if (axes.empty()) axes = placement.order;
+  const auto count = static_cast<std::uint64_t>(axes.size());
+  const std::size_t axis = axes[static_cast<std::size_t>(random.below(0, count))];
   switch (layout) {
     case StorageLayout::kContiguous:
       break;
@@ -35,15 +58,13 @@ Placement draw_placement(const Shape& shape, StorageLayout layout, const Counter
       break;
     case StorageLayout::kSliced:
       for (std::uint64_t k = 0; k < 2; ++k) {
-        const auto sliced = k == 0 ? axis : static_cast<std::size_t>(random.below(2, axes));
+        const std::size_t sliced = k == 0 ? axis : axes[static_cast<std::size_t>(random.below(2, count))];
         placement.before[sliced] = static_cast<std::int64_t>(random.below(3 + k, 3));
         placement.after[sliced] = static_cast<std::int64_t>(random.below(5 + k, 2)) + (k == 0 ? 1 : 0);
       }
       break;
     case StorageLayout::kTransposed:
-      for (std::size_t a = shape.size(); a > 1; --a) {
-        std::swap(placement.order[a - 1], placement.order[static_cast<std::size_t>(random.below(10 + a, a))]);
-      }
+      placement.order = another_order(placement.order, axes, random);
       break;
     case StorageLayout::kStepped:
       placement.step[axis] = 2;
@@ -110,6 +131,30 @@ Tensor laid_out(const Tensor& dense, Shape strides, std::int64_t offset, std::in
 }
 
 }  // namespace
+
+bool can_have(StorageLayout layout, DType dtype, const Shape& shape) {
+  if (element_count(shape) == 0 || shape.empty()) return layout == StorageLayout::kContiguous;
+  switch (layout) {
+    case StorageLayout::kTransposed:
+      return long_axes(shape).size() > 1;
+    case StorageLayout::kStepped:
+      return !long_axes(shape).empty();
+    case StorageLayout::kExpanded:
+      return is_floating(dtype) && !long_axes(shape).empty();
+    default:
+      return true;
+  }
+}
+
+std::vector<StorageLayout> layouts_of(DType dtype, std::size_t axes) {
+  std::vector<StorageLayout> layouts;
+  for (const StorageLayout layout :
+       {StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kTransposed, StorageLayout::kStepped,
+        StorageLayout::kExpanded}) {
+    if (can_have(layout, dtype, Shape(axes, 2))) layouts.push_back(layout);
+  }
+  return layouts;
+}
 
 Tensor with_storage_layout(const Tensor& contiguous, StorageLayout layout, const CounterRandom& random) {
   if (layout == StorageLayout::kContiguous || contiguous.elements() == 0) return contiguous;

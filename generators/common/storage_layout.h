@@ -5,6 +5,7 @@
 #include "core/random.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace deformdiff {
 
@@ -16,6 +17,13 @@ enum class StorageLayout : std::uint8_t {
   kStepped,     ///< every second element of an axis
   kExpanded,    ///< index 0 of an axis repeated by stride 0: the elements change accordingly
 };
+
+/// Whether a tensor of this shape can lie so and not just as if it were contiguous. Integers and booleans are
+/// never expanded: repeating an index would break what sizes and masks say of each other.
+bool can_have(StorageLayout layout, DType dtype, const Shape& shape);
+
+/// All layouts but the contiguous one that a tensor of this dtype and number of axes can have.
+std::vector<StorageLayout> layouts_of(DType dtype, std::size_t axes);
 
 /// `contiguous` laid out anew. Storage beyond the view holds NaN or 1e30 (1 for integers and booleans).
 Tensor with_storage_layout(const Tensor& contiguous, StorageLayout layout, const CounterRandom& random);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -21,6 +22,11 @@ namespace {
 constexpr std::uint64_t kLargePeriod = 1000;
 /// One case in so many repeats the case before it in part: for implementations that remember.
 constexpr std::uint64_t kSiblingPeriod = 12;
+
+/// One case in so many has one input that is laid out in storage as none of the others, each input and
+/// layout in its turn; never one that a sibling repeats.
+constexpr std::uint64_t kLayoutPeriod = 8;
+constexpr std::uint64_t kLayoutPlace = 1;
 
 /// What a case shares with the one before it.
 enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
@@ -36,16 +42,61 @@ const std::vector<Tier>& all_tiers() {
   return tiers;
 }
 
-Sketch draw_sketch(const std::string& tier, Draw& draw) {
-  if (tier == "exact") return draw_exact(draw);
-  if (tier == "typical") return draw_typical(draw);
-  if (tier == "degenerate") return draw_degenerate(draw);
-  return draw_adversarial(draw);
+Sketch draw_sketch(const std::string& tier, Draw& draw, const SizeChoice& choice) {
+  if (tier == "exact") return draw_exact(draw, choice);
+  if (tier == "typical") return draw_typical(draw, choice);
+  if (tier == "degenerate") return draw_degenerate(draw, choice);
+  return draw_adversarial(draw, choice);
 }
+
+/// What cases of a stream are drawn from.
+struct Source {
+  std::vector<Tier> tiers;
+  SizeChoice sizes;
+  CounterRandom stream;
+};
 
 /// The same extents with every map turned: what is remembered of the shapes is now wrong.
 void transpose_levels(Sketch& sketch) {
   for (Level& level : sketch.levels) std::swap(level.height, level.width);
+}
+
+/// An input, by its place, and how it must lie in storage.
+struct LayoutTurn {
+  std::size_t input;
+  StorageLayout layout;
+};
+
+Shape shape_of_input(const Dims& d, std::size_t input) {
+  const std::array<Shape, 5> shapes{Shape{d.N, d.S, d.M, d.D}, Shape{d.L, 2}, Shape{d.L},
+                                    Shape{d.N, d.Q, d.M, d.L, d.P, 2}, Shape{d.N, d.Q, d.M, d.L, d.P}};
+  return shapes[input];
+}
+
+DType dtype_of_input(const Sketch& s, std::size_t input) {
+  return input == 1 || input == 2 ? DType::kInt64 : s.dtype;
+}
+
+const std::vector<LayoutTurn>& layout_turns() {
+  static const std::vector<LayoutTurn> turns = [] {
+    std::vector<LayoutTurn> all;
+    for (std::size_t input = 0; input < 5; ++input) {
+      for (const StorageLayout layout :
+           layouts_of(dtype_of_input({}, input), shape_of_input({}, input).size()))
+        all.push_back({input, layout});
+    }
+    return all;
+  }();
+  return turns;
+}
+
+std::optional<LayoutTurn> layout_turn(std::uint64_t index) {
+  if (index % kLayoutPeriod != kLayoutPlace) return std::nullopt;
+  return layout_turns()[index / kLayoutPeriod % layout_turns().size()];
+}
+
+bool can_take(const Sketch& s, const LayoutTurn& turn) {
+  return can_have(turn.layout, dtype_of_input(s, turn.input), shape_of_input(s.dims, turn.input));
 }
 
 StorageLayout draw_storage_layout(Draw& draw, int percent) {
@@ -65,6 +116,28 @@ void draw_storage_layouts(Draw& draw, const CounterRandom& random, Case& c) {
     if (indices && layout == StorageLayout::kExpanded) layout = StorageLayout::kSliced;
     tensor = with_storage_layout(tensor, layout, random.stream(k));
   }
+}
+
+/// Tier and extents of one case.
+struct Plan {
+  std::string tier;
+  Sketch sketch;
+};
+
+Plan draw_plan(const Source& source, std::uint64_t key) {
+  Draw draw(key);
+  const std::string& tier = draw_tier(source.tiers, draw);
+  return {tier, draw_sketch(tier, draw, source.sizes)};
+}
+
+/// Of case `index`. Where it is a layout's turn, one whose extents show it: most do.
+Plan plan_of(const Source& source, std::uint64_t index) {
+  constexpr std::uint64_t kTries = 64;
+  Plan plan = draw_plan(source, source.stream.bits(index));
+  const std::optional<LayoutTurn> turn = layout_turn(index);
+  for (std::uint64_t k = 0; turn && k < kTries && !can_take(plan.sketch, *turn); ++k)
+    plan = draw_plan(source, source.stream.stream(4).stream(index).bits(k));
+  return plan;
 }
 
 Case fill(const std::string& tier, const Sketch& s, Draw& draw, const CounterRandom& random) {
@@ -91,14 +164,15 @@ class MsDeformAttnGenerator : public Generator {
 
   std::vector<TriggerClass> triggers() const override { return trigger_classes(); }
 
-  Case generate(std::uint64_t seed, const std::vector<std::string>& names,
-                std::uint64_t index) const override {
-    const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
-    const CounterRandom stream = case_stream(seed, block().name(), chosen);
-    Case c = has_large(chosen) && is_once_in(kLargePeriod, stream, index)
-                 ? large_case(index / kLargePeriod, stream.bits(index))
-                 : ordinary(chosen, stream, index);
-    c.provenance = {"fuzz", c.provenance.tier, seed, index};
+  Case generate(const StreamChoice& choice, std::uint64_t index) const override {
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+    const Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
+    source.sizes.check_names(block().name(), size_names());
+    // Only even indices, so that no layout loses its turn.
+    const bool large = !source.sizes.any() && has_large(chosen) && index % 2 == 0 &&
+                       is_once_in(kLargePeriod / 2, source.stream, index / 2);
+    Case c = large ? large_case(index / kLargePeriod, source.stream.bits(index)) : ordinary(source, index);
+    c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
     return c;
   }
 
@@ -112,15 +186,15 @@ class MsDeformAttnGenerator : public Generator {
         chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });
   }
 
-  static Case ordinary(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index) {
-    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(chosen, stream, index, Sibling::kNone);
+  static Case ordinary(const Source& source, std::uint64_t index) {
+    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(source, index, Sibling::kNone);
     constexpr std::array kinds{Sibling::kTransposedExtents, Sibling::kTransposedExtents, Sibling::kExtents,
                                Sibling::kAllButOneInput};
-    const CounterRandom choice = stream.stream(3).stream(index);
+    const CounterRandom choice = source.stream.stream(3).stream(index);
     const Sibling kind = kinds[choice.below(0, kinds.size())];
-    Case c = drawn(chosen, stream, index, kind);
+    Case c = drawn(source, index, kind);
     if (kind != Sibling::kAllButOneInput) return c;
-    Case before = drawn(chosen, stream, index - 1, Sibling::kNone);
+    Case before = drawn(source, index - 1, Sibling::kNone);
     constexpr std::array inputs{"value", "sampling_loc", "attn_weight"};
     const std::string_view other = inputs[choice.below(1, inputs.size())];
     for (NamedTensor& input : before.inputs) {
@@ -130,16 +204,18 @@ class MsDeformAttnGenerator : public Generator {
   }
 
   /// The extents of case `index`, or of the one before it, with tensors of its own.
-  static Case drawn(const std::vector<Tier>& chosen, const CounterRandom& stream, std::uint64_t index,
-                    Sibling sibling) {
-    Draw sketch_draw(stream.bits(sibling == Sibling::kNone ? index : index - 1));
-    const std::string& tier = draw_tier(chosen, sketch_draw);
-    Sketch sketch = draw_sketch(tier, sketch_draw);
+  static Case drawn(const Source& source, std::uint64_t index, Sibling sibling) {
+    auto [tier, sketch] = plan_of(source, sibling == Sibling::kNone ? index : index - 1);
     if (sibling == Sibling::kTransposedExtents) transpose_levels(sketch);
-    const CounterRandom elements = stream.stream(2).stream(index);
+    const CounterRandom elements = source.stream.stream(2).stream(index);
     Draw draw(elements.bits(0));
     Case c = fill(tier, sketch, draw, elements);
-    draw_storage_layouts(draw, elements.stream(4), c);
+    if (const std::optional<LayoutTurn> turn = layout_turn(index)) {
+      Tensor& tensor = c.inputs[turn->input].tensor;
+      tensor = with_storage_layout(tensor, turn->layout, elements.stream(4));
+    } else {
+      draw_storage_layouts(draw, elements.stream(4), c);
+    }
     c.provenance.tier = tier;
     return c;
   }

@@ -83,7 +83,7 @@ class Pokes {
     }
   }
 
-  /// The point at a pixel's centre, and the pixel after it not finite.
+  /// The point at a pixel's centre, and the pixel after or before it not finite.
   void zero_weight_corner() {
     const Dims& d = s_.dims;
     const Level& level = s_.levels[static_cast<std::size_t>(point_ / d.P % d.L)];
@@ -94,8 +94,8 @@ class Pokes {
         static_cast<T>((static_cast<double>(x) + 0.5) / static_cast<double>(level.width));
     locations_[2 * point_ + 1] =
         static_cast<T>((static_cast<double>(y) + 0.5) / static_cast<double>(level.height));
-    const std::int64_t after = std::min(y * level.width + x + 1, level.height * level.width - 1);
-    pixel(n * d.S + level.start + after);
+    const std::int64_t beside = y * level.width + x + (draw_.chance(50) ? 1 : -1);
+    pixel(n * d.S + level.start + std::clamp<std::int64_t>(beside, 0, level.height * level.width - 1));
   }
 
   const Sketch& s_;

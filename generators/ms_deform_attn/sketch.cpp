@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
 
 using Extents = std::vector<std::int64_t>;
+
+/// Multiply-adds that sizes without conditions make room for.
+constexpr std::int64_t kMostWork = std::int64_t{1} << 20;
 
 /// Axes whose extents may be extreme while the others make room.
 enum Axis : std::size_t { kN, kQ, kM, kD, kL, kP, kAxes };
@@ -118,24 +122,76 @@ std::int64_t draw_step(Draw& draw, std::int64_t batch) {
   }
 }
 
-Sketch draw_any(Draw& draw, bool power_of_two) {
+/// Reduces the axes that are not `fixed` until maps of S pixels have at most `budget` elements.
+void fit_value(Dims& dims, const std::array<bool, kAxes>& fixed, std::int64_t budget) {
+  const auto axes = axes_of(dims);
+  for (const Axis axis : {kN, kD, kM}) {
+    std::int64_t& extent = *axes[axis];
+    while (!fixed[axis] && extent > 1 && dims.N * dims.M * dims.D * dims.S > budget) extent = extent / 2;
+  }
+}
+
+/// The extents that conditions speak of as these say; the others make room. S stays 0 if it is free.
+void choose_dims(Dims& dims, const SizeChoice& choice, Draw& draw) {
+  if (!choice.any()) return;
+  static constexpr std::array<const char*, kAxes> kNames{"N", "Q", "M", "D", "L", "P"};
+  std::array<bool, kAxes> fixed{};
+  const auto axes = axes_of(dims);
+  for (std::size_t a = 0; a < kAxes; ++a) {
+    fixed[a] = choice.names(kNames[a]);
+    // Every level has a pixel.
+    const std::int64_t most = a == kL && choice.names("S") ? choice.largest("S") : kLargestSize;
+    *axes[a] = choice.fit(kNames[a], std::min(*axes[a], most), 1, most, draw);
+  }
+  fit(dims, fixed, kMostWork);
+  if (!choice.names("S")) return;
+  dims.S = choice.fit("S", std::max(dims.L, draw.magnitude(1, 1 << 12)), dims.L, kLargestSize, draw);
+  fit_value(dims, fixed, kMostWork);
+}
+
+/// Places the levels; where S is chosen, as many pixels as it says. Sides that must be powers of two leave
+/// rows over.
+void place(Sketch& sketch, Starts starts, bool power_of_two, Draw& draw) {
+  const std::int64_t rows = sketch.dims.S;
+  if (rows > 0) {
+    std::vector<Sides> maps;
+    for (const Level& level : sketch.levels) maps.push_back({level.height, level.width});
+    fill_pixels(maps, rows);
+    for (std::size_t l = 0; l < maps.size(); ++l) {
+      const auto side = [&](std::int64_t n) {
+        return power_of_two ? static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(n))) : n;
+      };
+      sketch.levels[l] = {side(maps[l].height), side(maps[l].width), 0};
+    }
+    starts = Starts::kConsecutive;
+  }
+  sketch.dims.S = std::max(rows, place_levels(sketch.levels, starts, draw));
+}
+
+Sketch draw_any(Draw& draw, bool power_of_two, const SizeChoice& choice) {
   Sketch sketch;
   sketch.dtype = draw_dtype(draw);
   sketch.dims = draw_adversarial_dims(draw);
   Dims& dims = sketch.dims;
+  choose_dims(dims, choice, draw);
   const std::int64_t rows = draw.magnitude(1 << 11, 1 << 17) / (dims.N * dims.M * dims.D);
   sketch.levels = draw_levels(draw, dims.L, std::max<std::int64_t>(1, rows / dims.L), power_of_two);
   if (!power_of_two && dims.N * dims.M * dims.D <= 16 && draw.chance(25)) {
     sketch.levels[static_cast<std::size_t>(draw.between(0, dims.L - 1))] = draw_long_level(draw);
   }
-  dims.S = place_levels(sketch.levels, draw_starts(draw), draw);
-  sketch.im2col_step = draw_step(draw, dims.N);
+  place(sketch, draw_starts(draw), power_of_two, draw);
+  sketch.im2col_step = choice.fit("im2col_step", draw_step(draw, dims.N), 1, kLargestSize, draw);
   return sketch;
 }
 
 }  // namespace
 
-Sketch draw_typical(Draw& draw) {
+const std::vector<std::string>& size_names() {
+  static const std::vector<std::string> names{"N", "S", "M", "D", "Q", "L", "P", "im2col_step"};
+  return names;
+}
+
+Sketch draw_typical(Draw& draw, const SizeChoice& choice) {
   Sketch sketch;
   sketch.dtype = draw_dtype(draw);
   Dims& dims = sketch.dims;
@@ -145,33 +201,38 @@ Sketch draw_typical(Draw& draw) {
   dims.L = draw.between(3, 4);
   dims.P = draw.one_of<std::int64_t>({4, 4, 8});
   dims.Q = 1;
+  choose_dims(dims, choice, draw);
   const std::int64_t rows = draw.magnitude(1 << 13, 1 << 17) / (dims.N * dims.M * dims.D);
-  // The levels' areas are a, 4a, 16a, ...: together less than 4^L a / 3.
-  const std::int64_t first_area = std::max<std::int64_t>(2, 3 * rows >> (2 * dims.L));
+  // The levels' areas are a, 4a, 16a, ...: together less than 4^L a / 3. Beyond four levels they stay.
+  const std::int64_t growing = std::min<std::int64_t>(dims.L, 4);
+  const std::int64_t first_area = std::max<std::int64_t>(2, 3 * rows >> (2 * growing));
   std::int64_t height = std::min<std::int64_t>(draw.between(1, 25), first_area);
   std::int64_t width = std::max<std::int64_t>(1, first_area / height);
   for (std::int64_t l = 0; l < dims.L; ++l) {
     sketch.levels.push_back({height, width, 0});
+    if (l + 1 >= growing && growing < dims.L) continue;
     height = 2 * height - (height > 1 ? draw.between(0, 1) : 0);
     width = 2 * width - (width > 1 ? draw.between(0, 1) : 0);
   }
   if (draw.chance(25)) std::ranges::reverse(sketch.levels);
-  dims.S = place_levels(sketch.levels, Starts::kConsecutive, draw);
+  place(sketch, Starts::kConsecutive, false, draw);
   const std::int64_t affordable =
       std::max<std::int64_t>(1, draw.magnitude(1 << 13, 1 << 17) / multiply_adds(dims));
   dims.Q = draw.chance(15) && dims.S <= 2 * affordable ? dims.S : draw.between(1, 2 * affordable);
+  dims.Q = choice.fit("Q", dims.Q, 1, kLargestSize, draw);
+  sketch.im2col_step = choice.fit("im2col_step", sketch.im2col_step, 1, kLargestSize, draw);
   return sketch;
 }
 
-Sketch draw_adversarial(Draw& draw) {
-  return draw_any(draw, false);
+Sketch draw_adversarial(Draw& draw, const SizeChoice& choice) {
+  return draw_any(draw, false, choice);
 }
 
-Sketch draw_exact(Draw& draw) {
-  return draw_any(draw, true);
+Sketch draw_exact(Draw& draw, const SizeChoice& choice) {
+  return draw_any(draw, true, choice);
 }
 
-Sketch draw_degenerate(Draw& draw) {
+Sketch draw_degenerate(Draw& draw, const SizeChoice& choice) {
   Sketch sketch;
   sketch.dtype = draw_dtype(draw);
   Dims& dims = sketch.dims;
@@ -196,12 +257,13 @@ Sketch draw_degenerate(Draw& draw) {
     default:
       break;
   }
+  choose_dims(dims, choice, draw);
   for (std::int64_t l = 0; l < dims.L; ++l) {
     sketch.levels.push_back(
         {draw.chance(60) ? 1 : draw.between(1, 4), draw.chance(60) ? 1 : draw.between(1, 4), 0});
   }
-  dims.S = place_levels(sketch.levels, draw_starts(draw), draw);
-  sketch.im2col_step = draw_step(draw, dims.N);
+  place(sketch, draw_starts(draw), false, draw);
+  sketch.im2col_step = choice.fit("im2col_step", draw_step(draw, dims.N), 1, kLargestSize, draw);
   return sketch;
 }
 

@@ -3,7 +3,9 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "generators/common/draw.h"
+#include "generators/common/size_choice.h"
 
+#include <string>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
@@ -15,17 +17,22 @@ struct Sketch {
   std::int64_t im2col_step = 64;
 };
 
+/// Names of sizes that conditions may speak of.
+const std::vector<std::string>& size_names();
+
+/// Of all that follow, the sizes that `choice` speaks of are as it says. Throws InputError where none is.
+
 /// Scaled-down real models: 4 or 8 heads of 16, 32 or 64 channels, 3 or 4 levels, each twice the one before.
-Sketch draw_typical(Draw& draw);
+Sketch draw_typical(Draw& draw, const SizeChoice& choice);
 
 /// Extents around every limit that a kernel may have: odd, prime, powers of two and their neighbours, more
 /// than a warp, a block or a grid holds; maps of one pixel, one row or one column, transposed twins, gaps.
-Sketch draw_adversarial(Draw& draw);
+Sketch draw_adversarial(Draw& draw, const SizeChoice& choice);
 
 /// An adversarial sketch whose sides are powers of two.
-Sketch draw_exact(Draw& draw);
+Sketch draw_exact(Draw& draw, const SizeChoice& choice);
 
 /// Empty along an axis, or of one element along most.
-Sketch draw_degenerate(Draw& draw);
+Sketch draw_degenerate(Draw& draw, const SizeChoice& choice);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -3,6 +3,7 @@
 #include "blocks/block_list.h"
 #include "blocks/extents.h"
 #include "blocks/ms_deform_attn.h"
+#include "core/error.h"
 #include "core/random.h"
 #include "generators/common/case_stream.h"
 #include "generators/common/storage_layout.h"
@@ -11,7 +12,10 @@
 #include "generators/staged/values.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace deformdiff {
 namespace {
@@ -21,6 +25,10 @@ constexpr std::uint64_t kLargePeriod = 200;
 /// One case in so many repeats the case before it with every map transposed: for implementations that
 /// remember.
 constexpr std::uint64_t kSiblingPeriod = 12;
+
+/// One case in so many has every input laid out in another way than contiguous; never a large one.
+constexpr std::uint64_t kLayoutPeriod = 8;
+constexpr std::uint64_t kLayoutPlace = 1;
 
 const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
@@ -47,6 +55,16 @@ void transpose_maps(Sketch& sketch) {
   }
 }
 
+/// Every input in another layout than contiguous, each in all that it can have as turn follows turn.
+void lay_out_all(std::uint64_t turn, const CounterRandom& random, Case& c) {
+  for (std::size_t k = 0; k < c.inputs.size(); ++k) {
+    Tensor& tensor = c.inputs[k].tensor;
+    const auto layouts = layouts_of(tensor.dtype(), tensor.shape().size());
+    if (!layouts.empty())
+      tensor = with_storage_layout(tensor, layouts[(turn + k) % layouts.size()], random.stream(k));
+  }
+}
+
 void draw_storage_layouts(DeepTier tier, Draw& draw, const CounterRandom& random, Case& c) {
   const bool often = tier == DeepTier::kAdversarial;
   const int percent = often ? draw.one_of<int>({0, 0, 0, 30, 60}) : draw.one_of<int>({0, 0, 0, 0, 0, 20});
@@ -65,18 +83,73 @@ void draw_storage_layouts(DeepTier tier, Draw& draw, const CounterRandom& random
   }
 }
 
+/// What cases of a stream are drawn from.
+struct Source {
+  const BlockDefinition& block;
+  const Adapt& adapt;
+  std::vector<Tier> tiers;
+  SizeChoice sizes;
+  CounterRandom stream;
+};
+
+/// Sizes by the names that attributes and the operator's block have for them.
+std::map<std::string, std::string> other_names(const BlockDefinition& block) {
+  std::map<std::string, std::string> names{{"N", "B"}};
+  for (const auto& [extent, attribute] : block.extent_attributes()) names[attribute] = extent;
+  const std::vector<TensorSpec> specs = block.tensors(block.default_attributes());
+  const auto has = [&](const char* extent) {
+    return std::ranges::any_of(specs, [&](const TensorSpec& spec) { return has_extent(spec, extent); });
+  };
+  if (!has("Q")) names["Q"] = "S";  // an encoder's queries are its pixels
+  return names;
+}
+
+/// A case's sketch and the tier that it is of.
+struct Plan {
+  std::string tier;
+  Sketch sketch;
+};
+
+Plan draw_plan(const Source& source, std::uint64_t key, bool large) {
+  Draw draw(key);
+  const std::string tier = large ? source.tiers.front().name : draw_tier(source.tiers, draw);
+  return {tier, draw_sketch(source.block, tier_of(tier), large, source.adapt, source.sizes, draw)};
+}
+
+/// What a block makes of sizes may break a condition: then the next sketch is drawn.
+Plan plan_of(const Source& source, std::uint64_t index, bool large) {
+  constexpr std::uint64_t kTries = 200;
+  Plan plan = draw_plan(source, source.stream.bits(index), large);
+  for (std::uint64_t k = 0; !source.sizes.admits(sizes_of(plan.sketch)); ++k) {
+    if (k == kTries) {
+      std::vector<std::string> known;
+      for (const auto& [name, size] : sizes_of(plan.sketch)) known.push_back(name);
+      source.sizes.check_names(source.block.name(), known);
+      throw InputError(fmt::format("--only {}: block {}: none of {} cases that were drawn meets it",
+                                   source.sizes.text(), source.block.name(), kTries));
+    }
+    plan = draw_plan(source, source.stream.stream(3).stream(index).bits(k), large);
+  }
+  return plan;
+}
+
 /// The sketch of case `index`, or of the one before it with its maps transposed, with tensors of its own.
-Case drawn(const BlockDefinition& block, const Adapt& adapt, const std::vector<Tier>& chosen,
-           const CounterRandom& stream, std::uint64_t index, bool large) {
+Case drawn(const Source& source, std::uint64_t index, bool large) {
   const bool sibling = !large && index % kSiblingPeriod == kSiblingPeriod - 1;
-  Draw sketch_draw(stream.bits(sibling ? index - 1 : index));
-  const std::string& tier = large ? chosen.front().name : draw_tier(chosen, sketch_draw);
-  Sketch sketch = draw_sketch(block, tier_of(tier), large, adapt, sketch_draw);
-  if (sibling) transpose_maps(sketch);
-  const CounterRandom elements = stream.stream(2).stream(index);
-  Case c = fill_sketch(block, sketch, elements);
+  auto [tier, sketch] = plan_of(source, sibling ? index - 1 : index, large);
+  if (sibling) {
+    Sketch transposed = sketch;
+    transpose_maps(transposed);
+    if (source.sizes.admits(sizes_of(transposed))) sketch = std::move(transposed);
+  }
+  const CounterRandom elements = source.stream.stream(2).stream(index);
+  Case c = fill_sketch(source.block, sketch, elements);
   Draw draw(elements.bits(0));
-  draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
+  if (index % kLayoutPeriod == kLayoutPlace) {
+    lay_out_all(index / kLayoutPeriod, elements.stream(1), c);
+  } else {
+    draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
+  }
   c.provenance.tier = tier;
   return c;
 }
@@ -98,13 +171,14 @@ std::vector<std::string> DeepGenerator::triggers_hit(const Case& c) const {
   return triggers_.hit(c);
 }
 
-Case DeepGenerator::generate(std::uint64_t seed, const std::vector<std::string>& names,
-                             std::uint64_t index) const {
-  const std::vector<Tier> chosen = choose_tiers(all_tiers(), names);
-  const CounterRandom stream = case_stream(seed, block_.name(), chosen);
-  const bool large = chosen.front().name == "typical" && is_once_in(kLargePeriod, stream, index);
-  Case c = drawn(block_, adapt_, chosen, stream, index, large);
-  c.provenance = {"fuzz", c.provenance.tier, seed, index};
+Case DeepGenerator::generate(const StreamChoice& choice, std::uint64_t index) const {
+  const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+  const Source source{block_, adapt_, chosen, SizeChoice(choice.only, other_names(block_)),
+                      case_stream(choice, block_.name(), chosen)};
+  const bool large = chosen.front().name == "typical" && index % 2 == 0 &&
+                     is_once_in(kLargePeriod / 2, source.stream, index / 2);
+  Case c = drawn(source, index, large);
+  c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
   return c;
 }
 

@@ -23,8 +23,8 @@ class DeepGenerator : public Generator {
   const BlockDefinition& block() const { return block_; }
   std::vector<Tier> tiers() const override;
   std::vector<TriggerClass> triggers() const override;
-  Case generate(std::uint64_t seed, const std::vector<std::string>& tiers,
-                std::uint64_t index) const override;
+  using Generator::generate;
+  Case generate(const StreamChoice& choice, std::uint64_t index) const override;
   std::vector<std::string> triggers_hit(const Case& c) const override;
 
  private:

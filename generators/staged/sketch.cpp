@@ -1,10 +1,12 @@
 #include "generators/staged/sketch.h"
 
+#include "blocks/attribute_rules.h"
 #include "blocks/extents.h"
 #include "blocks/tensor_list.h"
 #include "generators/staged/levels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace deformdiff {
@@ -107,23 +109,64 @@ void draw_attributes(const BlockDefinition& block, Sketch& sketch, Draw& draw) {
   }
 }
 
+/// Attributes that conditions speak of: the nearest values that the block allows.
+void choose_attributes(const BlockDefinition& block, Sketch& sketch, Draw& draw) {
+  constexpr std::int64_t kMost = 1 << 10;
+  for (auto& [name, value] : sketch.attributes) {
+    if (!sketch.choice.names(name)) continue;
+    const auto drawn = static_cast<std::int64_t>(std::floor(value));
+    if (!sketch.choice.admits(name, drawn))
+      value = static_cast<double>(sketch.choice.fit(name, drawn, 0, kMost, draw));
+  }
+  check_attributes(block, sketch.attributes);
+}
+
+/// Maps of the sides, or of as many pixels together, as conditions say.
+void choose_levels(Sketch& sketch, Draw& draw) {
+  std::vector<Sides> maps;
+  for (std::size_t l = 0; l < sketch.levels.size(); ++l) {
+    const auto number = static_cast<std::int64_t>(l);
+    const LevelSize& level = sketch.levels[l];
+    maps.push_back({sketch.choice.fit(numbered("H", number), level.height, 1, kLargestSize, draw),
+                    sketch.choice.fit(numbered("W", number), level.width, 1, kLargestSize, draw)});
+  }
+  const std::int64_t drawn = total_pixels(sketch.levels);
+  const std::int64_t pixels = sketch.choice.fit("S", drawn, sketch.at("L"), kLargestSize, draw);
+  if (pixels != drawn) fill_pixels(maps, pixels);
+  for (std::size_t l = 0; l < maps.size(); ++l) sketch.levels[l] = {maps[l].height, maps[l].width};
+}
+
 }  // namespace
 
-Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt, Draw& draw) {
-  Sketch sketch{tier, draw.chance(70) ? DType::kFloat32 : DType::kFloat64, {}, {}, {}, {}, {}, large};
+Extents sizes_of(const Sketch& sketch) {
+  Extents sizes = sketch.extents;
+  for (const auto& [name, value] : sketch.attributes) {
+    if (value == std::floor(value)) sizes[name] = static_cast<std::int64_t>(value);
+  }
+  if (sizes.contains("B")) sizes["N"] = sizes["B"];
+  return sizes;
+}
+
+Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt,
+                   const SizeChoice& choice, Draw& draw) {
+  Sketch sketch{tier, draw.chance(70) ? DType::kFloat32 : DType::kFloat64, {}, {}, {}, {}, {}, large, choice};
   draw_attributes(block, sketch, draw);
+  choose_attributes(block, sketch, draw);
   std::set<std::int64_t> used;
   if (names_of(block, sketch.attributes).contains("L")) {
-    sketch.extents["L"] = draw_extent("L", sketch, used, draw);
+    const std::int64_t most = choice.names("S") ? choice.largest("S") : kLargestSize;  // a pixel each
+    sketch.extents["L"] =
+        choice.fit("L", std::min(draw_extent("L", sketch, used, draw), most), 1, most, draw);
   }
   if (sketch.attributes.contains("num_levels")) {
     sketch.attributes["num_levels"] = static_cast<double>(sketch.at("L"));
   }
   for (const std::string& name : names_of(block, sketch.attributes)) {
-    if (name != "L") sketch.extents[name] = draw_extent(name, sketch, used, draw);
+    if (name != "L") sketch.set(name, draw_extent(name, sketch, used, draw), draw);
   }
   if (sketch.extents.contains("L")) {
     sketch.levels = large ? draw_small_levels(sketch.at("L"), draw) : draw_levels(tier, sketch.at("L"), draw);
+    choose_levels(sketch, draw);
   }
   sketch.twists = draw_twists(tier, draw);
   for (const TensorSpec& spec : block.tensors(sketch.attributes)) {
@@ -148,6 +191,13 @@ void fit_width(Sketch& sketch, const std::string& of_a_head, std::int64_t most, 
   const auto rounded = [&] { return channels * (4 / std::gcd<std::int64_t>(4, heads * channels)); };
   while (!sketch.large && channels > 1 && heads * rounded() > most) --channels;
   channels = rounded();
+  if (sketch.choice.admits(of_a_head, channels)) return;
+  // Heads by fours leave the channels free.
+  constexpr std::int64_t kMostChannels = 4096;
+  if (!sketch.choice.names("M")) heads = 4;
+  const std::int64_t whole = 4 / std::gcd<std::int64_t>(4, heads);
+  while (channels < kMostChannels && (!sketch.choice.admits(of_a_head, channels) || channels % whole != 0))
+    ++channels;
 }
 
 std::int64_t draw_groups(std::int64_t channels, Draw& draw) {
@@ -169,17 +219,19 @@ void name_maps(Sketch& sketch, Draw& draw) {
     width = std::max(width, sketch.levels[l].width);
   }
   const bool odd = sketch.tier != DeepTier::kTypical;
-  sketch.extents["H"] = odd ? draw.between(1, 13) : 2 * height - draw.between(0, 1);
-  sketch.extents["W"] = odd ? draw.between(1, 13) : 2 * width - draw.between(0, 1);
-  if (sketch.tier == DeepTier::kDegenerate && draw.chance(60)) sketch.extents["H"] = sketch.extents["W"] = 1;
+  std::int64_t map_height = odd ? draw.between(1, 13) : 2 * height - draw.between(0, 1);
+  std::int64_t map_width = odd ? draw.between(1, 13) : 2 * width - draw.between(0, 1);
+  if (sketch.tier == DeepTier::kDegenerate && draw.chance(60)) map_height = map_width = 1;
+  sketch.set("H", map_height, draw);
+  sketch.set("W", map_width, draw);
 }
 
 void name_map(Sketch& sketch, Draw& draw) {
   sketch.levels = draw_levels(sketch.tier, 1, draw);
   const LevelSize& map = sketch.levels.front();
   const std::int64_t finer = sketch.tier == DeepTier::kTypical ? draw.between(1, 8) : 1;
-  sketch.extents["H"] = map.height * finer;
-  sketch.extents["W"] = map.width * finer;
+  sketch.set("H", map.height * finer, draw);
+  sketch.set("W", map.width * finer, draw);
 }
 
 void give_input_projections(Sketch& sketch) {

@@ -4,6 +4,7 @@
 #include "blocks/block_definition.h"
 #include "blocks/levels.h"
 #include "generators/common/draw.h"
+#include "generators/common/size_choice.h"
 
 #include <cstdint>
 #include <functional>
@@ -43,17 +44,27 @@ struct Sketch {
   std::set<std::string> given;    ///< the optional inputs that there are
   std::set<Twist> twists;
   bool large = false;  ///< of a real model's width
+  SizeChoice choice;   ///< what conditions say of extents and attributes
 
   bool has(Twist twist) const { return twists.contains(twist); }
   std::int64_t& at(const std::string& extent) { return extents.at(extent); }
   std::int64_t at(const std::string& extent) const { return extents.at(extent); }
+  /// The extent becomes `drawn`, or what conditions make of it.
+  void set(const std::string& extent, std::int64_t drawn, Draw& draw) {
+    extents[extent] = choice.fit(extent, drawn, 1, kLargestSize, draw);
+  }
 };
+
+/// Extents and whole attributes by name, and N: what conditions may speak of.
+Extents sizes_of(const Sketch& sketch);
 
 /// Changes a sketch so that the block's rules hold.
 using Adapt = std::function<void(Sketch&, Draw&)>;
 
-/// Extents, levels and attributes that any block may have; adapted to the block.
-Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt, Draw& draw);
+/// Extents, levels and attributes that any block may have; adapted to the block. What adaptations do to the
+/// sizes that `choice` speaks of is the caller's to check.
+Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, const Adapt& adapt,
+                   const SizeChoice& choice, Draw& draw);
 
 /// Makes M times `of_a_head` ("D", "Dd") a multiple of 4, as sine embeddings need it, and, but for large
 /// sketches, `most` at most where that is possible.

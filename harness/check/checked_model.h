@@ -24,6 +24,7 @@ class CheckedModel {
   const BlockDefinition& block() const { return block_; }
   const LayoutNames& names() const { return names_; }
   const Attributes& attributes() const { return attributes_; }
+  const Extents& configured_extents() const { return configured_extents_; }   ///< extents_from_config()
   const std::vector<NamedTensor>& parameters() const { return parameters_; }  ///< "param." and our names
   DType dtype() const { return dtype_; }                                      ///< that the module computes in
   /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
@@ -54,6 +55,7 @@ class CheckedModel {
   DType dtype_;
   CanonicalParameters canonical_;
   Attributes attributes_;
+  Extents configured_extents_;
   LayoutNames names_;
   std::vector<NamedTensor> parameters_;
   std::vector<LayoutEntry> inputs_, outputs_;  ///< in the module's order

@@ -45,17 +45,21 @@ std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
 ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limits)
     : path_(std::move(path)), limits_(limits) {
   if (!std::filesystem::exists(path_)) throw InputError(fmt::format("{}: no such file", path_.string()));
-  WorkerProcess worker(command_for(path_), 0);
-  if (auto failure = failure_of(worker, "on loading")) {
-    load_failure_ = std::move(*failure);
-    return;
+  std::optional<WorkerProcess> started;
+  for (int starts = 0; starts < kWorkerStarts; ++starts) {
+    started.emplace(command_for(path_), 0);
+    load_failure_ = failure_of(*started, "on loading").value_or(Outcome{});
+    if (load_failure_.kind != Outcome::Kind::kCrashed) break;
   }
+  if (load_failure_.kind != Outcome::Kind::kNotRun) return;
+  WorkerProcess& worker = *started;
   const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
   if (hello.refusal.find("PytorchStreamReader") != std::string::npos) {
     throw InputError(fmt::format("{}: is damaged or cut off: copy or export it again", path_.string()));
   }
   if (!hello.refusal.empty()) throw InputError(hello.refusal);
   environment_ = hello.environment;
+  info_ = hello.subjects.at(0);
   const wire::Message request = wire::encode(wire::DescribeRequest{});
   worker.send(request);
   if (auto failure = failure_of(worker, "while it was looked at")) {

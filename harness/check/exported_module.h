@@ -29,6 +29,9 @@ class ExportedModule {
 
   const ModuleDescription& description() const { return description_; }
 
+  /// What LibTorch declares of the modules that it runs. Requires that it could be loaded.
+  const SubjectInfo& info() const { return info_; }
+
   /// Kind kNotRun with an empty message if it could be loaded.
   const Outcome& load_failure() const { return load_failure_; }
 
@@ -44,6 +47,7 @@ class ExportedModule {
   std::filesystem::path path_;
   RunLimits limits_;
   ModuleDescription description_;
+  SubjectInfo info_;
   Outcome load_failure_;
   std::map<std::string, std::string> environment_;
   std::map<std::string, std::unique_ptr<Runner>> runners_;  ///< by mode

@@ -1,14 +1,18 @@
 #include "check/model_check.h"
 
+#include "check/blocked_rows.h"
 #include "check/cause.h"
 #include "check/checked_model.h"
 #include "check/cures.h"
+#include "check/float64_replay.h"
+#include "check/hard_cases.h"
 #include "check/tapped_stages.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/findings.h"
 #include "engine/signature.h"
 #include "engine/stopwatch.h"
+#include "engine/subject.h"
 #include "recorded/judge_recording.h"
 #include "recorded/recording.h"
 #include "recorded/stage_report.h"
@@ -17,11 +21,11 @@
 #include <array>
 #include <iterator>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace deformdiff {
 namespace {
@@ -44,8 +48,11 @@ class ModelCheck {
         subject_(report.session.subjects.emplace_back()) {
     report.audit = module.description().audit;
     report.warnings = module.description().notes;
+    subject_.info = module.info();
     subject_.name = subject_.info.name = request.model.string();
     subject_.block = model_.block().name();
+    subject_.info.blocks = {subject_.block};
+    apply(request.declared, subject_.info);
   }
 
   void run() {
@@ -57,26 +64,27 @@ class ModelCheck {
       replay(each.name, each.sizes, std::move(each.problem));
     }
     replay_blocked_rows(source, base);
+    if (std::ranges::none_of(replays_, &Replay::fails)) replay_hard_cases(source);
     conclude();
   }
 
  private:
   ReplaySource source_of(std::vector<NamedTensor> example) const {
-    return {model_.block(), model_.attributes(), model_.parameters(),
-            model_.dtype(), model_.input_set(),  std::move(example)};
+    return {model_.block(),     model_.attributes(), model_.parameters(),        model_.dtype(),
+            model_.input_set(), std::move(example),  model_.configured_extents()};
   }
 
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
   /// tend to it are tried for a while.
   void replay_blocked_rows(const ReplaySource& source, const ReplaySizes& base) {
-    if (!unblocks_rows(replays_.back().problem)) return;
+    if (!unblocks_rows(model_.block(), replays_.back().problem)) return;
     constexpr std::uint64_t kTries = 24;
     constexpr double kSeconds = 30;
     const Stopwatch watch;
     for (std::uint64_t i = 0; i < kTries && watch.seconds() < kSeconds; ++i) {
       Replay tried =
           run_tapped("blocked_rows", base, uniform_case(source, base, request_.seed + 100 + i), nullptr);
-      if (!tried.fails() && !blocks_a_row(tried)) continue;
+      if (!tried.fails() && !blocks_a_row(model_.block(), tried)) continue;
       record_replay(std::move(tried));
       return;
     }
@@ -84,27 +92,17 @@ class ModelCheck {
         "no replay blocked a whole row of an attention mask: what the model does then was not seen");
   }
 
-  bool unblocks_rows(const Case& c) const {
-    const std::vector<Stage> stages = model_.block().stages(c);
-    return std::ranges::find(stages, "unblock_rows", &Stage::operation) != stages.end();
-  }
-
-  bool blocks_a_row(const Replay& replay) const {
-    for (const Stage& stage : model_.block().stages(replay.problem)) {
-      if (stage.operation != "unblock_rows") continue;
-      const Tensor* mask = find_tensor(replay.outcome.stages, stage.inputs.front().value);
-      if (mask == nullptr || mask->elements() == 0) continue;
-      const auto row = static_cast<std::size_t>(mask->shape().back());
-      const Tensor dense = mask->contiguous();
-      const std::span<const std::byte> bits = dense.storage();
-      for (std::size_t first = 0; first < bits.size(); first += row) {
-        if (std::ranges::all_of(bits.subspan(first, row),
-                                [](std::byte bit) { return bit != std::byte{0}; })) {
-          return true;
-        }
-      }
+  /// Where ordinary cases show nothing: what fails there would fail here too, and hide why.
+  void replay_hard_cases(const ReplaySource& source) {
+    constexpr std::uint64_t kSeeds = 1000;  // of other replays
+    if (model_.dtype() == DType::kFloat32 && replays_.front().outcome.kind == Outcome::Kind::kReturned) {
+      record_replay(replay_in_float64(request_, model_.entry(), module_, subject_.info, replays_.front()));
     }
-    return false;
+    for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
+      Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
+      replay.what = std::move(each.what);
+      record_replay(std::move(replay));
+    }
   }
 
   /// The inputs of a file, and the outputs that are recorded with them.
@@ -116,6 +114,7 @@ class ModelCheck {
       replay(path.stem().string(), sizes_of(source_of(c.inputs)), c);
       judge_recorded(path, recording);
       std::ranges::copy(recording.ignored, std::back_inserter(report_.ignored));
+      std::ranges::copy(recording.read_as_int64, std::back_inserter(report_.read_as_int64));
     } catch (const InputError& error) {
       throw InputError(about(path, error));
     }
@@ -143,8 +142,9 @@ class ModelCheck {
 
   /// With a reason for runs that cannot be held against the block's definition.
   Comparison not_judged(const RecordedRun& run) const {
-    Comparison comparison = unjudged(run.dtype);
-    if (run.dtype == DType::kFloat64 && model_.names().layout() != Layout::kHuggingface) {
+    Comparison comparison = unjudged(run);
+    if (comparison.reason.empty() && run.dtype == DType::kFloat64 &&
+        model_.names().layout() != Layout::kHuggingface) {
       comparison.reason = "the framework computes positions in float32, whatever the dtype";
     }
     return comparison;
@@ -152,13 +152,31 @@ class ModelCheck {
 
   /// The recorded graph in the plain interpreter, tapped.
   Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
-    Outcome outcome = module_.run(module_mode::kInterpreter, model_.arguments(c), true);
+    Outcome outcome = admit(subject_.info, model_.block(), c, 0);
+    if (outcome.kind == Outcome::Kind::kReturned) outcome = run_graph(model_.arguments(c));
     seconds_ = std::max(seconds_, outcome.seconds);
     model_.name_outputs(outcome);
     outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
     StagedComparison judged = judge_stages(model_.entry(), c, outcome, subject_.info,
                                            {.threads = request_.threads, .one_run = true}, ratios);
     return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};
+  }
+
+  /// A traced number is a tensor of one double in the recorded graph, which an operator may refuse beside
+  /// float32; LibTorch's executor takes it for the number that it was.
+  Outcome run_graph(const std::vector<NamedTensor>& arguments) {
+    Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
+    if (outcome.kind != Outcome::Kind::kThrew) return outcome;
+    Outcome executed = module_.run(module_mode::kExecutor, arguments, false);
+    if (executed.kind != Outcome::Kind::kReturned) return outcome;
+    if (!noted_refusal_) {
+      report_.warnings.push_back(fmt::format(
+          "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
+          "results are judged, and no stage is seen",
+          outcome.message));
+    }
+    noted_refusal_ = true;
+    return executed;
   }
 
   void record_replay(Replay replay) {
@@ -171,6 +189,8 @@ class ModelCheck {
   void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
     const std::vector<NamedTensor> arguments = model_.arguments(c);
     record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
+    const Outcome::Kind kind = replays_.back().outcome.kind;
+    if (kind == Outcome::Kind::kUnsupported || kind == Outcome::Kind::kNotRun) return;
     run_mode(name, module_mode::kExecutor, arguments);
     if (replays_.size() > 1) return;
     for (const char* mode : kOptimised) run_mode(name, mode, arguments);
@@ -213,11 +233,13 @@ class ModelCheck {
       std::erase_if(report_.audit,
                     [](const AuditFinding& each) { return each.kind == audit_kind::kOutputIgnoresInputs; });
     }
-    report_.cause = find_cause(replays_, model_.block(), report_.audit);
+    find_cause_of_replays();
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
     if (const std::string words = words_on_misbehaviour(replays_); !words.empty()) report_.advice = {words};
-    if (report_.cause == "wrong_stage" || report_.cause == "unknown") {
+    if (!only_with_.empty()) {
+      report_.advice.push_back(only_with_);
+    } else if (report_.cause == "wrong_stage" || report_.cause == "unknown") {
       std::ranges::move(circumstances(replays_, model_.block()), std::back_inserter(report_.advice));
     }
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
@@ -233,6 +255,21 @@ class ModelCheck {
     if (!of_the_kernel.contains(report_.cause) || !may_be_the_kernel()) return;
     std::ranges::move(cures_for(request_, model_.entry(), replays_.front().problem, seconds_),
                       std::back_inserter(report_.advice));
+  }
+
+  /// What ordinary replays show comes first: where they agree, sizes and batch are no reason.
+  void find_cause_of_replays() {
+    std::vector<Replay> ordinary = replays_;
+    std::erase_if(ordinary, [](const Replay& replay) { return !replay.what.empty(); });
+    report_.cause = find_cause(ordinary, model_.block(), report_.audit);
+    if (!report_.cause.empty()) return;
+    std::vector<std::string> wrong_with;
+    for (const Replay& replay : replays_) {
+      if (replay.fails()) wrong_with.push_back(fmt::format("{} ({})", replay.what, replay.name));
+    }
+    if (wrong_with.empty()) return;
+    report_.cause = "wrong_stage";
+    only_with_ = fmt::format("Ordinary inputs agree; it is wrong with {}.", fmt::join(wrong_with, ", "));
   }
 
   /// Whether the operator computes the first stage at fault, or something unseen that it is computed from.
@@ -257,7 +294,9 @@ class ModelCheck {
   RunReport& report_;
   SubjectReport& subject_;
   std::vector<Replay> replays_;
-  double seconds_ = 0;  ///< of the slowest call of the recorded graph
+  bool noted_refusal_ = false;  ///< of the plain interpreter
+  std::string only_with_;       ///< which replays fail, where no ordinary one does
+  double seconds_ = 0;          ///< of the slowest call of the recorded graph
 };
 
 }  // namespace

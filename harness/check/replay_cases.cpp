@@ -3,6 +3,7 @@
 #include "blocks/extents.h"
 #include "blocks/layouts/inference.h"
 #include "core/dtype_dispatch.h"
+#include "core/error.h"
 #include "generators/staged/generator.h"
 
 #include <algorithm>
@@ -56,10 +57,51 @@ bool has_query_for_each_pixel(const ReplaySource& source) {
          !source.module_inputs.contains("encoder_hidden_states");
 }
 
+constexpr const char* kCoordinates = "R";  ///< of a reference: 2 of a point, 4 of a box
+
+[[noreturn]] void ask_for_coordinates(const ReplaySource& source) {
+  throw InputError(fmt::format(
+      "block {}: nothing says whether reference_points holds points or boxes: give \"reference\": \"points\" "
+      "or \"boxes\" in --config FILE.json, or --inputs FILE.safetensors",
+      source.block.name()));
+}
+
+/// By attribute, configuration or example.
+std::int64_t level_count(const ReplaySource& source, const Extents& told) {
+  const auto attribute = source.attributes.find("num_levels");
+  if (attribute != source.attributes.end()) return static_cast<std::int64_t>(attribute->second);
+  const auto known = told.find("L");
+  if (known != told.end()) return known->second;
+  const std::vector<TensorSpec> specs = source.block.tensors(source.attributes);
+  if (std::ranges::none_of(specs, [](const TensorSpec& spec) { return has_extent(spec, "L"); })) return 1;
+  throw InputError(fmt::format(
+      "block {}: nothing says how many levels there are: give \"num_levels\" in --config FILE.json, "
+      "or --inputs FILE.safetensors",
+      source.block.name()));
+}
+
+/// Levels and coordinates are not for the replays to choose.
+void refuse_contradictions(const ReplaySource& source, const Extents& wanted) {
+  static const std::map<std::string, std::string> kKinds{{"L", "levels"},
+                                                         {kCoordinates, "coordinates a reference"}};
+  for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
+    const Tensor* const given = find_tensor(source.example, spec.name);
+    const std::vector<Factors> axes = parse_axes(spec.axes);
+    if (given == nullptr || given->shape().size() != axes.size()) continue;
+    for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+      const std::string& name = axes[axis].front();
+      const auto size = wanted.find(name);
+      if (!kKinds.contains(name) || size == wanted.end() || size->second == given->dim(axis)) continue;
+      throw InputError(fmt::format(
+          "input {} has {} {} where the module was traced, or in --inputs; the configuration says {}",
+          spec.name, given->dim(axis), kKinds.at(name), size->second));
+    }
+  }
+}
+
 Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
   const std::int64_t pixels = total_pixels(sizes.levels);
   Extents extents{{"B", sizes.batch},
-                  {"R", 2},
                   {"H", sizes.finest.height},
                   {"W", sizes.finest.width},
                   {"L", static_cast<std::int64_t>(sizes.levels.size())},
@@ -69,6 +111,7 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
     extents[fmt::format("H{}", l)] = sizes.levels[l].height;
     extents[fmt::format("W{}", l)] = sizes.levels[l].width;
   }
+  extents.insert(source.configured.begin(), source.configured.end());
   if (has_query_for_each_pixel(source)) extents["Q"] = pixels;
   // What parameters say holds; of the example's shapes only what nothing else says.
   for (const auto* tensors : {&source.parameters, &source.example}) {
@@ -77,31 +120,13 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
   for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
     for (const Factors& axis : parse_axes(spec.axes)) {
       for (const std::string& factor : axis) {
-        if (!is_number(factor)) extents.try_emplace(factor, free_extent(factor, extents));
+        if (is_number(factor) || extents.contains(factor)) continue;
+        if (factor == kCoordinates) ask_for_coordinates(source);
+        extents.emplace(factor, free_extent(factor, extents));
       }
     }
   }
   return extents;
-}
-
-Case filled(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
-  const auto& [block, attributes, parameters, dtype, module_inputs, example] = source;
-  Sketch sketch{DeepTier::kTypical, dtype,         attributes, extents_of(source, sizes),
-                sizes.levels,       module_inputs, {},         false};
-  for (const NamedTensor& parameter : parameters) sketch.given.insert(parameter.name);
-  Case c = fill_sketch(block, sketch, CounterRandom(seed));
-  for (NamedTensor& input : c.inputs) {
-    if (const Tensor* parameter = find_tensor(parameters, input.name)) input.tensor = *parameter;
-  }
-  // What the module is not given follows from the rest.
-  const auto follows = [&](const NamedTensor& input) {
-    return !is_parameter(input.name) && !module_inputs.contains(input.name);
-  };
-  std::erase_if(c.inputs, follows);
-  derive_inputs(block, c.inputs);
-  c.provenance.generator = "check";
-  c.provenance.seed = seed;
-  return c;
 }
 
 /// The levels that spatial_shapes holds; of a traced module only its shape may be known.
@@ -131,15 +156,18 @@ Tensor nearly_uniform(const Tensor& maps) {
 }  // namespace
 
 ReplaySizes sizes_of(const ReplaySource& source) {
-  const auto given = source.attributes.find("num_levels");
-  const std::int64_t levels = given == source.attributes.end() ? 1 : static_cast<std::int64_t>(given->second);
+  const Extents told =
+      source.block.extents_of(source.attributes, shapes_of(source.example), source.configured);
+  const std::int64_t levels = level_count(source, told);
+  Extents said = source.configured;
+  if (source.attributes.contains("num_levels")) said["L"] = levels;
+  refuse_contradictions(source, said);
   ReplaySizes sizes;
   std::int64_t height = 3, width = 5;
   for (std::int64_t l = 0; l < levels; ++l, height = 2 * height - 1, width = 2 * width - 2) {
     sizes.levels.push_back({height, width});
   }
   sizes.finest = {height, width};
-  const Extents told = source.block.extents_of(source.attributes, shapes_of(source.example));
   const auto take = [&](const std::string& extent, std::int64_t& size) {
     const auto found = told.find(extent);
     if (found != told.end()) size = found->second;
@@ -171,14 +199,37 @@ std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySiz
                                 {"transposed", changed(base, transposed), {}},
                                 {"other_shape", changed(base, larger), {}}};
   for (ReplayCase& each : cases) {
-    each.problem = filled(source, each.sizes, seed++);
+    each.problem = replay_case(source, each.sizes, seed++);
     source.block.validate(each.problem);
   }
   return cases;
 }
 
+Case replay_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed,
+                 const Manner& manner) {
+  const BlockDefinition& block = source.block;
+  Sketch sketch{manner.tier,  source.dtype,         source.attributes, extents_of(source, sizes),
+                sizes.levels, source.module_inputs, manner.twists,     false};
+  for (const NamedTensor& parameter : source.parameters) sketch.given.insert(parameter.name);
+  Case c = fill_sketch(block, sketch, CounterRandom(seed));
+  for (NamedTensor& input : c.inputs) {
+    if (const Tensor* parameter = find_tensor(source.parameters, input.name)) input.tensor = *parameter;
+  }
+  derive_again(source, c);
+  c.provenance.generator = "check";
+  c.provenance.seed = seed;
+  return c;
+}
+
+void derive_again(const ReplaySource& source, Case& c) {
+  std::erase_if(c.inputs, [&](const NamedTensor& input) {
+    return !is_parameter(input.name) && !source.module_inputs.contains(input.name);
+  });
+  derive_inputs(source.block, c.inputs);
+}
+
 Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed) {
-  Case c = filled(source, sizes, seed);
+  Case c = replay_case(source, sizes, seed);
   for (NamedTensor& input : c.inputs) {
     const bool is_map = !is_parameter(input.name) && input.tensor.shape().size() == 4;
     if (!is_map || !is_floating(input.tensor.dtype())) continue;

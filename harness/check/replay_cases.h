@@ -3,6 +3,7 @@
 
 #include "blocks/block_definition.h"
 #include "blocks/levels.h"
+#include "generators/staged/sketch.h"
 
 #include <cstdint>
 #include <set>
@@ -20,9 +21,10 @@ struct ReplaySizes {
 };
 
 struct ReplayCase {
-  std::string name;  ///< "same_shape", "other_values", "other_batch", "transposed", "other_shape"
+  std::string name;  ///< "same_shape", "other_values", ..., or of hard_cases()
   ReplaySizes sizes;
   Case problem;
+  std::string what{};  ///< what is unusual about it, in a few words; empty for the ordinary ones
 };
 
 /// What replays are made from.
@@ -33,10 +35,25 @@ struct ReplaySource {
   DType dtype;                                 ///< that the module computes in
   std::set<std::string> module_inputs;         ///< those, by our names, that the module takes
   std::vector<NamedTensor> example;            ///< inputs that it was traced on or is given, for their shapes
+  Extents configured;                          ///< extents that the configuration says and no attribute does
 };
 
-/// The sizes that the example's inputs have; what they do not tell is chosen.
+/// What is unusual about the elements of a case.
+struct Manner {
+  DeepTier tier = DeepTier::kTypical;
+  std::set<Twist> twists{};
+};
+
+/// The sizes that the example's inputs have; sides and batch that they do not tell are chosen. Throws
+/// InputError naming what must be known and is not, or where example and configuration contradict each other.
 ReplaySizes sizes_of(const ReplaySource& source);
+
+/// A case of these sizes with the model's parameters.
+Case replay_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint64_t seed,
+                 const Manner& manner = {});
+
+/// Makes the inputs that the block takes and the module does not what follows from the others.
+void derive_again(const ReplaySource& source, Case& c);
 
 /// One case for each promise of the block's definition: other values of the same sizes, another batch, the
 /// transposed aspect ratio (as many pixels) and other sizes of maps.

@@ -1,6 +1,7 @@
 // What `check` is asked.
 #pragma once
 
+#include "core/declaration.h"
 #include "engine/runner.h"
 #include "recorded/recording_options.h"
 
@@ -19,6 +20,7 @@ struct CheckRequest {
   std::vector<std::filesystem::path> inputs;  ///< safetensors, with recorded outputs or without
   std::vector<std::string> input_order;       ///< names of the model's arguments; empty where they follow
   std::vector<std::string> output_order;
+  Declaration declared;    ///< of the model, over what LibTorch declares
   std::uint64_t seed = 0;  ///< of the generated inputs
   int threads = 1;
   RunLimits limits;

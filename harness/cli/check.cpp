@@ -16,6 +16,7 @@ int run_check(const Options& options) {
   request.inputs = options.inputs;
   request.input_order = options.input_order;
   request.output_order = options.output_order;
+  request.declared = options.declared;
   request.seed = options.seed;
   request.threads = options.threads;
   request.limits = run_limits_of(options);

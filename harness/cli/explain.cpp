@@ -5,6 +5,7 @@
 #include "cli/rules.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
+#include "engine/excuse.h"
 #include "engine/judge.h"
 
 #include <algorithm>
@@ -55,13 +56,18 @@ int run_explain(const Options& options) {
   const BlockEntry& entry = *run.entry;
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
   const Case& c = run.saved.problem;
-  const Outcome outcome = run_case(subject, *entry.block, c, run.saved.earlier_calls, kMemoryLimit, {});
-  const StagedComparison judged =
-      judge_stages(entry, c, outcome, subject.info, {.threads = options.threads, .inherited = true});
+  const Judgement again = judge_again(subject, run, options.threads).judgement;
+  const Outcome& outcome = again.outcome;
+  const StagedComparison judged = judge_stages(
+      entry, c, outcome, subject.info,
+      {.threads = options.threads, .inherited = true, .has_failed = run.saved.holds_a_failure()});
 
   std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);
   text += explain_stage({subject, entry, c, outcome, options.threads}, judged.comparison);
+  if (const auto excuse = excuse_of(entry, c, again, subject.info, options.threads); !excuse.empty()) {
+    text += fmt::format("\nNo failure with {}: declare it if that is meant.\n", excuse);
+  }
   say(options, text);
   const Verdict verdict = judged.comparison.verdict;
   return is_finding(verdict) ? 1 : verdict == Verdict::kAgree ? 0 : 4;

@@ -37,20 +37,13 @@ std::string bound_text(const Explanation& explanation, double bound) {
   return text;
 }
 
-/// What the run showed of the stage: a value on the way, or an output.
-const Tensor& shown_value(const ExplainedRun& run, const std::string& stage) {
-  if (const Tensor* tapped = find_tensor(run.outcome.stages, stage)) return *tapped;
-  const std::vector<OutputSpec> outputs = run.entry.block->outputs(run.problem);
-  const auto output = std::ranges::find(outputs, stage, &OutputSpec::stage);
-  DEFORMDIFF_CHECK(output != outputs.end());
-  return run.outcome.outputs.at(static_cast<std::size_t>(output - outputs.begin())).tensor;
-}
-
 std::string element_text(const ExplainedRun& run, const Stage& stage, const Comparison& decided) {
   const auto [oracle, problem, element] =
-      element_of_stage(run.entry, run.problem, run.outcome, stage, decided.element);
+      element_of_stage(run.entry, run.problem, run.outcome, stage, decided);
   const SubjectInfo& info = run.subject.info;
-  const Tensor& value = shown_value(run, stage.name);
+  const Tensor* const shown = shown_value(run.entry, run.problem, run.outcome, stage.name, decided.untapped);
+  DEFORMDIFF_CHECK(shown != nullptr);
+  const Tensor& value = *shown;
   // That of a failure is in its signature.
   const std::string element_class = decided.element_class.empty()
                                         ? oracle.element_classes(problem, {&element, 1}).front()

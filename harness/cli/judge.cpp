@@ -9,6 +9,7 @@ int run_judge(const Options& options) {
   RunReport report = judge_recording({options.files.front(),
                                       options.blocks.empty() ? "" : options.blocks.front(),
                                       {options.layout, options.config, options.mapping},
+                                      options.declared,
                                       options.threads});
   return finish(options, report);
 }

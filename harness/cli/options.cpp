@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "core/conditions.h"
 #include "core/error.h"
 #include "reports/report_kinds.h"
 
@@ -24,7 +25,7 @@ struct Raw {
   std::optional<int> threads;
   std::string time, budget = "60s";
   std::optional<std::string> case_timeout;
-  std::vector<std::string> mapping;
+  std::vector<std::string> mapping, declarations;
   bool resume = false;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
@@ -64,8 +65,11 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   add_repeatable(fuzz, "--subject", options.subjects,
                  "implementation or address, repeatable (default: every built-in one)");
   add_repeatable(fuzz, "--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
+  fuzz.add_option("--only", options.only,
+                  "draw only cases whose sizes meet these conditions, as in 'M==8,D%8==0,L<=4'; names are\n"
+                  "those of list blocks");
   add_run_options(fuzz, options, raw);
-  fuzz.add_option("--time", raw.time, "stop after this long, as in 30s, 10m, 8h");
+  fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
   fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
   fuzz.add_flag("--resume", raw.resume, "go on with an interrupted run");
   fuzz.add_option("--shard", raw.shard, "I/N: this machine's part of a run");
@@ -105,6 +109,11 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   add_common(explain, options, raw);
 }
 
+void add_declare(CLI::App& command, Raw& raw) {
+  add_repeatable(command, "--declare", raw.declarations,
+                 "KEY=VALUE, repeatable: how it computes and what it promises (deformdiff list addresses)");
+}
+
 void add_judge(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& judge = *app.add_subcommand("judge", "judge recorded tensors like any implementation");
   judge.add_option("FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
@@ -115,6 +124,7 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
   judge.add_option("--config", options.config, "JSON file with the block's configuration");
   add_repeatable(judge, "--map", raw.mapping,
                  "ours=theirs: the file's name for one of our tensors, repeatable");
+  add_declare(judge, raw);
   add_common(judge, options, raw);
 }
 
@@ -134,6 +144,7 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
       ->allow_extra_args(false);
   check.add_option("--input-order", raw.input_order, "names of the model's arguments, as in a,b,c");
   check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
+  add_declare(check, raw);
   check.add_option("--seed", options.seed, "of the generated inputs (default 0)");
   check.add_option("--case-timeout", raw.case_timeout, "longest a call may take, as in 30s");
   add_common(check, options, raw);
@@ -222,6 +233,7 @@ void convert(const Raw& raw, Options& options) {
   options.progress = raw.progress == "auto" && !options.quiet;
   if (raw.threads) want_at_least(1, *raw.threads, "--threads");
   options.threads = raw.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  if (!options.only.empty()) parse_conditions(options.only);
   if (options.cases) want_at_least<std::int64_t>(1, *options.cases, "--cases");
   if (!raw.time.empty()) options.time_seconds = parse_duration(raw.time, "--time");
   if (raw.case_timeout) {
@@ -235,6 +247,7 @@ void convert(const Raw& raw, Options& options) {
   }
   options.input_order = split_at_commas(raw.input_order);
   options.output_order = split_at_commas(raw.output_order);
+  options.declared = parse_declaration(fmt::format("{}", fmt::join(raw.declarations, "&")));
   for (const std::string& pair : raw.mapping) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {

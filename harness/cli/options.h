@@ -2,6 +2,7 @@
 // name.
 #pragma once
 
+#include "core/declaration.h"
 #include "engine/runner.h"
 
 #include <cstdint>
@@ -32,6 +33,7 @@ struct Options {
   std::vector<std::string> blocks;
   std::vector<std::string> subjects;
   std::vector<std::string> tiers;
+  std::string only;  ///< fuzz: conditions that every case meets
   std::vector<std::string> required;
   std::optional<std::int64_t> cases;
   std::optional<double> time_seconds;
@@ -54,6 +56,7 @@ struct Options {
   std::vector<std::filesystem::path> inputs;  ///< check
   std::vector<std::string> input_order;       ///< check; names of the module's arguments
   std::vector<std::string> output_order;
+  Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
 
   std::string topic;  ///< list

@@ -23,6 +23,19 @@ std::string refusal(const std::vector<const char*>& words) {
   return "accepted";
 }
 
+TEST(Options, DeclarationsAreThoseOfAddresses) {
+  const Options options =
+      parse({"judge", "a.safetensors", "--declare", "variance=centred", "--declare", "supports=D%8==0,L<=4"});
+  ASSERT_NE(options.declared.find("variance"), nullptr);
+  EXPECT_EQ(*options.declared.find("variance"), "centred");
+  EXPECT_EQ(*options.declared.find("supports"), "D%8==0,L<=4");
+  for (const char* wrong : {"varianz=centred", "variance=both", "variance"}) {
+    EXPECT_NE(refusal({"check", "a.pt", "--block", "opaque", "--declare", wrong}).find("declaration"),
+              std::string::npos)
+        << wrong;
+  }
+}
+
 TEST(Options, FuzzTakesEveryFlag) {
   const Options options = parse({"fuzz",
                                  "--block",

@@ -1,8 +1,10 @@
 // Saved cases, judged again.
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
+#include "engine/excuse.h"
 #include "engine/findings.h"
 #include "engine/judge.h"
 #include "engine/stopwatch.h"
@@ -20,7 +22,7 @@ namespace {
 std::string against_expectation(const SavedCase& saved, const Judgement& judgement) {
   const Verdict verdict = judgement.comparison.verdict;
   const bool open = saved.expectation != name_of(Verdict::kAgree);
-  if (verdict == Verdict::kAgree || verdict == Verdict::kVacuous) return open ? "gone" : "as expected";
+  if (verdict == Verdict::kAgree) return open ? "gone" : "as expected";
   if (!is_finding(verdict)) return "not judged";
   if (!open) return "DIFFERS: expected agree";
   return saved.expectation == name_of(verdict)
@@ -39,11 +41,7 @@ class Replayer {
       std::istringstream prefix(options_.worker_prefix);
       spec.command.argv.insert(spec.command.argv.begin(), std::istream_iterator<std::string>(prefix), {});
       Subject& subject = opened(std::move(spec));
-      // An open finding must not depend on the cases replayed before it.
-      if (run.saved.expectation != name_of(Verdict::kAgree) && subject.started()) subject.runner->restart();
-      const Judgement judgement = judge_case(subject, *run.entry, run.saved.problem, run.saved.earlier_calls,
-                                             options_.threads, kMemoryLimit);
-      record(run, subject, judgement);
+      record(run, subject, judge_again(subject, run, options_.threads));
     }
   }
 
@@ -70,7 +68,8 @@ class Replayer {
     return report;
   }
 
-  void record(const SavedRun& run, const Subject& subject, const Judgement& judgement) {
+  void record(const SavedRun& run, const Subject& subject, const JudgedAgain& judged) {
+    const Judgement& judgement = judged.judgement;
     SubjectReport& counts = report_of(subject, run.saved.problem.block);
     const Comparison& comparison = judgement.comparison;
     count(counts, comparison);
@@ -82,10 +81,13 @@ class Replayer {
     if (is_finding(comparison.verdict)) {
       Finding finding = judged_finding(judgement.signature, run.saved.problem, comparison, run.path);
       finding.earlier_calls = run.saved.earlier_calls.size();
+      finding.excused_by =
+          excuse_of(*run.entry, run.saved.problem, judgement, subject.info, options_.threads);
       report_.session.findings.push_back(std::move(finding));
     }
-    say(options_, fmt::format("{}: {}: {} ({})\n", run.path.string(), subject.spec.name,
-                              name_of(comparison.verdict), against_expectation(run.saved, judgement)));
+    const std::string runs = judged.runs > 1 ? fmt::format(", after {} runs", judged.runs) : "";
+    say(options_, fmt::format("{}: {}: {} ({}{})\n", run.path.string(), subject.spec.name,
+                              name_of(comparison.verdict), against_expectation(run.saved, judgement), runs));
   }
 
   const Options& options_;
@@ -98,9 +100,13 @@ class Replayer {
 int run_replay(const Options& options) {
   const Stopwatch watch;
   Replayer replayer(options);
-  for (const auto& path : options.files) replayer.replay(path);
+  catch_interrupts();
+  for (auto path = options.files.begin(); path != options.files.end() && !interrupted(); ++path) {
+    replayer.replay(*path);
+  }
   say(options, "\n");
   RunReport& report = replayer.report();
+  if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
   report.session.seconds = watch.seconds();
   return finish(options, report);
 }

@@ -2,8 +2,10 @@
 
 #include "catalog/addresses.h"
 #include "catalog/catalog.h"
+#include "cli/session_options.h"
 #include "core/error.h"
 #include "core/sha256.h"
+#include "engine/repeat.h"
 
 #include <fmt/format.h>
 
@@ -36,6 +38,25 @@ SavedRun load_single_run(const std::filesystem::path& path, const std::vector<st
     throw InputError(fmt::format("{}: the case names no implementation: give --subject", path.string()));
   }
   return load_saved_run(path, typed_subjects);
+}
+
+JudgedAgain judge_again(Subject& subject, const SavedRun& run, int threads) {
+  const SavedCase& saved = run.saved;
+  const JudgeOptions options{threads, kMemoryLimit, saved.holds_a_failure()};
+  JudgedAgain judged;
+  const auto here = [&] {
+    ++judged.runs;
+    return judge_case(subject, *run.entry, saved.problem, saved.earlier_calls, options);
+  };
+  const auto fresh = [&] {
+    // An open finding must not depend on the cases replayed before it.
+    if (saved.expectation != name_of(Verdict::kAgree) && subject.started()) subject.runner->restart();
+    return here();
+  };
+  const int most = saved.reproduction ? runs_for(saved.reproduction->rate()) : 1;
+  judged.judgement = judge_until(
+      most, [](const Judgement& judgement) { return is_finding(judgement.comparison.verdict); }, fresh, here);
+  return judged;
 }
 
 }  // namespace deformdiff::cli

@@ -3,6 +3,7 @@
 
 #include "core/case_file.h"
 #include "engine/block_entry.h"
+#include "engine/judge.h"
 #include "engine/subject.h"
 
 #include <filesystem>
@@ -25,5 +26,14 @@ SavedRun load_saved_run(const std::filesystem::path& path, const std::vector<std
 
 /// The same where one implementation is wanted. Throws InputError if the case names none.
 SavedRun load_single_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects);
+
+struct JudgedAgain {
+  Judgement judgement;  ///< of the run that failed, or the last
+  int runs = 0;
+};
+
+/// Runs and judges the case; one whose failure is not seen each time as often as that takes. What is no smoke
+/// or regression case gets a fresh worker.
+JudgedAgain judge_again(Subject& subject, const SavedRun& run, int threads);
 
 }  // namespace deformdiff::cli

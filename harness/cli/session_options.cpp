@@ -1,5 +1,6 @@
 #include "cli/session_options.h"
 
+#include "cli/interrupt.h"
 #include "core/error.h"
 
 #include <limits>
@@ -30,6 +31,7 @@ RunLimits run_limits_of(const Options& options) {
   RunLimits limits;
   limits.case_timeout_seconds = options.case_timeout_seconds;
   limits.memory_bytes = kWorkerMemory;
+  limits.end.interrupted = &interrupted();
   return limits;
 }
 
@@ -38,6 +40,7 @@ SessionOptions session_options_of(const Options& options, std::int64_t default_c
   SessionOptions session;
   session.seed = options.seed;
   session.tiers = options.tiers;
+  session.only = options.only;
   const bool timed = options.time_seconds.has_value();
   session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : default_cases);
   session.time_limit_seconds = options.time_seconds;

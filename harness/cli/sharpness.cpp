@@ -26,7 +26,7 @@ void note_dominant_term(Sharpness& sharpness, const Subject& subject, const Bloc
   const std::vector<Stage> stages = entry.block->stages(c);
   const auto stage = std::ranges::find(stages, comparison.output, &Stage::name);
   if (comparison.element < 0 || stage == stages.end()) return;
-  const auto [oracle, problem, element] = element_of_stage(entry, c, outcome, *stage, comparison.element);
+  const auto [oracle, problem, element] = element_of_stage(entry, c, outcome, *stage, comparison);
   const Explanation explanation =
       oracle.explain(problem, subject.info.precision, subject.info.contract, element);
   if (!explanation.terms.empty()) ++sharpness.dominant_terms[explanation.terms.front().first];

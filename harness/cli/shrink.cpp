@@ -1,5 +1,6 @@
 // Makes a saved finding smaller.
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
@@ -22,10 +23,16 @@ std::filesystem::path output_of(const Options& options) {
 int run_shrink(const Options& options) {
   const SavedRun run = load_single_run(options.files.front(), options.subjects);
   const BlockEntry& entry = *run.entry;
+  catch_interrupts();
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
-  const Judgement original =
-      judge_case(subject, entry, run.saved.problem, run.saved.earlier_calls, options.threads, kMemoryLimit);
+  const Judgement original = judge_again(subject, run, options.threads).judgement;
   if (!run.warning.empty()) say(options, fmt::format("Warning: {}.\n", run.warning));
+  if (!subject.started()) {
+    say(options,
+        fmt::format("{}: nothing to shrink: {} fails before it is given a case: {}: {}\n", run.path.string(),
+                    subject.spec.name, name_of(original.comparison.verdict), original.comparison.reason));
+    return is_finding(original.comparison.verdict) ? 1 : 4;
+  }
   if (!is_finding(original.comparison.verdict)) {
     say(options, fmt::format("{}: nothing to shrink: {}: {} {}\n", run.path.string(), subject.spec.name,
                              name_of(original.comparison.verdict), original.comparison.reason));
@@ -37,8 +44,9 @@ int run_shrink(const Options& options) {
   whole.signature = original.signature;
   ShrinkHooks hooks;
   hooks.on_smaller = [&](const SavedCase& smaller, const Comparison&) { write_case(output, smaller); };
-  const auto shrunk = shrink_case(subject, entry, whole, {options.budget_seconds, options.evaluations},
-                                  options.threads, hooks);
+  const auto shrunk =
+      shrink_case(subject, entry, whole, {options.budget_seconds, options.evaluations, subject.limits.end},
+                  options.threads, hooks);
   if (!shrunk) {
     say(options,
         fmt::format("{}: nothing to shrink: it does not fail again in a fresh worker\n", run.path.string()));

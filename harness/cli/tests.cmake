@@ -11,6 +11,17 @@ foreach(file IN LISTS recorded)
   add_test(NAME judge/${name} COMMAND deformdiff judge ${file})
   set_tests_properties(judge/${name} PROPERTIES LABELS replay)
 endforeach()
+file(GLOB wrong CONFIGURE_DEPENDS ${cases}/*/recorded_fault/*.safetensors)
+foreach(file IN LISTS wrong)
+  cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${cases} OUTPUT_VARIABLE name)
+  add_test(NAME judge/${name} COMMAND deformdiff judge ${file})
+  set_tests_properties(judge/${name} PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "1 failure found in 1 of 1")
+endforeach()
+
+# A declaration counts: this one says that the recorded runs are of no dtype that is judged.
+add_test(NAME judge/declared COMMAND deformdiff judge
+  ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
+set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
 
 if(NOT TARGET deformdiff-worker)
   return()
@@ -59,6 +70,27 @@ foreach(pair IN LISTS fuzzed)
   deformdiff_command_test(fuzz/builtin/${CMAKE_MATCH_1} fuzz
     fuzz --block ${CMAKE_MATCH_1} --cases ${CMAKE_MATCH_2} --seed 3 --out ${out}/fuzz_${CMAKE_MATCH_1})
 endforeach()
+
+# The time bounds a kernel that hangs, its confirmation and its shrinking; Ctrl-C ends a run with its report.
+add_test(NAME fuzz/time_bounds_everything
+  COMMAND timeout 60 $<TARGET_FILE:deformdiff> fuzz --block ms_deform_attn --subject fault/hangs --time 10s
+          --case-timeout 2s --seed 1 --out ${out}/bounded)
+set_tests_properties(fuzz/time_bounds_everything PROPERTIES LABELS fuzz PASS_REGULAR_EXPRESSION "timed_out: no answer within 2 s")
+foreach(signal INT TERM)
+  add_test(NAME fuzz/ends_with_its_report_on_${signal}
+    COMMAND timeout --preserve-status --kill-after=30 --signal=${signal} 10 $<TARGET_FILE:deformdiff> fuzz
+            --block ms_deform_attn --subject cpu --cases 100000000 --out ${out}/${signal})
+  set_tests_properties(fuzz/ends_with_its_report_on_${signal} PROPERTIES LABELS fuzz
+    PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
+endforeach()
+
+# Conditions on sizes: every case that is drawn meets them, in the operator's block and in a deep one.
+foreach(block ms_deform_attn decoder_layer)
+  deformdiff_command_test(fuzz/only/${block} fuzz
+    fuzz --block ${block} --subject cpu --cases 20 --only M==8,D==32 --out ${out}/fuzz_only_${block})
+endforeach()
+deformdiff_command_test(fuzz/only/refused fuzz fuzz --block ms_deform_attn --subject cpu --only D<=4,D>=8)
+set_tests_properties(fuzz/only/refused PROPERTIES PASS_REGULAR_EXPRESSION "no D from 1 to 1048576 meets it")
 
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)

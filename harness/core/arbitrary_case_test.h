@@ -78,6 +78,10 @@ inline SavedCase arbitrary_saved_case() {
     saved.signature =
         Signature{saved.problem.block, arbitrary_name(), "out_of_bound", arbitrary_name(), "border"};
   }
+  if (*rc::gen::arbitrary<bool>()) {
+    const auto runs = *rc::gen::inRange<std::int64_t>(0, 100);
+    saved.reproduction = Reproduction{*rc::gen::inRange<std::int64_t>(0, runs + 1), runs};
+  }
   saved.note = arbitrary_name();
   return saved;
 }

@@ -7,6 +7,7 @@
 #include "core/signature.h"
 #include "core/verdict.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,14 @@
 #include <vector>
 
 namespace deformdiff {
+
+/// How often a failure was seen when its case was run again.
+struct Reproduction {
+  std::int64_t seen = 0;
+  std::int64_t runs = 0;
+  double rate() const { return runs > 0 ? static_cast<double>(seen) / static_cast<double>(runs) : 0; }
+  friend bool operator==(const Reproduction&, const Reproduction&) = default;
+};
 
 struct SavedCase {
   Case problem;
@@ -23,7 +32,11 @@ struct SavedCase {
   std::string subject;         ///< address as typed; empty in smoke cases: every built-in one
   std::string subject_sha256;  ///< of the library behind the address; empty if there is none
   std::optional<Signature> signature;
-  std::string note;  ///< one line for people
+  std::optional<Reproduction> reproduction;  ///< of a failure that is not seen each time
+  std::string note;                          ///< one line for people
+
+  /// The case has failed once, and so has shown that it can tell right from wrong.
+  bool holds_a_failure() const { return signature || expectation != name_of(Verdict::kAgree); }
 };
 
 /// Throws InputError with file, line or field, and reason. Refuses unknown fields, missing companions and

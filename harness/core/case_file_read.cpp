@@ -222,6 +222,14 @@ Signature read_signature(const Field& field) {
           field.at("output").string(), field.at("class").string()};
 }
 
+Reproduction read_reproduction(const Field& field) {
+  field.want_fields({"seen", "runs"});
+  const Reproduction read{field.at("seen").integer(), field.at("runs").integer()};
+  if (read.runs < 0) field.at("runs").refuse("a number of runs wanted");
+  if (read.seen < 0 || read.seen > read.runs) field.at("seen").refuse("a number of these runs wanted");
+  return read;
+}
+
 }  // namespace
 
 SavedCase parse_case(std::string_view text, const std::string& file_name,
@@ -229,7 +237,7 @@ SavedCase parse_case(std::string_view text, const std::string& file_name,
   const Json json = parse_strict_json(text, file_name);
   const Field file(json, file_name, "");
   file.want_fields({"deformdiff_case", "?note", "block", "expect", "?subject", "?subject_sha256",
-                    "?signature", "?provenance", "attributes", "inputs", "?earlier_calls"});
+                    "?signature", "?reproduction", "?provenance", "attributes", "inputs", "?earlier_calls"});
   if (file.at("deformdiff_case").integer() != 1) {
     file.at("deformdiff_case").refuse("only version 1 of the format is known");
   }
@@ -242,6 +250,7 @@ SavedCase parse_case(std::string_view text, const std::string& file_name,
   saved.subject_sha256 = file.string_or_empty("subject_sha256");
   saved.note = file.string_or_empty("note");
   if (file.has("signature")) saved.signature = read_signature(file.at("signature"));
+  if (file.has("reproduction")) saved.reproduction = read_reproduction(file.at("reproduction"));
   if (saved.signature && saved.signature->block != saved.problem.block) {
     file.at("signature")
         .refuse(fmt::format("it is of block '{}', the case of '{}'", saved.signature->block,

@@ -39,6 +39,7 @@ void expect_equal(const SavedCase& a, const SavedCase& b) {
   RC_ASSERT(a.subject == b.subject);
   RC_ASSERT(a.subject_sha256 == b.subject_sha256);
   RC_ASSERT(a.signature == b.signature);
+  RC_ASSERT(a.reproduction == b.reproduction);
   RC_ASSERT(a.note == b.note);
 }
 
@@ -130,6 +131,8 @@ TEST(CaseFile, RefusalsNameFileFieldAndReason) {
             "case.json: field 'block' is there twice");
   EXPECT_NE(refusal(replaced("\"expect\": \"agree\",", "\"expect\": \"agree\"")).find("line 5"),
             std::string::npos);
+  EXPECT_EQ(refusal(replaced("\"expect\"", "\"reproduction\": {\"seen\": 3, \"runs\": 2}, \"expect\"")),
+            "case.json: reproduction.seen: a number of these runs wanted");
   EXPECT_EQ(refusal(replaced("64", "6.5")), "accepted");
   EXPECT_EQ(refusal(replaced("64", "true")), "case.json: attributes.im2col_step: a finite number wanted");
 }

@@ -65,6 +65,9 @@ class Writer {
     if (!saved.subject.empty()) out += field("subject", json_string(saved.subject));
     if (!saved.subject_sha256.empty()) out += field("subject_sha256", json_string(saved.subject_sha256));
     if (saved.signature) out += field("signature", signature(*saved.signature));
+    if (const auto& seen = saved.reproduction) {
+      out += field("reproduction", fmt::format("{{\"seen\": {}, \"runs\": {}}}", seen->seen, seen->runs));
+    }
     out += problem(saved.problem, "  ", "in.");
     if (!saved.earlier_calls.empty()) {
       out += ",\n  \"earlier_calls\": [";

@@ -19,7 +19,8 @@ class Reader {
   std::string_view name() {
     skip_spaces();
     std::size_t length = 0;
-    while (length < rest_.size() && (std::isalnum(static_cast<unsigned char>(rest_[length])) != 0)) ++length;
+    const auto belongs = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+    while (length < rest_.size() && belongs(rest_[length])) ++length;
     if (length == 0) refuse("a dimension is missing");
     return take(length);
   }
@@ -46,11 +47,11 @@ class Reader {
   }
 
   [[noreturn]] void refuse(const std::string& what) const {
-    throw InputError(
-        fmt::format("condition '{}': {}; wanted is NAME [% NUMBER] OPERATOR NUMBER, with names N S M D Q L P "
-                    "and operators "
-                    "== != < <= > >=, as in D%8==0,L<=4",
-                    whole_, what));
+    throw InputError(fmt::format(
+        "condition '{}': {}; wanted is NAME [% NUMBER] OPERATOR NUMBER, with names as N S M D Q L P "
+        "and operators "
+        "== != < <= > >=, as in D%8==0,L<=4",
+        whole_, what));
   }
 
  private:
@@ -67,45 +68,74 @@ class Reader {
   std::string_view rest_;
 };
 
-bool holds(std::string_view condition, const std::map<std::string, std::int64_t>& dimensions) {
-  Reader reader(condition);
-  const auto found = dimensions.find(std::string(reader.name()));
-  if (found == dimensions.end()) reader.refuse("there is no such dimension");
-  std::int64_t left = found->second;
+using Operator = Condition::Operator;
+
+/// Two-character operators first: "<" begins "<=".
+constexpr std::pair<std::string_view, Operator> kOperators[] = {
+    {"==", Operator::kEqual},   {"!=", Operator::kNotEqual}, {"<=", Operator::kAtMost},
+    {">=", Operator::kAtLeast}, {"<", Operator::kBelow},     {">", Operator::kAbove}};
+
+Condition parse(std::string_view text) {
+  Reader reader(text);
+  Condition condition;
+  condition.text = text;
+  condition.name = reader.name();
   if (reader.accept("%")) {
-    const std::int64_t divisor = reader.number();
-    if (divisor < 1) reader.refuse("the number after % must be positive");
-    left %= divisor;
+    condition.divisor = reader.number();
+    if (condition.divisor < 1) reader.refuse("the number after % must be positive");
   }
-  // Two-character operators first: "<" begins "<=".
-  static constexpr std::string_view kOperators[] = {"==", "!=", "<=", ">=", "<", ">"};
   const auto* symbol = std::find_if(std::begin(kOperators), std::end(kOperators),
-                                    [&](std::string_view candidate) { return reader.accept(candidate); });
+                                    [&](const auto& candidate) { return reader.accept(candidate.first); });
   if (symbol == std::end(kOperators)) reader.refuse("an operator is missing");
-  const std::int64_t right = reader.number();
+  condition.symbol = symbol->second;
+  condition.number = reader.number();
   reader.expect_end();
-  if (*symbol == "==") return left == right;
-  if (*symbol == "!=") return left != right;
-  if (*symbol == "<=") return left <= right;
-  if (*symbol == ">=") return left >= right;
-  return *symbol == "<" ? left < right : left > right;
+  return condition;
 }
 
 }  // namespace
 
-std::string first_violated(const std::string& conditions,
-                           const std::map<std::string, std::int64_t>& dimensions) {
-  std::string violated;
+bool Condition::holds(std::int64_t size) const {
+  const std::int64_t left = divisor > 0 ? size % divisor : size;
+  switch (symbol) {
+    case Operator::kEqual:
+      return left == number;
+    case Operator::kNotEqual:
+      return left != number;
+    case Operator::kAtMost:
+      return left <= number;
+    case Operator::kAtLeast:
+      return left >= number;
+    case Operator::kBelow:
+      return left < number;
+    case Operator::kAbove:
+      return left > number;
+  }
+  return false;
+}
+
+std::vector<Condition> parse_conditions(const std::string& conditions) {
+  std::vector<Condition> parsed;
   std::string_view rest = conditions;
   while (!rest.empty()) {
     const std::size_t comma = rest.find(',');
-    const std::string_view condition = rest.substr(0, comma);
-    // All are read, so that bad grammar behind a violated condition is still refused.
-    if (!holds(condition, dimensions) && violated.empty()) violated = condition;
+    parsed.push_back(parse(rest.substr(0, comma)));
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     if (comma != std::string_view::npos && rest.empty()) Reader(conditions).refuse("it ends in a comma");
   }
-  return violated;
+  return parsed;
+}
+
+std::string first_violated(const std::string& conditions,
+                           const std::map<std::string, std::int64_t>& dimensions) {
+  const std::vector<Condition> parsed = parse_conditions(conditions);
+  for (const Condition& condition : parsed) {
+    if (!dimensions.contains(condition.name)) Reader(condition.text).refuse("there is no such dimension");
+  }
+  for (const Condition& condition : parsed) {
+    if (!condition.holds(dimensions.at(condition.name))) return condition.text;
+  }
+  return "";
 }
 
 void check_conditions(const std::string& conditions) {

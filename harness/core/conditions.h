@@ -4,8 +4,24 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace deformdiff {
+
+/// One condition, taken apart.
+struct Condition {
+  enum class Operator : std::uint8_t { kEqual, kNotEqual, kAtMost, kAtLeast, kBelow, kAbove };
+  std::string name;
+  std::int64_t divisor = 0;  ///< 0: none
+  Operator symbol = Operator::kEqual;
+  std::int64_t number = 0;
+  std::string text;  ///< as written
+
+  bool holds(std::int64_t size) const;
+};
+
+/// All of them, in their order. Throws InputError for anything that is not a condition, whatever its name.
+std::vector<Condition> parse_conditions(const std::string& conditions);
 
 /// The first condition that does not hold, as written; empty if all hold. Conditions are separated by commas
 /// (and): NAME [% NUMBER] OPERATOR NUMBER, operator one of == != < <= > >=. Throws InputError naming the

@@ -23,7 +23,8 @@ constexpr Choice<Arithmetic> kArithmetic[] = {{"wide", Arithmetic::kWide}, {"sto
 constexpr Choice<Coordinates> kCoordinates[] = {
     {"any", Coordinates::kAny}, {"fused", Coordinates::kFused}, {"grid_sample", Coordinates::kGridSample}};
 constexpr Choice<bool> kFlushToZero[] = {{"0", false}, {"1", true}};
-constexpr Choice<Variance> kVariance[] = {{"any", Variance::kAny}, {"centred", Variance::kCentred}};
+constexpr Choice<Variance> kVariance[] = {
+    {"any", Variance::kAny}, {"centred", Variance::kCentred}, {"layer_centred", Variance::kLayerCentred}};
 constexpr Choice<Deterministic> kDeterministic[] = {
     {"unknown", Deterministic::kUnknown}, {"1", Deterministic::kYes}, {"0", Deterministic::kNo}};
 constexpr Choice<Im2colStep> kIm2colStep[] = {{"any", Im2colStep::kAny}, {"divides", Im2colStep::kDivides}};
@@ -151,9 +152,11 @@ const std::vector<Key>& keys() {
              &SubjectInfo::precision, &Precision::coordinates),
       choice("flush_to_zero", kFlushToZero, "subnormal numbers may become zero", &SubjectInfo::precision,
              &Precision::flush_to_zero),
-      choice("variance", kVariance,
-             "of norms: centred is that of x - mean; any admits mean(x^2) - mean^2 too",
-             &SubjectInfo::precision, &Precision::variance),
+      choice(
+          "variance", kVariance,
+          "of norms: centred is that of x - mean; any admits mean(x^2) - mean^2 too, layer_centred in group "
+          "norms alone",
+          &SubjectInfo::precision, &Precision::variance),
       ulps("exp_ulps", "exp", &FunctionUlps::exp),
       ulps("tanh_ulps", "tanh", &FunctionUlps::tanh),
       ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),

@@ -23,6 +23,13 @@ struct TriggerClass {
   std::string description;
 };
 
+/// Which stream of cases.
+struct StreamChoice {
+  std::uint64_t seed = 0;
+  std::vector<std::string> tiers;  ///< names from tiers(); empty for all of them in their shares
+  std::string only;  ///< conditions on sizes that every case meets: conditions.h; empty for none
+};
+
 class Generator {
  public:
   virtual ~Generator() = default;
@@ -30,10 +37,12 @@ class Generator {
   virtual std::vector<Tier> tiers() const = 0;
   virtual std::vector<TriggerClass> triggers() const = 0;
 
-  /// Case `index` of the stream (seed, tiers): a function of these alone, on every machine. `tiers` are
-  /// names from tiers(); empty for all of them in their shares.
-  virtual Case generate(std::uint64_t seed, const std::vector<std::string>& tiers,
-                        std::uint64_t index) const = 0;
+  /// Case `index` of the stream: a function of both alone, on every machine. Throws InputError for tiers and
+  /// names of sizes that there are not, and where no case meets the conditions.
+  virtual Case generate(const StreamChoice& choice, std::uint64_t index) const = 0;
+  Case generate(std::uint64_t seed, const std::vector<std::string>& tiers, std::uint64_t index) const {
+    return generate({seed, tiers, {}}, index);
+  }
 
   /// Names of the trigger classes that the case hits, found by looking at the case itself.
   virtual std::vector<std::string> triggers_hit(const Case& c) const = 0;

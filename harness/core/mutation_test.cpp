@@ -64,7 +64,7 @@ std::uint64_t survivors(const std::string& valid, Read read) {
 TEST(Mutations, CaseFile) {
   const std::string valid = R"({"deformdiff_case": 1, "note": "n\u00e9", "block": "b", "expect": "agree",
  "signature": {"block": "b", "subject": "s", "rule": "threw", "output": "", "class": "structure"},
- "provenance": {"generator": "g", "tier": "t", "seed": 1, "index": 18446744073709551615},
+ "reproduction": {"seen": 3, "runs": 10}, "provenance": {"generator": "g", "tier": "t", "seed": 1, "index": 18446744073709551615},
  "attributes": {"im2col_step": 64}, "inputs": {
   "value": {"dtype": "float32", "shape": [2, 2], "strides": [1, 2], "offset": 1, "data": [0, 1.5, -0.0, "nan", "0x7fc00001", "inf"]},
   "sides": {"dtype": "int64", "shape": [1], "data": [-9]}},

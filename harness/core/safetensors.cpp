@@ -48,6 +48,19 @@ void check_no_holes(std::vector<TensorEntry> entries, std::size_t data_size) {
   if (at != data_size) throw InputError(fmt::format("data: {} bytes behind the last tensor", data_size - at));
 }
 
+/// Integers of any size, little-endian, as int64.
+Tensor::Bytes widened(std::span<const std::byte> data, const NarrowInteger& narrow) {
+  Tensor::Bytes wide(data.size() / narrow.size * sizeof(std::int64_t));
+  for (std::size_t i = 0; i < data.size() / narrow.size; ++i) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, data.data() + i * narrow.size, narrow.size);
+    const std::uint64_t sign = std::uint64_t{1} << (8 * narrow.size - 1);
+    if (narrow.is_signed) bits = (bits ^ sign) - sign;
+    std::memcpy(wide.data() + i * sizeof bits, &bits, sizeof bits);
+  }
+  return wide;
+}
+
 SafetensorsFile parse(std::span<const std::byte> bytes) {
   const std::uint64_t length = header_length(bytes);
   const auto data = bytes.subspan(kLengthBytes + length);
@@ -58,7 +71,10 @@ SafetensorsFile parse(std::span<const std::byte> bytes) {
   file.metadata = std::move(header.metadata);
   for (TensorEntry& entry : header.tensors) {
     const auto part = data.subspan(entry.begin, entry.end - entry.begin);
-    Tensor tensor(entry.dtype, std::move(entry.shape), Tensor::Bytes(part.begin(), part.end()));
+    const NarrowInteger* narrow = find_narrow_integer(entry.narrow);
+    if (narrow != nullptr) file.narrow.emplace(entry.name, entry.narrow);
+    Tensor tensor(entry.dtype, std::move(entry.shape),
+                  narrow != nullptr ? widened(part, *narrow) : Tensor::Bytes(part.begin(), part.end()));
     file.tensors.push_back({std::move(entry.name), std::move(tensor)});
   }
   return file;

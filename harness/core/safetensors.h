@@ -15,6 +15,8 @@ namespace deformdiff {
 struct SafetensorsFile {
   std::map<std::string, std::string> metadata;  ///< "__metadata__"
   std::vector<NamedTensor> tensors;             ///< contiguous, sorted by name
+  /// Those of the tensors that are kept as int64, with the narrower dtype that they are stored in: "I32".
+  std::map<std::string, std::string> narrow;
   /// Tensors left out, with their dtype, which we do not know.
   std::map<std::string, std::string> unreadable;
 

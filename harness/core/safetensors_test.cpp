@@ -60,9 +60,28 @@ TEST(Safetensors, ReadsAFileWrittenByHand) {
 
 TEST(Safetensors, DtypesWeDoNotKnowAreLeftOutByName) {
   const SafetensorsFile file =
-      parse(file_with(R"({"a":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}})", "1234"));
+      parse(file_with(R"({"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}})", "1234"));
   EXPECT_TRUE(file.tensors.empty());
-  EXPECT_EQ(file.unreadable.at("a"), "I32");
+  EXPECT_EQ(file.unreadable.at("a"), "F8_E4M3");
+}
+
+TEST(Safetensors, NarrowIntegersAreKeptAsInt64) {
+  const std::string bytes("\xfe\xff\xff\xff", 4);
+  const auto numbers = [&](const std::string& dtype, const std::string& shape) {
+    const SafetensorsFile file = parse(file_with(
+        R"({"a":{"dtype":")" + dtype + R"(","shape":[)" + shape + R"(],"data_offsets":[0,4]}})", bytes));
+    EXPECT_EQ(file.narrow.at("a"), dtype);
+    const auto values = file.tensors.at(0).tensor.values<std::int64_t>();
+    return std::vector<std::int64_t>(values.begin(), values.end());
+  };
+  EXPECT_EQ(numbers("I32", "1"), (std::vector<std::int64_t>{-2}));
+  EXPECT_EQ(numbers("U32", "1"), (std::vector<std::int64_t>{4294967294}));
+  EXPECT_EQ(numbers("I16", "2"), (std::vector<std::int64_t>{-2, -1}));
+  EXPECT_EQ(numbers("U16", "2"), (std::vector<std::int64_t>{65534, 65535}));
+  EXPECT_EQ(numbers("I8", "4"), (std::vector<std::int64_t>{-2, -1, -1, -1}));
+  EXPECT_NE(refusal(file_with(R"({"a":{"dtype":"I32","shape":[2],"data_offsets":[0,4]}})", bytes))
+                .find("what I32 of shape"),
+            std::string::npos);
 }
 
 TEST(Safetensors, RefusalsNameTheTensorAndTheFault) {

@@ -1,6 +1,7 @@
 #include "core/tensor_header.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 #include <optional>
@@ -16,6 +17,8 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kMetadata = "__metadata__";
+constexpr std::array<NarrowInteger, 5> kNarrowIntegers{
+    {{"I8", 1, true}, {"I16", 2, true}, {"U16", 2, false}, {"I32", 4, true}, {"U32", 4, false}}};
 
 [[noreturn]] void refuse(std::string_view tensor, const char* field, std::string_view wanted) {
   throw InputError(fmt::format("header: tensor '{}': {}: {} wanted", tensor, field, wanted));
@@ -58,10 +61,14 @@ std::string unknown_dtype(const json& entry) {
   return dtype_from_safetensors_name(name) ? "" : name;
 }
 
-TensorEntry parse_entry(const std::string& name, const json& entry, std::size_t data_size) {
+/// `narrow` is null for a dtype that we know.
+TensorEntry parse_entry(const std::string& name, const json& entry, std::size_t data_size,
+                        const NarrowInteger* narrow) {
   if (!entry.is_object()) refuse(name, "entry", "an object");
   if (entry.size() != 3) refuse(name, "entry", "exactly dtype, shape and data_offsets");
-  TensorEntry result{name, parse_dtype(entry, name), parse_shape(entry, name)};
+  TensorEntry result{name, narrow != nullptr ? DType::kInt64 : parse_dtype(entry, name),
+                     parse_shape(entry, name)};
+  if (narrow != nullptr) result.narrow = narrow->name;
   const json& offsets = member(entry, name, "data_offsets");
   if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
       !offsets[1].is_number_unsigned()) {
@@ -75,12 +82,12 @@ TensorEntry parse_entry(const std::string& name, const json& entry, std::size_t 
                        data_size));
   }
   std::uint64_t bytes = 0;
-  if (__builtin_mul_overflow(static_cast<std::uint64_t>(element_count(result.shape)), size_of(result.dtype),
-                             &bytes) ||
+  const std::size_t size = narrow != nullptr ? narrow->size : size_of(result.dtype);
+  if (__builtin_mul_overflow(static_cast<std::uint64_t>(element_count(result.shape)), size, &bytes) ||
       bytes != result.end - result.begin) {
     refuse(name, "data_offsets",
            fmt::format("{} bytes found; what {} of shape {} takes", result.end - result.begin,
-                       name_of(result.dtype), to_string(result.shape)));
+                       narrow != nullptr ? narrow->name : name_of(result.dtype), to_string(result.shape)));
   }
   return result;
 }
@@ -107,6 +114,11 @@ std::size_t utf8_length(std::string_view text) {
 
 }  // namespace
 
+const NarrowInteger* find_narrow_integer(std::string_view name) {
+  const auto found = std::ranges::find(kNarrowIntegers, name, &NarrowInteger::name);
+  return found == kNarrowIntegers.end() ? nullptr : &*found;
+}
+
 TensorHeader parse_tensor_header(std::string_view text, std::size_t data_size, UnknownDTypes* unknown) {
   const json root = json::parse(text, nullptr, false);
   if (!root.is_object()) throw InputError("header: a JSON object wanted");
@@ -114,11 +126,13 @@ TensorHeader parse_tensor_header(std::string_view text, std::size_t data_size, U
   header.tensors.reserve(root.size());
   for (const auto& [name, entry] : root.items()) {
     if (name != kMetadata) {
-      if (std::string dtype = unknown != nullptr ? unknown_dtype(entry) : ""; !dtype.empty()) {
+      std::string dtype = unknown != nullptr ? unknown_dtype(entry) : "";
+      const NarrowInteger* narrow = find_narrow_integer(dtype);
+      if (dtype.empty() || narrow != nullptr) {
+        header.tensors.push_back(parse_entry(name, entry, data_size, narrow));
+      } else {
         unknown->emplace(name, std::move(dtype));
-        continue;
       }
-      header.tensors.push_back(parse_entry(name, entry, data_size));
       continue;
     }
     if (!entry.is_object()) throw InputError("header: __metadata__: an object wanted");

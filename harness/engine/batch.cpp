@@ -9,7 +9,7 @@ Batch BatchSource::next() {
   batch.first = next_;
   std::int64_t bytes = 0;
   while (next_ < end_ && batch.cases.size() < size_) {
-    if (!waiting_) waiting_ = generator_.generate(seed_, tiers_, next_);
+    if (!waiting_) waiting_ = generator_.generate(choice_, next_);
     bytes += storage_bytes(*waiting_);
     if (bytes > kBatchBytes && !batch.cases.empty()) break;
     batch.cases.push_back(std::move(*waiting_));

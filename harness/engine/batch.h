@@ -26,17 +26,15 @@ struct Batch {
 /// is a batch of its own. Where the cuts are changes no result.
 class BatchSource {
  public:
-  BatchSource(const Generator& generator, std::uint64_t seed, std::vector<std::string> tiers,
-              std::uint64_t first, std::uint64_t end)
-      : generator_(generator), seed_(seed), tiers_(std::move(tiers)), next_(first), end_(end) {}
+  BatchSource(const Generator& generator, StreamChoice choice, std::uint64_t first, std::uint64_t end)
+      : generator_(generator), choice_(std::move(choice)), next_(first), end_(end) {}
 
   /// Empty at the end.
   Batch next();
 
  private:
   const Generator& generator_;
-  std::uint64_t seed_;
-  std::vector<std::string> tiers_;
+  StreamChoice choice_;
   std::uint64_t next_;
   std::uint64_t end_;
   std::size_t size_ = kFirstBatchCases;

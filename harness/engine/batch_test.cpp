@@ -12,11 +12,11 @@ class SizedGenerator : public Generator {
   std::vector<Tier> tiers() const override { return {}; }
   std::vector<TriggerClass> triggers() const override { return {}; }
   std::vector<std::string> triggers_hit(const Case&) const override { return {}; }
-  Case generate(std::uint64_t seed, const std::vector<std::string>&, std::uint64_t index) const override {
+  Case generate(const StreamChoice& choice, std::uint64_t index) const override {
     ++generated;
     const std::int64_t size = sizes_.at(index);
     Case c;
-    c.provenance = {"fake", "", seed, index};
+    c.provenance = {"fake", "", choice.seed, index};
     c.inputs = {{"x", Tensor(DType::kUInt8, {size}, Tensor::Bytes(static_cast<std::size_t>(size)))}};
     return c;
   }
@@ -27,7 +27,7 @@ class SizedGenerator : public Generator {
 };
 
 std::vector<std::size_t> cuts(const SizedGenerator& generator, std::uint64_t first, std::uint64_t end) {
-  BatchSource source(generator, 7, {}, first, end);
+  BatchSource source(generator, {7, {}, {}}, first, end);
   std::vector<std::size_t> sizes;
   std::uint64_t next = first;
   for (Batch batch = source.next(); !batch.cases.empty(); batch = source.next()) {

@@ -1,7 +1,5 @@
 #include "engine/compare.h"
 
-#include "engine/compare_elements.h"
-
 #include <utility>
 
 #include <fmt/format.h>
@@ -140,13 +138,18 @@ void blame_worst(const OutputReference& wanted, const Tensor& got, const Element
 }
 
 /// Rules 4 and 5. A wrong kind of number in any output comes before the worst distance over all outputs.
-void judge_elements(const Outcome& outcome, const Reference& reference, RatioHistogram* ratios,
-                    Comparison& result) {
+/// Returns why an output says nothing.
+std::string judge_elements(const Outcome& outcome, const Reference& reference, RatioHistogram* ratios,
+                           Comparison& result) {
+  std::string unjudged;
   for (std::size_t i = 0; i < reference.outputs.size(); ++i) {
     const OutputReference& wanted = reference.outputs[i];
     const Tensor& got = outcome.outputs[i].tensor;
     const ElementFindings found = compare_elements(got, wanted, Comparison::kListed, ratios);
     result.violations += found.nonfinite + found.outside;
+    result.unjudged.elements += found.unjudged.elements;
+    result.unjudged.nonfinite += found.unjudged.nonfinite;
+    if (unjudged.empty()) unjudged = mostly_unjudged(wanted.name, found.unjudged.elements, got.elements());
     if (result.verdict == Verdict::kNonfiniteMismatch) continue;
     if (found.nonfinite > 0) {
       blame_nonfinite(wanted, got, found, result);
@@ -154,6 +157,7 @@ void judge_elements(const Outcome& outcome, const Reference& reference, RatioHis
       blame_worst(wanted, got, found, result);
     }
   }
+  return unjudged;
 }
 
 }  // namespace
@@ -183,13 +187,23 @@ void judge_after_elements(const Outcome& outcome, const Contract& contract, cons
   }
 }
 
+std::string mostly_unjudged(const std::string& output, std::int64_t unjudged, std::int64_t elements) {
+  if (2 * unjudged <= elements) return "";
+  return fmt::format(
+      "{} of {} elements of {} are not judged: an overflow may make anything of them, or of what they are "
+      "computed from",
+      unjudged, elements, output);
+}
+
 Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,
                    RatioHistogram* ratios) {
   if (auto decided = decided_before_elements(outcome, reference)) return std::move(*decided);
   Comparison result;
   result.verdict = Verdict::kAgree;
-  judge_elements(outcome, reference, ratios, result);
-  if (!is_finding(result.verdict)) judge_after_elements(outcome, contract, reference.vacuous, result);
+  const std::string unjudged = judge_elements(outcome, reference, ratios, result);
+  if (!is_finding(result.verdict)) {
+    judge_after_elements(outcome, contract, unjudged.empty() ? reference.vacuous : unjudged, result);
+  }
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "core/precision.h"
 #include "core/reference.h"
 #include "core/verdict.h"
+#include "engine/compare_elements.h"
 #include "engine/ratio_histogram.h"
 
 #include <cstdint>
@@ -31,7 +32,10 @@ struct Comparison {
   std::vector<std::int64_t> violating;  ///< of `output`, in order: those with the verdict; at most kListed
   static constexpr std::size_t kListed = 64;
 
+  Unjudged unjudged;  ///< of the elements that agree, over all outputs
+
   // Filled by the judge of stages; `output` is then the stage that decided.
+  bool untapped = false;                    ///< `output` was judged on a run that showed nothing but outputs
   bool estimated = false;                   ///< the admissible set was estimated, not derived
   std::string element_class;                ///< of `element`; empty where no element is to blame
   std::set<std::string> violating_classes;  ///< of the elements in `violating`
@@ -45,6 +49,10 @@ std::optional<Comparison> decided_before_elements(const Outcome& outcome, const 
 /// Reference.
 void judge_after_elements(const Outcome& outcome, const Contract& contract, const std::string& vacuous,
                           Comparison& result);
+
+/// Rule 7 of one output: why it says nothing if so many of its elements are unjudged; empty if they are at
+/// most half.
+std::string mostly_unjudged(const std::string& output, std::int64_t unjudged, std::int64_t elements);
 
 /// Applies rules 1 to 7. The ratios of finite elements are added to `ratios` unless it is null.
 Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,

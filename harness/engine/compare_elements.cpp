@@ -103,11 +103,14 @@ class ElementScan {
   }
 
   void look_at(std::size_t i, std::uint8_t admits, bool add_ratio) {
-    if ((admits & kAdmitsAnything) != 0) return;
     const auto got = static_cast<double>(got_[i]);
+    if ((admits & kAdmitsAnything) != 0) {
+      ++found_.unjudged.elements;
+      found_.unjudged.nonfinite += std::isfinite(got) ? 0 : 1;
+      return;
+    }
     if (!std::isfinite(got)) {
-      const int needed = std::isnan(got) ? kAdmitsNan : got > 0 ? kAdmitsPlusInf : kAdmitsMinusInf;
-      if ((admits & needed) == 0) note(found_.nonfinite, found_.nonfinite_elements, i);
+      if ((admits & kind_of(got)) == 0) note(found_.nonfinite, found_.nonfinite_elements, i);
       return;
     }
     if ((admits & kAdmitsFinite) == 0) {

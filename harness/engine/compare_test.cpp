@@ -42,6 +42,46 @@ Outcome returned(const std::vector<T>& values) {
   return outcome;
 }
 
+/// Four elements, the first `free` of which admit `admits`.
+Reference partly_free(std::size_t free, std::uint8_t admits) {
+  Reference reference = reference_of<float>({1, 1, 1, 1}, {0, 0, 0, 0});
+  std::vector<std::uint8_t>& sets = reference.outputs.front().admits;
+  sets.assign(4, kAdmitsFinite);
+  std::fill_n(sets.begin(), free, admits);
+  return reference;
+}
+
+TEST(Compare, AnOutputOfWhichMostMayBeAnythingIsVacuous) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float got : {nan, 7.0F}) {
+    const Comparison half =
+        compare(returned<float>({got, got, 1, 1}), partly_free(2, kAdmitsAnything), Contract{});
+    EXPECT_EQ(half.verdict, Verdict::kAgree) << half.reason;
+    EXPECT_EQ(half.unjudged.elements, 2);
+    EXPECT_EQ(half.unjudged.nonfinite, std::isnan(got) ? 2 : 0);
+    const Comparison most =
+        compare(returned<float>({got, got, got, 1}), partly_free(3, kAdmitsAnything), Contract{});
+    EXPECT_EQ(most.verdict, Verdict::kVacuous);
+    EXPECT_NE(most.reason.find("3 of 4 elements of output"), std::string::npos) << most.reason;
+  }
+}
+
+TEST(Compare, ANanThatIsDemandedOrFreeByContractIsJudged) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const int admits : {int{kAdmitsNan}, kAdmitsFinite | kAdmitsNan}) {
+    const Comparison comparison = compare(returned<float>({nan, nan, nan, 1}),
+                                          partly_free(3, static_cast<std::uint8_t>(admits)), Contract{});
+    EXPECT_EQ(comparison.verdict, Verdict::kAgree);
+    EXPECT_EQ(comparison.unjudged.elements, 0);
+  }
+}
+
+TEST(Compare, WhatIsFoundElsewhereComesBeforeWhatIsUnjudged) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(compare(returned<float>({nan, nan, nan, 2}), partly_free(3, kAdmitsAnything), Contract{}).verdict,
+            Verdict::kOutOfBound);
+}
+
 TEST(Compare, OutcomesThatDidNotReturnAreTheVerdict) {
   const Reference reference = reference_of<float>({1}, {0});
   const std::pair<Outcome::Kind, Verdict> pairs[] = {

@@ -25,6 +25,7 @@ Judgement judged(Verdict verdict) {
 ConfirmActions actions_of(std::function<Verdict(const Calls&)> subject, std::size_t available) {
   ConfirmActions actions;
   actions.judge_fresh = [subject](const Calls& calls) { return judged(subject(calls)); };
+  actions.judge_again = [subject](const Case& c) { return judged(subject({c})); };
   actions.shows = [](const Judgement& judgement, const Signature& signature) {
     return judgement.signature == signature;
   };
@@ -93,9 +94,32 @@ TEST(Confirm, NowAndThenIsFlakyWithItsRate) {
   EXPECT_TRUE(result.earlier.empty());
 }
 
+TEST(Confirm, WhatCameOnceAfterEarlierCallsCameByChance) {
+  int runs = 0, shown = 0;
+  const auto rarely = [&](const Calls&) {
+    const bool shows = ++runs % 29 == 12;
+    shown += shows ? 1 : 0;
+    return shows ? Verdict::kOutOfBound : Verdict::kAgree;
+  };
+  const Confirmation result = confirmed(actions_of(rarely, 50));
+  EXPECT_TRUE(result.earlier.empty());
+  EXPECT_GT(shown, 1);
+  EXPECT_NEAR(result.rate, 1.0 / 29, 0.015);
+}
+
+TEST(Confirm, NotRunIsNoRun) {
+  int runs = 0;
+  const auto ends = [&](const Calls&) { return ++runs < 3 ? Verdict::kOutOfBound : Verdict::kNotRun; };
+  const Confirmation result = confirmed(actions_of(ends, 50));
+  EXPECT_EQ(result.runs, 2);
+  EXPECT_EQ(result.rate, 1);
+  EXPECT_EQ(runs, 3);
+}
+
 TEST(Confirm, NeverAgainHasRateZeroAndKeepsWhatWasSeen) {
   const Confirmation result = confirmed(actions_of([](const Calls&) { return Verdict::kAgree; }, 5));
   EXPECT_EQ(result.rate, 0);
+  EXPECT_EQ(result.runs, kFlakyRuns + kRepeats);
   EXPECT_EQ(result.judgement.signature.rule, "out_of_bound");
 }
 

@@ -24,28 +24,33 @@ long double middle_at(const OutputReference& output, std::size_t i) {
   return output.value[i] + low;
 }
 
-/// The number that stands for an element whose set has no finite ones.
+/// The number that stands for an element whose set has no finite ones: a NaN, which hides what other numbers
+/// there would lead to, only where there is no choice.
 long double special_value(std::uint8_t admits) {
-  if ((admits & kAdmitsNan) != 0) return std::nan("");
   if ((admits & kAdmitsPlusInf) != 0) return HUGE_VAL;
-  return -HUGE_VAL;
+  if ((admits & kAdmitsMinusInf) != 0) return -HUGE_VAL;
+  return std::nan("");
 }
 
-bool is_finite_at(const OutputReference& output, std::size_t i) {
-  return output.admits.empty() || (output.admits[i] & (kAdmitsFinite | kAdmitsAnything)) != 0;
+std::uint8_t admits_at(const OutputReference& output, std::size_t i) {
+  return output.admits.empty() ? std::uint8_t{kAdmitsFinite} : output.admits[i];
 }
 
 bool admits_anything(const OutputReference& output, std::size_t i) {
-  return !output.admits.empty() && (output.admits[i] & kAdmitsAnything) != 0;
+  return (admits_at(output, i) & kAdmitsAnything) != 0;
 }
 
-/// One of the kinds of number that an element may be, at random.
-std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t bits) {
+bool is_finite_at(const OutputReference& output, std::size_t i) {
+  return (admits_at(output, i) & (kAdmitsFinite | kAdmitsAnything)) != 0;
+}
+
+/// One of the kinds of number that an element may be.
+std::uint8_t draw_kind(std::uint8_t admits, std::uint64_t choice) {
   std::vector<std::uint8_t> kinds;
   for (const std::uint8_t kind : {kAdmitsFinite, kAdmitsNan, kAdmitsPlusInf, kAdmitsMinusInf}) {
     if ((admits & kind) != 0) kinds.push_back(kind);
   }
-  return kinds.empty() ? std::uint8_t{kAdmitsNan} : kinds[bits % kinds.size()];
+  return kinds.empty() ? std::uint8_t{kAdmitsNan} : kinds[choice % kinds.size()];
 }
 
 /// The least or the largest value of the set of each element: `side` is -1 or 1.
@@ -65,12 +70,13 @@ Tensor middle_of(const OutputReference& output) {
   });
 }
 
-Tensor draw_from(const OutputReference& output, const CounterRandom& random) {
+Tensor draw_from(const OutputReference& output, const CounterRandom& all_draws, std::size_t draw) {
   const bool bits = output.dtype == DType::kBool;
+  const CounterRandom random = all_draws.stream(draw);
   return made(output, [&](std::size_t i) -> long double {
     if (admits_anything(output, i)) return std::nan("");
     if (!output.admits.empty()) {
-      const std::uint8_t kind = draw_kind(output.admits[i], random.stream(1).bits(i));
+      const std::uint8_t kind = draw_kind(output.admits[i], all_draws.bits(i) % kDraws + draw);
       if (kind != kAdmitsFinite) return special_value(kind);
     }
     const double bound = output.bound[i];
@@ -94,14 +100,16 @@ Widening::Widening(OutputReference& middle)
 void Widening::add(const OutputReference& draw) {
   ++draws_;
   for (std::size_t i = 0; i < squares_.size(); ++i) {
-    // What some draws make infinite or a NaN is not estimated from the others.
-    if (admits_anything(draw, i) || is_finite_at(draw, i) != is_finite_at(middle_, i)) {
+    // What some draws make infinite or a NaN is not estimated from the others, nor which of these it is.
+    const bool finite = is_finite_at(draw, i) && is_finite_at(middle_, i);
+    if (admits_anything(draw, i) || (!finite && admits_at(draw, i) != admits_at(middle_, i))) {
       admits_[i] |= kAdmitsAnything;
       continue;
     }
-    if (!draw.admits.empty()) admits_[i] |= draw.admits[i];
-    // Squares of numbers near 1e-200 are no doubles.
-    const long double away = draw.value[i] - middle_.value[i];
+    admits_[i] |= admits_at(draw, i);
+    // Squares of numbers near 1e-200 are no doubles, and of float64 much of the difference is in the low
+    // parts.
+    const long double away = middle_at(draw, i) - middle_at(middle_, i);
     squares_[i] += away * away;
     bounds_[i] = std::max(bounds_[i], draw.bound[i]);
   }
@@ -126,13 +134,19 @@ void Widening::apply() {
 void count_telling(Reference& reference) {
   const OutputReference& output = reference.outputs.front();
   const std::size_t elements = output.value.size();
-  double squares = 0;
-  for (const double value : output.value) squares += value * value;
-  const double typical = std::sqrt(squares / std::max<double>(1, static_cast<double>(elements)));
+  // Squares of doubles may be none.
+  long double squares = 0, finite = 0;
+  for (std::size_t i = 0; i < elements; ++i) {
+    if (admits_at(output, i) != kAdmitsFinite) continue;
+    squares += static_cast<long double>(output.value[i]) * output.value[i];
+    ++finite;
+  }
+  const auto typical = static_cast<double>(std::sqrt(squares / std::max(1.0L, finite)));
   Tally tally;
   for (std::size_t i = 0; i < elements; ++i) {
-    const bool narrow = kEstimatedSets.is_narrow(output.bound[i], typical);
-    tally.count(is_finite_at(output, i) && narrow, true, output.value[i] != 0);
+    const bool is_finite = admits_at(output, i) == kAdmitsFinite;
+    const bool narrow = is_finite && kEstimatedSets.is_narrow(output.bound[i], typical);
+    tally.count(narrow, true, output.value[i] != 0 || !is_finite);
   }
   tell(tally, kEstimatedSets, reference);
 }

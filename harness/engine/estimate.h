@@ -26,9 +26,9 @@ double estimate_factor(std::int64_t elements);
 /// The middle of the set.
 Tensor middle_of(const OutputReference& output);
 
-/// One value at random from the set: uniform in the interval. Of a free bit, either. Where anything may be, a
-/// NaN, which shows wherever it gets to.
-Tensor draw_from(const OutputReference& output, const CounterRandom& random);
+/// Value `draw` of kDraws at random from the set: uniform in the interval. Of a free bit, either. Of several
+/// kinds of number, each in some of the draws. Where anything may be, a NaN, which shows wherever it gets to.
+Tensor draw_from(const OutputReference& output, const CounterRandom& random, std::size_t draw);
 
 /// Appends the ends of the set to its draws.
 void add_ends(const OutputReference& output, std::vector<Tensor>& draws);

@@ -11,6 +11,7 @@ namespace deformdiff {
 
 struct Finding {
   Signature signature;
+  std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
   int decade = 0;          ///< floor(log10(ratio)) of the saved case; 0 where there is no ratio
   std::int64_t count = 0;  ///< cases of the run that showed it; 0 if only shrinking met it
   std::uint64_t first_case = 0;
@@ -22,7 +23,9 @@ struct Finding {
   bool minimal = false;
   std::string one_line;
   std::size_t earlier_calls = 0;  ///< calls before it that the finding depends on
-  double reproduction_rate = 1;   ///< in fresh workers; below 1 is flaky
+  double reproduction_rate = 1;   ///< below 1 is flaky
+  int reproduction_runs = 0;      ///< from which the rate is; 0 where it was not run again
+  bool other_bits = false;        ///< runs of the case alone gave different bits
 };
 
 }  // namespace deformdiff

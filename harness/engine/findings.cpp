@@ -33,6 +33,14 @@ std::string safe_in_a_path(const std::string& name) {
   return safe;
 }
 
+/// The address as typed, but for the path of the library, which is to be found from another folder too.
+std::string address_from_anywhere(const SubjectSpec& spec) {
+  const std::size_t at = spec.library.empty() ? std::string::npos : spec.name.find(spec.library);
+  if (at == std::string::npos) return spec.name;
+  std::string address = spec.name;
+  return address.replace(at, spec.library.size(), std::filesystem::absolute(spec.library).string());
+}
+
 }  // namespace
 
 std::string one_line(const std::string& subject, const Comparison& comparison, const Case& c,
@@ -62,9 +70,10 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
-std::string finding_id(const Signature& signature) {
-  const std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject,
-                                       signature.rule, signature.output, signature.element_class);
+std::string finding_id(const Signature& signature, const std::string& excused_by) {
+  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject, signature.rule,
+                                 signature.output, signature.element_class);
+  if (!excused_by.empty()) text += "\n" + excused_by;
   const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
                      signature.element_class, hash >> 24);
@@ -77,7 +86,7 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
   saved.problem = std::move(problem);
   saved.earlier_calls = std::move(earlier);
   saved.expectation = signature.rule;
-  saved.subject = subject.spec.name;
+  saved.subject = address_from_anywhere(subject.spec);
   saved.signature = signature;
   if (std::filesystem::is_regular_file(subject.spec.library)) {
     saved.subject_sha256 = sha256_of_file(subject.spec.library);
@@ -91,35 +100,37 @@ FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folde
   if (error) throw InputError(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
 }
 
-Finding* FindingBook::find(const Signature& signature) const {
-  const auto found = by_signature_.find(signature);
-  return found == by_signature_.end() ? nullptr : found->second;
+Finding* FindingBook::find(const FindingKey& key) const {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : found->second;
 }
 
-Finding& FindingBook::add(const Signature& signature, const Signature& also) {
+Finding& FindingBook::add(const FindingKey& key) {
   Finding& finding = findings_.emplace_back();
-  finding.signature = signature;
-  finding.case_path = path_of(signature);
-  by_signature_[signature] = &finding;
-  by_signature_.emplace(also, &finding);
+  finding.signature = key.signature;
+  finding.excused_by = key.excused_by;
+  finding.case_path = path_of(key);
+  by_key_[key] = &finding;
   return finding;
 }
 
 Finding& FindingBook::refile(Finding& finding, const Signature& signature, const SavedCase& saved) {
   const std::filesystem::path old_path = finding.case_path;
-  Finding* const known = find(signature);
+  const FindingKey key{signature, finding.excused_by};
+  Finding* const known = find(key);
   if (known == nullptr || known == &finding) {
     finding.signature = signature;
-    finding.case_path = path_of(signature);
-    by_signature_[signature] = &finding;
+    finding.case_path = path_of(key);
+    by_key_[key] = &finding;
     save(finding, saved);
     remove_files(old_path);
     return finding;
   }
+  if (element_count(saved.problem) < known->shrunk_elements) save(*known, saved);
   remove_files(old_path);
   known->count += finding.count;
   known->first_case = std::min(known->first_case, finding.first_case);
-  for (auto& [led_by, to] : by_signature_) {
+  for (auto& [led_by, to] : by_key_) {
     if (to == &finding) to = known;
   }
   findings_.remove_if([&](const Finding& each) { return &each == &finding; });
@@ -137,8 +148,8 @@ void FindingBook::remove_files(const std::filesystem::path& case_path) const {
   for (const std::filesystem::path& file : files) std::filesystem::remove(file, ignored);
 }
 
-std::filesystem::path FindingBook::path_of(const Signature& signature) const {
-  return folder_ / (finding_id(signature) + ".json");
+std::filesystem::path FindingBook::path_of(const FindingKey& key) const {
+  return folder_ / (finding_id(key.signature, key.excused_by) + ".json");
 }
 
 void FindingBook::save(Finding& finding, const SavedCase& saved) const {

@@ -27,12 +27,19 @@ int decade_of(double ratio);
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);
 
-/// Name of a finding's file without its ending: stable, unlike that of any other signature, safe in a path.
-std::string finding_id(const Signature& signature);
+/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path.
+std::string finding_id(const Signature& signature, const std::string& excused_by);
 
 /// The case with what replay needs to know of the finding.
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
                      const Comparison& comparison);
+
+/// What makes failures one finding.
+struct FindingKey {
+  Signature signature;
+  std::string excused_by;  ///< as in Finding
+  friend auto operator<=>(const FindingKey&, const FindingKey&) = default;
+};
 
 /// The findings of a session. A reference stays valid until the finding is refiled as another one.
 class FindingBook {
@@ -40,16 +47,18 @@ class FindingBook {
   /// Creates the folder. Throws InputError if it cannot.
   explicit FindingBook(std::filesystem::path folder);
 
-  /// nullptr if the signature is new.
-  Finding* find(const Signature& signature) const;
+  /// nullptr if there is none.
+  Finding* find(const FindingKey& key) const;
 
-  /// Starts an entry for `signature`; `also`, if another, leads to it too.
-  Finding& add(const Signature& signature, const Signature& also);
+  Finding& add(const FindingKey& key);
+
+  /// From here on `also`, if nothing is known of it, leads to the finding.
+  void lead(const FindingKey& also, Finding& finding) { by_key_.emplace(also, &finding); }
 
   /// Files the finding, at present the owner of a saved file, under the signature that its smallest case,
   /// `saved`, has; the new file is written before the old one goes, so that a kill at any moment leaves one
-  /// of them. Where that is another finding's they are one: the other gets the count, this one and its file
-  /// go. The finding that stays. What led to `finding` leads to it.
+  /// of them. Where that is another finding's they are one: the other gets the count, and the case if it is
+  /// smaller; this one and its file go. The finding that stays. What led to `finding` leads to it.
   Finding& refile(Finding& finding, const Signature& signature, const SavedCase& saved);
 
   /// Writes the case to the finding's file in place of what is there.
@@ -60,11 +69,11 @@ class FindingBook {
 
  private:
   void remove_files(const std::filesystem::path& case_path) const;
-  std::filesystem::path path_of(const Signature& signature) const;
+  std::filesystem::path path_of(const FindingKey& key) const;
 
   std::filesystem::path folder_;
   std::list<Finding> findings_;
-  std::map<Signature, Finding*> by_signature_;
+  std::map<FindingKey, Finding*> by_key_;
 };
 
 }  // namespace deformdiff

@@ -34,22 +34,36 @@ TEST(Decade, OfRatiosAndOfNone) {
 
 TEST(FindingId, IsSafeStableAndItsOwn) {
   Signature signature{"block", "torchop:/tmp/../x y.so#ns::op?a=b", "threw", "", "structure"};
-  const std::string id = finding_id(signature);
+  const std::string id = finding_id(signature, "");
   EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
             std::string::npos);
-  EXPECT_EQ(finding_id(signature), id);
+  EXPECT_EQ(finding_id(signature, ""), id);
+  EXPECT_NE(finding_id(signature, "flush_to_zero=1"), id);
   signature.subject[0] = 'T';
-  EXPECT_NE(finding_id(signature), id);
+  EXPECT_NE(finding_id(signature, ""), id);
+}
+
+TEST(SavedCase, NamesALibraryByAPathThatWorksFromAnyFolder) {
+  Subject subject;
+  subject.spec.name = "torchop:lib/mine.so#mine::ms_deform_attn?supports=D==8";
+  subject.spec.library = "lib/mine.so";
+  const Signature signature{"b", subject.spec.name, "threw", "", "structure"};
+  const SavedCase saved = saved_case(subject, signature, {}, {}, {});
+  EXPECT_EQ(saved.subject, "torchop:" + std::filesystem::absolute("lib/mine.so").string() +
+                               "#mine::ms_deform_attn?supports=D==8");
+  EXPECT_EQ(saved.signature->subject, subject.spec.name) << "as typed";
 }
 
 TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
   FindingBook book(std::filesystem::path(testing::TempDir()) / "findings");
   const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
   const Signature alone{"b", "s", "threw", "", "structure"};
-  EXPECT_EQ(book.find(alone), nullptr);
-  Finding& finding = book.add(alone, in_the_run);
-  EXPECT_EQ(book.find(alone), &finding);
-  EXPECT_EQ(book.find(in_the_run), &finding);
+  EXPECT_EQ(book.find({alone, ""}), nullptr);
+  Finding& finding = book.add({alone, ""});
+  book.lead({in_the_run, ""}, finding);
+  EXPECT_EQ(book.find({alone, ""}), &finding);
+  EXPECT_EQ(book.find({in_the_run, ""}), &finding);
+  EXPECT_EQ(book.find({alone, "flush_to_zero=1"}), nullptr);
   EXPECT_EQ(book.size(), 1U);
 }
 
@@ -58,10 +72,12 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
   const Signature outside{"b", "s", "out_of_bound", "output", "outside"};
-  Finding& first = book.add(interior, interior);
+  Finding& first = book.add({interior, ""});
   first.count = 2;
   SavedCase saved;
   saved.problem.block = "b";
+  saved.expectation = "out_of_bound";
+  saved.problem.inputs = {{"x", Tensor(DType::kBool, {3}, Tensor::Bytes(3))}};
   book.save(first, saved);
   const std::filesystem::path old_path = first.case_path;
   EXPECT_EQ(&book.refile(first, border, saved), &first);
@@ -69,14 +85,17 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   EXPECT_NE(first.case_path, old_path);
   EXPECT_FALSE(std::filesystem::exists(old_path));
   EXPECT_TRUE(std::filesystem::exists(first.case_path));
-  EXPECT_EQ(book.find(interior), &first);
+  EXPECT_EQ(book.find({interior, ""}), &first);
 
-  Finding& second = book.add(outside, outside);
+  Finding& second = book.add({outside, ""});
   second.count = 3;
+  saved.problem.inputs = {{"x", Tensor(DType::kBool, {2}, Tensor::Bytes(2))}};
   EXPECT_EQ(&book.refile(second, border, saved), &first);
+  EXPECT_EQ(first.shrunk_elements, 2) << "the smaller case stays";
+  EXPECT_EQ(element_count(read_case(first.case_path).problem), 2);
   EXPECT_EQ(book.size(), 1U);
   EXPECT_EQ(first.count, 5);
-  EXPECT_EQ(book.find(outside), &first);
+  EXPECT_EQ(book.find({outside, ""}), &first);
 }
 
 TEST(FindingBook, AFolderThatCannotBeMadeIsBadInput) {

@@ -1,10 +1,12 @@
 #include "engine/investigate.h"
 
+#include "engine/excuse.h"
 #include "engine/shrink_case.h"
 #include "engine/signature.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -15,87 +17,139 @@ namespace {
 /// Calls that a search for the ones that matter goes back at most.
 constexpr std::size_t kMostEarlierCalls = 4096;
 
+/// What a finding's line says beyond what was wrong.
+std::string remarks_on(const Finding& finding) {
+  std::string text;
+  const int runs = finding.reproduction_runs;
+  if (finding.other_bits) text += ", a second run on the same inputs gives other bits";
+  if (finding.reproduction_rate == 1) return text;
+  if (runs == 0) return text + ", not run again: the time was up";
+  if (finding.reproduction_rate == 0) {
+    return text + fmt::format(", not seen again in {} {}", runs, runs == 1 ? "run" : "runs");
+  }
+  return text + fmt::format(", flaky: seen in {:.3g} % of {} runs", finding.reproduction_rate * 100, runs);
+}
+
+/// The finding's case with what is known of the finding.
+SavedCase with_remarks(SavedCase saved, const Finding& finding) {
+  saved.note += remarks_on(finding);
+  if (finding.reproduction_rate < 1 && finding.reproduction_runs > 0) {
+    const std::int64_t runs = finding.reproduction_runs;
+    saved.reproduction = {std::llround(finding.reproduction_rate * static_cast<double>(runs)), runs};
+  }
+  return saved;
+}
+
+void note_reproduction(const Confirmation& confirmation, Finding& finding) {
+  finding.reproduction_rate = confirmation.rate;
+  finding.reproduction_runs = confirmation.runs;
+  finding.other_bits = confirmation.other_bits;
+}
+
 }  // namespace
 
 Investigator::Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener)
     : entry_(entry), options_(options), listener_(listener), book_(options.out / "findings") {}
 
-void Investigator::count(const Signature& signature) {
-  Finding* const finding = book_.find(signature);
-  DEFORMDIFF_CHECK(finding != nullptr);
-  ++finding->count;
-}
-
 void Investigator::investigate(SubjectState& state, Failure failure) {
+  if (Finding* const finding = known(state, failure)) {
+    ++finding->count;
+    return;
+  }
   met_.push_back(std::move(failure));
   while (!met_.empty()) {
     const Failure next = std::move(met_.front());
     met_.pop_front();
-    if (!is_known(next.judgement.signature)) investigate_one(state, next);
+    if (known(state, next) == nullptr) investigate_one(state, next);
   }
   state.subject.runner->restart();
   state.forget_calls();
 }
 
+/// Where a failure that nothing excuses is known, those of its signature are not asked for an excuse.
+Finding* Investigator::known(const SubjectState& state, const Failure& failure) const {
+  Finding* const finding = book_.find({failure.judgement.signature, ""});
+  return finding != nullptr ? finding : book_.find(key_of(state, failure.problem, failure.judgement));
+}
+
+FindingKey Investigator::key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const {
+  if (!state.subject.started()) return {judgement.signature, ""};
+  return {judgement.signature, excuse_of(entry_, c, judgement, state.subject.info, options_.threads)};
+}
+
 void Investigator::investigate_one(SubjectState& state, const Failure& failure) {
   if (on_activity) on_activity("confirming " + state.report.name);
-  const Confirmation confirmation = confirmed(state, failure);
-  const Signature& signature = confirmation.judgement.signature;
-  if (is_known(signature)) {
-    if (!failure.by_shrinking) count(signature);
+  const Confirmation confirmation =
+      confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.by_shrinking);
+  const FindingKey met_as = key_of(state, failure.problem, failure.judgement);
+  Failure seen = failure;
+  seen.judgement = confirmation.judgement;
+  if (Finding* const finding = known(state, seen)) {
+    book_.lead(met_as, *finding);
+    if (!failure.by_shrinking) ++finding->count;
     return;
   }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
   if (failure.by_shrinking && confirmation.rate == 0) return;
 
-  Finding& finding = book_.add(signature, failure.judgement.signature);
+  Finding& finding = book_.add(key_of(state, failure.problem, confirmation.judgement));
+  book_.lead(met_as, finding);
   finding.count = failure.by_shrinking ? 0 : 1;
   finding.first_case = failure.index;
-  finding.reproduction_rate = confirmation.rate;
   finding.original_elements = element_count(failure.problem);
-  SavedCase unshrunk = saved_case(state.subject, signature, failure.problem, confirmation.earlier,
-                                  confirmation.judgement.comparison);
-  if (confirmation.rate < 1) {
-    unshrunk.note +=
-        fmt::format(", flaky: seen in {:.0f} % of runs in fresh workers", confirmation.rate * 100);
-  }
+  note_reproduction(confirmation, finding);
+  const SavedCase unshrunk = saved_case(state.subject, finding.signature, failure.problem,
+                                        confirmation.earlier, confirmation.judgement.comparison);
   keep(finding, unshrunk, confirmation.judgement.comparison);
-  if (options_.shrink && confirmation.rate == 1 && state.subject.started()) {
-    shrink(state, failure, finding, unshrunk);
+  if (options_.shrink && confirmation.rate > 0 && state.subject.started()) {
+    shrink(state, failure, finding, unshrunk, confirmation.judgement.comparison);
   }
 }
 
-Confirmation Investigator::confirmed(SubjectState& state, const Failure& failure) const {
+Confirmation Investigator::confirmed(SubjectState& state, const Calls& calls, const Judgement& judgement,
+                                     std::span<const std::uint64_t> earlier, bool may_repeat) const {
   Confirmation confirmation;
-  confirmation.judgement = failure.judgement;
+  confirmation.judgement = judgement;
   if (!state.subject.started()) return confirmation;
 
   const Stopwatch watch;
-  const std::span<const std::uint64_t> earlier =
-      std::span(failure.earlier).last(std::min(failure.earlier.size(), kMostEarlierCalls));
+  const double budget = budget_seconds();
+  earlier = earlier.last(std::min(earlier.size(), kMostEarlierCalls));
+  const JudgeOptions judge{options_.threads, options_.memory_limit};
   ConfirmActions actions;
-  actions.judge_fresh = [&](const Calls& calls) {
+  const Calls before(calls.begin(), calls.end() - 1);
+  actions.judge_fresh = [&](const Calls& last) {
+    Calls all = before;
+    all.insert(all.end(), last.begin(), last.end());
     state.subject.runner->restart();
-    return judge_case(state.subject, entry_, calls.back(), std::span(calls).first(calls.size() - 1),
-                      options_.threads, options_.memory_limit);
+    return judge_case(state.subject, entry_, all.back(), std::span(all).first(all.size() - 1), judge);
   };
-  actions.shows = [&](const Judgement& judgement, const Signature& signature) {
-    return deformdiff::shows(signature, judgement.comparison);
+  if (may_repeat) {
+    actions.judge_again = [&](const Case& again) {
+      return judge_case_here(state.subject, entry_, again, {}, judge);
+    };
+  }
+  actions.shows = [&](const Judgement& again, const Signature& signature) {
+    return deformdiff::shows(signature, again.comparison);
   };
   actions.available = earlier.size();
   actions.earlier_call = [&](std::size_t position) {
-    return entry_.generator->generate(options_.seed, options_.tiers, earlier[position]);
+    return entry_.generator->generate(stream_of(options_), earlier[position]);
   };
-  actions.may_go_on = [&] { return watch.seconds() < options_.shrink_budget_seconds; };
-  return confirm(failure.problem, failure.judgement, actions);
+  actions.may_go_on = [&] { return watch.seconds() < budget && !options_.limits.end.passed(); };
+  return confirm(calls.back(), judgement, actions);
+}
+
+double Investigator::budget_seconds() const {
+  return std::min(options_.shrink_budget_seconds, options_.limits.end.seconds_left() / 2);
 }
 
 void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& finding,
-                          const SavedCase& unshrunk) {
+                          const SavedCase& unshrunk, const Comparison& comparison) {
   if (on_activity) on_activity("shrinking " + state.report.name);
   ShrinkHooks hooks;
-  hooks.on_smaller = [&](const SavedCase& smaller, const Comparison& comparison) {
-    keep(finding, smaller, comparison);
+  hooks.on_smaller = [&](const SavedCase& smaller, const Comparison& of_smaller) {
+    keep(finding, smaller, of_smaller);
   };
   hooks.on_other = [&](const Case& c, const Judgement& judgement) {
     // Of what shrinking meets, one of a rule is enough: classes of elements are told apart in the run.
@@ -106,23 +160,31 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     if (is_known(judgement.signature) || std::any_of(met_.begin(), met_.end(), same)) return;
     met_.push_back({failure.index, c, judgement, {}, true});
   };
-  const ReductionBudget budget{options_.shrink_budget_seconds, options_.shrink_evaluations};
-  const auto shrunk = shrink_case(state.subject, entry_, unshrunk, budget, options_.threads, hooks);
+  const ReductionBudget budget{budget_seconds(), options_.shrink_evaluations, options_.limits.end};
+  const auto shrunk =
+      shrink_case(state.subject, entry_, with_remarks(unshrunk, finding), budget, options_.threads, hooks);
   if (!shrunk) return;
   finding.evaluations = shrunk->evaluations;
   finding.certificate_evaluations = shrunk->certificate_evaluations;
+  if (finding.reproduction_rate < 1) {
+    // The smaller case has a rate of its own; where it is none, the larger one is worth more.
+    Calls calls = shrunk->saved.earlier_calls;
+    calls.push_back(shrunk->saved.problem);
+    const Confirmation again =
+        confirmed(state, calls, {{}, shrunk->comparison, *shrunk->saved.signature}, {}, true);
+    if (again.rate == 0) return keep(finding, unshrunk, comparison);
+    note_reproduction(again, finding);
+  }
   finding.minimal = shrunk->minimal;
   const Signature& signature = shrunk->saved.signature.value();
-  if (signature == finding.signature) {
-    keep(finding, shrunk->saved, shrunk->comparison);
-    return;
-  }
-  Finding& filed = book_.refile(finding, signature, shrunk->saved);
-  if (&filed == &finding) tell(filed, shrunk->comparison);
+  if (signature == finding.signature) return keep(finding, shrunk->saved, shrunk->comparison);
+  const SavedCase saved = with_remarks(shrunk->saved, finding);
+  Finding& filed = book_.refile(finding, signature, saved);
+  if (filed.one_line == saved.note) tell(filed, shrunk->comparison);
 }
 
 void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparison& comparison) {
-  book_.save(finding, saved);
+  book_.save(finding, with_remarks(saved, finding));
   tell(finding, comparison);
 }
 

@@ -11,12 +11,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace deformdiff {
 
-/// A failure as the run met it.
+/// A failure as the run met it; its judgement holds the outcome.
 struct Failure {
   std::uint64_t index = 0;  ///< of the case, or of the case from which shrinking came to it
   Case problem;
@@ -30,15 +31,12 @@ class Investigator {
   /// `entry`, `options` and `listener` must outlive this. Creates the folder of findings.
   Investigator(const BlockEntry& entry, const SessionOptions& options, Listener& listener);
 
-  /// Only asks: counts nothing.
-  bool is_known(const Signature& signature) const { return book_.find(signature) != nullptr; }
-
-  /// Counts a case of the run that failed with a known signature.
-  void count(const Signature& signature);
-
-  /// Requires a failure whose signature is not known. Confirms, saves, shrinks, and does the same for every
-  /// new failure met on the way. Leaves the subject without a worker.
+  /// A case of the run failed: counts it where the failure is known. Else confirms, saves, shrinks, and does
+  /// the same for every new failure met on the way; that leaves the subject without a worker.
   void investigate(SubjectState& state, Failure failure);
+
+  /// Only asks, of failures that no declaration excuses.
+  bool is_known(const Signature& signature) const { return book_.find({signature, ""}) != nullptr; }
 
   std::vector<Finding> findings() const { return book_.all(); }
   std::size_t size() const { return book_.size(); }
@@ -47,9 +45,14 @@ class Investigator {
   std::function<void(const std::string& activity)> on_activity;
 
  private:
+  Finding* known(const SubjectState& state, const Failure& failure) const;
+  FindingKey key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const;
   void investigate_one(SubjectState& state, const Failure& failure);
-  Confirmation confirmed(SubjectState& state, const Failure& failure) const;
-  void shrink(SubjectState& state, const Failure& failure, Finding& finding, const SavedCase& unshrunk);
+  Confirmation confirmed(SubjectState& state, const Calls& calls, const Judgement& judgement,
+                         std::span<const std::uint64_t> earlier, bool may_repeat) const;
+  double budget_seconds() const;
+  void shrink(SubjectState& state, const Failure& failure, Finding& finding, const SavedCase& unshrunk,
+              const Comparison& comparison);
   void tell(Finding& finding, const Comparison& comparison);
   void keep(Finding& finding, const SavedCase& saved, const Comparison& comparison);
 

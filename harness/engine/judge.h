@@ -23,13 +23,19 @@ struct Judgement {
 Outcome run_case(Subject& subject, const Block& block, const Case& c, std::span<const Case> earlier,
                  std::int64_t memory_limit, const std::function<void()>& meanwhile);
 
+struct JudgeOptions {
+  int threads = 1;
+  std::int64_t memory_limit = 0;  ///< bytes a case may need; 0 for no limit
+  bool has_failed = false;        ///< as in StageOptions
+};
+
 /// Runs and judges one case. With `earlier`, a fresh worker makes those calls first, in order; without, the
 /// present worker is used (restart the runner before to have a fresh one).
 Judgement judge_case(Subject& subject, const BlockEntry& entry, const Case& c, std::span<const Case> earlier,
-                     int threads, std::int64_t memory_limit);
+                     const JudgeOptions& options);
 
 /// The same in the present worker, whatever calls it was given before `earlier`.
 Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case& c,
-                          std::span<const Case> earlier, int threads, std::int64_t memory_limit);
+                          std::span<const Case> earlier, const JudgeOptions& options);
 
 }  // namespace deformdiff

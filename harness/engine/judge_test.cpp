@@ -55,7 +55,7 @@ TEST(Admit, EveryRefusalHasItsReason) {
     ScriptedSubject scripted("third", right);
     refusal.declare(scripted.info);
     Subject subject = scripted.open();
-    const Judgement judgement = judge_case(subject, third(), refusal.c, {}, 1, 0);
+    const Judgement judgement = judge_case(subject, third(), refusal.c, {}, {});
     EXPECT_EQ(judgement.outcome.kind, refusal.kind) << refusal.reason;
     EXPECT_EQ(judgement.outcome.message, refusal.reason);
     EXPECT_EQ(judgement.comparison.reason, refusal.reason);
@@ -112,7 +112,7 @@ TEST(JudgeCase, AFailedStartIsTheOutcome) {
   ScriptedSubject scripted("third", right);
   scripted.start_failure = outcome_of(Kind::kCrashed, "on loading: left with exit code 1");
   Subject subject = scripted.open();
-  const Judgement judgement = judge_case(subject, third(), third_case({3}), {}, 1, 0);
+  const Judgement judgement = judge_case(subject, third(), third_case({3}), {}, {});
   EXPECT_EQ(judgement.comparison.verdict, Verdict::kCrashed);
   EXPECT_EQ(judgement.comparison.reason, "on loading: left with exit code 1");
   EXPECT_EQ(judgement.signature.element_class, "structure");
@@ -127,12 +127,27 @@ TEST(JudgeCase, IsJudgedByWhatTheSubjectDeclares) {
     return outcome;
   });
   Subject subject = scripted.open();
-  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, 1, 0).comparison.verdict, Verdict::kAgree);
+  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict, Verdict::kAgree);
   EXPECT_FALSE(scripted.calls.back().mode.twice);
   subject.info.contract.deterministic = Deterministic::kYes;
-  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, 1, 0).comparison.verdict,
+  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict,
             Verdict::kNondeterministic);
   EXPECT_TRUE(scripted.calls.back().mode.twice);
+}
+
+TEST(JudgeCase, WhatHasFailedOnceIsNotAskedWhetherItCanTell) {
+  ScriptedSubject scripted("third", [](const Case& c, std::span<const Case>) { return thirds(c); });
+  Subject subject = scripted.open();
+  EXPECT_EQ(judge_case(subject, third(), third_case({0}), {}, {}).comparison.verdict, Verdict::kVacuous);
+  const JudgeOptions has_failed{.has_failed = true};
+  EXPECT_EQ(judge_case(subject, third(), third_case({0}), {}, has_failed).comparison.verdict,
+            Verdict::kAgree);
+  // The other rules are.
+  ScriptedSubject wrong(
+      "third", [](const Case& c, std::span<const Case>) { return thirds(c, [](float) { return true; }); });
+  Subject other = wrong.open();
+  EXPECT_EQ(judge_case(other, third(), third_case({3}), {}, has_failed).comparison.verdict,
+            Verdict::kOutOfBound);
 }
 
 /// Wrong after a call with a 7.
@@ -144,9 +159,9 @@ Outcome spoiled_by_seven(const Case& c, std::span<const Case> before) {
 TEST(JudgeCase, EarlierCallsAreMadeFirstInAFreshWorker) {
   ScriptedSubject scripted("third", spoiled_by_seven);
   Subject subject = scripted.open();
-  judge_case(subject, third(), third_case({1}), {}, 1, 0);
+  judge_case(subject, third(), third_case({1}), {}, {});
   const std::vector<Case> earlier{third_case({7}), third_case({8})};
-  const Judgement judgement = judge_case(subject, third(), third_case({9}), earlier, 1, 0);
+  const Judgement judgement = judge_case(subject, third(), third_case({9}), earlier, {});
   EXPECT_EQ(judgement.comparison.verdict, Verdict::kOutOfBound);
   ASSERT_EQ(scripted.calls.size(), 4U);
   const std::vector<float> numbers{1, 7, 8, 9};
@@ -159,17 +174,17 @@ TEST(JudgeCase, EarlierCallsAreMadeFirstInAFreshWorker) {
 TEST(JudgeCase, WithoutEarlierCallsThePresentWorkerIsUsed) {
   ScriptedSubject scripted("third", spoiled_by_seven);
   Subject subject = scripted.open();
-  judge_case(subject, third(), third_case({7}), {}, 1, 0);
-  EXPECT_EQ(judge_case(subject, third(), third_case({9}), {}, 1, 0).comparison.verdict, Verdict::kOutOfBound);
+  judge_case(subject, third(), third_case({7}), {}, {});
+  EXPECT_EQ(judge_case(subject, third(), third_case({9}), {}, {}).comparison.verdict, Verdict::kOutOfBound);
   EXPECT_EQ(scripted.workers, 1);
 }
 
 TEST(JudgeCaseHere, EarlierCallsAreMadeInThePresentWorker) {
   ScriptedSubject scripted("third", spoiled_by_seven);
   Subject subject = scripted.open();
-  judge_case(subject, third(), third_case({7}), {}, 1, 0);
+  judge_case(subject, third(), third_case({7}), {}, {});
   const std::vector<Case> earlier{third_case({8})};
-  EXPECT_EQ(judge_case_here(subject, third(), third_case({9}), earlier, 1, 0).comparison.verdict,
+  EXPECT_EQ(judge_case_here(subject, third(), third_case({9}), earlier, {}).comparison.verdict,
             Verdict::kOutOfBound);
   EXPECT_EQ(scripted.workers, 1);
   EXPECT_EQ(scripted.calls.size(), 3U);
@@ -198,7 +213,7 @@ TEST(JudgeCase, AFailureIsKnownByRuleOutputAndElementClass) {
   });
   Subject subject = scripted.open();
   const auto signature = [&](const std::vector<float>& x) {
-    return judge_case(subject, third(), third_case(x), {}, 1, 0).signature;
+    return judge_case(subject, third(), third_case(x), {}, {}).signature;
   };
   EXPECT_EQ(signature({2, 13}), (Signature{"third", "scripted", "out_of_bound", "output", "interior"}));
   EXPECT_EQ(signature({2, 0.5F}), (Signature{"third", "scripted", "out_of_bound", "output", "border"}));
@@ -209,7 +224,7 @@ TEST(JudgeCase, OfADeepBlockTheFirstStageAtFaultIsBlamedByItsFamily) {
   ScriptedSubject scripted(
       "toy", [](const Case& c, std::span<const Case>) { return toy_answer(c, "layers.0.double", 0.1F); });
   Subject subject = scripted.open();
-  const Judgement judgement = judge_case(subject, toy(), toy_case(), {}, 1, 0);
+  const Judgement judgement = judge_case(subject, toy(), toy_case(), {}, {});
   EXPECT_EQ(judgement.signature,
             (Signature{"toy", "scripted", "out_of_bound", "layers.*.double", "interior"}));
   EXPECT_TRUE(scripted.calls.front().mode.tap);

@@ -136,14 +136,15 @@ class Reducer {
         return position;
       }
     }
-    result_.minimal = true;
+    // A candidate that the end of the run cut off was not tried.
+    result_.minimal = !budget_.end.passed();
     return std::nullopt;
   }
 
   bool may_try() const {
     return before_round_ < budget_.evaluations &&
            before_round_ + in_round_ < budget_.evaluations + kCertificateAllowance &&
-           watch_.seconds() < budget_.seconds;
+           watch_.seconds() < budget_.seconds && !budget_.end.passed();
   }
 
   const Shrinks& shrinks_;

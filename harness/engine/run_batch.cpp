@@ -60,24 +60,25 @@ class SubjectBatch {
     std::vector<Outcome> returned = state_.subject.runner->finish();
     const double waited = watch.seconds();
     double run = 0;
-    for (const Outcome& outcome : returned) {
-      run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
-      state_.report.run_seconds += outcome.seconds;
-    }
+    for (const Outcome& outcome : returned) run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
     split.run += run;
     split.transport += start_seconds_ + std::max(0.0, waited - std::max(0.0, run - overlapped));
-    DEFORMDIFF_CHECK(returned.size() == given_.size());
     for (std::size_t i = 0; i < returned.size(); ++i) outcomes_[given_[i]] = std::move(returned[i]);
+    // The run ended before the rest: it is as if those cases had not been drawn.
+    if (returned.size() < given_.size()) outcomes_.resize(given_[returned.size()]);
   }
 
   std::vector<Failure> judge(const References& references) {
     std::vector<Failure> failures;
-    std::vector<Comparison> comparisons = compared(references);
+    std::vector<RatioHistogram> ratios(outcomes_.size());
+    std::vector<Comparison> comparisons = compared(references, ratios);
     auto next_given = given_.begin();
-    for (std::size_t position = 0; position < batch_.cases.size() && !state_.stopped; ++position) {
+    for (std::size_t position = 0; position < outcomes_.size() && !state_.stopped; ++position) {
       const bool was_given = next_given != given_.end() && *next_given == position;
       Comparison& comparison = comparisons[position];
       count(state_.report, comparison);
+      state_.report.ratios.add(ratios[position]);
+      if (was_given) state_.report.run_seconds += outcomes_[position].seconds;
       if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
       if (!was_given) continue;
       ++next_given;
@@ -86,10 +87,9 @@ class SubjectBatch {
     return failures;
   }
 
-  /// Of every case of the batch: beside each other, but a large case has all threads.
-  std::vector<Comparison> compared(const References& references) {
-    std::vector<Comparison> comparisons(batch_.cases.size());
-    std::vector<RatioHistogram> ratios(comparisons.size());
+  /// Of every case that has an outcome: beside each other, but a large case has all threads.
+  std::vector<Comparison> compared(const References& references, std::vector<RatioHistogram>& ratios) {
+    std::vector<Comparison> comparisons(outcomes_.size());
     const std::set<std::size_t> given(given_.begin(), given_.end());
     const auto judge = [&](std::size_t position, int threads) {
       StageOptions options{.threads = threads};
@@ -107,7 +107,6 @@ class SubjectBatch {
       }
     }
     parallel_for(small.size(), options_.threads, [&](std::size_t i) { judge(small[i], 1); });
-    for (const RatioHistogram& each : ratios) state_.report.ratios.add(each);
     return comparisons;
   }
 
@@ -117,6 +116,7 @@ class SubjectBatch {
     failure.problem = batch_.cases[position];
     failure.judgement.signature = signature_of(entry_.block->name(), state_.report.name, comparison);
     failure.judgement.comparison = std::move(comparison);
+    failure.judgement.outcome = outcomes_[position];
     const auto calls = state_.calls_of_worker();
     failure.earlier.assign(calls.begin(), calls.end());
     if (options_.first_finding) state_.stopped = true;
@@ -128,7 +128,7 @@ class SubjectBatch {
   const SessionOptions& options_;
   const Batch& batch_;
   std::vector<std::size_t> given_;  ///< positions of the cases that the worker was given
-  std::vector<Outcome> outcomes_;   ///< one a case: what it returned, or why it was not given it
+  std::vector<Outcome> outcomes_;   ///< one a case that counts: what it returned, or why it was not given it
   double start_seconds_ = 0;
   Stopwatch since_start_;
 };
@@ -155,11 +155,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, split));
   for (auto& [state, failures] : met) {
     for (Failure& failure : failures) {
-      if (investigator.is_known(failure.judgement.signature)) {
-        investigator.count(failure.judgement.signature);
-      } else {
-        investigator.investigate(*state, std::move(failure));
-      }
+      investigator.investigate(*state, std::move(failure));
     }
   }
 }

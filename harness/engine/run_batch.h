@@ -13,7 +13,8 @@
 namespace deformdiff {
 
 /// Runs the batch on every subject of the group that is not stopped, counts the verdicts, and investigates
-/// what is new. `meanwhile` is called once while the workers are busy. Adds to `split`.
+/// what is new. Where the run ends before a subject is through, only the cases up to there count. `meanwhile`
+/// is called once while the workers are busy. Adds to `split`.
 void run_batch(const BlockEntry& entry, const SessionOptions& options,
                const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
                TimeSplit& split, const std::function<void()>& meanwhile);

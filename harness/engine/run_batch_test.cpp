@@ -3,6 +3,8 @@
 #include "core/case_file.h"
 #include "engine/scripted_session_test.h"
 
+#include <atomic>
+
 #include <gtest/gtest.h>
 
 namespace deformdiff {
@@ -176,6 +178,22 @@ TEST_F(RunBatch, AKnownFailureIsCountedAndNotInvestigatedAgain) {
   ASSERT_EQ(investigator_.size(), 1U);
   EXPECT_EQ(investigator_.findings()[0].count, 5);
   EXPECT_EQ(investigator_.findings()[0].first_case, 0U);
+}
+
+TEST_F(RunBatch, WhatTheEndOfTheRunCutsOffDoesNotCount) {
+  std::atomic<bool> interrupted{false};
+  options_.limits.end.interrupted = &interrupted;
+  ScriptedSubject quick("third", right), slow("third", [&](const Case&c, std::span<const Case>) {
+    interrupted = contains(c, 12);
+    return thirds(c, is_thirteen);
+  });
+  SubjectState first = state_of(quick), second = state_of(slow);
+  run({&first, &second}, batch_of(0, 4));
+  EXPECT_EQ(first.report.cases, 4);
+  EXPECT_EQ(second.report.cases, 3);
+  EXPECT_EQ(second.report.verdicts, (std::map<Verdict, std::int64_t>{{Verdict::kAgree, 3}}));
+  EXPECT_EQ(second.report.ratios.total(), 12);
+  EXPECT_EQ(second.calls_of_worker().size(), 3U);
 }
 
 TEST_F(RunBatch, SubjectsHaveFindingsOfTheirOwn) {

@@ -4,6 +4,7 @@
 #include "core/case.h"
 #include "core/outcome.h"
 #include "core/subject_info.h"
+#include "engine/deadline.h"
 
 #include <cstdint>
 #include <functional>
@@ -21,26 +22,34 @@ struct WorkerCommand {
   std::string subject;
 };
 
+/// Tries to start a worker before it counts as one that does not start.
+constexpr int kWorkerStarts = 3;
+
 struct RunLimits {
   double case_timeout_seconds = 30;
   double start_timeout_seconds = 60;
   std::int64_t memory_bytes = 0;  ///< of data that a worker may allocate; 0 for no limit
+  Deadline end;                   ///< of the run: what has no outcome by then gets none
 };
 
-/// Every case given gets an outcome. Not thread-safe; workers of different runners run concurrently.
+/// Every case given gets an outcome, unless the run ends before. Not thread-safe; workers of different
+/// runners run concurrently.
 class Runner {
  public:
   virtual ~Runner() = default;  ///< ends the worker
 
   /// What the worker says of the subject; starts it if needed. If it dies, hangs or writes nonsense before
-  /// its first message, the returned name is empty and `failure` says what happened.
+  /// its first message, whenever it is tried, the returned name is empty and `failure` says what happened.
   virtual SubjectInfo info(Outcome& failure) = 0;
 
   /// The worker's environment, from its first message; empty before that.
   virtual const std::map<std::string, std::string>& environment() const = 0;
 
   /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
-  /// during which the worker died gets that as its outcome; the rest goes to a fresh worker.
+  /// during which the worker died gets that as its outcome, if a signal that others send was the reason only
+  /// when it happens again in a fresh worker; the rest goes to a fresh worker. At the end of the run finish()
+  /// takes what the worker has ready, ends it, and returns the outcomes up to there; the last is kNotRun if
+  /// its case had been running for a while.
   virtual void start(std::span<const Case> cases, CallMode mode) = 0;
   virtual std::vector<Outcome> finish() = 0;
 

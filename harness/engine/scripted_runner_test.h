@@ -78,7 +78,10 @@ class ScriptedSubject {
 
     std::vector<Outcome> finish() override {
       std::vector<Outcome> outcomes;
-      for (Case& c : std::exchange(waiting_, {})) outcomes.push_back(call(std::move(c)));
+      for (Case& c : std::exchange(waiting_, {})) {
+        if (limits_.end.passed()) break;
+        outcomes.push_back(call(std::move(c)));
+      }
       ++subject_.batches_finished;
       return outcomes;
     }

@@ -25,7 +25,10 @@ class Session {
  public:
   Session(const BlockEntry& entry, std::vector<SubjectSpec> specs, const SessionOptions& options,
           Listener& listener)
-      : entry_(entry), options_(options), listener_(listener), investigator_(entry, options, listener) {
+      : entry_(entry),
+        options_(limited(options)),
+        listener_(listener),
+        investigator_(entry, options_, listener) {
     investigator_.on_activity = [this](const std::string& activity) { tell(activity); };
     open(std::move(specs));
   }
@@ -52,6 +55,14 @@ class Session {
   }
 
  private:
+  /// With the time limit as the end of everything.
+  static SessionOptions limited(SessionOptions options) {
+    if (options.time_limit_seconds) {
+      options.limits.end = options.limits.end.within(*options.time_limit_seconds);
+    }
+    return options;
+  }
+
   void open(std::vector<SubjectSpec> specs) {
     const bool several_groups = specs.size() > kGroup;
     for (SubjectSpec& spec : specs) {
@@ -63,13 +74,11 @@ class Session {
     }
   }
 
-  bool out_of_time() const {
-    return options_.time_limit_seconds && watch_.seconds() >= *options_.time_limit_seconds;
-  }
+  bool out_of_time() const { return options_.limits.end.passed(); }
 
   /// Twice as many cases as before, if the time that is left allows; 0 where it allows only a few.
   std::uint64_t next_slice(std::uint64_t cases, double seconds) const {
-    const double left = *options_.time_limit_seconds - watch_.seconds();
+    const double left = options_.limits.end.seconds_left();
     const double rate = static_cast<double>(cases) / std::max(seconds, 1e-3);
     const auto fitting = static_cast<std::uint64_t>(std::max(0.0, left * rate));
     return fitting < kBatchCases ? 0 : std::min(2 * cases, fitting);
@@ -83,7 +92,7 @@ class Session {
         if (!states_[i].stopped) group.push_back(&states_[i]);
       }
       run_group(group, begin, end, first == 0);
-      if (states_.size() <= kGroup) break;
+      if (states_.size() <= kGroup || out_of_time()) break;
       for (SubjectState* state : group) {
         state->subject.runner->restart();
         state->forget_calls();
@@ -93,18 +102,19 @@ class Session {
 
   void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end,
                  bool count_triggers) {
-    BatchSource source(*entry_.generator, options_.seed, options_.tiers, begin, end);
+    BatchSource source(*entry_.generator, stream_of(options_), begin, end);
     Batch batch = generate(source);
     while (!batch.cases.empty()) {
       if (std::all_of(group.begin(), group.end(), [](const auto* state) { return state->stopped; })) return;
       if (count_triggers) count_triggers_of(batch);
       Batch next;
-      run_batch(entry_, options_, group, batch, investigator_, report_.split,
-                [&] { next = generate(source); });
+      run_batch(entry_, options_, group, batch, investigator_, report_.split, [&] {
+        if (!out_of_time()) next = generate(source);
+      });
       done_ = static_cast<std::int64_t>(batch.first + batch.cases.size());
       batch = std::move(next);
       tell(activity_of(group));
-      if (states_.size() <= kGroup && out_of_time()) return;
+      if (out_of_time()) return;
     }
   }
 
@@ -136,7 +146,7 @@ class Session {
   }
 
   const BlockEntry& entry_;
-  const SessionOptions& options_;
+  const SessionOptions options_;
   Listener& listener_;
   Investigator investigator_;
   std::deque<SubjectState> states_;

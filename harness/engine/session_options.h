@@ -1,6 +1,7 @@
 // What a fuzzing run is told.
 #pragma once
 
+#include "core/generator.h"
 #include "engine/runner.h"
 
 #include <cstdint>
@@ -14,16 +15,22 @@ namespace deformdiff {
 struct SessionOptions {
   std::uint64_t seed = 0;
   std::vector<std::string> tiers;            ///< empty: all, in their shares
+  std::string only;                          ///< conditions that every case meets; empty: none
   std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1
-  std::optional<double> time_limit_seconds;  ///< ends the run at a batch boundary
+  std::optional<double> time_limit_seconds;  ///< of the whole session, findings included
   bool first_finding = false;                ///< a subject that has a finding gets no further cases
   bool shrink = true;
-  double shrink_budget_seconds = 60;
+  double shrink_budget_seconds = 60;  ///< for a finding; never more than half of the time that is left
   std::int64_t shrink_evaluations = 2000;
-  RunLimits limits;
+  RunLimits limits;               ///< their end, too, ends the session
   std::int64_t memory_limit = 0;  ///< bytes a case may need over oracle and subject; more is not run
   int threads = 2;
   std::filesystem::path out;  ///< findings go to out/findings
 };
+
+/// The cases that the run is over.
+inline StreamChoice stream_of(const SessionOptions& options) {
+  return {options.seed, options.tiers, options.only};
+}
 
 }  // namespace deformdiff

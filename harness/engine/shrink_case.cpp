@@ -1,6 +1,8 @@
 #include "engine/shrink_case.h"
 
+#include "engine/excuse.h"
 #include "engine/findings.h"
+#include "engine/repeat.h"
 #include "engine/signature.h"
 #include "engine/stopwatch.h"
 
@@ -16,6 +18,9 @@ namespace {
 constexpr double kHangShare = 1.0 / 15;
 constexpr double kShortestHang = 1;
 
+/// For a last run after the end.
+constexpr double kLastSeconds = 3;
+
 class CaseShrinker {
  public:
   CaseShrinker(Subject& subject, const BlockEntry& entry, const SavedCase& original,
@@ -26,16 +31,26 @@ class CaseShrinker {
         budget_(budget),
         threads_(threads),
         hooks_(hooks),
+        runs_(original.reproduction ? runs_for(original.reproduction->rate()) : 1),
         calls_(original.earlier_calls) {
     calls_.push_back(original.problem);
   }
 
   std::optional<ShrunkCase> run() {
-    const Judgement today = judge_fresh(calls_);
-    if (!is_finding(today.comparison.verdict)) return std::nullopt;
-    signature_ = original_.signature.value_or(today.signature);
+    if (!subject_.started()) return std::nullopt;
+    if (original_.signature) signature_ = *original_.signature;
     signature_.subject = subject_.spec.name;
-    if (!shown(today)) return std::nullopt;
+    const Judgement today = judge_until(
+        runs_,
+        [&](const Judgement& each) {
+          return is_finding(each.comparison.verdict) &&
+                 (!original_.signature || shows(signature_, each.comparison));
+        },
+        [&] { return judge_fresh(calls_); }, [&] { return judge_here(calls_); });
+    if (!is_finding(today.comparison.verdict)) return std::nullopt;
+    if (!original_.signature) signature_ = today.signature;
+    if (!shows(signature_, today.comparison)) return std::nullopt;
+    excuse_ = excuse(calls_, today);
 
     result_.saved = saved(calls_, today.comparison);
     result_.comparison = today.comparison;
@@ -56,7 +71,7 @@ class CaseShrinker {
       return;
     }
     const bool kept = descend(Mode::kWarm);
-    if (!kept || calls_.size() > 1) descend(Mode::kFresh);
+    if ((!kept || calls_.size() > 1) && !budget_.end.passed()) descend(Mode::kFresh);
   }
 
   /// False, and nothing changes, if what it finds does not fail in a fresh worker.
@@ -69,12 +84,15 @@ class CaseShrinker {
     if (mode == Mode::kHurried) patient = std::exchange(subject_.runner, hurried_runner());
     Reduction reduction = reduce(calls_, entry_.shrinks, still_fails, budget_left(), on_smaller);
     if (patient) subject_.runner = std::move(patient);
+    // What was reached when the run ended is worth the moment that its confirmation takes.
+    if (budget_.end.passed()) patient = std::exchange(subject_.runner, last_runner());
 
     result_.evaluations += reduction.evaluations;
     result_.certificate_evaluations = reduction.certificate_evaluations;
     result_.minimal = false;
-    const Judgement last = judge_fresh(reduction.smallest);
-    if (!shown(last)) return false;
+    const Judgement last = judge(reduction.smallest, Mode::kFresh);
+    if (patient) subject_.runner = std::move(patient);
+    if (!shown(reduction.smallest, last)) return false;
     result_.minimal = reduction.minimal;
     result_.saved = saved(reduction.smallest, last.comparison);
     result_.comparison = last.comparison;
@@ -83,12 +101,12 @@ class CaseShrinker {
   }
 
   bool fails(const Calls& candidate, Mode mode) {
-    Judgement judgement = mode == Mode::kFresh ? judge_fresh(candidate) : judge_here(candidate);
+    Judgement judgement = judge(candidate, mode);
     // A sequence that fails after others need not fail without them.
-    if (mode == Mode::kWarm && candidate.size() > 1 && shown(judgement)) {
-      judgement = judge_fresh(candidate);
+    if (mode == Mode::kWarm && candidate.size() > 1 && shown(candidate, judgement)) {
+      judgement = judge(candidate, Mode::kFresh);
     }
-    if (shown(judgement)) {
+    if (shown(candidate, judgement)) {
       latest_ = judgement.comparison;
       return true;
     }
@@ -117,8 +135,8 @@ class CaseShrinker {
     const std::optional<OtherClass> other = std::exchange(other_class_, std::nullopt);
     if (!other || elements_of(other->calls) >= elements_of(calls_)) return false;
     const Signature before = std::exchange(signature_, other->signature);
-    const Judgement judgement = judge_fresh(other->calls);
-    if (!shown(judgement)) {
+    const Judgement judgement = judge(other->calls, Mode::kFresh);
+    if (!shown(other->calls, judgement)) {
       signature_ = before;
       return false;
     }
@@ -142,9 +160,15 @@ class CaseShrinker {
     return subject_.spec.make_runner(subject_.spec.command, limits);
   }
 
+  std::unique_ptr<Runner> last_runner() const {
+    RunLimits limits = subject_.limits;
+    limits.end = Deadline().within(kLastSeconds);
+    return subject_.spec.make_runner(subject_.spec.command, limits);
+  }
+
   ReductionBudget budget_left() const {
     return {std::max(0.0, budget_.seconds - watch_.seconds()),
-            std::max<std::int64_t>(0, budget_.evaluations - result_.evaluations)};
+            std::max<std::int64_t>(0, budget_.evaluations - result_.evaluations), budget_.end};
   }
 
   Judgement judge_fresh(const Calls& calls) {
@@ -153,12 +177,29 @@ class CaseShrinker {
   }
 
   Judgement judge_here(const Calls& calls) {
-    return judge_case_here(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1), threads_,
-                           0);
+    return judge_case_here(subject_, entry_, calls.back(), std::span(calls).first(calls.size() - 1),
+                           {.threads = threads_});
   }
 
-  bool shown(const Judgement& judgement) const {
-    return is_finding(judgement.comparison.verdict) && shows(signature_, judgement.comparison);
+  /// As often as it takes for a failure that is not seen each time.
+  Judgement judge(const Calls& calls, Mode mode) {
+    const auto fresh = [&] { return judge_fresh(calls); };
+    const auto here = [&] { return judge_here(calls); };
+    const auto fails = [&](const Judgement& judgement) {
+      return is_finding(judgement.comparison.verdict) && shows(signature_, judgement.comparison);
+    };
+    if (mode == Mode::kFresh) return judge_until(runs_, fails, fresh, here);
+    return judge_until(runs_, fails, here, here);
+  }
+
+  std::string excuse(const Calls& calls, const Judgement& judgement) const {
+    return excuse_of(entry_, calls.back(), judgement, subject_.info, threads_);
+  }
+
+  /// Whether it is the failure that is shrunk: what another declaration excuses is not the same.
+  bool shown(const Calls& calls, const Judgement& judgement) const {
+    return is_finding(judgement.comparison.verdict) && shows(signature_, judgement.comparison) &&
+           excuse(calls, judgement) == excuse_;
   }
 
   SavedCase saved(Calls calls, const Comparison& comparison) const {
@@ -181,9 +222,11 @@ class CaseShrinker {
   const ReductionBudget budget_;
   const int threads_;
   const ShrinkHooks& hooks_;
+  const int runs_;  ///< of a candidate, until it fails
   Calls calls_;
   const Stopwatch watch_;
   Signature signature_;
+  std::string excuse_;  ///< of the failure, or nothing
   Comparison latest_;
   std::optional<OtherClass> other_class_;  ///< the smallest of them
   ShrunkCase result_;

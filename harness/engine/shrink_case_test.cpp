@@ -3,6 +3,7 @@
 #include "engine/scripted_runner_test.h"
 #include "engine/third_block_test.h"
 
+#include <atomic>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -114,7 +115,7 @@ TEST(ShrinkCase, NothingIfItDoesNotFailSoInAFreshWorker) {
     return before.empty() ? thirds(c) : thirds(c, is_thirteen);
   });
   Subject subject = only_warm.open();
-  judge_case(subject, third(), third_case({1}), {}, 1, 0);
+  judge_case(subject, third(), third_case({1}), {}, {});
   EXPECT_FALSE(shrink_case(subject, third(), saved({13, 2}), kEnough, 1));
   EXPECT_EQ(only_warm.calls.size(), 2U);
 
@@ -259,6 +260,23 @@ TEST(ShrinkCase, WhatIsOnlySlowIsNoHang) {
   EXPECT_EQ(result->saved.problem, original.problem);
   EXPECT_EQ(result->comparison.verdict, Verdict::kTimedOut);
   EXPECT_FALSE(result->minimal);
+}
+
+TEST(ShrinkCase, AnInterruptEndsItWithWhatWasReachedConfirmed) {
+  std::atomic<bool> interrupted{false};
+  ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+    interrupted = interrupted || numbers_of(c).size() == 2;
+    return thirds(c, is_thirteen);
+  });
+  const Deadline end{.interrupted = &interrupted};
+  Subject subject = scripted.open({.end = end});
+  const auto result = shrink_case(subject, third(), saved({2, 13, 4, 8}), {60, 2000, end}, 1);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(numbers_of(result->saved.problem), (std::vector<float>{13, 4, 8}));
+  EXPECT_FALSE(result->minimal);
+  const GivenCall& last = scripted.calls.back();
+  EXPECT_EQ(numbers_of(last.problem).size(), 3U);
+  EXPECT_NE(last.worker, scripted.calls[scripted.calls.size() - 2].worker) << "confirmed in a fresh worker";
 }
 
 TEST(ShrinkCase, EndsWithItsBudget) {

@@ -119,7 +119,9 @@ class StageJudge {
       options_.one_run ? judge_copies(result) : judge_untapped(result);
     if (options_.inherited) measure_inherited(result);
     if (!is_finding(result.comparison.verdict)) {
-      judge_after_elements(outcome_, info_.contract, vacuous(), result.comparison);
+      std::string reason = unjudged_output(result.stages);
+      if (reason.empty() && !options_.has_failed) reason = vacuous();
+      judge_after_elements(outcome_, info_.contract, reason, result.comparison);
     }
     return result;
   }
@@ -178,6 +180,7 @@ class StageJudge {
     judge_values(untapped_, returned_,
                  [&](const Stage& stage, const StageReference& reference, const Tensor& got) {
                    Comparison comparison = compared(stage.name, reference, got);
+                   comparison.untapped = true;
                    if (is_finding(comparison.verdict)) {
                      classify(stage, comparison);
                      comparison.reason += " in an untapped run";
@@ -299,21 +302,69 @@ class StageJudge {
     return vacuous_outputs_.front();
   }
 
+  /// Why an output says nothing because of what its elements are. A NaN that a stage made although nothing
+  /// demands it is demanded of the stages that follow; there exact arithmetic says what it is worth.
+  std::string unjudged_output(const std::vector<StageVerdict>& stages) const {
+    std::map<std::string, std::int64_t> unjudged;
+    bool spreads = false;
+    for (const StageVerdict& stage : stages) {
+      std::int64_t& most = unjudged[stage.stage];
+      most = std::max(most, stage.comparison.unjudged.elements);
+      spreads = spreads || stage.comparison.unjudged.nonfinite > 0;
+    }
+    Shown suspects;
+    for (const auto& [stage, got] : returned_) {
+      if (spreads && 2 * nonfinite_elements(got) > got.elements()) suspects.emplace(stage, got);
+    }
+    for_each_exact(suspects, [&](const Stage& stage, const Tensor& got, const OutputReference& exact) {
+      std::int64_t& most = unjudged[stage.name];
+      most = std::max(most, nonfinite_elements(got, &exact));
+    });
+    for (const OutputSpec& output : outputs_) {
+      const std::string why =
+          mostly_unjudged(output.name, unjudged[output.stage], element_count(output.shape));
+      if (!why.empty()) return why;
+    }
+    return "";
+  }
+
   void measure_inherited(StagedComparison& result) const {
+    for_each_exact(shown_, [&](const Stage& stage, const Tensor& got, const OutputReference& exact) {
+      const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
+      if (verdict != result.stages.end()) verdict->inherited = relative_difference(got, exact);
+    });
+  }
+
+  /// Calls look(stage, value, exact) for the stages of the values in `wanted`, with what they are in exact
+  /// arithmetic throughout, from the case's inputs.
+  template <typename Look>
+  void for_each_exact(const Shown& wanted, const Look& look) const {
+    if (wanted.empty()) return;
     const Case exact = entry_.block->converted(case_, DType::kFloat64);
     StageValues values(entry_, exact, info_.precision, info_.contract, options_.threads);
     const std::vector<Stage> stages = entry_.block->stages(exact);
-    const NeededStages needed(stages, shown_);
+    const NeededStages needed(stages, wanted);
     for (const Stage& stage : stages) {
       if (!needed.contains(stage)) continue;
       const StageReference reference = values.refer(stage);
       values.set_middle(stage, reference);
       needed.forget_used(stage, values);
-      const auto verdict = std::ranges::find(result.stages, stage.name, &StageVerdict::stage);
-      const auto shown = shown_.find(stage.name);
-      if (verdict == result.stages.end() || shown == shown_.end()) continue;
-      verdict->inherited = relative_difference(shown->second, reference.reference->outputs.front());
+      const auto value = wanted.find(stage.name);
+      if (value != wanted.end()) look(stage, value->second, reference.reference->outputs.front());
     }
+  }
+
+  /// How many elements are NaN or infinite; where `exact` is given, those that it does not admit.
+  static std::int64_t nonfinite_elements(const Tensor& got, const OutputReference* exact = nullptr) {
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < got.elements(); ++i) {
+      const double value = got.element(i);
+      if (std::isfinite(value)) continue;
+      const bool admitted = exact != nullptr && !exact->admits.empty() &&
+                            (exact->admits[static_cast<std::size_t>(i)] & kind_of(value)) != 0;
+      count += admitted ? 0 : 1;
+    }
+    return count;
   }
 
   static double relative_difference(const Tensor& got, const OutputReference& exact) {
@@ -350,14 +401,24 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
   return StageJudge(entry, c, outcome, info, options, ratios).judge();
 }
 
+const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                          const std::string& stage, bool untapped) {
+  const Tensor* const tapped = untapped ? nullptr : find_tensor(outcome.stages, stage);
+  if (tapped != nullptr) return tapped;
+  const std::vector<OutputSpec> outputs = entry.block->outputs(c);
+  const auto output = std::ranges::find(outputs, stage, &OutputSpec::stage);
+  if (output == outputs.end()) return nullptr;
+  return &outcome.outputs.at(static_cast<std::size_t>(output - outputs.begin())).tensor;
+}
+
 StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
-                              const Stage& stage, std::int64_t element) {
+                              const Stage& stage, const Comparison& decided) {
   const Precision precision;
   const Contract contract;
   StageValues values(entry, c, precision, contract, 1);
   for (const Stage& earlier : entry.block->stages(c)) {
     if (earlier.name == stage.name) break;
-    if (const Tensor* shown = find_tensor(outcome.stages, earlier.name)) {
+    if (const Tensor* shown = shown_value(entry, c, outcome, earlier.name, decided.untapped)) {
       values.set_seen(earlier, *shown);
     } else {
       values.set_middle(earlier, values.refer(earlier));
@@ -365,7 +426,7 @@ StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outc
   }
   const Oracle& oracle = entry.operations(stage.operation, stage.dtype);
   Case problem = values.stage_case(stage);
-  const std::int64_t place = operation_elements(oracle, stage, problem, {&element, 1}).front();
+  const std::int64_t place = operation_elements(oracle, stage, problem, {&decided.element, 1}).front();
   return {oracle, std::move(problem), place};
 }
 

@@ -26,8 +26,9 @@ struct StagedComparison {
 
 struct StageOptions {
   int threads = 1;
-  bool inherited = false;  ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
-  bool one_run = false;    ///< outputs and stages are of one run, as recorded ones are
+  bool inherited = false;   ///< also evaluate the block in exact arithmetic, for StageVerdict::inherited
+  bool one_run = false;     ///< outputs and stages are of one run, as recorded ones are
+  bool has_failed = false;  ///< the case told right from wrong once: rule 7 is not asked
   /// Of this case and the subject's declaration, if they are there.
   const SharedReferences* shared = nullptr;
 };
@@ -39,13 +40,18 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
 
-/// An element of a stage's value, as the stage's operation made it.
+/// The element that decided about a stage's value, as the stage's operation made it.
 struct StageElement {
   const Oracle& oracle;  ///< of the operation
   Case problem;          ///< of it, on the values that the outcome showed; exact ones in place of others
   std::int64_t element;  ///< where it stands in the operation's result, before the stage's view
 };
 StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
-                              const Stage& stage, std::int64_t element);
+                              const Stage& stage, const Comparison& decided);
+
+/// What the outcome shows of a stage: in the tapped run if it does, or else, and where `untapped`, among the
+/// outputs; nullptr if nothing.
+const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,
+                          const std::string& stage, bool untapped);
 
 }  // namespace deformdiff

@@ -186,6 +186,61 @@ TEST(StageJudge, WrongShapesEndIt) {
   EXPECT_EQ(judged(outcome).comparison.output, "layers.0.double");
 }
 
+/// As the toy's, but doubles of more than 1e30 may be anything, and a NaN stays one.
+class OverflowingOracle : public ToyOracle {
+ public:
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    Reference reference = ToyOracle::evaluate(c, precision, contract, threads);
+    OutputReference& output = reference.outputs.front();
+    const Tensor x = c.input("x").contiguous();
+    for (std::int64_t i = 0; i < x.elements(); ++i) {
+      const double value = x.element(i);
+      const bool overflows = c.block == "double" && std::abs(value) > 1e30;
+      const bool passes_on = output.dtype != DType::kBool && !std::isfinite(value);
+      output.admits.push_back(overflows ? kAdmitsAnything : passes_on ? kind_of(value) : kAdmitsFinite);
+    }
+    return reference;
+  }
+};
+
+const BlockEntry& overflowing() {
+  static const ToyBlock block;
+  static const BlockEntry entry{&block,
+                                [](const std::string&, DType) -> const Oracle& {
+                                  static const OverflowingOracle oracle;
+                                  return oracle;
+                                },
+                                nullptr,
+                                {}};
+  return entry;
+}
+
+/// Of the toy block on six times `x`, with every double a NaN, or as it is where `wrong` is false.
+Comparison judged_overflow(float x, bool wrong, bool seen) {
+  const Case c{"toy", {}, {{"x", floats(std::vector<float>(6, x))}}, {}};
+  Outcome outcome = toy_answer(c);
+  if (wrong) {
+    const Tensor nan = floats(std::vector<float>(6, std::numeric_limits<float>::quiet_NaN()));
+    outcome.stages[1].tensor = outcome.stages[2].tensor = outcome.outputs[0].tensor = nan;
+    outcome.stages[3].tensor = outcome.outputs[1].tensor = bits(nan);
+  }
+  if (!seen) outcome.stages.clear();
+  return judge_stages(overflowing(), c, outcome, {}, {}).comparison;
+}
+
+TEST(StageJudge, ANanThatAnOverflowMayExplainIsNoEvidenceAfterIt) {
+  for (const bool seen : {true, false}) {
+    const Comparison comparison = judged_overflow(1e35F, true, seen);
+    EXPECT_EQ(comparison.verdict, Verdict::kVacuous) << seen;
+    EXPECT_NE(comparison.reason.find("6 of 6 elements of y"), std::string::npos) << comparison.reason;
+  }
+  EXPECT_EQ(judged_overflow(1e35F, false, true).verdict, Verdict::kAgree);
+  EXPECT_EQ(judged_overflow(1, true, true).verdict, Verdict::kNonfiniteMismatch);
+  // What comes from a NaN of the inputs is demanded.
+  EXPECT_EQ(judged_overflow(std::numeric_limits<float>::quiet_NaN(), true, true).verdict, Verdict::kAgree);
+}
+
 TEST(EstimateFactor, IsStudentsQuantile) {
   // By numerical integration of the density with 16 degrees of freedom.
   EXPECT_NEAR(estimate_factor(1), 12.60987, 1e-4);

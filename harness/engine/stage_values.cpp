@@ -105,14 +105,15 @@ StageReference StageValues::refer(const Stage& stage) const {
   Reference reference = evaluate(stage, stage_case(stage));
   result.estimated = std::ranges::any_of(
       stage.inputs, [&](const StageInput& input) { return !value(input.value).draws.empty(); });
-  if (result.estimated) result.value_draws = estimate(stage, reference);
+  if (result.estimated) result.drawn = estimate(stage, reference);
   result.reference = std::make_shared<const Reference>(std::move(reference));
   return result;
 }
 
-std::vector<Tensor> StageValues::estimate(const Stage& stage, Reference& reference) const {
-  std::vector<Tensor> value_draws;
+StageValue StageValues::estimate(const Stage& stage, Reference& reference) const {
   OutputReference& output = reference.outputs.front();
+  // Before the draws add what only they lead to.
+  StageValue value{middle_of(output), {}};
   Widening widening(output);
   // A sharp decision is asked of the ends too: draws would seldom show a number close to its threshold.
   const std::size_t draws = output.dtype == DType::kBool ? kDraws + kEnds : kDraws;
@@ -120,12 +121,12 @@ std::vector<Tensor> StageValues::estimate(const Stage& stage, Reference& referen
   for (std::size_t draw = 0; draw < draws; ++draw) {
     const OutputReference drawn = std::move(evaluate(stage, case_of_draw(stage, draw)).outputs.front());
     widening.add(drawn);
-    if (draw < kDraws) value_draws.push_back(draw_from(drawn, random.stream(draw)));
+    if (draw < kDraws) value.draws.push_back(draw_from(drawn, random, draw));
   }
   widening.apply();
-  add_ends(output, value_draws);
+  add_ends(output, value.draws);
   count_telling(reference);
-  return value_draws;
+  return value;
 }
 
 void StageValues::set_seen(const Stage& stage, Tensor value) {
@@ -137,17 +138,16 @@ void StageValues::set_middle(const Stage& stage, const StageReference& reference
 }
 
 void StageValues::set_drawn(const Stage& stage, const StageReference& reference) {
+  StageValue& drawn = values_[stage.name] = reference.drawn;
+  if (reference.estimated) return;
   const OutputReference& output = reference.reference->outputs.front();
-  StageValue& drawn = values_[stage.name];
   drawn.seen = middle_of(output);
-  drawn.draws = reference.value_draws;
-  if (!drawn.draws.empty()) return;
   const bool exact =
       std::ranges::all_of(output.bound, [](double bound) { return bound == 0; }) && output.admits.empty();
   if (exact) return;
   const CounterRandom random(label_of(stage.name));
   for (std::size_t draw = 0; draw < kDraws; ++draw) {
-    drawn.draws.push_back(draw_from(output, random.stream(draw)));
+    drawn.draws.push_back(draw_from(output, random, draw));
   }
   add_ends(output, drawn.draws);
 }

@@ -25,7 +25,8 @@ using SharedReferences = std::map<std::string, std::shared_ptr<const Reference>,
 struct StageReference {
   std::shared_ptr<const Reference> reference;  ///< one output, by the stage's name, in the stage's own view
   bool estimated = false;                      ///< an input was not seen: the set is estimated from draws
-  std::vector<Tensor> value_draws;  ///< as StageValue's, for the inputs' draws; empty unless estimated
+  /// As StageValue's, for the middle of the inputs and their draws; empty unless estimated.
+  StageValue drawn;
 };
 
 bool depends_on_inputs_alone(const Stage& stage, const Case& c);
@@ -64,9 +65,9 @@ class StageValues {
   const StageValue& value(const std::string& name) const;
   Case case_of_draw(const Stage& stage, std::size_t draw) const;
   Reference evaluate(const Stage& stage, const Case& stage_case) const;
-  /// Widens the reference of the middle by what the draws of the inputs make of it; returns draws of the
-  /// value.
-  std::vector<Tensor> estimate(const Stage& stage, Reference& reference) const;
+  /// Widens the reference of the middle by what the draws of the inputs make of it; returns the middle and
+  /// draws of the value.
+  StageValue estimate(const Stage& stage, Reference& reference) const;
 
   const BlockEntry& entry_;
   const Precision& precision_;

@@ -79,9 +79,9 @@ class ThirdGenerator : public Generator {
  public:
   std::vector<Tier> tiers() const override { return {{"plain", 1, ""}}; }
   std::vector<TriggerClass> triggers() const override { return {}; }
-  Case generate(std::uint64_t seed, const std::vector<std::string>&, std::uint64_t index) const override {
+  Case generate(const StreamChoice& choice, std::uint64_t index) const override {
     Case c = third_case({10 + static_cast<float>(index), 2, 4, 8});
-    c.provenance = {"fuzz", "plain", seed, index};
+    c.provenance = {"fuzz", "plain", choice.seed, index};
     return c;
   }
   std::vector<std::string> triggers_hit(const Case&) const override { return {}; }

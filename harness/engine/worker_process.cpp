@@ -1,12 +1,15 @@
 #include "engine/worker_process.h"
 
+#include "core/child_processes.h"
 #include "core/error.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -36,23 +39,36 @@ constexpr int kSliceMilliseconds = 200;
 constexpr std::size_t kReleased = 4 << 20;
 constexpr int kGraceMilliseconds = 1000;
 
+/// Descriptors that a worker is given: 0 to 4.
+constexpr int kGiven = 5;
+
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+/// Where the system refuses a descriptor, the user's limit is why.
+[[noreturn]] void fail_for_descriptor(const char* what) {
+  if (errno != EMFILE && errno != EINVAL) fail(what);
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  throw InputError(
+      fmt::format("{}: only {} files may be open at a time: raise the limit, as with 'ulimit -n 1024'", what,
+                  limit.rlim_cur));
+}
+
 /// Above the descriptors that a worker is given, so that handing out one never overwrites another.
 FileDescriptor clear_of_standard(int descriptor) {
-  if (descriptor < 0) fail("a worker's channel");
+  if (descriptor < 0) fail_for_descriptor("a worker's channel");
   const FileDescriptor low(descriptor);
-  const int high = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
-  if (high < 0) fail("a worker's channel");
+  const int high = ::fcntl(descriptor, F_DUPFD_CLOEXEC, kGiven);
+  if (high < 0) fail_for_descriptor("a worker's channel");
   return FileDescriptor(high);
 }
 
 struct Pipe {
   Pipe() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) fail("a worker's pipe");
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail_for_descriptor("a worker's pipe");
     read = clear_of_standard(ends[0]);
     write = clear_of_standard(ends[1]);
     ::fcntl(read.get(), F_SETPIPE_SZ,
@@ -80,8 +96,32 @@ void set_nonblocking(int descriptor) {
   if (flags < 0 || ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) fail("a worker's pipe");
 }
 
+/// The workers that there are: what else is below this process was left by one that is gone.
+class LiveWorkers {
+ public:
+  static LiveWorkers& instance() {
+    static LiveWorkers workers;
+    return workers;
+  }
+
+  /// What starts and ends workers holds this, so that none is taken for a leftover.
+  std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+
+  std::vector<pid_t> pids;
+
+ private:
+  std::mutex mutex_;
+};
+
+/// Signals that come from elsewhere, if not from the process itself: what a program brings about by its own
+/// faults ends it in other ways.
+bool comes_from_elsewhere(int signal) {
+  constexpr std::array kSignals{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+  return std::ranges::find(kSignals, signal) != kSignals.end();
+}
+
 /// posix_spawn with `given[i]` as descriptor i. A group of its own: an interrupt from the keyboard reaches
-/// the parent only, and what the worker started dies with it.
+/// the parent only.
 pid_t spawn(const std::vector<std::string>& argv, std::span<const int> given) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -136,24 +176,38 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t 
   Pipe to, from;
   const int given[] = {to.read.get(), from.write.get(), standard_error_.get(), to_memory_.get(),
                        from_memory_.get()};
-  static_assert(wire::kToWorkerMemory == 3 && wire::kFromWorkerMemory == 4);
-  pid_ = spawn(argv, given);
-  limit(pid_, RLIMIT_CORE, 0);
-  if (memory_bytes > 0) limit(pid_, RLIMIT_DATA, static_cast<rlim_t>(memory_bytes));
-  process_ = FileDescriptor(::pidfd_open(pid_, 0));
+  static_assert(wire::kToWorkerMemory == 3 && wire::kFromWorkerMemory == 4 && std::size(given) == kGiven);
   to_worker_ = std::move(to.write);
   from_worker_ = std::move(from.read);
   set_nonblocking(to_worker_.get());
   set_nonblocking(from_worker_.get());
+  LiveWorkers& workers = LiveWorkers::instance();
+  const auto lock = workers.lock();
+  adopt_orphans();
+  pid_ = spawn(argv, given);
+  process_ = FileDescriptor(::pidfd_open(pid_, 0));
+  if (process_.get() < 0) {
+    kill_child(pid_, -1);
+    fail_for_descriptor("a worker's process");
+  }
+  workers.pids.push_back(pid_);
+  limit(pid_, RLIMIT_CORE, 0);
+  if (memory_bytes > 0) limit(pid_, RLIMIT_DATA, static_cast<rlim_t>(memory_bytes));
 }
 
 WorkerProcess::~WorkerProcess() {
+  LiveWorkers& workers = LiveWorkers::instance();
+  const auto lock = workers.lock();
+  // Its group, itself where it has left that, and last what it leaves behind.
   ::kill(-pid_, SIGKILL);
-  if (!reaped_) ::waitpid(pid_, nullptr, 0);
+  kill_child(pid_, process_.get());
+  std::erase(workers.pids, pid_);
+  kill_children(workers.pids);
   if (mapping_ != nullptr) ::munmap(const_cast<std::byte*>(mapping_), mapped_);
 }
 
 void WorkerProcess::send(const wire::Message& message) {
+  if (heard_of_) words_begin_ = written_to_standard_error();
   const auto append = [this](std::span<const std::byte> bytes) {
     unsent_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   };
@@ -243,6 +297,7 @@ bool WorkerProcess::take_message() {
   header_ = {reinterpret_cast<const char*>(bytes.data()) + wire::Prelude::kBytes, prelude.header_size};
   data_ = shared ? shared_data(prelude.data_size) : bytes.subspan(data_at, prelude.data_size);
   consumed_ += whole;
+  heard_of_ = true;
   return true;
 }
 
@@ -254,10 +309,14 @@ std::span<const std::byte> WorkerProcess::shared_data(std::size_t size) {
       throw InputError("message: its data is not in the shared memory");
     }
     if (mapping_ != nullptr) ::munmap(const_cast<std::byte*>(mapping_), mapped_);
-    mapped_ = static_cast<std::size_t>(status.st_size);
-    void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_SHARED, from_memory_.get(), 0);
-    if (mapping == MAP_FAILED) fail("mapping a worker's shared memory");
+    mapping_ = nullptr;
+    mapped_ = 0;
+    // Ahead of what is wanted now, but no more than that again: the size is the worker's word.
+    const std::size_t wanted = std::min(static_cast<std::size_t>(status.st_size), 2 * end);
+    void* mapping = ::mmap(nullptr, wanted, PROT_READ, MAP_SHARED, from_memory_.get(), 0);
+    if (mapping == MAP_FAILED) throw InputError("message: its data is too large to be mapped");
     mapping_ = static_cast<const std::byte*>(mapping);
+    mapped_ = wanted;
   }
   const std::span<const std::byte> data(mapping_ + shared_offset_, size);
   shared_offset_ = wire::next_shared_offset(shared_offset_, size);
@@ -272,19 +331,26 @@ void WorkerProcess::release_data() {
               static_cast<off_t>(data_.size()));
 }
 
-std::string WorkerProcess::describe_end() {
+std::string WorkerProcess::describe_end() const {
   pollfd gone{process_.get(), POLLIN, 0};
   if (::poll(&gone, 1, kGraceMilliseconds) == 0) return "closed its channel and went on";
-  int status = 0;
-  if (reaped_ || ::waitpid(pid_, &status, 0) != pid_) return "ended";
-  reaped_ = true;
-  if (WIFEXITED(status)) return fmt::format("left with exit code {}", WEXITSTATUS(status));
-  const int signal = WTERMSIG(status);
+  siginfo_t end{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT) != 0) return "ended";
+  if (end.si_code == CLD_EXITED) return fmt::format("left with exit code {}", end.si_status);
+  const int signal = end.si_status;
   const char* name = ::sigabbrev_np(signal);
   const char* description = ::sigdescr_np(signal);
   if (name == nullptr) return fmt::format("killed by signal {}", signal);
   return fmt::format("killed by SIG{} ({}){}", name, description,
                      signal == SIGKILL ? ", as the system does when memory runs out" : "");
+}
+
+bool WorkerProcess::was_hit_from_outside() const {
+  siginfo_t end{};
+  const bool gone =
+      ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT | WNOHANG) == 0 && end.si_pid != 0;
+  if (!gone) return is_stopped(pid_);
+  return end.si_code == CLD_KILLED && comes_from_elsewhere(end.si_status);
 }
 
 std::string WorkerProcess::describe_nonsense() const {
@@ -295,24 +361,41 @@ std::string WorkerProcess::describe_nonsense() const {
 }
 
 void WorkerProcess::trim_standard_error() const {
-  struct stat status {};
-  if (::fstat(standard_error_.get(), &status) == 0 && status.st_size > kStandardErrorLimit) {
+  if (written_to_standard_error() > kStandardErrorLimit) {
     static_cast<void>(::ftruncate(standard_error_.get(), 0));
   }
 }
 
 std::string WorkerProcess::last_words() const {
-  constexpr off_t kShown = 400;
-  struct stat status {};
-  if (::fstat(standard_error_.get(), &status) != 0 || status.st_size == 0) return {};
-  const off_t from = std::max<off_t>(0, status.st_size - kShown);
-  std::string text(static_cast<std::size_t>(status.st_size - from), '\0');
-  const ssize_t got = ::pread(standard_error_.get(), text.data(), text.size(), from);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  const std::size_t line = text.find('\n');
-  if (from > 0 && line + 1 < text.size()) text.erase(0, line + 1);  // the rest of a line cut off
+  constexpr off_t kFirst = 600, kLast = 400;
+  const off_t size = written_to_standard_error();
+  const off_t begin = words_begin_ <= size ? words_begin_ : 0;  // else it was emptied since
+  std::string text;
+  if (size - begin <= kFirst + kLast) {
+    text = standard_error(begin, size - begin);
+  } else {
+    std::string first = standard_error(begin, kFirst);
+    std::string last = standard_error(size - kLast, kLast);
+    // Whole lines, where there are any.
+    if (const std::size_t line = first.rfind('\n'); line != std::string::npos) first.erase(line);
+    if (const std::size_t line = last.find('\n'); line + 1 < last.size()) last.erase(0, line + 1);
+    text = first + "\n...\n" + last;
+  }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return printable(std::as_bytes(std::span(text)));
+}
+
+off_t WorkerProcess::written_to_standard_error() const {
+  struct stat status {};
+  return ::fstat(standard_error_.get(), &status) == 0 ? status.st_size : 0;
+}
+
+std::string WorkerProcess::standard_error(off_t begin, off_t bytes) const {
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  const ssize_t got = ::pread(standard_error_.get(), text.data(), text.size(), begin);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  std::erase(text, '\0');  // of a file that was only made longer
+  return text;
 }
 
 }  // namespace deformdiff

@@ -15,7 +15,8 @@
 
 namespace deformdiff {
 
-/// One process, from its start to its end; not thread-safe.
+/// One process, from its start to its end; not thread-safe. The program has no children but its workers: what
+/// else turns up below it was left by one of them, and ends with the next that ends.
 class WorkerProcess {
  public:
   using Clock = std::chrono::steady_clock;
@@ -24,7 +25,7 @@ class WorkerProcess {
   /// does not. Throws InputError if the program cannot be started at all.
   WorkerProcess(const std::vector<std::string>& argv, std::int64_t memory_bytes);
 
-  /// Kills the process and everything it started in its group.
+  /// Kills the process and everything that it started, wherever that has moved to.
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -51,12 +52,17 @@ class WorkerProcess {
   void rewind_shared_data() { shared_offset_ = 0; }
 
   /// After kEnded: how, in words: "killed by SIGSEGV (Segmentation fault)", "left with exit code 3".
-  std::string describe_end();
+  std::string describe_end() const;
+
+  /// After kEnded or kDeadline: whether it was killed or stopped by a signal that others send, as a system
+  /// does that runs out of memory, so that it need not be its own fault.
+  bool was_hit_from_outside() const;
 
   /// After kNonsense: the bytes at fault, printable.
   std::string describe_nonsense() const;
 
-  /// The last lines that the worker wrote to its standard error, or nothing.
+  /// The first and the last lines that the worker wrote to its standard error since it was started or, once
+  /// it has spoken, was sent a message; or nothing.
   std::string last_words() const;
 
  private:
@@ -65,6 +71,8 @@ class WorkerProcess {
   void flush();
   bool read_channel();
   void trim_standard_error() const;
+  off_t written_to_standard_error() const;
+  std::string standard_error(off_t begin, off_t bytes) const;
   bool wait(int milliseconds);
 
   pid_t pid_ = -1;
@@ -75,7 +83,8 @@ class WorkerProcess {
   std::vector<std::byte> received_;
   std::size_t consumed_ = 0, filled_ = 0;  ///< of received_: taken, and read so far
   bool ended_ = false;
-  bool reaped_ = false;
+  bool heard_of_ = false;  ///< has sent a message
+  off_t words_begin_ = 0;  ///< in its standard error
   const std::byte* mapping_ = nullptr;
   std::size_t mapped_ = 0;
   std::size_t shared_offset_ = 0;

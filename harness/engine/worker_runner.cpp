@@ -17,6 +17,12 @@ namespace {
 
 using Clock = WorkerProcess::Clock;
 
+/// How long a wait goes without a look at whether the user has ended the run, in seconds.
+constexpr double kSlice = 0.1;
+
+/// A case that took this long, in seconds, when the run ended is worth telling of.
+constexpr double kWhile = 1;
+
 Clock::time_point after(Clock::time_point start, double seconds) {
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
@@ -43,6 +49,7 @@ class WorkerRunner : public Runner {
     outcomes_.resize(cases_.size());
     next_ = 0;
     mode_ = mode;
+    if (starts_later_) forget_worker();
     send_rest();
   }
 
@@ -51,6 +58,7 @@ class WorkerRunner : public Runner {
     progress_ = Clock::now();
     while (next_ < cases_.size() && !refusal_) step();
     for (; next_ < cases_.size(); ++next_) outcomes_[next_] = *refusal_;
+    outcomes_.resize(cases_.size());
     cases_.clear();
     next_ = 0;
     return std::move(outcomes_);
@@ -58,14 +66,20 @@ class WorkerRunner : public Runner {
 
   void restart() override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
-    worker_.reset();
-    refusal_.reset();
+    forget_worker();
   }
 
   const std::map<std::string, std::string>& environment() const override { return environment_; }
   std::int64_t workers_started() const override { return workers_; }
 
  private:
+  void forget_worker() {
+    worker_.reset();
+    refusal_.reset();
+    starts_later_ = false;
+    failed_starts_ = 0;
+  }
+
   void spawn() {
     worker_.emplace(command_.argv, limits_.memory_bytes);
     greeted_ = false;
@@ -89,7 +103,8 @@ class WorkerRunner : public Runner {
   /// Takes the next message, or notices that there will be none.
   void step() {
     const double patience = greeted_ ? limits_.case_timeout_seconds : limits_.start_timeout_seconds;
-    switch (worker_->receive(after(progress_, patience))) {
+    const Clock::time_point deadline = after(progress_, patience);
+    switch (worker_->receive(std::min({deadline, limits_.end.time, after(Clock::now(), kSlice)}))) {
       case WorkerProcess::Event::kMessage:
         return take_message();
       case WorkerProcess::Event::kEnded:
@@ -97,6 +112,8 @@ class WorkerRunner : public Runner {
       case WorkerProcess::Event::kNonsense:
         return fail_for_nonsense();
       case WorkerProcess::Event::kDeadline:
+        if (limits_.end.passed()) return give_up();
+        if (Clock::now() < deadline) return;
         return fail(Outcome::Kind::kTimedOut, fmt::format("no answer within {:g} s", patience));
     }
   }
@@ -131,6 +148,7 @@ class WorkerRunner : public Runner {
 
   void greet(wire::Hello hello) {
     greeted_ = true;
+    failed_starts_ = 0;
     environment_ = std::move(hello.environment);
     std::vector<std::string> names;
     for (SubjectInfo& info : hello.subjects) {
@@ -151,23 +169,55 @@ class WorkerRunner : public Runner {
          fmt::format("wrote nonsense into the channel: {}", worker_->describe_nonsense()));
   }
 
-  /// The worker is of no more use. Before its first message that is the outcome of every case, later of the
-  /// one it was at.
+  /// The worker is of no more use, and the case that it was at is to blame; one that a signal from outside
+  /// may have ended gets another worker first.
   void fail(Outcome::Kind kind, std::string message) {
     const std::string words = worker_->last_words();
     if (!words.empty()) message += fmt::format("; its last words: {}", words);
-    if (!greeted_) {
+    if (!greeted_) return fail_to_start(kind, std::move(message));
+    const bool excused = !excused_ && worker_->was_hit_from_outside();
+    if (excused) {
+      excused_ = true;
+      stages_ahead_.clear();
+    } else if (next_ < cases_.size()) {
+      set_outcome(outcome_of(kind, std::move(message)));
+    }
+    replace_worker();
+  }
+
+  /// After some tries this is the outcome of every case: what the subject does on loading. If it has loaded
+  /// before, these cases are not run, and the next are tried again.
+  void fail_to_start(Outcome::Kind kind, std::string message) {
+    const bool hangs = kind == Outcome::Kind::kTimedOut && !worker_->was_hit_from_outside();
+    worker_.reset();
+    if (++failed_starts_ < kWorkerStarts && !hangs) return send_rest();
+    if (subject_) {
+      starts_later_ = !hangs;
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, "its worker does not start again: " + message);
+    } else {
       refusal_ = outcome_of(kind, "on loading: " + message);
-      worker_.reset();
+    }
+  }
+
+  /// The run is over: the cases that have no outcome get none.
+  void give_up() {
+    worker_.reset();
+    if (!subject_) {
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, "the time was up while it was loading");
       return;
     }
-    if (next_ < cases_.size()) set_outcome(outcome_of(kind, std::move(message)));
-    replace_worker();
+    const double taken = std::chrono::duration<double>(Clock::now() - progress_).count();
+    if (next_ < cases_.size() && taken >= kWhile) {
+      set_outcome(outcome_of(Outcome::Kind::kNotRun, "the time was up while it ran"));
+    }
+    cases_.resize(next_);
+    stages_ahead_.clear();
   }
 
   /// Of the case that the worker is at.
   void set_outcome(Outcome outcome) {
     outcomes_[next_++] = std::move(outcome);
+    excused_ = false;
     stages_ahead_.clear();
     progress_ = Clock::now();
   }
@@ -183,10 +233,14 @@ class WorkerRunner : public Runner {
   bool greeted_ = false;  ///< the present worker's first message is here
   Clock::time_point progress_;
   std::int64_t workers_ = 0;
+  int failed_starts_ = 0;      ///< in a row
+  bool starts_later_ = false;  ///< what is in refusal_ need not be so for the next cases
+  bool excused_ = false;       ///< the case at next_ has lost a worker already
 
   std::map<std::string, std::string> environment_;
   std::optional<SubjectInfo> subject_;
-  std::optional<Outcome> refusal_;  ///< of every case until restart(): the worker cannot serve them
+  std::optional<Outcome>
+      refusal_;  ///< of every case until restart(), or the next start(): the worker cannot serve them
 
   std::vector<Case> cases_;
   std::vector<Outcome> outcomes_;

@@ -2,16 +2,22 @@
 #include "core/random.h"
 #include "core/wire/run.h"
 #include "engine/runner.h"
+#include "engine/stopwatch.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <poll.h>
 #include <string>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -121,12 +127,16 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Expectation{"fault/segfaults", Kind::kCrashed, "killed by SIGSEGV (Segmentation fault)", 2},
         Expectation{"fault/aborts", Kind::kCrashed, "killed by SIGABRT", 2},
-        Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 2},
+        Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 3},
         Expectation{"fault/exits", Kind::kCrashed, "left with exit code 0", 2},
         Expectation{"fault/babbles", Kind::kCrashed, "wrote nonsense into the channel: Segment", 2},
         Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
+        Expectation{"fault/hides", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
         Expectation{"fault/eats_memory", Kind::kThrew, "out of memory", 1},
-        Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1}),
+        Expectation{"fault/throws", Kind::kThrew, "the stars are not right", 1},
+        Expectation{"fault/throws_nothing", Kind::kThrew, "what() is null", 1},
+        Expectation{"fault/throws_at_length", Kind::kThrew, "the stars \x01\xEF\xBF\xBD are ***", 1},
+        Expectation{"fault/closes_descriptors", Kind::kCrashed, "", 2}),
     [](const auto& test) { return std::string(test.param.subject).substr(sizeof "fault/" - 1); });
 
 Outcome outcome_of_trigger(const char* subject, bool run_twice) {
@@ -143,7 +153,42 @@ TEST(Watched, BothSidesOfTheOutput) {
 
 TEST(Watched, InputsAndEarlierOutputs) {
   EXPECT_EQ(outcome_of_trigger("fault/modifies_input", {}).modified, "attn_weight");
+  EXPECT_EQ(outcome_of_trigger("fault/transposes_input", {}).modified, "sampling_loc");
+  EXPECT_EQ(outcome_of_trigger("fault/resizes_input", {}).modified, "attn_weight");
   EXPECT_EQ(outcome_of_trigger("fault/modifies_earlier_output", {}).modified, "earlier output");
+}
+
+bool has_nan(const Outcome& outcome) {
+  const auto values = outcome.outputs.at(0).tensor.values<float>();
+  return std::any_of(values.begin(), values.end(), [](float value) { return std::isnan(value); });
+}
+
+TEST(Watched, ReadingBeyondAnInputLeavesANan) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("fault/outside_multiplied_by_zero"), {});
+  Case corner = kCalm;
+  // Halfway out of the map at its last pixel: a row and a pixel beyond the end.
+  std::vector<float> locations(static_cast<std::size_t>(corner.input("sampling_loc").elements()), 1.0F);
+  corner.inputs[3].tensor =
+      Tensor::of<float>(DType::kFloat32, corner.input("sampling_loc").shape(), locations);
+  EXPECT_TRUE(has_nan(runner->run(std::span(&corner, 1), {}).at(0)));
+  const std::unique_ptr<Runner> right = worker_runner(worker("cpu"), {});
+  EXPECT_FALSE(has_nan(right->run(std::span(&corner, 1), {}).at(0)));
+}
+
+TEST(Watched, ResultsAreTheCallersToWriteTo) {
+  EXPECT_TRUE(has_nan(outcome_of_trigger("fault/kept_result", false)));
+}
+
+TEST(Watched, InputsLieWhereTheOnesBeforeDid) {
+  for (const char* subject : {"fault/sides_by_address", "fault/sides_by_tensor"}) {
+    const std::unique_ptr<Runner> runner = worker_runner(worker(subject), {});
+    const Case other = copying_case(8, 8, 3);
+    const auto outcomes = runner->run(std::vector<Case>{other, kCalm}, {});
+    expect_copy(outcomes[0], other);
+    const auto fresh = worker_runner(worker(subject), {})->run(std::span(&kCalm, 1), {});
+    expect_copy(fresh.at(0), kCalm);
+    EXPECT_NE(outcomes[1].outputs, fresh.at(0).outputs) << subject;
+  }
 }
 
 TEST(Watched, ElementsThatWereNotWritten) {
@@ -163,6 +208,16 @@ TEST(Watched, BitsOfASecondRun) {
 TEST(Watched, OutputsAreReturnedAsTheyAre) {
   EXPECT_EQ(outcome_of_trigger("fault/wrong_shape", {}).outputs.at(0).tensor.shape(), (Shape{5, 3}));
   EXPECT_EQ(outcome_of_trigger("fault/wrong_dtype", {}).outputs.at(0).tensor.dtype(), DType::kFloat64);
+}
+
+TEST(Watched, DescriptorsThatAreNotItsOwnDisturbNothing) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("control/damages_descriptors"), {});
+  const Case large = copying_case(64, 4095, 17);
+  const std::vector<Case> cases{kTrigger, large, kTrigger, large};
+  for (int round = 0; round < 2; ++round) {
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+  }
 }
 
 TEST(Watched, PrintingDisturbsNothing) {
@@ -205,6 +260,36 @@ TEST(RunnerTest, RunnersWorkAtTheSameTime) {
   EXPECT_EQ(hanging->finish().at(0).kind, Kind::kTimedOut);
 }
 
+TEST(RunnerTest, AnInterruptEndsAHangAndKeepsWhatIsDone) {
+  std::atomic<bool> interrupted{false};
+  const std::unique_ptr<Runner> runner = worker_runner(
+      worker("fault/hangs"), {.case_timeout_seconds = 60, .end = {.interrupted = &interrupted}});
+  Outcome failure;
+  runner->info(failure);
+  const std::jthread user([&] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    interrupted = true;
+  });
+  const Stopwatch watch;
+  const std::vector<Case> cases{kCalm, kTrigger, kCalm};
+  const auto outcomes = runner->run(cases, {});
+  EXPECT_LT(watch.seconds(), 10);
+  ASSERT_EQ(outcomes.size(), 2U) << "the third was never given";
+  expect_copy(outcomes[0], kCalm);
+  EXPECT_EQ(outcomes[1].kind, Kind::kNotRun);
+  EXPECT_EQ(outcomes[1].message, "the time was up while it ran");
+}
+
+TEST(Loading, EndsWithTheRun) {
+  const std::unique_ptr<Runner> runner = worker_runner(shell("sleep 60"), {.end = Deadline().within(0.3)});
+  Outcome failure;
+  const Stopwatch watch;
+  runner->info(failure);
+  EXPECT_LT(watch.seconds(), 10);
+  EXPECT_EQ(failure.kind, Kind::kNotRun);
+  EXPECT_EQ(failure.message, "the time was up while it was loading");
+}
+
 TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
   const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
   const std::vector<Case> cases(20000, kCalm);
@@ -232,7 +317,7 @@ void expect_on_loading(const WorkerCommand& command, Kind kind, const std::strin
   Outcome failure;
   EXPECT_EQ(runner->info(failure).name, "");
   EXPECT_EQ(failure.kind, kind);
-  EXPECT_EQ(runner->workers_started(), 1);
+  EXPECT_EQ(runner->workers_started(), kind == Kind::kCrashed ? kWorkerStarts : 1);
 }
 
 TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
@@ -243,6 +328,85 @@ TEST(Loading, WhatGoesWrongIsToldForEveryCase) {
                     "on loading: wrote nonsense into the channel: hello");
   expect_on_loading(shell("exec >&- ; sleep 60"), Kind::kCrashed, "on loading: closed its channel");
   expect_on_loading(shell("sleep 60"), Kind::kTimedOut, "on loading: no answer within 2 s");
+}
+
+TEST(Loading, LastWordsAreTheFirstLinesToo) {
+  expect_on_loading(shell("echo registered twice >&2; seq -f 'frame #%g' 500 >&2; kill -ABRT $$"),
+                    Kind::kCrashed,
+                    "killed by SIGABRT (Aborted); its last words: registered twice frame #1 ");
+  expect_on_loading(shell("echo registered twice >&2; seq -f 'frame #%g' 500 >&2; kill -ABRT $$"),
+                    Kind::kCrashed, "frame #500");
+}
+
+/// A program that runs `deed` where there is no file of that name yet, and is a worker from then on.
+WorkerCommand once(const std::string& deed) {
+  const std::string marker = ::testing::TempDir() + "deformdiff_once_" + std::to_string(::getpid());
+  ::unlink(marker.c_str());
+  const std::string script = "if mkdir " + marker + " 2>/dev/null; then " + deed + "; fi; rmdir " + marker +
+                             "; exec " + DEFORMDIFF_WORKER;
+  return {{"/bin/sh", "-c", script}, "cpu"};
+}
+
+TEST(Loading, AWorkerThatDiesOnceIsStartedAgain) {
+  for (const char* deed : {"kill -KILL $$", "exit 3", "kill -STOP $$"}) {
+    const std::unique_ptr<Runner> runner = worker_runner(once(deed), {.start_timeout_seconds = 10});
+    const std::vector<Case> cases{kCalm, kTrigger};
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+    EXPECT_EQ(runner->workers_started(), 2) << deed;
+  }
+}
+
+/// The process of the worker that this one has.
+pid_t only_child() {
+  for (pid_t child = 0;;) {
+    std::FILE* list = ::popen("ps -o pid=,comm= --ppid $PPID", "r");
+    char name[64];
+    while (list != nullptr && std::fscanf(list, "%d %63s", &child, name) == 2) {
+      if (std::string_view(name).starts_with("deformdiff")) break;
+      child = 0;
+    }
+    ::pclose(list);
+    if (child != 0) return child;
+  }
+}
+
+TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
+  for (const int signal : {SIGKILL, SIGTERM, SIGSTOP}) {
+    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 5});
+    expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+    ::kill(only_child(), signal);
+    const std::vector<Case> cases{kCalm, kTrigger};
+    const auto outcomes = runner->run(cases, {});
+    for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
+    EXPECT_EQ(runner->workers_started(), 2) << signal;
+  }
+}
+
+/// The process that a message says was left behind.
+pid_t left_behind(const std::string& message) {
+  const std::size_t words = message.find("left behind: ");
+  return words == std::string::npos ? 0 : std::stoi(message.substr(words + std::strlen("left behind: ")));
+}
+
+bool is_alive(pid_t process) {
+  return ::kill(process, 0) == 0;
+}
+
+TEST(RunnerTest, WhatAWorkerStartsEndsWithIt) {
+  const std::unique_ptr<Runner> other = worker_runner(worker("cpu"), {});
+  expect_copy(other->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  const std::unique_ptr<Runner> hiding = worker_runner(worker("fault/hides"), {.case_timeout_seconds = 1});
+  const pid_t hidden = left_behind(hiding->run(std::span(&kTrigger, 1), {}).at(0).message);
+  ASSERT_GT(hidden, 0);
+  EXPECT_FALSE(is_alive(hidden));
+  const std::unique_ptr<Runner> dying =
+      worker_runner(shell("(setsid sleep 1000 & echo left behind: $! >&2); exit 3"), {});
+  const pid_t orphan = left_behind(dying->run(std::span(&kCalm, 1), {}).at(0).message);
+  ASSERT_GT(orphan, 0);
+  EXPECT_FALSE(is_alive(orphan));
+  expect_copy(other->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  EXPECT_EQ(other->workers_started(), 1);
 }
 
 TEST(Loading, AProgramThatIsNotThereIsBadInput) {

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <functional>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -57,6 +58,18 @@ at::Tensor hang(const Inputs&, at::Tensor right) {
   return right;
 }
 
+/// Leaves its group for that of its parent, and a process in a session of its own, and loops for ever.
+at::Tensor hide(const Inputs& inputs, at::Tensor right) {
+  static_cast<void>(::setpgid(0, ::getpgid(::getppid())));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setsid();
+    for (;;) ::pause();
+  }
+  std::fprintf(stderr, "left behind: %d\n", static_cast<int>(child));
+  return hang(inputs, std::move(right));
+}
+
 /// Takes address space until there is none; where it is not limited, pretends that there is none beyond 64
 /// GiB.
 at::Tensor eat_memory(const Inputs&, at::Tensor) {
@@ -100,6 +113,31 @@ at::Tensor modify_input(const Inputs& inputs, at::Tensor right) {
   if (inputs.attn_weight.numel() > 0) bytes_of(inputs.attn_weight)[0] ^= std::byte{1};
   return right;
 }
+
+/// What memory still holds is the same.
+at::Tensor transpose_input(const Inputs& inputs, at::Tensor right) {
+  at::Tensor(inputs.sampling_loc).transpose_(0, 5);
+  return right;
+}
+
+at::Tensor resize_input(const Inputs& inputs, at::Tensor right) {
+  at::Tensor(inputs.attn_weight).resize_({1});
+  return right;
+}
+
+/// A program's own memory is its own, but this also has descriptors that it was given.
+at::Tensor damage_descriptors(const Inputs&, at::Tensor right) {
+  constexpr off_t kFar = off_t{1} << 50;
+  for (int descriptor = 0; descriptor < 64; ++descriptor) {
+    static_cast<void>(!::ftruncate(descriptor, 0));
+    static_cast<void>(!::ftruncate(descriptor, kFar));
+  }
+  return right;
+}
+
+struct Speechless : std::exception {
+  const char* what() const noexcept override { return nullptr; }
+};
 
 at::Tensor leave_poison(const Inputs&, at::Tensor right) {
   at::Tensor partly = at::empty_like(right);
@@ -155,12 +193,24 @@ SubjectList process_faults() {
   add("fault/exits", "calls exit(0)", "crashed", then([] { std::exit(0); }));
   add("fault/babbles", "writes nonsense into the channel", "crashed", babble);
   add("fault/hangs", "loops for ever", "timed_out", hang);
+  add("fault/hides", "leaves its process group, starts a process elsewhere and loops for ever", "timed_out",
+      hide);
   add("fault/eats_memory", "allocates until it gets no more", "threw", eat_memory);
   add("fault/throws", "throws on valid input", "threw",
       then([] { TORCH_CHECK(false, "the stars are not right"); }));
+  add("fault/throws_nothing", "throws an exception whose what() is null", "threw",
+      then([] { throw Speechless(); }));
+  add("fault/throws_at_length", "throws 200 MB of text, not all of it printable", "threw", then([] {
+        throw std::runtime_error("the stars \x01\xff are " + std::string(std::size_t{200} << 20, '*'));
+      }));
+  add("fault/closes_descriptors", "closes every descriptor", "crashed",
+      then([] { ::close_range(0, ~0U, 0); }));
+  add("control/damages_descriptors", "", "agree", damage_descriptors);
   add("fault/overruns", "writes past its output", "overran_buffer", overrun);
   add("fault/underruns", "writes in front of its output", "overran_buffer", underrun);
   add("fault/modifies_input", "flips a bit of attn_weight", "modified_input", modify_input);
+  add("fault/transposes_input", "transposes sampling_loc in place", "modified_input", transpose_input);
+  add("fault/resizes_input", "resizes attn_weight in place", "modified_input", resize_input);
   add("fault/modifies_earlier_output", "changes the result that it handed out before", "modified_input",
       modify_earlier_output());
   add("fault/leaves_poison", "does not write the second half of its output", "unwritten_output",

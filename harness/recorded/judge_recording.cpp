@@ -9,7 +9,7 @@
 #include "engine/signature.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
-#include "recorded/recording.h"
+#include "engine/subject.h"
 #include "recorded/stage_report.h"
 
 #include <fmt/format.h>
@@ -34,12 +34,19 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
     SubjectReport& subject = report.session.subjects.emplace_back();
     subject.name = subject.info.name = run.name;
     subject.block = block.name();
-    if (const Comparison refused = unjudged(run.dtype); !refused.reason.empty()) {
+    subject.info.blocks = {block.name()};
+    apply(request.declared, subject.info);
+    if (const Comparison refused = unjudged(run); !refused.reason.empty()) {
       count(subject, refused);
       continue;
     }
     const Case c = recorded_case(block, recording, run.dtype);
     block.validate(c);
+    if (const Outcome admitted = admit(subject.info, block, c, 0);
+        admitted.kind != Outcome::Kind::kReturned) {
+      count(subject, compare(admitted, {}, {}));
+      continue;
+    }
     // The operator's one stage is its output: there is nothing to show on the way to it.
     const bool deep = block.stages(c).size() > 1;
     StagedComparison judged =
@@ -52,6 +59,7 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
                                                      c, judged.comparison, request.file));
   }
   report.ignored = recording.ignored;
+  report.read_as_int64 = recording.read_as_int64;
 }
 
 }  // namespace
@@ -69,10 +77,12 @@ RunReport judge_recording(const JudgeRequest& request) {
   return report;
 }
 
-Comparison unjudged(DType dtype) {
+Comparison unjudged(const RecordedRun& run) {
   Comparison comparison;
   comparison.verdict = Verdict::kUnsupported;
-  if (!is_judged(dtype)) comparison.reason = fmt::format("judging {} is not available yet", name_of(dtype));
+  comparison.reason = run.unreadable;
+  if (comparison.reason.empty() && !is_judged(run.dtype))
+    comparison.reason = fmt::format("judging {} is not available yet", name_of(run.dtype));
   return comparison;
 }
 

@@ -1,9 +1,10 @@
 // Recorded tensors, judged like any implementation. Needs no worker.
 #pragma once
 
-#include "core/dtype.h"
+#include "core/declaration.h"
 #include "core/verdict.h"
 #include "engine/compare.h"
+#include "recorded/recording.h"
 #include "recorded/recording_options.h"
 #include "reports/run_report.h"
 
@@ -16,6 +17,7 @@ struct JudgeRequest {
   std::filesystem::path file;
   std::string block;  ///< empty: the metadata's
   RecordingOptions options;
+  Declaration declared{};  ///< of what computed the file
   int threads = 1;
 };
 
@@ -23,7 +25,7 @@ struct JudgeRequest {
 /// file and what is wrong with it or with the request.
 RunReport judge_recording(const JudgeRequest& request);
 
-/// Why a run in this dtype is not judged, as a verdict with its reason; without reason if it is.
-Comparison unjudged(DType dtype);
+/// Why a run is not judged, as a verdict with its reason; without reason if it is.
+Comparison unjudged(const RecordedRun& run);
 
 }  // namespace deformdiff

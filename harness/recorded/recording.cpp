@@ -37,9 +37,9 @@ struct OutputPlace {
   Way way;
 };
 
-[[noreturn]] void refuse_dtype(const std::string& name, const std::string& dtype) {
-  throw InputError(fmt::format(
-      "tensor '{}' has dtype {}; it can be judged as F32, F64, F16, BF16, I64, BOOL or U8", name, dtype));
+std::string unreadable(const std::string& name, const std::string& dtype) {
+  return fmt::format("tensor '{}' has dtype {}; it can be judged as F32, F64, F16, BF16, I64, BOOL or U8",
+                     name, dtype);
 }
 
 std::string input_places(const std::string& name) {
@@ -74,7 +74,7 @@ class Reader {
 
   Recording read(const Attributes& configured) {
     Recording recording;
-    take_inputs(configured, recording.inputs);
+    take_inputs(configured, recording);
     take_parameters(configured, recording.inputs);
     recording.attributes = complete_attributes(layout_, block_, recording.inputs, configured);
     const LayoutNames names(layout_, block_, recording.attributes);
@@ -92,7 +92,7 @@ class Reader {
   Recording read(const Attributes& attributes, const std::vector<NamedTensor>& parameters) {
     Recording recording;
     recording.attributes = attributes;
-    take_inputs(attributes, recording.inputs);
+    take_inputs(attributes, recording);
     recording.inputs.insert(recording.inputs.end(), parameters.begin(), parameters.end());
     take_runs(LayoutNames(layout_, block_, attributes), recording);
     note_ignored(recording);
@@ -112,7 +112,8 @@ class Reader {
     return {rest, prefixed ? Way::kPrefixed : Way::kBare};
   }
 
-  void take_inputs(const Attributes& configured, std::vector<NamedTensor>& inputs) {
+  void take_inputs(const Attributes& configured, Recording& recording) {
+    std::vector<NamedTensor>& inputs = recording.inputs;
     const LayoutNames names(layout_, block_, configured);
     std::set<std::string> given;
     for (const Way way : kWays) {
@@ -126,13 +127,14 @@ class Reader {
         if (!entry || given.contains(entry->ours)) continue;
         used_.insert(tensor.name);
         inputs.push_back({entry->ours, to_ours(*entry, tensor.tensor, {})});
+        if (file_.narrow.contains(tensor.name)) recording.read_as_int64.push_back(with_dtype(tensor.name));
       }
       // Twice in one way is for the block to refuse.
       for (const NamedTensor& input : inputs) given.insert(input.name);
     }
     for (const auto& [name, dtype] : file_.unreadable) {
       const auto entry = names.input(meaning_of(name, kInput).name);
-      if (entry && !given.contains(entry->ours)) refuse_dtype(name, dtype);
+      if (entry && !given.contains(entry->ours)) throw InputError(unreadable(name, dtype));
     }
     if (guessing_) derive_inputs(block_, inputs);
   }
@@ -170,9 +172,9 @@ class Reader {
     const auto add = [&](const std::string& tag, RecordedRun& run) {
       run.name = tag.empty() ? "recorded" : "recorded/" + tag;
       run.outcome.kind = Outcome::Kind::kReturned;
-      order_outputs(tag, run);
+      if (run.unreadable.empty()) order_outputs(tag, run);
       run.dtype = dtype_of(run, recording.inputs);
-      if (is_judged(run.dtype)) take_stages(names, tag, recording, run);
+      if (run.unreadable.empty() && is_judged(run.dtype)) take_stages(names, tag, recording, run);
       recording.runs.push_back(std::move(run));
     };
     auto untagged = runs.extract("");
@@ -200,19 +202,22 @@ class Reader {
     for (const Way way : kWays) {
       for (const NamedTensor& tensor : file_.tensors) {
         const auto place = output_place(names, tensor.name);
-        if (!place || place->way != way) continue;
+        if (!place || place->way != way || file_.narrow.contains(tensor.name)) continue;
         std::vector<NamedTensor>& outputs = runs[place->tag].outcome.outputs;
         if (find_tensor(outputs, place->entry.ours) != nullptr) continue;
         used_.insert(tensor.name);
         outputs.push_back({place->entry.ours, to_ours(place->entry, tensor.tensor, {})});
       }
     }
-    // A tag that has nothing else is ignored.
-    for (const auto& [name, dtype] : file_.unreadable) {
-      const auto place = output_place(names, name);
-      if (!place || (!place->tag.empty() && !runs.contains(place->tag))) continue;
-      if (find_tensor(runs[place->tag].outcome.outputs, place->entry.ours) == nullptr)
-        refuse_dtype(name, dtype);
+    for (const auto* tensors : {&file_.unreadable, &file_.narrow}) {
+      for (const auto& [name, dtype] : *tensors) {
+        const auto place = output_place(names, name);
+        if (!place) continue;
+        RecordedRun& run = runs[place->tag];
+        if (find_tensor(run.outcome.outputs, place->entry.ours) != nullptr) continue;
+        if (run.unreadable.empty()) run.unreadable = unreadable(name, dtype);
+        used_.insert(name);
+      }
     }
   }
 
@@ -289,11 +294,20 @@ class Reader {
 
   void note_ignored(Recording& recording) const {
     for (const NamedTensor& tensor : file_.tensors) {
-      if (!used_.contains(tensor.name)) recording.ignored.push_back(tensor.name);
+      if (!used_.contains(tensor.name)) recording.ignored.push_back(with_dtype(tensor.name));
     }
     for (const auto& [name, dtype] : file_.unreadable) {
-      recording.ignored.push_back(fmt::format("{} ({})", name, dtype));
+      if (!used_.contains(name)) recording.ignored.push_back(with_dtype(name));
     }
+  }
+
+  /// The name of a tensor of the file, with its dtype where that is none of ours.
+  std::string with_dtype(const std::string& name) const {
+    for (const auto* tensors : {&file_.unreadable, &file_.narrow}) {
+      if (const auto found = tensors->find(name); found != tensors->end())
+        return fmt::format("{} ({})", name, found->second);
+    }
+    return name;
   }
 
   const SafetensorsFile& file_;

@@ -15,13 +15,15 @@ struct RecordedRun {
   std::string name;  ///< "recorded/TAG", or "recorded" for a run without a tag
   DType dtype;       ///< that it computed in: of its outputs, of the inputs where those say nothing
   Outcome outcome;
+  std::string unreadable;  ///< why it cannot be judged: an output of a dtype that cannot be; empty if it can
 };
 
 struct Recording {
   Attributes attributes;
-  std::vector<NamedTensor> inputs;   ///< parameters among them, in their stored dtype
-  std::vector<RecordedRun> runs;     ///< by tag, the one without a tag last
-  std::vector<std::string> ignored;  ///< tensors that nothing is made of
+  std::vector<NamedTensor> inputs;         ///< parameters among them, in their stored dtype
+  std::vector<RecordedRun> runs;           ///< by tag, the one without a tag last
+  std::vector<std::string> ignored;        ///< tensors that nothing is made of
+  std::vector<std::string> read_as_int64;  ///< inputs of narrower integers, with the dtype that they have
 };
 
 /// Throws InputError naming the tensor that is missing, cannot be read or does not fit, and for a mapping of

@@ -50,6 +50,16 @@ Attributes configured_attributes(const RecordingOptions& options, const Safetens
   return checked_attributes(layout, block, parse_strict_json(found->second, "metadata 'config'"));
 }
 
+Extents configured_extents(const RecordingOptions& options, const BlockDefinition& block) {
+  if (options.config.empty()) return {};
+  const std::string name = options.config.string();
+  try {
+    return extents_from_config(block, parse_strict_json(read_file(options.config), name));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
 Attributes with_defaults(const BlockDefinition& block, Attributes configured) {
   configured.merge(block.default_attributes());
   return configured;

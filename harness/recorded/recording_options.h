@@ -25,6 +25,9 @@ Layout layout_of(const RecordingOptions& options, const SafetensorsFile& file);
 Attributes configured_attributes(const RecordingOptions& options, const SafetensorsFile& file, Layout layout,
                                  const BlockDefinition& block);
 
+/// What the file that --config names says of extents: extents_from_config(). Empty without one.
+Extents configured_extents(const RecordingOptions& options, const BlockDefinition& block);
+
 /// The configured attributes, and the block's defaults for the others.
 Attributes with_defaults(const BlockDefinition& block, Attributes configured);
 

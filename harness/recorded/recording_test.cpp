@@ -2,6 +2,7 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "core/error.h"
+#include "recorded/judge_recording.h"
 
 #include <vector>
 
@@ -55,11 +56,11 @@ TEST(Recorded, EachTagIsARunAndTheRestIsIgnored) {
                            "stage.f32.x", "param.w"}) {
     file.tensors.push_back({name, numbers(DType::kFloat32, 1)});
   }
-  file.unreadable = {{"extra.index", "I32"}};
+  file.unreadable = {{"extra.index", "F4"}};
   const Recording recording = take(file);
   EXPECT_EQ(names(recording), (std::vector<std::string>{"recorded/f32", "recorded/trt.fp16"}));
   EXPECT_EQ(recording.ignored, (std::vector<std::string>{"out.f32.grad_value", "extra.note", "stage.f32.x",
-                                                         "param.w", "extra.index (I32)"}));
+                                                         "param.w", "extra.index (F4)"}));
 }
 
 TEST(Recorded, PlainAndBareNamesAreOneUntaggedRun) {
@@ -93,6 +94,34 @@ TEST(Recorded, RefusalsNameTheTensor) {
   EXPECT_NE(refusal(file).find("required tensor 'value' is missing"), std::string::npos);
   file.unreadable = {{"in.value", "F8_E4M3"}};
   EXPECT_NE(refusal(file).find("'in.value' has dtype F8_E4M3"), std::string::npos);
+}
+
+TEST(Recorded, InputsThatAreReadAsInt64AreNamed) {
+  SafetensorsFile file = with_inputs("in.");
+  file.narrow = {{"in.spatial_shapes", "I32"}, {"extra.index", "I16"}};
+  file.tensors.push_back({"extra.index", numbers(DType::kFloat32, 1)});
+  file.tensors.push_back({"out.output", numbers(DType::kFloat32, 1)});
+  const Recording recording = take(file);
+  EXPECT_EQ(recording.read_as_int64, std::vector<std::string>{"in.spatial_shapes (I32)"});
+  EXPECT_EQ(recording.ignored, std::vector<std::string>{"extra.index (I16)"});
+}
+
+TEST(Recorded, ARunWhoseOutputCannotBeReadSaysSo) {
+  SafetensorsFile file = with_inputs("in.");
+  file.unreadable = {{"out.npu.output", "F8_E4M3"}, {"out.npu.grad_value", "F8_E4M3"}};
+  file.narrow = {{"out.quantized.output", "I32"}};
+  file.tensors.push_back({"out.quantized.output", numbers(DType::kFloat32, 1)});
+  const Recording recording = take(file);
+  EXPECT_EQ(names(recording), (std::vector<std::string>{"recorded/npu", "recorded/quantized"}));
+  for (const RecordedRun& run : recording.runs) EXPECT_EQ(unjudged(run).verdict, Verdict::kUnsupported);
+  EXPECT_NE(unjudged(recording.runs[0]).reason.find("'out.npu.output' has dtype F8_E4M3"), std::string::npos);
+  EXPECT_NE(unjudged(recording.runs[1]).reason.find("dtype I32"), std::string::npos);
+  EXPECT_EQ(recording.ignored, std::vector<std::string>{"out.npu.grad_value (F8_E4M3)"});
+  // Beside an output that can be read it is ignored.
+  file.unreadable = {{"out.output", "F8_E4M3"}};
+  file.narrow.clear();
+  file.tensors.push_back({"output", numbers(DType::kFloat32, 1)});
+  EXPECT_EQ(unjudged(take(file).runs.back()).reason, "");
 }
 
 TEST(Recorded, InputsAreWidenedExactlyAndNarrowedToNearest) {

@@ -1,5 +1,6 @@
 #include "subjects/function_subject.h"
 
+#include "subjects/libtorch_figures.h"
 #include "subjects/mask2former/blocks.h"
 
 #include <utility>
@@ -37,12 +38,10 @@ std::vector<at::Tensor> run_ms_deform_attn(const Call& call, const MsDeformAttnF
 /// How LibTorch's CPU kernels compute. function_ulps_test measures it.
 Precision libtorch_cpu() {
   Precision precision;
-  // RowwiseMoments: Welford's and Chan's updates.
+  // RowwiseMoments: Welford's and Chan's updates. Group norms whose channels lie last in memory take
+  // mean(x^2) - mean^2 instead, which group_norm of our models never lets them.
   precision.variance = Variance::kCentred;
-  // MKL's functions err by less than 1; SLEEF's, where there is no MKL, by 1, and sin and cos by 3.5. Softmax
-  // has an exp of its own (exp_u20), and GELU in float32 the polynomial of Abramowitz and Stegun 7.1.26 for
-  // erf: 1.5e-7, which is 5 units in the last place of 1/2, and its roundings.
-  precision.ulps = {.exp = 2, .tanh = 1, .sin_cos = 3.5, .pow = 1, .erf = 8};
+  precision.ulps = kLibTorchUlps;
   return precision;
 }
 

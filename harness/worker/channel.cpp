@@ -1,8 +1,10 @@
 #include "worker/channel.h"
 
+#include "core/child_processes.h"
 #include "core/error.h"
 #include "core/file_descriptor.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -26,7 +28,7 @@ namespace {
 }
 
 int keep_private(int descriptor) {
-  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, wire::kFromWorkerMemory + 1);
   if (copy < 0) fail("the channel");
   return copy;
 }
@@ -76,9 +78,11 @@ bool Channel::map_data() {
   if (data_size_ <= wire::kInlineData || data_size_ <= mapped_) return true;
   struct stat status {};
   if (::fstat(wire::kToWorkerMemory, &status) != 0) fail("the shared memory");
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size < data_size_) throw InputError("message: its data is not in the shared memory");
   if (mapping_ != nullptr) ::munmap(const_cast<std::byte*>(mapping_), mapped_);
-  mapped_ = static_cast<std::size_t>(status.st_size);
-  if (mapped_ < data_size_) throw InputError("message: its data is not in the shared memory");
+  // Not all that there is: a subject may have made it longer.
+  mapped_ = std::min(size, 2 * data_size_);
   void* mapping = ::mmap(nullptr, mapped_, PROT_READ, MAP_SHARED, wire::kToWorkerMemory, 0);
   if (mapping == MAP_FAILED) fail("mapping the shared memory");
   mapping_ = static_cast<const std::byte*>(mapping);
@@ -108,13 +112,16 @@ void Channel::send(const wire::Message& message) {
 }
 
 void Channel::end_with_parent() const {
+  adopt_orphans();
   const pid_t parent = ::getppid();
   const int parent_process = ::pidfd_open(parent, 0);
   // The other end of the input also closes when the parent was gone before its descriptor was opened.
   std::thread([input = input_, parent_process] {
     while (true) {
       pollfd waits[] = {{input, 0, 0}, {parent_process, POLLIN, 0}};
-      if (::poll(waits, std::size(waits), -1) > 0) ::_exit(0);
+      if (::poll(waits, std::size(waits), -1) <= 0) continue;
+      kill_children({});
+      ::_exit(0);
     }
   }).detach();
 }

@@ -26,7 +26,8 @@ class Channel {
 
   void send(const wire::Message& message);
 
-  /// Ends this process as soon as the parent is gone or closes the channel, whatever else goes on in it.
+  /// Ends this process and all below it as soon as the parent is gone or closes the channel, whatever else
+  /// goes on in it.
   void end_with_parent() const;
 
  private:

@@ -2,10 +2,13 @@
 
 #include "blocks/block_list.h"
 #include "core/module_description.h"
+#include "worker/guard_bands.h"
 #include "worker/guarded_allocator.h"
 #include "worker/tensors.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <new>
 #include <set>
 #include <string_view>
@@ -31,8 +34,12 @@ std::vector<std::string> output_names(const Block* block, const Case& c, std::si
   return names;
 }
 
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find('\n')));
+/// Of what an exception says, which may be nothing at all, or any amount.
+std::string first_line(const char* text) {
+  constexpr std::size_t kLongest = 2000;
+  if (text == nullptr) return "an exception whose what() is null";
+  const std::string_view line(text, ::strnlen(text, kLongest));
+  return std::string(line.substr(0, line.find('\n')));
 }
 
 /// The outcome that the exception now being handled is. The most derived of LibTorch's come first.
@@ -57,18 +64,11 @@ Outcome outcome_of_exception() {
 }
 
 /// Which buffer was overrun, in words that a smaller case of the same fault has too: without its size.
-std::string describe(const Damage& damage, const Case& c, const std::vector<at::Tensor>& inputs,
-                     const std::vector<at::Tensor>& outputs) {
-  const auto is_of = [&](const at::Tensor& tensor) {
+std::string describe(const Damage& damage, const std::vector<at::Tensor>& outputs) {
+  const bool output = std::ranges::any_of(outputs, [&](const at::Tensor& tensor) {
     return tensor.defined() && tensor.has_storage() && tensor.storage().data() == damage.memory;
-  };
-  std::string place = "an allocation";
-  for (const at::Tensor& output : outputs) {
-    if (is_of(output)) place = "the output";
-  }
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (is_of(inputs[i])) place = "input " + c.inputs[i].name;
-  }
+  });
+  const std::string place = output ? "the output" : "an allocation";
   return fmt::format("{} {}", damage.before ? "before" : "after", place);
 }
 
@@ -206,34 +206,46 @@ Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, cons
     std::vector<std::string> input_names;
     for (const NamedTensor& input : c.inputs) {
       input_names.push_back(input.name);
-      inputs.push_back(to_torch(input.tensor, device));
+      inputs.push_back(device.is_cpu() ? buffers_.place(inputs.size(), input.tensor)
+                                       : copy_on(device, input.tensor));
     }
+    const std::uint64_t allocations = GuardedAllocator::instance().count();
     const auto start = Clock::now();
     outputs = subject.run({c.block, c.attributes, input_names, inputs, taps});
     outcome.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     outcome.kind = Outcome::Kind::kReturned;
     look_for_damage(inputs, c, outputs, outcome);
     keep_outputs(outputs, output_names(block, c, outputs.size()), device, outcome);
+    write_over(outputs, allocations);
   } catch (...) {
     outcome = outcome_of_exception();
     GuardedAllocator::instance().take_damage();  // of this call, which has its verdict
   }
+  buffers_.release_large();
   return outcome;
 }
 
 void Executor::look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
                                const std::vector<at::Tensor>& outputs, Outcome& outcome) {
   if (const auto damage = GuardedAllocator::instance().take_damage()) {
-    outcome.overran = describe(*damage, c, inputs, outputs);
+    outcome.overran = describe(*damage, outputs);
     add_note(outcome, fmt::format("the buffer that was overrun has {} bytes", damage->bytes));
   }
-  for (std::size_t i = 0; i < inputs.size() && outcome.modified.empty(); ++i) {
-    if (!holds_storage_of(inputs[i], c.inputs[i].tensor)) outcome.modified = c.inputs[i].name;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& name = c.inputs[i].name;
+    const std::string_view side = inputs[i].is_cpu() ? buffers_.damage(i) : std::string_view();
+    if (outcome.overran.empty() && !side.empty()) outcome.overran = fmt::format("{} input {}", side, name);
+    if (outcome.modified.empty() && !is_copy_of(inputs[i], c.inputs[i].tensor)) outcome.modified = name;
   }
-  for (const auto& [tensor, bits] : earlier_) {
-    if (outcome.modified.empty() && from_torch(tensor) != bits) outcome.modified = "earlier output";
-  }
-  earlier_.clear();
+  const bool written = std::ranges::any_of(written_over_, [](const WrittenOver& result) {
+    return result.storage.nbytes() != result.bytes ||
+           !is_whole_band(static_cast<const std::byte*>(result.storage.data()), result.bytes);
+  });
+  const bool changed = std::ranges::any_of(
+      handed_out_, [](const auto& result) { return from_torch(result.first) != result.second; });
+  if (outcome.modified.empty() && (written || changed)) outcome.modified = "earlier output";
+  written_over_.clear();
+  handed_out_.clear();
 }
 
 void Executor::keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,
@@ -247,13 +259,29 @@ void Executor::keep_outputs(const std::vector<at::Tensor>& outputs, const std::v
     }
     const Tensor bits = from_torch(outputs[i]);
     outcome.outputs.push_back({name, bits});
-    earlier_.emplace_back(outputs[i], bits);
+    handed_out_.emplace_back(outputs[i], bits);
     const std::int64_t poisoned = first_poisoned(bits);
     if (poisoned >= 0 && outcome.unwritten_output.empty()) {
       outcome.unwritten_output = name;
       outcome.first_unwritten = poisoned;
     }
   }
+}
+
+void Executor::write_over(const std::vector<at::Tensor>& outputs, std::uint64_t allocations) {
+  for (const at::Tensor& output : outputs) {
+    if (!output.defined() || !output.has_storage() || !output.is_cpu()) continue;
+    const c10::Storage& storage = output.storage();
+    if (!GuardedAllocator::instance().was_made_after(allocations, storage.data())) continue;
+    fill_band(static_cast<std::byte*>(storage.mutable_data()), storage.nbytes());
+    written_over_.push_back({storage, storage.nbytes()});
+  }
+  std::erase_if(handed_out_, [&](const auto& result) {
+    const at::Tensor& output = result.first;
+    return buffers_.hold(output) || std::ranges::any_of(written_over_, [&](const WrittenOver& over) {
+             return over.storage.data() == output.storage().data();
+           });
+  });
 }
 
 }  // namespace deformdiff::worker

@@ -4,13 +4,17 @@
 #include "core/block.h"
 #include "core/outcome.h"
 #include "subjects/subject.h"
+#include "worker/input_buffers.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Storage.h>
 
 namespace deformdiff::worker {
 
@@ -32,8 +36,19 @@ class Executor {
   void keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,
                     c10::Device device, Outcome& outcome);
 
-  /// What the call before handed out, with its bits at that time.
-  std::vector<std::pair<at::Tensor, Tensor>> earlier_;
+  /// Results belong to the caller, who may write to them: fills those whose memory was taken in this call,
+  /// after so many `allocations`. What is older may be a parameter or an input, and is only watched.
+  void write_over(const std::vector<at::Tensor>& outputs, std::uint64_t allocations);
+
+  struct WrittenOver {
+    c10::Storage storage;
+    std::size_t bytes;
+  };
+
+  InputBuffers buffers_;
+  // What the call before handed out: memory that was written over, and tensors with their bits at that time.
+  std::vector<WrittenOver> written_over_;
+  std::vector<std::pair<at::Tensor, Tensor>> handed_out_;
 };
 
 }  // namespace deformdiff::worker

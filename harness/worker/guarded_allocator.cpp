@@ -1,7 +1,8 @@
 #include "worker/guarded_allocator.h"
 
+#include "worker/guard_bands.h"
+
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
@@ -16,17 +17,6 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kBand = 256;
 constexpr std::uint8_t kOverOthers = 100;
 constexpr int kLarge = 4 << 20;
-
-using Band = std::array<std::byte, kBand>;
-
-const Band& whole_band() {
-  static const Band band = [] {
-    Band bytes;
-    bytes.fill(std::byte{0xC3});
-    return bytes;
-  }();
-  return band;
-}
 
 void poison(std::byte* memory, std::size_t bytes) {
   constexpr std::uint64_t twice = (std::uint64_t{kPoison} << 32) | kPoison;
@@ -49,12 +39,6 @@ GuardedAllocator& GuardedAllocator::instance() {
 }
 
 c10::DataPtr GuardedAllocator::allocate(std::size_t bytes) {
-  c10::DataPtr data = allocate_raw(bytes);
-  if (bytes > 0) poison(static_cast<std::byte*>(data.get()), bytes);
-  return data;
-}
-
-c10::DataPtr GuardedAllocator::allocate_raw(std::size_t bytes) {
   const c10::Device cpu(c10::DeviceType::CPU);
   if (bytes == 0) return {nullptr, cpu};
   void* memory = nullptr;
@@ -63,10 +47,11 @@ c10::DataPtr GuardedAllocator::allocate_raw(std::size_t bytes) {
   TORCH_CHECK_WITH(OutOfMemoryError, !too_large && ::posix_memalign(&memory, kAlignment, whole) == 0,
                    "out of memory: ", bytes, " bytes asked for");
   auto* allocation = static_cast<std::byte*>(memory) + kBand;
-  std::memcpy(allocation - kBand, whole_band().data(), kBand);
-  std::memcpy(allocation + bytes, whole_band().data(), kBand);
+  fill_band(allocation - kBand, kBand);
+  poison(allocation, bytes);
+  fill_band(allocation + bytes, kBand);
   const std::lock_guard lock(mutex_);
-  allocations_.emplace(allocation, bytes);
+  allocations_.emplace(allocation, Allocation{bytes, ++count_});
   return {allocation, allocation, &release, cpu};
 }
 
@@ -86,7 +71,7 @@ void GuardedAllocator::release(void* pointer) {
     const std::lock_guard lock(self.mutex_);
     const auto found = self.allocations_.find(pointer);
     TORCH_INTERNAL_ASSERT(found != self.allocations_.end());
-    self.check(allocation, found->second);
+    self.check(allocation, found->second.bytes);
     self.allocations_.erase(found);
   }
   std::free(allocation - kBand);
@@ -95,15 +80,28 @@ void GuardedAllocator::release(void* pointer) {
 void GuardedAllocator::check(std::byte* allocation, std::size_t bytes) {
   for (const bool before : {true, false}) {
     std::byte* band = before ? allocation - kBand : allocation + bytes;
-    if (std::memcmp(band, whole_band().data(), kBand) == 0) continue;
-    std::memcpy(band, whole_band().data(), kBand);
+    if (is_whole_band(band, kBand)) continue;
+    fill_band(band, kBand);
     if (!damage_) damage_ = Damage{allocation, bytes, before};
   }
 }
 
+std::uint64_t GuardedAllocator::count() {
+  const std::lock_guard lock(mutex_);
+  return count_;
+}
+
+bool GuardedAllocator::was_made_after(std::uint64_t count, const void* memory) {
+  const std::lock_guard lock(mutex_);
+  const auto found = allocations_.find(memory);
+  return found != allocations_.end() && found->second.number > count;
+}
+
 std::optional<Damage> GuardedAllocator::take_damage() {
   const std::lock_guard lock(mutex_);
-  for (const auto& [allocation, bytes] : allocations_) check(static_cast<std::byte*>(allocation), bytes);
+  for (const auto& [pointer, allocation] : allocations_) {
+    check(static_cast<std::byte*>(const_cast<void*>(pointer)), allocation.bytes);
+  }
   return std::exchange(damage_, std::nullopt);
 }
 

@@ -30,22 +30,31 @@ class GuardedAllocator final : public c10::Allocator {
   /// Throws c10::OutOfMemoryError.
   c10::DataPtr allocate(std::size_t bytes) override;
 
-  /// As allocate, but without poison: for memory that is overwritten at once.
-  c10::DataPtr allocate_raw(std::size_t bytes);
-
   c10::DeleterFnPtr raw_deleter() const override;
   void copy_data(void* to, const void* from, std::size_t count) const override;
+
+  /// How many allocations there have been.
+  std::uint64_t count();
+
+  /// Whether `memory` is one that is live and was made after so many.
+  bool was_made_after(std::uint64_t count, const void* memory);
 
   /// Looks at the bands of all allocations. The first damage found since the last call, also to those that
   /// have been freed; the bands are whole again afterwards.
   std::optional<Damage> take_damage();
 
  private:
+  struct Allocation {
+    std::size_t bytes = 0;
+    std::uint64_t number = 0;
+  };
+
   static void release(void* allocation);
   void check(std::byte* allocation, std::size_t bytes);
 
   std::mutex mutex_;
-  std::unordered_map<void*, std::size_t> allocations_;
+  std::unordered_map<const void*, Allocation> allocations_;
+  std::uint64_t count_ = 0;
   std::optional<Damage> damage_;
 };
 

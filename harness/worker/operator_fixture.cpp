@@ -2,6 +2,7 @@
 // misbehaviour on loading where the environment asks for it.
 #include <cstdio>
 #include <cstdlib>
+#include <deformdiff/ms_deform_attn.h>
 #include <string_view>
 #include <unistd.h>
 
@@ -29,9 +30,7 @@ const bool kLoaded = [] {
 }  // namespace
 
 TORCH_LIBRARY(fixture, library) {
-  library.def(
-      "ms_deform_attn_forward(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor "
-      "sampling_loc, Tensor attn_weight, int im2col_step) -> Tensor");
+  library.def(deformdiff::kMsDeformAttnForward);
 }
 TORCH_LIBRARY_IMPL(fixture, CPU, library) {
   library.impl("ms_deform_attn_forward", zeros_of_output);
@@ -42,7 +41,5 @@ TORCH_LIBRARY(fixture_schema, library) {
 }
 
 TORCH_LIBRARY(fixture_no_kernel, library) {
-  library.def(
-      "ms_deform_attn_forward(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor "
-      "sampling_loc, Tensor attn_weight, int im2col_step) -> Tensor");
+  library.def(deformdiff::kMsDeformAttnForward);
 }

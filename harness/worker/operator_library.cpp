@@ -2,6 +2,7 @@
 
 #include "subjects/function_subject.h"
 
+#include <deformdiff/ms_deform_attn.h>
 #include <dlfcn.h>
 #include <set>
 #include <utility>
@@ -14,11 +15,6 @@
 
 namespace deformdiff::worker {
 namespace {
-
-constexpr const char* kWantedSchema =
-    "(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor sampling_loc, Tensor "
-    "attn_weight, "
-    "int im2col_step) -> Tensor";
 
 std::set<std::string> registered_operators() {
   std::set<std::string> names;
@@ -83,8 +79,8 @@ std::variant<SubjectList, std::string> load_operators(const std::string& address
   if (!found)
     return fmt::format("{}: the library registers no {}; it registers {}", file, name, list_of(before));
   if (!fits(found->schema())) {
-    return fmt::format("{}: the library registers {}; {}{} is wanted", file, toString(found->schema()), name,
-                       kWantedSchema);
+    return fmt::format("{}: the library registers {}; {}::{} is wanted", file, toString(found->schema()),
+                       address.substr(hash + 1), kMsDeformAttnForward);
   }
   SubjectList subjects;
   subjects.push_back(make_subject(address, device, *found));

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include <ATen/Functions.h>
-#include <c10/core/Storage.h>
 #include <c10/core/TensorImpl.h>
 
 namespace deformdiff::worker {
@@ -23,20 +22,8 @@ constexpr std::array<std::pair<DType, at::ScalarType>, 7> kTypes{{
     {DType::kUInt8, at::kByte},
 }};
 
-c10::Storage guarded_copy(std::span<const std::byte> bytes) {
-  GuardedAllocator& allocator = GuardedAllocator::instance();
-  c10::DataPtr data = allocator.allocate_raw(bytes.size());
-  if (!bytes.empty()) std::memcpy(data.get(), bytes.data(), bytes.size());
-  return c10::Storage(c10::Storage::use_byte_size_t(), bytes.size(), std::move(data), &allocator,
-                      /*resizable=*/false);
-}
-
-at::Tensor view_of(c10::Storage storage, at::ScalarType type, const Shape& shape, const Shape& strides,
-                   std::int64_t offset) {
-  at::Tensor view = at::detail::make_tensor<c10::TensorImpl>(
-      std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU), c10::scalarTypeToTypeMeta(type));
-  view.unsafeGetTensorImpl()->set_sizes_and_strides(shape, strides, offset);
-  return view;
+std::int64_t stored_elements(const Tensor& tensor) {
+  return static_cast<std::int64_t>(tensor.storage().size() / size_of(tensor.dtype()));
 }
 
 template <typename Word>
@@ -65,24 +52,33 @@ std::optional<DType> dtype_of(at::ScalarType type) {
   return std::nullopt;
 }
 
-at::Tensor to_torch(const Tensor& tensor, c10::Device device) {
-  c10::Storage storage = guarded_copy(tensor.storage());
-  const at::ScalarType type = scalar_type_of(tensor.dtype());
-  if (device.is_cpu())
-    return view_of(std::move(storage), type, tensor.shape(), tensor.strides(), tensor.offset());
-  const auto elements = static_cast<std::int64_t>(tensor.storage().size() / size_of(tensor.dtype()));
-  const at::Tensor flat = view_of(std::move(storage), type, {elements}, {1}, 0);
-  return flat.to(device).as_strided(tensor.shape(), tensor.strides(), tensor.offset());
+at::Tensor view_of(c10::Storage storage, const Tensor& tensor) {
+  at::Tensor view =
+      at::detail::make_tensor<c10::TensorImpl>(std::move(storage), c10::DispatchKeySet(c10::DispatchKey::CPU),
+                                               c10::scalarTypeToTypeMeta(scalar_type_of(tensor.dtype())));
+  view.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.shape(), tensor.strides(), tensor.offset());
+  return view;
 }
 
-bool holds_storage_of(const at::Tensor& copy, const Tensor& tensor) {
+at::Tensor copy_on(c10::Device device, const Tensor& tensor) {
+  const std::int64_t elements = stored_elements(tensor);
+  at::Tensor host = at::empty({elements}, scalar_type_of(tensor.dtype()));
+  if (elements > 0) std::memcpy(host.mutable_data_ptr(), tensor.storage().data(), tensor.storage().size());
+  return host.to(device).as_strided(tensor.shape(), tensor.strides(), tensor.offset());
+}
+
+bool is_view_of(const at::Tensor& view, const Tensor& tensor) {
+  return view.scalar_type() == scalar_type_of(tensor.dtype()) && view.sizes() == tensor.shape() &&
+         view.strides() == tensor.strides() && view.storage_offset() == tensor.offset();
+}
+
+bool is_copy_of(const at::Tensor& copy, const Tensor& tensor) {
   const std::span<const std::byte> expected = tensor.storage();
-  if (copy.storage().nbytes() != expected.size()) return false;
+  if (!is_view_of(copy, tensor) || copy.storage().nbytes() != expected.size()) return false;
   if (expected.empty()) return true;
   if (copy.device().is_cpu())
     return std::memcmp(copy.storage().data(), expected.data(), expected.size()) == 0;
-  const auto elements = static_cast<std::int64_t>(expected.size() / size_of(tensor.dtype()));
-  const at::Tensor host = copy.as_strided({elements}, {1}, 0).cpu();
+  const at::Tensor host = copy.as_strided({stored_elements(tensor)}, {1}, 0).cpu();
   return std::memcmp(host.const_data_ptr(), expected.data(), expected.size()) == 0;
 }
 

@@ -6,18 +6,24 @@
 #include <optional>
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Storage.h>
 
 namespace deformdiff::worker {
 
 at::ScalarType scalar_type_of(DType dtype);
 std::optional<DType> dtype_of(at::ScalarType type);
 
-/// A copy of the tensor in a guarded allocation of exactly its storage, with its strides and offset, on
-/// `device`.
-at::Tensor to_torch(const Tensor& tensor, c10::Device device);
+/// The tensor's dtype, shape, strides and offset in CPU storage of its size.
+at::Tensor view_of(c10::Storage storage, const Tensor& tensor);
 
-/// Whether the storage of `copy`, which to_torch made of `tensor`, still holds the same bytes.
-bool holds_storage_of(const at::Tensor& copy, const Tensor& tensor);
+/// A copy of the tensor, with its strides and offset, on a device other than the CPU.
+at::Tensor copy_on(c10::Device device, const Tensor& tensor);
+
+/// Whether it has the tensor's dtype, shape, strides and offset.
+bool is_view_of(const at::Tensor& view, const Tensor& tensor);
+
+/// Whether `copy`, which began as one of `tensor`, still is: the same view of storage with the same bytes.
+bool is_copy_of(const at::Tensor& copy, const Tensor& tensor);
 
 /// A contiguous copy. Requires a strided tensor on a device that LibTorch can copy from, of a dtype that
 /// dtype_of knows.

@@ -37,8 +37,8 @@ TEST(Exactness, ProvedCasesAreExactInEveryFormula) {
     if (!proved(c)) continue;
     ++count;
     const OutputReference output = oracle(DType::kFloat32).evaluate(c.build(), {}, {}, 1).outputs[0];
-    for (int position = 0; position <= static_cast<int>(Position::kReciprocal); ++position) {
-      for (int interpolation = 0; interpolation <= static_cast<int>(Interpolation::kRows); ++interpolation) {
+    for (int position = 0; position < kPositions; ++position) {
+      for (int interpolation = 0; interpolation < kInterpolations; ++interpolation) {
         const auto order = static_cast<Order>((position + interpolation) % 5);
         const auto got = evaluate_formula<float>(
             c, {static_cast<Position>(position), static_cast<Interpolation>(interpolation), order});

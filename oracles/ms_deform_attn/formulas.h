@@ -10,10 +10,46 @@
 
 namespace deformdiff::ms_deform_attn {
 
-enum class Position { kFused, kFusedFma, kWide, kGrid, kGridHalf, kGridFma, kAffine, kShifted, kReciprocal };
+/// The one-based ones number pixels from 1, as a map with a border of zeros around it does.
+enum class Position {
+  kFused,
+  kFusedFma,
+  kWide,
+  kGrid,
+  kGridHalf,
+  kGridFma,
+  kAffine,
+  kShifted,
+  kShiftedGrid,
+  kReciprocal,
+  kShiftedReciprocal,
+  kGridReciprocal,
+  kHalfUp,
+  kHalfUpFma,
+  kDoubled,
+  kSplit,
+  kLastPixel,
+  kLastPixelFma,
+  kCentred,
+  kCentredHalf,
+  kCentredReciprocal,
+  kGridSum,
+  kGridCentred,
+  kOneBased,
+  kOneBasedFused,
+  kOneBasedPadded,
+  kOneBasedReciprocal,
+  kOneBasedGrid
+};
+constexpr int kPositions = static_cast<int>(Position::kOneBasedGrid) + 1;
+constexpr bool is_one_based(Position how) {
+  return how >= Position::kOneBased;
+}
+
 enum class Interpolation {
   kProduct,
   kProductWeightFirst,
+  kTent,
   kExpanded,
   kExpandedSum,
   kMirrored,
@@ -25,6 +61,7 @@ enum class Interpolation {
   kPolynomialAnyOrder,
   kRows
 };
+constexpr int kInterpolations = static_cast<int>(Interpolation::kRows) + 1;
 enum class Order { kForward, kReversed, kPairwise, kFma, kWideSum };
 
 struct Formula {
@@ -33,39 +70,84 @@ struct Formula {
   Order order;
 };
 
-/// Pixel coordinate as T; kWide keeps more bits until the fraction is taken.
-template <typename T>
-T pixel_position(Position how, T loc, std::int64_t side) {
-  const T width = static_cast<T>(side), half = T(0.5), one = T(1);
-  const T grid = 2 * loc - one;
-  switch (how) {
-    case Position::kGrid:
-      return (grid + one) * (width / 2) - half;
-    case Position::kGridHalf:
-      return ((grid + one) * width - one) / 2;
-    case Position::kAffine:
-      return (grid * width + (width - one)) / 2;
-    case Position::kShifted:
-      return (loc - half / width) * width;
-    case Position::kReciprocal:
-      return loc / (one / width) - half;
-    case Position::kFusedFma:
-      if constexpr (sizeof(T) <= 8) return std::fma(loc, width, -half);
-      [[fallthrough]];
-    case Position::kGridFma:
-      if constexpr (sizeof(T) <= 8) {
-        if (how == Position::kGridFma) return std::fma(grid + one, width / 2, -half);
-      }
-      [[fallthrough]];
-    default:
-      return loc * width - half;
-  }
-}
-
 template <typename T>
 T floor_of(T t) {
   T whole = static_cast<T>(static_cast<long long>(t));
   return whole > t ? whole - 1 : whole;
+}
+
+/// a * b + c in one rounding, where T has it.
+template <typename T>
+T fused(T a, T b, T c) {
+  if constexpr (sizeof(T) <= 8) {
+    return std::fma(a, b, c);
+  } else {
+    return a * b + c;
+  }
+}
+
+/// Pixel coordinate as T, one more where pixels are counted from 1.
+template <typename T>
+T pixel_position(Position how, T loc, std::int64_t side) {
+  const T width = static_cast<T>(side), half = T(0.5), one = T(1);
+  const T grid = 2 * loc - one, inverse = one / width;
+  switch (how) {
+    case Position::kFused:
+    case Position::kWide:
+    case Position::kSplit:
+      return loc * width - half;
+    case Position::kFusedFma:
+      return fused(loc, width, -half);
+    case Position::kGrid:
+      return (grid + one) * (width / 2) - half;
+    case Position::kGridHalf:
+      return ((grid + one) * width - one) / 2;
+    case Position::kGridFma:
+      return fused(grid + one, width / 2, -half);
+    case Position::kAffine:
+      return (grid * width + (width - one)) / 2;
+    case Position::kShifted:
+      return (loc - half / width) * width;
+    case Position::kShiftedGrid:
+      return (grid + (one - inverse)) * (width / 2);
+    case Position::kReciprocal:
+      return loc / inverse - half;
+    case Position::kShiftedReciprocal:
+      return (loc - half * inverse) / inverse;
+    case Position::kGridReciprocal:
+      return grid / (2 * inverse) + (width - one) / 2;
+    case Position::kHalfUp:
+      return (loc * width + half) - one;
+    case Position::kHalfUpFma:
+      return fused(loc, width, half) - one;
+    case Position::kDoubled:
+      return (2 * loc * width - one) / 2;
+    case Position::kLastPixel:
+      return (loc * (width - one) + loc) - half;
+    case Position::kLastPixelFma:
+      return fused(loc, width - one, loc) - half;
+    case Position::kCentred:
+      return (loc - half) * width + (width - one) / 2;
+    case Position::kCentredHalf:
+      return ((loc - half) * width - half) + width / 2;
+    case Position::kCentredReciprocal:
+      return (loc - half) / inverse + (width - one) / 2;
+    case Position::kGridSum:
+      return (grid * width + width - one) / 2;
+    case Position::kGridCentred:
+      return (grid * (width / 2) - half) + width / 2;
+    case Position::kOneBased:
+      return loc * width + half;
+    case Position::kOneBasedFused:
+      return (loc * width - half) + one;
+    case Position::kOneBasedPadded:
+      return (loc * width + one) - half;
+    case Position::kOneBasedReciprocal:
+      return loc / inverse + half;
+    case Position::kOneBasedGrid:
+      return ((grid + one) * width + one) / 2;
+  }
+  return 0;
 }
 
 /// Cell and fraction of one axis; valid is false outside the map.
@@ -76,16 +158,28 @@ struct AxisCell {
   T fraction = 0;
 };
 
+/// The half pixel comes off after the floor.
+template <typename T>
+AxisCell<T> split_cell(T loc, std::int64_t side) {
+  const T half = T(0.5), product = loc * static_cast<T>(side);
+  if (!(product > -half && product < static_cast<T>(side) + half)) return {};
+  const T low = floor_of(product), rest = product - low;
+  const auto cell = static_cast<std::int64_t>(low);
+  return rest >= half ? AxisCell<T>{true, cell, rest - half} : AxisCell<T>{true, cell - 1, rest + half};
+}
+
 template <typename T>
 AxisCell<T> axis_cell(Position how, T loc, std::int64_t side) {
   if (how == Position::kWide && sizeof(T) <= 8) {
     const AxisCell<Wide<T>> wide = axis_cell<Wide<T>>(Position::kFused, loc, side);
     return {wide.valid, wide.cell, static_cast<T>(wide.fraction)};
   }
+  if (how == Position::kSplit) return split_cell(loc, side);
+  const int first = is_one_based(how) ? 1 : 0;
   const T position = pixel_position(how, loc, side);
-  if (!(position > T(-1) && position < static_cast<T>(side))) return {};
+  if (!(position > T(first - 1) && position < static_cast<T>(side + first))) return {};
   const T low = floor_of(position);
-  return {true, static_cast<std::int64_t>(low), position - low};
+  return {true, static_cast<std::int64_t>(low) - first, position - low};
 }
 
 /// The terms that one sampling point contributes to the outer sum.
@@ -105,6 +199,8 @@ void append_terms(Interpolation how, T a, T fx, T fy, const T (&v)[4], std::vect
       for (const T term : {a * gx * gy * v[0], a * fx * gy * v[1], a * gx * fy * v[2], a * fx * fy * v[3]})
         terms.push_back(term);
       return;
+    case Interpolation::kTent:  // 1 - |x - pixel|
+      return flat(gx * gy, (1 - gx) * gy, gx * (1 - gy), (1 - gx) * (1 - gy));
     case Interpolation::kExpanded:
       return flat(1 - fx - fy + both, fx - both, fy - both, both);
     case Interpolation::kExpandedSum:

@@ -89,6 +89,24 @@ std::uint8_t NonfiniteJudge<T>::corner(T value, double weight, bool surely_zero,
 }
 
 template <typename T>
+bool NonfiniteJudge<T>::may_be_open_at_the_left() const {
+  return contract_.nonfinite_value_at_zero_weight == NonfiniteValueAtZeroWeight::kAny;
+}
+
+template <typename T>
+bool NonfiniteJudge<T>::on_edge(const AxisSample<Scalar>& axis, std::int64_t side) const {
+  return axis.on_edge() || (may_be_open_at_the_left() && axis.on_far_edge(side));
+}
+
+template <typename T>
+typename NonfiniteJudge<T>::CellRange NonfiniteJudge<T>::cells(const AxisSample<Scalar>& axis,
+                                                               std::int64_t side) const {
+  if (axis.on_edge()) return {-1, -1};
+  if (axis.on_far_edge(side)) return {side - 1, side - 1};
+  return {axis.first - (may_be_open_at_the_left() && axis.on_pixel() ? 1 : 0), axis.last};
+}
+
+template <typename T>
 std::uint8_t NonfiniteJudge<T>::in_cell(const GroupIndex& group, const Point<Scalar>& at, std::int64_t cell_x,
                                         std::int64_t cell_y, std::int64_t d) const {
   std::uint8_t admits = kAdmitsFinite;
@@ -96,7 +114,8 @@ std::uint8_t NonfiniteJudge<T>::in_cell(const GroupIndex& group, const Point<Sca
     const bool right = (index & 1) != 0, lower = (index & 2) != 0;
     const std::int64_t x = cell_x + (right ? 1 : 0), y = cell_y + (lower ? 1 : 0);
     if (!inputs_.inside(at.level, y, x)) continue;
-    const bool surely_zero = at.weight == 0 || (right && at.x.on_pixel()) || (lower && at.y.on_pixel());
+    const bool surely_zero =
+        at.weight == 0 || (at.x.on_pixel() && x != at.x.cell) || (at.y.on_pixel() && y != at.y.cell);
     const double least = least_weight(at.x, cell_x, right) * least_weight(at.y, cell_y, lower);
     admits = sum_of(admits, corner(inputs_.raw_value(group.n, group.m, at.level, y, x, d), at.weight,
                                    surely_zero, least));
@@ -127,24 +146,27 @@ std::uint8_t NonfiniteJudge<T>::point(const GroupIndex& group, const Point<Scala
   std::uint8_t admits = surely_inside ? 0 : outside(weight);
   if (std::isnan(weight)) return admits | kAdmitsNan;
   if (std::isinf(weight)) return admits | infinite_weight(group, at, weight, d);
-  for (std::int64_t cell_y = at.y.first; cell_y <= at.y.last; ++cell_y) {
-    for (std::int64_t cell_x = at.x.first; cell_x <= at.x.last; ++cell_x) {
+  const CellRange in_x = cells(at.x, inputs_.level(at.level).width);
+  const CellRange in_y = cells(at.y, inputs_.level(at.level).height);
+  for (std::int64_t cell_y = in_y.first; cell_y <= in_y.last; ++cell_y) {
+    for (std::int64_t cell_x = in_x.first; cell_x <= in_x.last; ++cell_x) {
       admits |= in_cell(group, at, cell_x, cell_y, d);
     }
   }
   return admits;
 }
 
-/// On the edge of the map along an axis: a NaN or an infinity in the first pixels may be met with weight 0.
+/// On the edge of the map along an axis: a NaN or an infinity in the first or last pixels may be met with
+/// weight 0.
 template <typename T>
 std::uint8_t NonfiniteJudge<T>::edge(const GroupIndex& group, const Point<Scalar>& at, T weight,
                                      std::int64_t d) const {
   if (contract_.nonfinite_value_at_zero_weight == NonfiniteValueAtZeroWeight::kIgnored)
     return outside(weight);
-  const std::int64_t first_x = at.x.on_edge() ? -1 : at.x.first, last_x = at.x.on_edge() ? -1 : at.x.last;
-  const std::int64_t first_y = at.y.on_edge() ? -1 : at.y.first, last_y = at.y.on_edge() ? -1 : at.y.last;
-  for (std::int64_t y = first_y; y <= last_y + 1; ++y) {
-    for (std::int64_t x = first_x; x <= last_x + 1; ++x) {
+  const CellRange in_x = cells(at.x, inputs_.level(at.level).width);
+  const CellRange in_y = cells(at.y, inputs_.level(at.level).height);
+  for (std::int64_t y = in_y.first; y <= in_y.last + 1; ++y) {
+    for (std::int64_t x = in_x.first; x <= in_x.last + 1; ++x) {
       if (!inputs_.inside(at.level, y, x)) continue;
       if (!std::isfinite(inputs_.raw_value(group.n, group.m, at.level, y, x, d))) {
         return outside(weight) | kAdmitsNan;
@@ -177,15 +199,15 @@ void NonfiniteJudge<T>::judge(const GroupIndex& group, std::span<std::uint8_t> a
       const Point<Scalar> at{l, p, static_cast<double>(weight),
                              locate<Scalar>(location[0], level.width, coordinates_, rounding_),
                              locate<Scalar>(location[1], level.height, coordinates_, rounding_)};
-      const bool on_edge = at.x.on_edge() || at.y.on_edge();
-      if (!(at.x.in_reach() || at.x.on_edge()) || !(at.y.in_reach() || at.y.on_edge())) {
+      const bool edge_x = on_edge(at.x, level.width), edge_y = on_edge(at.y, level.height);
+      if (!(at.x.in_reach() || edge_x) || !(at.y.in_reach() || edge_y)) {
         add_to_all(outside(weight));
         continue;
       }
       for (std::size_t d = 0; d < admits.size(); ++d) {
         const auto channel = static_cast<std::int64_t>(d);
-        admits[d] =
-            sum_of(admits[d], on_edge ? edge(group, at, weight, channel) : point(group, at, weight, channel));
+        admits[d] = sum_of(admits[d], edge_x || edge_y ? edge(group, at, weight, channel)
+                                                       : point(group, at, weight, channel));
       }
     }
   }

@@ -25,6 +25,15 @@ class NonfiniteJudge {
   void judge(const GroupIndex& group, std::span<std::uint8_t> admits) const;
 
  private:
+  struct CellRange {
+    std::int64_t first, last;
+  };
+  /// On a pixel code may use the cell before it, with weights 0 and 1, where no declaration says which pixel
+  /// is met with weight 0.
+  bool may_be_open_at_the_left() const;
+  bool on_edge(const AxisSample<Scalar>& axis, std::int64_t side) const;
+  /// Cells that code may use along an axis that is in reach or on an edge.
+  CellRange cells(const AxisSample<Scalar>& axis, std::int64_t side) const;
   std::uint8_t outside(T weight) const;
   std::uint8_t lost_location() const;
   std::uint8_t corner(T value, double weight, bool surely_zero, double least) const;

@@ -129,6 +129,51 @@ TEST(MsDeformAttnNonfinite, ValuesAtZeroCornerWeightFollowTheContract) {
   EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
 }
 
+TEST(MsDeformAttnNonfinite, CellsOpenAtTheLeftMeetTheOtherNeighbour) {
+  for (const bool along_y : {false, true}) {
+    const auto at = [&](float pixel) {
+      return along_y ? one_point(1.5F, pixel, 1) : one_point(pixel, 1.5F, 1);
+    };
+    const auto index = [&](std::size_t pixel) { return along_y ? 4 * pixel + 1 : 4 + pixel; };
+    PlainCase<float> c = at(2);  // exactly on pixel 2: pixel 1 has weight 0
+    for (const float bad : {kNan, kInf}) {
+      c.value[index(1)] = bad;
+      EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
+      EXPECT_EQ(admits(c, kContracts.propagates), kFinite);
+      EXPECT_EQ(admits(c, kContracts.ignored), kFinite);
+    }
+    c.value[index(1)] = 1;
+    c.value[index(0)] = kNan;  // two pixels away: in no cell
+    EXPECT_EQ(admits(c, kContracts.any), kFinite);
+    c.value[index(2)] = kNan;  // its own pixel
+    EXPECT_EQ(admits(c, kContracts.any), kNanSet);
+    PlainCase<float> between = at(2.25F);
+    between.value[index(1)] = kNan;
+    EXPECT_EQ(admits(between, kContracts.any), kFinite);
+  }
+}
+
+TEST(MsDeformAttnNonfinite, CellsOpenAtTheLeftMeetADiagonalNeighbour) {
+  PlainCase<float> c = one_point(2, 2, 1);
+  c.value[5] = kNan;  // pixel (1, 1)
+  EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
+  EXPECT_EQ(admits(c, kContracts.propagates), kFinite);
+  c.value[5] = 1;
+  c.value[7] = kNan;  // pixel (3, 1): after it along x, before it along y
+  EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
+}
+
+TEST(MsDeformAttnNonfinite, OnTheFarEdgeCellsOpenAtTheLeftMeetTheLastPixels) {
+  PlainCase<float> c = one_point(1, 4, 1);
+  c.value[12] = kInf;  // pixel (0, 3): before pixel (1, 3)
+  EXPECT_EQ(admits(c, kContracts.any), kFinite | kNanSet);
+  EXPECT_EQ(admits(c, kContracts.propagates), kFinite);
+  EXPECT_EQ(admits(c, kContracts.ignored), kFinite);
+  c.value[12] = 1;
+  c.value[9] = kInf;  // not in the last row
+  EXPECT_EQ(admits(c, kContracts.any), kFinite);
+}
+
 TEST(MsDeformAttnNonfinite, ValuesAtZeroAttentionWeightFollowTheContract) {
   PlainCase<float> c = one_point(1.5F, 1.5F, 0);
   c.value[5] = kInf;

@@ -101,15 +101,24 @@ double AxisLocator<Scalar>::grid_sample_shift(const Exact& exact, Scalar locatio
   return scaled + rounding_error(exact.position, scaled + exact.own_error, rounding_);
 }
 
+/// The sums that some formula rounds, of a map whose products do not.
+template <typename Scalar>
+bool AxisLocator<Scalar>::every_sum_is_exact(const Exact& exact, Scalar location) const {
+  return representable(exact.position, rounding_) &&
+         representable(two_sum(2 * location, Scalar(-1)), rounding_) &&
+         representable(two_sum(exact.product, Scalar(0.5)), rounding_) &&
+         representable(two_sum(exact.product, Scalar(1)), rounding_) &&
+         representable(two_sum(exact.position, -extent_ / 2), rounding_);
+}
+
 template <typename Scalar>
 double AxisLocator<Scalar>::envelope_shift(const Exact& exact, Scalar location) const {
-  if (dyadic_ && exact.own_error == 0 && representable(exact.position, rounding_) &&
-      representable(two_sum(2 * location, Scalar(-1)), rounding_)) {
-    return 0;
-  }
+  if (dyadic_ && exact.own_error == 0 && every_sum_is_exact(exact, location)) return 0;
   const double loc = static_cast<double>(location);
-  const double terms = 2 * width_ * std::fabs(loc - 0.5) + 2 * width_ * std::fabs(loc) +
-                       std::fabs(static_cast<double>(exact.position)) + 0.5;
+  const double from_edge = width_ * std::fabs(loc), from_middle = width_ * std::fabs(loc - 0.5);
+  const double through_pixel = std::fabs(static_cast<double>(exact.position)) + 0.5 + 2 * from_middle +
+                               std::max(2 * from_edge, from_middle);
+  const double terms = std::max(through_pixel, 3 * from_edge + 1);
   return rounding_.unit * terms * (1 + 8 * rounding_.unit);
 }
 

@@ -23,7 +23,9 @@ struct AxisSample {
   /// The position is exactly -1 in every evaluation: a test of the range skips it, while code without one
   /// meets the first pixel with weight 0.
   bool on_edge() const { return shift == 0 && position == -1; }
-  /// The position is exactly a pixel centre in every evaluation: the right or lower corner has weight 0.
+  /// The same beside the last pixel, which cells that are open at the left meet with weight 0.
+  bool on_far_edge(std::int64_t side) const { return shift == 0 && position == static_cast<Scalar>(side); }
+  /// The position is exactly a pixel centre in every evaluation: every other pixel has weight 0.
   bool on_pixel() const { return shift == 0 && position == static_cast<Scalar>(cell); }
 };
 
@@ -50,6 +52,7 @@ class AxisLocator {
   Exact evaluate(Scalar location) const;
   double fused_shift(const Exact& exact) const;
   double grid_sample_shift(const Exact& exact, Scalar location) const;
+  bool every_sum_is_exact(const Exact& exact, Scalar location) const;
   double envelope_shift(const Exact& exact, Scalar location) const;
   double shift_of(const Exact& exact, Scalar location) const;
 

@@ -43,22 +43,22 @@ struct Moments {
 };
 
 template <typename T>
-Moments<T> moments_of(std::span<const T> x, double eps, const Setting& setting) {
-  const Rounding& rounding = setting.rounding;
+Moments<T> moments_of(std::span<const T> x, double eps, const Rounding& rounding, bool centred) {
   const auto n = static_cast<double>(x.size());
-  const Wide<T> sum = sum_of(x, [](Wide<T> t) { return t; });
+  const Wide<T> total = sum_of(x, [](Wide<T> t) { return t; });
   Moments<T> moments;
-  if (!std::isfinite(sum)) {
+  if (!std::isfinite(total)) {
     moments.kind = kAdmitsNan;
     return moments;
   }
-  moments.mean = sum / n;
+  moments.mean = total / n;
   const Wide<T> mean = moments.mean;
   const Wide<T> wide_variance = sum_of(x, [mean](Wide<T> t) { return (t - mean) * (t - mean); }) / n;
   const auto variance = static_cast<double>(wide_variance);
   const auto mean_size = static_cast<double>(sum_of(x, [](Wide<T> t) { return std::abs(t); }) / n);
   const double middle = static_cast<double>(std::abs(mean)), square = variance + middle * middle;
-  if (!(n * square < rounding.largest / 4)) {
+  // What is summed: the elements, and the squares of themselves or of their distances from a mean.
+  if (!(n * std::max(mean_size, centred ? variance : square) < rounding.largest / 4)) {
     moments.kind = kAdmitsAnything;
     return moments;
   }
@@ -75,15 +75,17 @@ Moments<T> moments_of(std::span<const T> x, double eps, const Setting& setting) 
                          mean_square;
   const double one_pass =
       u * ((depth + 3) * square + 2 * middle * (depth + 2) * mean_size + middle * middle + variance);
-  const bool centred = setting.variance == Variance::kCentred;
   const double variance_error = std::max({two_passes, welford, centred ? 0 : one_pass}) +
                                 4 * (rounding.underflow + flush) + 2 * flush * middle;
-  const double below = variance + eps;
-  const double relative = variance_error / below;
-  // (1 - relative)^(-1/2) - 1, the sum with eps and eps itself, and a square root with a division (2 u) or a
-  // reciprocal square root of two ULPs (4 u).
-  moments.scale_error = !(relative < 1) ? std::numeric_limits<double>::infinity()
-                                        : 1 / std::sqrt(1 - relative) - 1 + (1 + 4) * u;
+  // No correct variance is negative: where rounding may make it so, it is clamped at 0. eps may underflow.
+  const double sum = variance + eps, eps_error = rounding.underflow + flush;
+  const double lost = (std::min(variance_error, variance) + eps_error) / sum;
+  const double gained = (variance_error + eps_error) / sum;
+  // (1 - lost)^(-1/2) - 1 or 1 - (1 + gained)^(-1/2), the sum with eps and eps itself, and a square root with
+  // a division (2 u) or a reciprocal square root of two ULPs (4 u).
+  const double apart = std::max(std::expm1(-std::log1p(-lost) / 2), -std::expm1(-std::log1p(gained) / 2));
+  moments.scale_error =
+      lost < 1 ? apart + (1 + apart) * (1 + 4) * u : std::numeric_limits<double>::infinity();
   return moments;
 }
 
@@ -98,7 +100,7 @@ class Norm : public Elementwise<T> {
     for_each_chunk((groups + per_chunk - 1) / per_chunk, threads, [&](std::int64_t chunk) {
       const auto last = static_cast<std::size_t>(std::min(groups, (chunk + 1) * per_chunk));
       for (auto i = static_cast<std::size_t>(chunk * per_chunk); i < last; ++i)
-        moments_[i] = moments_of(x_.subspan(i * size, size), eps_, this->setting());
+        moments_[i] = moments_of(x_.subspan(i * size, size), eps_, this->rounding(), centred_);
     });
   }
 
@@ -114,13 +116,15 @@ class Norm : public Elementwise<T> {
 
  protected:
   /// Groups of `size` elements behind one another; `inner` elements behind one another share a channel.
-  Norm(const Case& c, const Setting& setting, std::int64_t size, std::int64_t inner)
+  /// `centred`: the variance is that of x - mean.
+  Norm(const Case& c, const Setting& setting, std::int64_t size, std::int64_t inner, bool centred)
       : Elementwise<T>(setting, c.input("x").shape(), roundings_of(size)),
         x_(floats<T>(c, "x")),
         weight_(floats<T>(c, "weight")),
         bias_(floats<T>(c, "bias")),
         size_(size),
         inner_(inner),
+        centred_(centred),
         eps_(c.number("eps")) {
     require(weight_.size() == bias_.size(), c, "weight and bias do not fit each other");
   }
@@ -145,20 +149,25 @@ class Norm : public Elementwise<T> {
     const double u = this->unit();
     const Wide<T> factor = m.scale * weight, centred = x - m.mean;
     out.value = centred * factor + bias;
-    const auto size = static_cast<double>(std::abs(factor));
+    // Of the formulas' intermediate results; the computed factor may be `reach` times as large.
+    const double reach = 1 + m.scale_error, size = static_cast<double>(std::abs(factor)) * reach;
     const double distance = static_cast<double>(std::abs(centred)) * size;
     const double middle = static_cast<double>(std::abs(m.mean)) * size;
     const double whole = std::abs(static_cast<double>(x)) * size;
-    const auto result = static_cast<double>(std::abs(out.value));
-    const auto shift = static_cast<double>(std::abs(bias - m.mean * factor));
-    out.magnitude = whole + middle + std::abs(static_cast<double>(bias));
-    out.terms[kMoments] = m.mean_error * size + m.scale_error * distance;
+    const double bias_size = std::abs(static_cast<double>(bias));
+    if (!(size + whole + middle + bias_size <= this->rounding().largest)) return admit_anything(out);
+    const double moved = m.scale_error / reach;
+    const double result = static_cast<double>(std::abs(out.value)) + moved * distance;
+    const double shift = static_cast<double>(std::abs(bias - m.mean * factor)) + moved * middle;
+    out.magnitude = (whole + middle) / reach + bias_size;
+    out.terms[kMoments] = m.mean_error * size + moved * distance;
     // ((x - mean) r) w + b; x (r w) + (b - mean r w); (x r - mean r) w + b.
     const double apart = 3 * distance;
     const double fused = whole + middle + distance + std::max(distance, shift);
     out.terms[kRounding] = u * (std::max(apart, fused) + result);
     // Products and sums; flushed operands times what they are multiplied with.
-    const auto scale = static_cast<double>(m.scale), weight_size = std::abs(static_cast<double>(weight));
+    const double scale = static_cast<double>(m.scale) * reach,
+                 weight_size = std::abs(static_cast<double>(weight));
     out.terms[kUnderflow] =
         (3 + 2 * weight_size + scale + 2 * size + whole + middle) * (this->underflow() + this->flush()) +
         (std::abs(static_cast<double>(x)) + static_cast<double>(std::abs(m.mean))) * scale * this->flush();
@@ -166,6 +175,7 @@ class Norm : public Elementwise<T> {
 
   std::span<const T> x_, weight_, bias_;
   std::int64_t size_, inner_;
+  bool centred_;
   double eps_;
   std::vector<Moments<T>> moments_;
 };
@@ -173,7 +183,8 @@ class Norm : public Elementwise<T> {
 template <typename T>
 class LayerNorm : public Norm<T> {
  public:
-  LayerNorm(const Case& c, const Setting& setting) : Norm<T>(c, setting, channels(c), 1) {}
+  LayerNorm(const Case& c, const Setting& setting)
+      : Norm<T>(c, setting, channels(c), 1, setting.variance != Variance::kAny) {}
 
  private:
   static std::int64_t channels(const Case& c) {
@@ -186,7 +197,8 @@ class LayerNorm : public Norm<T> {
 template <typename T>
 class GroupNorm : public Norm<T> {
  public:
-  GroupNorm(const Case& c, const Setting& setting) : Norm<T>(c, setting, size(c), pixels(c)) {}
+  GroupNorm(const Case& c, const Setting& setting)
+      : Norm<T>(c, setting, size(c), pixels(c), setting.variance == Variance::kCentred) {}
 
  private:
   static std::int64_t pixels(const Case& c) {

@@ -77,10 +77,25 @@ std::vector<T> group_values(Dice& dice, std::int64_t count, std::int64_t kind) {
   return values;
 }
 
+template <typename T>
+std::vector<NamedTensor> plain_row(const std::vector<T>& x) {
+  const auto channels = static_cast<std::int64_t>(x.size());
+  return {named("x", {1, channels}, x), named("weight", {channels}, std::vector<T>(x.size(), 1)),
+          named("bias", {channels}, std::vector<T>(x.size(), 0))};
+}
+
+template <typename T>
+constexpr T kFar = std::is_same_v<T, float> ? T(1e3) : T(1e9);
+
+Precision with(Variance variance) {
+  Precision precision;
+  precision.variance = variance;
+  return precision;
+}
+
 TYPED_TEST(Norms, LayerNormByEveryFormula) {
   using T = TypeParam;
-  Precision centred;
-  centred.variance = Variance::kCentred;
+  const Precision centred = with(Variance::kCentred);
   Ratios ratios("layer_norm"), centred_ratios("layer_norm, centred");
   Dice dice(1);
   for (int round = 0; round < 800; ++round) {
@@ -106,26 +121,99 @@ TYPED_TEST(Norms, LayerNormByEveryFormula) {
   }
 }
 
-/// 256 channels a thousand spreads away from 0: only where mean(x^2) - mean^2 is excluded is anything said.
+/// 256 channels a thousand spreads away from 0: only where mean(x^2) - mean^2 is excluded is much said.
 TYPED_TEST(Norms, CentredVarianceIsJudgedFarFromZero) {
   using T = TypeParam;
-  const T far = std::is_same_v<T, float> ? T(1e3) : T(1e9);
   Dice dice(4);
   std::vector<T> x;
-  for (int i = 0; i < 256; ++i) x.push_back(far + static_cast<T>(dice.uniform(-1, 1)));
-  const std::vector<NamedTensor> inputs{named("x", {1, 256}, x),
-                                        named("weight", {256}, std::vector<T>(256, 1)),
-                                        named("bias", {256}, std::vector<T>(256, 0))};
-  const Case c{"layer_norm", {{"eps", 1e-5}}, inputs, {}};
-  Precision centred;
-  centred.variance = Variance::kCentred;
-  EXPECT_NE(operation_oracle("layer_norm", kDTypeOf<T>).evaluate(c, {}, {}, 1).vacuous, "");
-  const Reference reference = operation_oracle("layer_norm", kDTypeOf<T>).evaluate(c, centred, {}, 1);
-  EXPECT_EQ(reference.vacuous, "");
-  const auto [mean, variance] = moments(x, Spread::kOnePass);
-  const T scale = T(1) / std::sqrt(variance + T(1e-5));
-  const OutputReference& output = reference.outputs.front();
-  EXPECT_GT(std::abs((x[0] - mean) * scale - output.value[0]), output.bound[0]);
+  for (int i = 0; i < 256; ++i) x.push_back(kFar<T> + static_cast<T>(dice.uniform(-1, 1)));
+  const OutputReference wide = refer("layer_norm", {{"eps", 1e-5}}, plain_row(x));
+  for (const Variance variance : {Variance::kCentred, Variance::kLayerCentred}) {
+    const OutputReference narrow = refer("layer_norm", {{"eps", 1e-5}}, plain_row(x), with(variance));
+    const auto [mean, spread] = moments(x, Spread::kOnePass);
+    const T scale = T(1) / std::sqrt(spread + T(1e-5));
+    EXPECT_GT(std::abs((x[0] - mean) * scale - narrow.value[0]), narrow.bound[0]);
+    EXPECT_GT(wide.bound[0], 100 * narrow.bound[0]);
+  }
+}
+
+TYPED_TEST(Norms, GroupNormIsCentredOnlyWhereAllNormsAre) {
+  using T = TypeParam;
+  Dice dice(5);
+  const Shape shape{1, 4, 8, 8};
+  std::vector<T> x;
+  for (int i = 0; i < 256; ++i) x.push_back(kFar<T> + static_cast<T>(dice.uniform(-1, 1)));
+  const std::vector<NamedTensor> inputs{named("x", shape, x), named("weight", {4}, std::vector<T>(4, 1)),
+                                        named("bias", {4}, std::vector<T>(4, 0))};
+  const Attributes attributes{{"eps", 1e-5}, {"groups", 1}};
+  const auto bound = [&](Variance variance) {
+    return refer("group_norm", attributes, inputs, with(variance)).bound;
+  };
+  EXPECT_EQ(bound(Variance::kLayerCentred), bound(Variance::kAny));
+  EXPECT_GT(bound(Variance::kLayerCentred)[0], 100 * bound(Variance::kCentred)[0]);
+}
+
+/// Rows so far from zero that mean(x^2) - mean^2 has no digit left: it is clamped at 0, so sets are finite.
+TYPED_TEST(Norms, AVarianceThatCancelsIsNotNegative) {
+  using T = TypeParam;
+  Ratios ratios("layer_norm, no digit of the variance left");
+  Dice dice(6);
+  int negative = 0;
+  for (int round = 0; round < 200; ++round) {
+    const double eps = round % 2 == 0 ? 1e-5 : 1e-12;
+    std::vector<T> x;
+    const T middle = kFar<T> * static_cast<T>(dice.uniform(1, 10));
+    const double size = round % 3 == 0 ? 0 : dice.uniform(0, 1e-3);
+    for (int i = 0; i < 64; ++i) x.push_back(middle + static_cast<T>(size * dice.uniform(-1, 1)));
+    const OutputReference reference = refer("layer_norm", {{"eps", eps}}, plain_row(x));
+    EXPECT_TRUE(reference.admits.empty());
+    for (const auto& [spread, spread_name] : kSpreads) {
+      const auto [mean, variance] = moments(x, spread);
+      const T scale = T(1) / std::sqrt(variance + static_cast<T>(eps));
+      for (const auto& [apply, apply_name] : kApplies) {
+        std::vector<T> computed;
+        for (const T t : x) computed.push_back(applied<T>(t, mean, scale, 1, 0, apply));
+        ratios.check(fmt::format("{}, {}", spread_name, apply_name), reference, computed);
+      }
+    }
+    T mean = 0, square = 0;
+    for (const T t : x) {
+      mean += t / 64;
+      square += t * t / 64;
+    }
+    const T unclamped = std::sqrt(square - mean * mean + static_cast<T>(eps));
+    if (!std::isnan(unclamped)) continue;
+    ++negative;
+    EXPECT_GT(worst(reference, std::vector<T>(64, unclamped)), 1);
+  }
+  EXPECT_GT(negative, 20);
+}
+
+TYPED_TEST(Norms, WithoutEpsilonAVarianceThatMayBeZeroAdmitsAnything) {
+  using T = TypeParam;
+  std::vector<T> x(64, kFar<T>);
+  x[0] += 1;
+  const OutputReference any = refer("layer_norm", {{"eps", 0.0}}, plain_row(x));
+  EXPECT_EQ(any.admits, std::vector<std::uint8_t>(64, kAdmitsAnything));
+  const OutputReference centred = refer("layer_norm", {{"eps", 0.0}}, plain_row(x), with(Variance::kCentred));
+  EXPECT_TRUE(centred.admits.empty());
+  const auto [mean, variance] = moments(x, Spread::kTwoPasses);
+  EXPECT_LE(ratio_at(centred, 0, (x[0] - mean) / std::sqrt(variance)), 1);
+}
+
+/// Squares of the elements overflow, those of their distances do not.
+TYPED_TEST(Norms, LargeElementsThatAreAlikeOverflowInOnePassAlone) {
+  using T = TypeParam;
+  const T large = std::sqrt(std::numeric_limits<T>::max()) / 2;
+  std::vector<T> x(64, large);
+  for (std::size_t i = 0; i < 32; ++i) x[i] *= T(1.001);
+  EXPECT_EQ(refer("layer_norm", {{"eps", 1e-5}}, plain_row(x)).admits,
+            std::vector<std::uint8_t>(64, kAdmitsAnything));
+  const OutputReference centred =
+      refer("layer_norm", {{"eps", 1e-5}}, plain_row(x), with(Variance::kCentred));
+  EXPECT_TRUE(centred.admits.empty());
+  const auto [mean, variance] = moments(x, Spread::kWelford);
+  EXPECT_LE(ratio_at(centred, 0, (x[0] - mean) / std::sqrt(variance)), 1);
 }
 
 TYPED_TEST(Norms, GroupNormIsLayerNormOfItsGroups) {

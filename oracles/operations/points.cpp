@@ -38,7 +38,7 @@ class SamplingLocations : public Elementwise<T> {
     const T centre = reference[axis];
     if (width_ == 2) {
       const auto side = static_cast<double>(sides_[static_cast<std::size_t>(2 * level + 1 - axis)]);
-      if (side == 0) return admit_anything(out);
+      if (side == 0) return demand<T>(centre + offset / static_cast<T>(side), out);
       const double roundings = (is_power_of_two(side) ? 0 : 2) + (fits<T>(side) ? 0 : 1);
       add(centre, offset, 1 / static_cast<Wide<T>>(side), roundings, out);
     } else {
@@ -52,7 +52,8 @@ class SamplingLocations : public Elementwise<T> {
   void add(T centre, T offset, Wide<T> factor, double roundings, Element<T>& out) const {
     const auto kinds = static_cast<double>(centre + offset * static_cast<T>(factor));
     if (!std::isfinite(centre) || !std::isfinite(offset) || !std::isfinite(factor)) {
-      return std::isfinite(factor) ? demand<T>(kinds, out) : admit_anything(out);
+      // Of an infinite box the order of factors decides, where offset / P underflows.
+      return std::isinf(factor) ? admit_anything(out) : demand<T>(kinds, out);
     }
     const Wide<T> moved = offset * factor;
     const auto size = static_cast<double>(std::abs(moved));
@@ -104,7 +105,9 @@ class PixelCentres : public Elementwise<T> {
     const auto side = static_cast<double>(vertical ? height_ : width_);
     const T ratio = ratios_[static_cast<std::size_t>((batch * levels_ + level_) * 2 + (vertical ? 1 : 0))];
     if (std::isnan(ratio)) return demand<T>(ratio, out);
-    if (!std::isfinite(ratio) || !(std::abs(ratio) > 4 * this->rounding().tiny) ||
+    // The centre is positive, so that neither order of divisions makes a NaN.
+    if (ratio == 0 || std::isinf(ratio)) return demand<T>(1 / ratio, out);
+    if (!(std::abs(ratio) > 4 * this->rounding().tiny) ||
         !(std::abs(ratio) * side < this->rounding().largest)) {
       return admit_anything(out);
     }

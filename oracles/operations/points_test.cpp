@@ -59,6 +59,21 @@ TYPED_TEST(SamplingPoints, WidthGoesWithX) {
   EXPECT_EQ(r.bound, (std::vector<double>{0, 0}));
 }
 
+TYPED_TEST(SamplingPoints, DivisionByZeroIsInfiniteInEveryFormula) {
+  using T = TypeParam;
+  const std::vector<std::int64_t> sides{2, 1};
+  const OutputReference centres =
+      refer("pixel_centres", {{"level", 0}},
+            {named("spatial_shapes", {1, 2}, sides), named<T>("valid_ratios", {1, 1, 2}, {0, -0.0})});
+  EXPECT_EQ(centres.admits,
+            (std::vector<std::uint8_t>{kAdmitsPlusInf, kAdmitsMinusInf, kAdmitsPlusInf, kAdmitsMinusInf}));
+  const OutputReference locations = refer("sampling_locations", {},
+                                          {named<T>("offsets", {1, 1, 1, 1, 1, 2}, {-1, 0}),
+                                           named<T>("reference_points", {1, 1, 1, 2}, {0.5, 0.25}),
+                                           named("spatial_shapes", {1, 2}, std::vector<std::int64_t>{0, 0})});
+  EXPECT_EQ(locations.admits, (std::vector<std::uint8_t>{kAdmitsMinusInf, kAdmitsNan}));
+}
+
 template <typename T>
 std::vector<T> linspace(std::int64_t n) {
   const T start = T(0.5), end = static_cast<T>(n) - T(0.5),

@@ -73,6 +73,7 @@ class Coordinates : public Elementwise<T> {
       return;
     }
     const Wide<T> above = static_cast<Wide<T>>(count) + offset_, below = static_cast<Wide<T>>(last) + eps_;
+    if (below == 0) return demand<T>(static_cast<double>(above / below * scale_), out);
     if (!(std::abs(below) > unit)) return admit_anything(out);
     out.value = above / below * scale_;
     const auto size = static_cast<double>(std::abs(out.value));

@@ -56,6 +56,17 @@ TYPED_TEST(Positions, CoordinatesInEveryOrder) {
   }
 }
 
+TYPED_TEST(Positions, DivisionByACountOfZeroIsKnown) {
+  using T = TypeParam;
+  for (const double offset : {0.0, -0.5}) {
+    const OutputReference r =
+        refer_in(kDTypeOf<T>, "coordinates",
+                 {{"axis", 1}, {"normalize", 1}, {"offset", offset}, {"eps", 0}, {"scale", 6.28}},
+                 {named_mask("mask", {1, 1, 2}, {0, 0})});
+    EXPECT_EQ(r.admits, std::vector<std::uint8_t>(2, offset == 0 ? kAdmitsNan : kAdmitsMinusInf));
+  }
+}
+
 TYPED_TEST(Positions, TemperaturesArePowers) {
   using T = TypeParam;
   Ratios ratios("temperatures");

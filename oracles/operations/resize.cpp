@@ -165,13 +165,15 @@ class Resize : public Rowwise<T> {
                         Element<T>& out) {
     constexpr double kSurely = 0x1p-10;
     const std::array<double, 4> weights{x.near * y.near, x.far * y.near, x.near * y.far, x.far * y.far};
+    bool infinite = false;
     for (std::size_t i = 0; i < 4; ++i) {
-      if (!std::isnan(corners[i]) || weights[i] < kSurely) continue;
-      out = {};
-      out.admits = kAdmitsNan;
-      return;
+      if (weights[i] < kSurely) continue;
+      if (std::isnan(corners[i])) return demand<T>(corners[i], out);
+      infinite = infinite || std::isinf(corners[i]);
     }
     admit_anything(out);
+    // a + f(b - a) makes a NaN of what is infinite, and of the other infinity of what it is subtracted from.
+    if (infinite) out.admits = kAdmitsNan | kAdmitsPlusInf | kAdmitsMinusInf;
   }
 
   std::span<const T> x_;

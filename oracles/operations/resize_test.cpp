@@ -115,5 +115,17 @@ TYPED_TEST(Resizing, NanStaysWhereItIsSampled) {
   EXPECT_EQ(r.value[63], 1);
 }
 
+TYPED_TEST(Resizing, AnInfinityWhereItIsSampledIsNoFiniteNumber) {
+  using T = TypeParam;
+  std::vector<T> x(16, 1);
+  x[5] = std::numeric_limits<T>::infinity();
+  const OutputReference r = refer("resize", {{"height", 8}, {"width", 8}}, {named("x", {1, 1, 4, 4}, x)});
+  EXPECT_EQ(admits(r, 18), kAdmitsNan | kAdmitsPlusInf | kAdmitsMinusInf);
+  EXPECT_EQ(admits(r, 63), kAdmitsFinite);
+  // Of weight 0: some formulas multiply it, some do not.
+  const OutputReference same = refer("resize", {{"height", 4}, {"width", 4}}, {named("x", {1, 1, 4, 4}, x)});
+  EXPECT_EQ(admits(same, 4), kAdmitsAnything);
+}
+
 }  // namespace
 }  // namespace deformdiff::operation

@@ -9,8 +9,8 @@ namespace {
 
 /// Queries of their own, as a decoder has them, or one a pixel; points or boxes.
 void adapt_attention_layer(Sketch& sketch, Draw& draw) {
-  sketch.extents["R"] = draw.chance(25) ? 4 : 2;
-  if (draw.chance(25)) sketch.at("Q") = total_pixels(sketch.levels);
+  sketch.set("R", draw.chance(25) ? 4 : 2, draw);
+  if (draw.chance(25)) sketch.set("Q", total_pixels(sketch.levels), draw);
 }
 
 /// Sine embeddings take channels by fours, in both decoders. Projections where their widths differ, and now
@@ -45,11 +45,15 @@ void adapt_pixel_decoder(Sketch& sketch, Draw& draw) {
   draw_position_attributes(sketch, draw);
 }
 
-/// Sizes are values of an input; the dtype is an attribute, as there is no floating input.
+/// Sizes are values of an input; the dtype is an attribute, as there is no floating input. Only a mask tells
+/// images apart.
 void adapt_position_embedding(Sketch& sketch, Draw& draw) {
+  if (!sketch.given.contains("mask")) sketch.at("B") = 1;
   name_map(sketch, draw);
-  std::int64_t& features = sketch.extents["F"];
-  features = sketch.large ? 128 : sketch.tier == DeepTier::kDegenerate ? 2 : 2 * draw.between(1, 16);
+  const std::int64_t features = sketch.large                           ? 128
+                                : sketch.tier == DeepTier::kDegenerate ? 2
+                                                                       : 2 * draw.between(1, 16);
+  sketch.set("F", features, draw);
   sketch.attributes["bits"] = 8.0 * static_cast<double>(size_of(sketch.dtype));
   draw_position_attributes(sketch, draw);
 }

@@ -3,6 +3,7 @@
 #include "blocks/block_list.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
@@ -196,6 +197,27 @@ Attributes attributes_from_config(Layout layout, const BlockDefinition& block, c
   if (!huggingface) return from_recorded_config(reader, layout, block);
   if (reader.has("model_type")) reader.want("model_type", "mask2former");
   return from_huggingface_config(reader, block);
+}
+
+Extents extents_from_config(const BlockDefinition& block, const Json& config) {
+  const Reader reader(block, config);
+  Extents extents;
+  if (reader.has("num_levels")) {
+    constexpr double kMost = 256;  // as the attribute's
+    const double levels = reader.number("num_levels");
+    if (!(levels >= 1 && levels <= kMost) || std::trunc(levels) != levels) {
+      reader.refuse("num_levels", fmt::format("a whole number from 1 to {} wanted", kMost));
+    }
+    extents["L"] = static_cast<std::int64_t>(levels);
+  }
+  if (reader.has("reference")) {
+    const std::string reference = reader.text("reference");
+    if (reference != "points" && reference != "boxes") {
+      reader.refuse("reference", "\"points\" or \"boxes\" wanted");
+    }
+    extents["R"] = reference == "boxes" ? 4 : 2;
+  }
+  return extents;
 }
 
 }  // namespace deformdiff

@@ -13,4 +13,9 @@ namespace deformdiff {
 /// the first kind.
 Attributes attributes_from_config(Layout layout, const BlockDefinition& block, const Json& config);
 
+/// Extents that a configuration says and no attribute of every block holds: L by "num_levels", R (coordinates
+/// of a reference) by "reference". Throws InputError for a value that is neither points nor boxes, or no
+/// number.
+Extents extents_from_config(const BlockDefinition& block, const Json& config);
+
 }  // namespace deformdiff

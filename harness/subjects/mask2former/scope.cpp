@@ -64,10 +64,11 @@ at::Tensor layer_norm(const Scope& scope, std::string_view name, const at::Tenso
 
 at::Tensor group_norm(const Scope& scope, std::string_view name, const at::Tensor& x) {
   const Scope layer = scope.child(name);
-  // Of channels that lie last LibTorch's kernel takes mean(x^2) - mean^2, which is not what is declared.
-  return layer.show(at::group_norm(x.contiguous(), scope.call().integer("group_norm_groups"),
-                                   layer.parameter("weight"), layer.parameter("bias"),
-                                   scope.call().number("eps")));
+  // Of channels that lie last LibTorch's kernel takes mean(x^2) - mean^2, which is not what is declared. A
+  // map of one pixel may be contiguous and have such strides.
+  return layer.show(at::group_norm(x.clone(at::MemoryFormat::Contiguous),
+                                   scope.call().integer("group_norm_groups"), layer.parameter("weight"),
+                                   layer.parameter("bias"), scope.call().number("eps")));
 }
 
 at::Tensor convolution(const Scope& scope, std::string_view name, const at::Tensor& x, std::int64_t padding) {

@@ -1,6 +1,7 @@
 #include "worker/module/subject.h"
 
 #include "core/module_description.h"
+#include "subjects/libtorch_figures.h"
 #include "worker/module/float64.h"
 #include "worker/module/graph.h"
 #include "worker/module/taps.h"
@@ -107,6 +108,8 @@ class ModuleSubject : public Subject {
     info.name = name_;
     info.device = "cpu";
     info.blocks = {kOpaqueBlock};
+    // Norms that the graph puts together may compute as they like.
+    info.precision.ulps = kLibTorchUlps;
     return info;
   }
 

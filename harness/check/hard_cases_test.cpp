@@ -1,0 +1,183 @@
+// Every kind of hard case is what its name says, for each block that it can be made for.
+#include "check/hard_cases.h"
+
+#include "blocks/block_list.h"
+#include "catalog/catalog.h"
+#include "engine/stage_values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff {
+namespace {
+
+using Names = std::set<std::string>;
+
+/// What every block with parameters or features gets.
+Names with(Names names) {
+  names.insert({"many_rows", "many_columns"});
+  return names;
+}
+
+/// A model of the block: a typical case's parameters, and a module that takes all of its inputs.
+class Model {
+ public:
+  explicit Model(const std::string& block)
+      : entry(find_block(block)), definition(*find_block_definition(block)) {
+    for (std::uint64_t i = 0; problem.inputs.empty() || !is_whole(); ++i) {
+      problem = entry.generator->generate(5, {"typical"}, i);
+    }
+    for (const NamedTensor& input : problem.inputs) {
+      (is_parameter(input.name) ? parameters : example).push_back(input);
+    }
+    for (const NamedTensor& input : example) inputs.insert(input.name);
+  }
+
+  std::vector<ReplayCase> cases() const {
+    const ReplaySource source{definition, problem.attributes, parameters, DType::kFloat32, inputs, example,
+                              {}};
+    return hard_cases(entry, source, 3, 1);
+  }
+
+  const BlockEntry& entry;
+  const BlockDefinition& definition;
+
+ private:
+  /// With every optional input; norms and projections that are small enough to be quick.
+  bool is_whole() const {
+    if (element_count(problem) > 100000 || definition.compute_dtype(problem) != DType::kFloat32) return false;
+    return std::ranges::all_of(definition.tensors(problem.attributes), [&](const TensorSpec& spec) {
+      return spec.is_parameter() || problem.find_input(spec.name) != nullptr;
+    });
+  }
+
+  Case problem;
+  std::vector<NamedTensor> parameters, example;
+  Names inputs;
+};
+
+const ReplayCase& named(const std::vector<ReplayCase>& cases, const std::string& name) {
+  const auto found = std::ranges::find(cases, name, &ReplayCase::name);
+  EXPECT_NE(found, cases.end()) << name;
+  return *found;
+}
+
+/// The value that the first stage of this operation takes as `input`, in exact arithmetic.
+Tensor given_to(const BlockEntry& entry, const Case& c, const std::string& operation,
+                const std::string& input) {
+  const Precision precision;
+  const Contract contract;
+  StageValues values(entry, c, precision, contract, 1);
+  for (const Stage& stage : entry.block->stages(c)) {
+    if (stage.operation == operation) return values.stage_case(stage).input(input);
+    values.set_middle(stage, values.refer(stage));
+  }
+  return {};
+}
+
+double variance_of_row(const Tensor& tensor, std::int64_t row) {
+  const std::int64_t length = tensor.shape().back();
+  double sum = 0, squares = 0;
+  for (std::int64_t i = 0; i < length; ++i) sum += tensor.element(row * length + i);
+  const double mean = sum / static_cast<double>(length);
+  for (std::int64_t i = 0; i < length; ++i) squares += std::pow(tensor.element(row * length + i) - mean, 2);
+  return squares / static_cast<double>(length);
+}
+
+TEST(HardCases, AreThoseThatTheBlockCanHave) {
+  const Names levels{"one_row", "one_column", "one_pixel", "twin_levels"};
+  const Names finest{"finest_one_row", "finest_one_column"};
+  const Names resized{"same_size", "whole_multiple", "enlarged"};
+  const Names norms{"equal_rows", "small_variance", "large_mean"};
+  const Names thresholds{"at_threshold", "near_threshold"};
+  const Names padding{"padded_image", "scattered_mask", "one_open_key"};
+  const auto all = [](std::initializer_list<Names> lists) {
+    Names names = with({});
+    for (const Names& list : lists) names.insert(list.begin(), list.end());
+    return names;
+  };
+  const std::map<std::string, Names> wanted{
+      {"position_embedding", all({finest, {"scattered_mask"}})},
+      {"reference_points", all({levels, {"padded"}})},
+      {"attention_layer", all({levels, padding, {"large_scores", "odd_references"}})},
+      {"encoder_layer", all({levels, norms, padding, {"large_scores", "odd_references"}})},
+      {"pixel_decoder_encoder", all({levels, norms, padding, {"large_scores", "padded"}})},
+      {"pixel_decoder", all({levels, finest, resized, norms, {"large_scores"}})},
+      {"decoder_layer", all({norms, {"large_scores", "equal_scores", "one_open_key", "mask_by_head"}})},
+      {"mask_predictor", all({{"one_row", "one_column", "one_pixel"}, finest, resized, norms, thresholds})},
+      {"transformer_decoder", all({levels, finest, resized, thresholds, {"large_mean", "large_scores"}})},
+      {"mask2former_head", all({levels, finest, resized, norms, {"large_scores"}})}};
+  for (const auto& [block, names] : wanted) {
+    Names found;
+    for (const ReplayCase& each : Model(block).cases()) {
+      found.insert(each.name);
+      EXPECT_FALSE(each.what.empty());
+    }
+    EXPECT_EQ(found, names) << block;
+  }
+}
+
+TEST(HardCases, GiveTheFirstNormWhatTheyPromise) {
+  for (const char* block : {"encoder_layer", "pixel_decoder_encoder", "decoder_layer", "mask_predictor"}) {
+    const Model model(block);
+    const std::vector<ReplayCase> cases = model.cases();
+    const Tensor equal = given_to(model.entry, named(cases, "equal_rows").problem, "layer_norm", "x"),
+                 small = given_to(model.entry, named(cases, "small_variance").problem, "layer_norm", "x");
+    const std::int64_t rows = equal.elements() / equal.shape().back();
+    for (std::int64_t row = 0; row < rows; ++row) {
+      EXPECT_LT(variance_of_row(equal, row), 1e-9) << block;
+      EXPECT_GT(equal.element(row * equal.shape().back()), 11) << block;
+      EXPECT_GT(variance_of_row(small, row), 1e-7) << block;
+      EXPECT_LT(variance_of_row(small, row), 1e-4) << block;
+    }
+  }
+}
+
+TEST(HardCases, GiveASoftmaxEqualAndOverflowingScores) {
+  const Model model("decoder_layer");
+  const std::vector<ReplayCase> cases = model.cases();
+  const Tensor equal = given_to(model.entry, named(cases, "equal_scores").problem, "softmax", "x"),
+               large = given_to(model.entry, named(cases, "large_scores").problem, "softmax", "x");
+  const std::int64_t keys = equal.shape().back();
+  double largest = 0;
+  std::set<double> of_first_row;
+  for (std::int64_t i = 0; i < keys; ++i) {
+    if (std::isfinite(equal.element(i))) of_first_row.insert(equal.element(i));
+  }
+  for (std::int64_t i = 0; i < large.elements(); ++i) largest = std::max(largest, large.element(i));
+  EXPECT_EQ(of_first_row.size(), 1U);
+  EXPECT_GT(largest, 710);
+}
+
+TEST(HardCases, OpenOneKeyAQuery) {
+  for (const char* block : {"decoder_layer", "encoder_layer"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    const Tensor& mask = named(cases, "one_open_key").problem.input("attention_mask");
+    const std::int64_t keys = mask.shape().back();
+    for (std::int64_t row = 0; row < mask.elements() / keys; ++row) {
+      int open = 0;
+      for (std::int64_t key = 0; key < keys; ++key) open += mask.element(row * keys + key) == 0 ? 1 : 0;
+      EXPECT_EQ(open, 1) << block;
+    }
+  }
+}
+
+TEST(HardCases, CountMoreThanAByteHolds) {
+  for (const char* block : {"position_embedding", "reference_points", "decoder_layer", "pixel_decoder"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    for (const char* name : {"many_rows", "many_columns"}) {
+      const Extents extents = find_block_definition(block)->dimensions(named(cases, name).problem);
+      EXPECT_TRUE(std::ranges::any_of(extents, [](const auto& extent) { return extent.second > 256; }))
+          << block;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace deformdiff
