@@ -155,7 +155,6 @@ std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition
                        const std::vector<AuditFinding>& audit) {
   if (has_audit(audit, audit_kind::kUnsupportedOperator)) return "unsupported_operator";
   if (std::ranges::none_of(replays, &Replay::fails)) return "";
-  if (!words_on_misbehaviour(replays).empty()) return "unknown";
   const bool constant = has_audit(audit, audit_kind::kLargeConstant),
              dead_end = has_audit(audit, audit_kind::kOutputIgnoresInputs);
   if (const Tensor* value = unchanging_value(replays, block)) {
@@ -164,6 +163,7 @@ std::string find_cause(const std::vector<Replay>& replays, const BlockDefinition
   }
   if (has_audit(audit, audit_kind::kTrainingMode)) return "training_mode";
   if (const std::string cause = baked_cause(replays, audit); !cause.empty()) return cause;
+  if (!words_on_misbehaviour(replays).empty()) return "unknown";
   // Without that, what the graph shows has to explain that nothing is right.
   if (is_wrong_at_all_sizes(replays)) {
     if (const std::string cause = cause_of_graph(audit); !cause.empty()) return cause;

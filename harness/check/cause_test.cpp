@@ -118,6 +118,11 @@ TEST(Cause, MisbehaviourHasItsOwnWords) {
   EXPECT_EQ(cause(replays, {audit_kind::kBakedShape}), "unknown");
   EXPECT_NE(words_on_misbehaviour(replays).find("writes into its input hidden_states"), std::string::npos);
   EXPECT_EQ(words_on_misbehaviour({replay("same_shape", 1, kKeys, Verdict::kOutOfBound)}), "");
+  // A baked size explains a crash, too.
+  EXPECT_EQ(cause({replay("same_shape", 1, kKeys, Verdict::kAgree),
+                   replay("other_shape", 1, 15, Verdict::kCrashed)},
+                  {audit_kind::kBakedShape}),
+            "baked_shape");
 }
 
 }  // namespace

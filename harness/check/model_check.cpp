@@ -236,7 +236,10 @@ class ModelCheck {
     find_cause_of_replays();
     if (report_.cause.empty() && !report_.session.findings.empty()) report_.cause = "unknown";
     report_.advice = advice_on(report_.cause, report_.first_diverging_stage);
-    if (const std::string words = words_on_misbehaviour(replays_); !words.empty()) report_.advice = {words};
+    if (const std::string words = words_on_misbehaviour(replays_);
+        report_.cause == "unknown" && !words.empty()) {
+      report_.advice = {words};
+    }
     if (!only_with_.empty()) {
       report_.advice.push_back(only_with_);
     } else if (report_.cause == "wrong_stage" || report_.cause == "unknown") {
