@@ -55,7 +55,9 @@ void add_run_options(CLI::App& command, Options& options, Raw& raw) {
   command.add_option("--seed", options.seed, "first number of every case's random stream (default 0)");
   command.add_option("--cases", options.cases,
                      "cases a block, the same for every implementation (default 500; 10 for whole modules)");
-  command.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
+  command.add_option(
+      "--case-timeout", raw.case_timeout,
+      "longest a case may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
 }
 
 void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
@@ -89,7 +91,9 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
                  "implementation or address, repeatable (default: as recorded)");
   replay.add_option("--worker-prefix", options.worker_prefix,
                     "command to start the worker under, as in \"gdb --args\"");
-  replay.add_option("--case-timeout", raw.case_timeout, "longest a case may take, as in 30s");
+  replay.add_option(
+      "--case-timeout", raw.case_timeout,
+      "longest a case may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
   add_common(replay, options, raw);
 
   CLI::App& shrink = *app.add_subcommand("shrink", "make a saved finding smaller");
@@ -146,7 +150,9 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
   add_declare(check, raw);
   check.add_option("--seed", options.seed, "of the generated inputs (default 0)");
-  check.add_option("--case-timeout", raw.case_timeout, "longest a call may take, as in 30s");
+  check.add_option(
+      "--case-timeout", raw.case_timeout,
+      "longest a call may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
   add_common(check, options, raw);
 }
 

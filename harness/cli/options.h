@@ -41,7 +41,7 @@ struct Options {
   std::filesystem::path out = "deformdiff-out";
   bool first_finding = false;
   bool shrink = true;
-  double case_timeout_seconds = RunLimits{}.case_timeout_seconds;
+  std::optional<double> case_timeout_seconds;
   int rounds = 5;
 
   // replay, shrink, explain, judge, check

@@ -77,7 +77,7 @@ TEST(Options, FuzzTakesEveryFlag) {
   EXPECT_EQ(options.seed, 7U);
   EXPECT_TRUE(options.first_finding);
   EXPECT_FALSE(options.shrink);
-  EXPECT_DOUBLE_EQ(options.case_timeout_seconds, 0.2);
+  EXPECT_DOUBLE_EQ(options.case_timeout_seconds.value(), 0.2);
   EXPECT_EQ(options.required, std::vector<std::string>{"cuda"});
   ASSERT_EQ(options.reports.size(), 2U);
   EXPECT_EQ(options.reports[0].file, "x.json");

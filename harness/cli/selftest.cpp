@@ -35,6 +35,8 @@ SessionReport run_session(const Options& options, const BlockEntry& entry, std::
   SessionOptions session = session_options_of(options);
   session.first_finding = first_finding;
   session.shrink_budget_seconds = kShrinkSeconds;
+  // Nothing of ours is slow: what takes longer hangs.
+  if (!session.limits.case_timeout_seconds) session.limits.case_timeout_seconds = kCaseTimeout;
   session.cases = options.cases.value_or(cases);
   ProgressLine progress(stderr, options.progress);
   return fuzz(entry, std::move(subjects), session, progress);

@@ -23,16 +23,44 @@ class SubjectBatch {
                const Batch& batch)
       : state_(state), entry_(entry), options_(options), batch_(batch) {}
 
-  /// Gives the worker the cases that the subject admits, and says which references they need.
-  void start(References& references) {
-    std::vector<Case> cases;
+  /// Looks which cases the subject admits, and says which references they need.
+  void admit(References& references) {
     for (std::size_t position = 0; position < batch_.cases.size(); ++position) {
-      const Case& c = batch_.cases[position];
-      outcomes_.push_back(state_.admit_case(*entry_.block, c, options_.memory_limit));
+      order_.push_back(position);
+      outcomes_.push_back(state_.admit_case(*entry_.block, batch_.cases[position], options_.memory_limit));
       if (outcomes_.back().kind != Outcome::Kind::kReturned) continue;
-      given_.push_back(position);
-      cases.push_back(c);
+      given_.insert(position);
       references.need(position, state_.subject.info);
+    }
+    if (given_.empty() || !state_.wants_fresh_worker()) return;
+    state_.forget_calls();
+    state_.subject.runner->restart();
+    state_.subject.runner->start({}, {});  // loads meanwhile
+  }
+
+  /// Whether the worker's first call is still to come.
+  bool is_first() const { return !given_.empty() && state_.calls_of_worker().empty(); }
+
+  /// Puts the case first that shows most, for what shows in a worker's first call alone.
+  void begin_with_most_telling(const References& references) {
+    std::int64_t most = 0;
+    auto opening = order_.begin();
+    for (auto each = order_.begin(); each != order_.end(); ++each) {
+      const std::int64_t telling = given_.contains(*each) ? telling_elements(references, *each) : 0;
+      if (telling > most) {
+        most = telling;
+        opening = each;
+      }
+    }
+    std::rotate(order_.begin(), opening, opening + 1);
+    state_.note_opening(most > 0);
+  }
+
+  /// Gives the worker the cases that the subject admits.
+  void start() {
+    std::vector<Case> cases;
+    for (const std::size_t position : order_) {
+      if (given_.contains(position)) cases.push_back(batch_.cases[position]);
     }
     const Stopwatch watch;
     if (!cases.empty()) {
@@ -63,26 +91,31 @@ class SubjectBatch {
     for (const Outcome& outcome : returned) run += outcome.seconds * (outcome.ran_twice ? 2 : 1);
     split.run += run;
     split.transport += start_seconds_ + std::max(0.0, waited - std::max(0.0, run - overlapped));
-    for (std::size_t i = 0; i < returned.size(); ++i) outcomes_[given_[i]] = std::move(returned[i]);
-    // The run ended before the rest: it is as if those cases had not been drawn.
-    if (returned.size() < given_.size()) outcomes_.resize(given_[returned.size()]);
+    auto next = returned.begin();
+    for (auto each = order_.begin(); each != order_.end(); ++each) {
+      if (!given_.contains(*each)) continue;
+      if (next == returned.end()) {
+        // The run ended before the rest: it is as if those cases had not been drawn.
+        order_.erase(each, order_.end());
+        break;
+      }
+      outcomes_[*each] = std::move(*next++);
+    }
   }
 
   std::vector<Failure> judge(const References& references) {
     std::vector<Failure> failures;
     std::vector<RatioHistogram> ratios(outcomes_.size());
     std::vector<Comparison> comparisons = compared(references, ratios);
-    auto next_given = given_.begin();
-    for (std::size_t position = 0; position < outcomes_.size() && !state_.stopped; ++position) {
-      const bool was_given = next_given != given_.end() && *next_given == position;
+    for (const std::size_t position : order_) {
+      if (state_.stopped) break;
+      const bool was_given = given_.contains(position);
       Comparison& comparison = comparisons[position];
       count(state_.report, comparison);
       state_.report.ratios.add(ratios[position]);
       if (was_given) state_.report.run_seconds += outcomes_[position].seconds;
       if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
-      if (!was_given) continue;
-      ++next_given;
-      state_.note_call(batch_.first + position, outcomes_[position]);
+      if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
     return failures;
   }
@@ -90,16 +123,15 @@ class SubjectBatch {
   /// Of every case that has an outcome: beside each other, but a large case has all threads.
   std::vector<Comparison> compared(const References& references, std::vector<RatioHistogram>& ratios) {
     std::vector<Comparison> comparisons(outcomes_.size());
-    const std::set<std::size_t> given(given_.begin(), given_.end());
     const auto judge = [&](std::size_t position, int threads) {
       StageOptions options{.threads = threads};
-      if (given.contains(position)) options.shared = &references.of(position, state_.subject.info);
+      if (given_.contains(position)) options.shared = &references.of(position, state_.subject.info);
       comparisons[position] = judge_stages(entry_, batch_.cases[position], outcomes_[position],
                                            state_.subject.info, options, &ratios[position])
                                   .comparison;
     };
     std::vector<std::size_t> small;
-    for (std::size_t position = 0; position < comparisons.size(); ++position) {
+    for (const std::size_t position : order_) {
       if (element_count(batch_.cases[position]) < kLarge) {
         small.push_back(position);
       } else {
@@ -108,6 +140,15 @@ class SubjectBatch {
     }
     parallel_for(small.size(), options_.threads, [&](std::size_t i) { judge(small[i], 1); });
     return comparisons;
+  }
+
+  /// How many elements of what the case's inputs determine could show a fault.
+  std::int64_t telling_elements(const References& references, std::size_t position) const {
+    std::int64_t telling = 0;
+    for (const auto& [stage, reference] : references.of(position, state_.subject.info)) {
+      if (reference->vacuous.empty()) telling += reference->telling_elements;
+    }
+    return telling;
   }
 
   Failure failure_at(std::size_t position, Comparison comparison) {
@@ -127,8 +168,9 @@ class SubjectBatch {
   const BlockEntry& entry_;
   const SessionOptions& options_;
   const Batch& batch_;
-  std::vector<std::size_t> given_;  ///< positions of the cases that the worker was given
-  std::vector<Outcome> outcomes_;   ///< one a case that counts: what it returned, or why it was not given it
+  std::vector<std::size_t> order_;  ///< positions of the cases that count, in the order of their calls
+  std::set<std::size_t> given_;     ///< positions of those that the worker is given
+  std::vector<Outcome> outcomes_;   ///< one a position: what it returned, or why it was not given it
   double start_seconds_ = 0;
   Stopwatch since_start_;
 };
@@ -143,11 +185,21 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   for (SubjectState* state : group) {
     if (state->stopped) continue;
     running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
-    running.back().second.start(references);
+    running.back().second.admit(references);
   }
-  const Stopwatch watch;
-  references.evaluate(options.threads);
-  split.oracle += watch.seconds();
+  const auto evaluate = [&] {
+    const Stopwatch watch;
+    references.evaluate(options.threads);
+    split.oracle += watch.seconds();
+  };
+  // Which case shows most is known once the references are.
+  const bool first = std::ranges::any_of(running, [](const auto& each) { return each.second.is_first(); });
+  if (first) evaluate();
+  for (auto& [state, work] : running) {
+    if (work.is_first()) work.begin_with_most_telling(references);
+    work.start();
+  }
+  if (!first) evaluate();
   meanwhile();
 
   // Investigations take long and restart workers: only when every worker is idle.

@@ -166,6 +166,41 @@ TEST_F(RunBatch, TwoFailuresOfANewSignatureAreOneFinding) {
   EXPECT_EQ(scripted.calls.size(), 4U + kConfirmations) << "confirmed once";
 }
 
+/// All zeros: an agreement would show nothing.
+Case vacuous_case() {
+  return third_case({0, 0, 0, 0});
+}
+
+TEST_F(RunBatch, AWorkersFirstCallIsOneThatCanShowAFault) {
+  ScriptedSubject scripted("third", [](const Case& c, std::span<const Case> before) {
+    return thirds(c, [=](float) { return before.empty(); });
+  });
+  SubjectState state = state_of(scripted);
+  Batch batch = batch_of(0, 3);
+  batch.cases[0] = vacuous_case();
+  run({&state}, batch);
+  EXPECT_EQ(scripted.calls.at(0).problem, batch.cases[1]);
+  EXPECT_EQ(scripted.calls.at(1).problem, batch.cases[0]);
+  ASSERT_EQ(investigator_.size(), 1U);
+  EXPECT_EQ(investigator_.findings()[0].first_case, 1U);
+  EXPECT_EQ(investigator_.findings()[0].earlier_calls, 0U);
+  EXPECT_EQ(state.report.cases, 3);
+}
+
+TEST_F(RunBatch, WorkersAreReplacedAfterSomeCallsAndAfterAFirstThatShowedNothing) {
+  ScriptedSubject scripted("third", right);
+  SubjectState state = state_of(scripted);
+  run({&state}, {0, {vacuous_case(), vacuous_case()}});
+  EXPECT_EQ(scripted.restarts, 0);
+  run({&state}, batch_of(2, 2));
+  EXPECT_EQ(scripted.restarts, 1);
+  run({&state}, batch_of(4, kMostCalls));
+  EXPECT_EQ(scripted.restarts, 1);
+  run({&state}, batch_of(4 + kMostCalls, 2));
+  EXPECT_EQ(scripted.restarts, 2);
+  EXPECT_EQ(state.calls_of_worker().size(), 2U);
+}
+
 TEST_F(RunBatch, AKnownFailureIsCountedAndNotInvestigatedAgain) {
   ScriptedSubject scripted("third", wrong_on_two);
   SubjectState state = state_of(scripted);

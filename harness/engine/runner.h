@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,12 +26,19 @@ struct WorkerCommand {
 /// Tries to start a worker before it counts as one that does not start.
 constexpr int kWorkerStarts = 3;
 
+/// What every case may take, in seconds, where no limit is stated.
+constexpr double kCaseTimeout = 30;
+
 struct RunLimits {
-  double case_timeout_seconds = 30;
+  std::optional<double> case_timeout_seconds;  ///< as the user states it; see case_timeout()
   double start_timeout_seconds = 60;
   std::int64_t memory_bytes = 0;  ///< of data that a worker may allocate; 0 for no limit
   Deadline end;                   ///< of the run: what has no outcome by then gets none
 };
+
+/// How long the case may take, in seconds. Where that is not stated a larger case may take longer: an
+/// interpreter is slow, but it does not hang. So may the first call of a worker, which may have to compile.
+double case_timeout(const RunLimits& limits, const Case& c, bool first_call);
 
 /// Every case given gets an outcome, unless the run ends before. Not thread-safe; workers of different
 /// runners run concurrently.

@@ -104,7 +104,7 @@ class ScriptedSubject {
 
     Outcome call(Case c) {
       use_worker();
-      subject_.calls.push_back({c, mode_, worker_, limits_.case_timeout_seconds});
+      subject_.calls.push_back({c, mode_, worker_, limits_.case_timeout_seconds.value_or(kCaseTimeout)});
       Outcome outcome = subject_.script_(c, before_);
       before_.push_back(std::move(c));
       const bool lost = outcome.kind == Outcome::Kind::kCrashed || outcome.kind == Outcome::Kind::kTimedOut ||

@@ -155,8 +155,8 @@ class CaseShrinker {
 
   std::unique_ptr<Runner> hurried_runner() const {
     RunLimits limits = subject_.limits;
-    const double hurried = std::max(kShortestHang, limits.case_timeout_seconds * kHangShare);
-    limits.case_timeout_seconds = std::min(limits.case_timeout_seconds, hurried);
+    const double patient = limits.case_timeout_seconds.value_or(kCaseTimeout);
+    limits.case_timeout_seconds = std::min(patient, std::max(kShortestHang, patient * kHangShare));
     return subject_.spec.make_runner(subject_.spec.command, limits);
   }
 

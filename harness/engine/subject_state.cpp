@@ -37,6 +37,11 @@ void SubjectState::note_call(std::uint64_t index, const Outcome& outcome) {
   }
 }
 
+bool SubjectState::wants_fresh_worker() const {
+  const std::size_t calls = calls_of_worker().size();
+  return calls >= kMostCalls || (calls > 0 && !opening_tells_);
+}
+
 std::span<const std::uint64_t> SubjectState::calls_of_worker() const {
   return std::span(given_).subspan(began_);
 }

@@ -17,6 +17,9 @@ namespace deformdiff {
 constexpr int kMostHangs = 10;
 constexpr int kMostLostWorkers = 200;
 
+/// Calls after which a worker is replaced: some faults show in a worker's first call alone.
+constexpr std::size_t kMostCalls = 400;
+
 /// The open subject, its counts, and the calls that its present worker was given.
 class SubjectState {
  public:
@@ -36,12 +39,19 @@ class SubjectState {
   /// Indices of the cases that the present worker was given.
   std::span<const std::uint64_t> calls_of_worker() const;
 
+  /// Notes whether the present worker's first call can show a fault.
+  void note_opening(bool telling) { opening_tells_ = telling; }
+
+  /// Whether the present worker has had many calls, or its first could show nothing.
+  bool wants_fresh_worker() const;
+
   /// The worker was replaced, or its state is no longer what the calls made it.
   void forget_calls() { began_ = given_.size(); }
 
  private:
   std::vector<std::uint64_t> given_;
   std::size_t began_ = 0;  ///< position in given_ of the present worker's first call
+  bool opening_tells_ = false;
   int hangs_ = 0;
   int lost_workers_ = 0;
 };

@@ -83,6 +83,7 @@ class WorkerRunner : public Runner {
   void spawn() {
     worker_.emplace(command_.argv, limits_.memory_bytes);
     greeted_ = false;
+    first_call_ = true;
     ++workers_;
     progress_ = Clock::now();
   }
@@ -102,7 +103,9 @@ class WorkerRunner : public Runner {
 
   /// Takes the next message, or notices that there will be none.
   void step() {
-    const double patience = greeted_ ? limits_.case_timeout_seconds : limits_.start_timeout_seconds;
+    const double patience = greeted_ && next_ < cases_.size()
+                                ? case_timeout(limits_, cases_[next_], first_call_)
+                                : limits_.start_timeout_seconds;
     const Clock::time_point deadline = after(progress_, patience);
     switch (worker_->receive(std::min({deadline, limits_.end.time, after(Clock::now(), kSlice)}))) {
       case WorkerProcess::Event::kMessage:
@@ -114,7 +117,7 @@ class WorkerRunner : public Runner {
       case WorkerProcess::Event::kDeadline:
         if (limits_.end.passed()) return give_up();
         if (Clock::now() < deadline) return;
-        return fail(Outcome::Kind::kTimedOut, fmt::format("no answer within {:g} s", patience));
+        return fail(Outcome::Kind::kTimedOut, fmt::format("no answer within {:.4g} s", patience));
     }
   }
 
@@ -218,6 +221,7 @@ class WorkerRunner : public Runner {
   void set_outcome(Outcome outcome) {
     outcomes_[next_++] = std::move(outcome);
     excused_ = false;
+    first_call_ = false;
     stages_ahead_.clear();
     progress_ = Clock::now();
   }
@@ -230,7 +234,8 @@ class WorkerRunner : public Runner {
   WorkerCommand command_;
   RunLimits limits_;
   std::optional<WorkerProcess> worker_;
-  bool greeted_ = false;  ///< the present worker's first message is here
+  bool greeted_ = false;    ///< the present worker's first message is here
+  bool first_call_ = true;  ///< the present worker has not answered a case yet
   Clock::time_point progress_;
   std::int64_t workers_ = 0;
   int failed_starts_ = 0;      ///< in a row
@@ -251,6 +256,20 @@ class WorkerRunner : public Runner {
 };
 
 }  // namespace
+
+double case_timeout(const RunLimits& limits, const Case& c, bool first_call) {
+  if (limits.case_timeout_seconds) return *limits.case_timeout_seconds;
+  // Every element meets every channel, or fewer: so many multiplications a second are slow for any program.
+  constexpr double kSlow = 1e6;
+  constexpr double kLongest = 3600;
+  std::int64_t elements = 0, channels = 1;
+  for (const auto& [name, input] : c.inputs) {
+    elements += input.elements();
+    if (!input.shape().empty()) channels = std::max(channels, input.shape().back());
+  }
+  const double work = static_cast<double>(elements) * static_cast<double>(channels);
+  return kCaseTimeout + std::min(kLongest, work / kSlow) + (first_call ? limits.start_timeout_seconds : 0);
+}
 
 std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits) {
   return std::make_unique<WorkerRunner>(command, limits);

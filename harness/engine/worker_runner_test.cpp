@@ -299,6 +299,15 @@ TEST(RunnerTest, ABatchLargerThanThePipeDoesNotBlock) {
   for (const Outcome& outcome : outcomes) ASSERT_EQ(outcome.kind, Kind::kReturned);
 }
 
+TEST(RunnerTest, LargeCasesAndFirstCallsMayTakeLonger) {
+  const Case small = copying_case(4, 4, 3), large = copying_case(128, 128 * 128, 64);
+  const RunLimits usual, stated{.case_timeout_seconds = 5};
+  EXPECT_NEAR(case_timeout(usual, small, false), kCaseTimeout, 0.1);
+  EXPECT_NEAR(case_timeout(usual, small, true), kCaseTimeout + usual.start_timeout_seconds, 0.1);
+  EXPECT_GT(case_timeout(usual, large, false), 2 * kCaseTimeout);
+  for (const bool first : {false, true}) EXPECT_EQ(case_timeout(stated, large, first), 5);
+}
+
 TEST(RunnerTest, AnUnknownSubjectIsNotRun) {
   const std::unique_ptr<Runner> runner = worker_runner(worker("nobody"), {});
   const auto outcomes = runner->run(std::span(&kCalm, 1), {});
@@ -407,6 +416,16 @@ TEST(RunnerTest, WhatAWorkerStartsEndsWithIt) {
   EXPECT_FALSE(is_alive(orphan));
   expect_copy(other->run(std::span(&kCalm, 1), {}).at(0), kCalm);
   EXPECT_EQ(other->workers_started(), 1);
+}
+
+TEST(Loading, ALibraryForADeviceThatIsNotThereCannotRun) {
+  WorkerCommand command = operators("", "fixture");
+  command.argv.insert(command.argv.end(), {"--device", "cuda"});
+  Outcome failure;
+  const SubjectInfo info = worker_runner(command, {})->info(failure);
+  const SubjectInfo built_in = worker_runner(worker("composite_cuda"), {})->info(failure);
+  EXPECT_EQ(info.device, "cuda");
+  EXPECT_EQ(info.not_run, built_in.not_run);
 }
 
 TEST(Loading, AProgramThatIsNotThereIsBadInput) {

@@ -28,6 +28,7 @@ SubjectList arithmetic_faults();  ///< precision, special numbers, weights
 SubjectList indexing_faults();    ///< axes, strides, level starts
 SubjectList limit_faults();       ///< what lies beyond some extent is not computed
 SubjectList state_faults();       ///< memory between calls
+SubjectList buffer_faults();      ///< what shows only in the buffers of a worker
 SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
 SubjectList model_faults();       ///< models that use a right operator wrongly
 SubjectList export_faults();      ///< what exports of whole models silently get wrong

@@ -41,6 +41,7 @@ SubjectList fault_subjects() {
   append(list, indexing_faults());
   append(list, limit_faults());
   append(list, state_faults());
+  append(list, buffer_faults());
   append(list, traced_faults());
   append(list, model_faults());
   append(list, export_faults());

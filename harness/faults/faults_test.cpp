@@ -129,6 +129,7 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
                            }); }},
       {"eight_points", [] { return changed([](auto& s) { s.points = 9; }); }},
       {"cached_by_shape", anything},
+      {"dirty_at_first", anything},
       {"traced_unregistered_kernel", anything},
       {"traced_uninitialised", anything},
       {"traced_baked_constant", anything},

@@ -32,21 +32,6 @@ struct FirstLevelNormalises : PlainKernel<T> {
   }
 };
 
-/// Reads every corner of a cell and multiplies those outside the map by 0, beyond the buffer as well.
-template <typename T>
-struct OutsideMultipliedByZero : PlainKernel<T> {
-  using Base = PlainKernel<T>;
-  using Base::Base;
-  T pixel(const typename Base::Plane& plane, const typename Base::Level& level, std::int64_t y,
-          std::int64_t x, int dy, int dx) const override {
-    const auto& a = this->arguments();
-    const std::int64_t row = plane.n * a.S + level.start + (y + dy) * level.width + x + dx;
-    const bool beyond = row < 0 || row >= a.N * a.S;
-    return beyond ? T(0) * a.value[(row * a.M + plane.m) * a.D + plane.c]
-                  : Base::pixel(plane, level, y, x, dy, dx);
-  }
-};
-
 at::Tensor heads_and_points_swapped(const Inputs& inputs) {
   Inputs wrong = inputs;
   const at::Tensor& loc = inputs.sampling_loc;
@@ -101,10 +86,6 @@ at::Tensor strides_ignored(const Inputs& inputs) {
 
 SubjectList indexing_faults() {
   SubjectList list;
-  add_fault(list,
-            {"outside_multiplied_by_zero", "reads beyond the buffer of value and multiplies that by 0", "",
-             "nonfinite_mismatch"},
-            run_plain<OutsideMultipliedByZero>);
   add_fault(list,
             {"neighbour_batch", "queries at a block's seam read the batch before theirs", "", "out_of_bound"},
             run_plain<NeighbourBatch>);

@@ -79,6 +79,15 @@ foreach(fault IN LISTS faults)
   set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
 endforeach()
 
+# What only a worker's first call shows is found whatever the first cases of the stream are.
+foreach(seed RANGE 1 5)
+  deformdiff_command_test(fault/dirty_at_first/${seed} fault
+    fuzz --block ms_deform_attn --subject fault/dirty_at_first --cases 1000 --seed ${seed} --no-shrink
+    --out ${out}/fault_dirty_at_first_${seed})
+  set_tests_properties(fault/dirty_at_first/${seed} PROPERTIES
+    PASS_REGULAR_EXPRESSION "fault/dirty_at_first: out_of_bound:")
+endforeach()
+
 # The same of whole models, FAULT@BLOCK. Where no run was tapped another verdict may come first: a stage says that
 # zeros are due where the outputs show a NaN.
 set(block_faults

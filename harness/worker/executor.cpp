@@ -216,7 +216,8 @@ Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, cons
     outcome.kind = Outcome::Kind::kReturned;
     look_for_damage(inputs, c, outputs, outcome);
     keep_outputs(outputs, output_names(block, c, outputs.size()), device, outcome);
-    write_over(outputs, allocations);
+    // A module may hand out a constant that it has made once and for all, and nothing else that it keeps.
+    write_over(block == nullptr ? std::vector<at::Tensor>() : outputs, allocations);
   } catch (...) {
     outcome = outcome_of_exception();
     GuardedAllocator::instance().take_damage();  // of this call, which has its verdict

@@ -1,5 +1,6 @@
 #include "worker/operator_library.h"
 
+#include "subjects/cuda/device.h"
 #include "subjects/function_subject.h"
 
 #include <deformdiff/ms_deform_attn.h>
@@ -42,6 +43,7 @@ std::unique_ptr<Subject> make_subject(std::string name, std::string device, c10:
   info.name = std::move(name);
   info.device = std::move(device);
   info.blocks = {"ms_deform_attn"};
+  if (info.device == "cuda") info.not_run = why_no_cuda_device();
   return make_block_subject(std::move(info), [forward = std::move(forward)](const Call& call) {
     torch::jit::Stack stack(call.inputs.begin(), call.inputs.end());
     stack.emplace_back(call.integer("im2col_step"));

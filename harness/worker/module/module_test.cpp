@@ -439,6 +439,28 @@ TEST(ModuleSubject, LazyOutputsAreWhatTheyStandFor) {
   EXPECT_EQ(zero.outputs[0].tensor, from_torch(at::zeros({2, 4})));
 }
 
+TEST(ModuleSubject, WhatIsNotMadeInTheCallIsNotWrittenOver) {
+  // A constant that the executor may fold, a parameter, and the input itself.
+  const Module module = with_fc(
+      "def forward(self, x):\n"
+      "  return torch.ones([3]) * 2, self.fc.weight, x, x.t(), self.fc.forward(x)");
+  const Case c{kOpaqueBlock, {}, {{"x", from_torch(counting({2, 4}))}}, {}};
+  for (const std::unique_ptr<Subject>& subject : module_subjects(module)) {
+    Executor executor;
+    std::vector<NamedTensor> first;
+    for (int round = 0; round < 4; ++round) {
+      Outcome outcome = executor.execute(*subject, c10::Device("cpu"), c, {.twice = true}, {});
+      ASSERT_EQ(outcome.kind, Outcome::Kind::kReturned) << outcome.message;
+      EXPECT_EQ(outcome.modified, "");
+      EXPECT_TRUE(outcome.repeated_bits) << subject->info().name;
+      if (round == 0) first = outcome.outputs;
+      EXPECT_EQ(outcome.outputs, first) << subject->info().name;
+    }
+    EXPECT_EQ(first.at(0).tensor.element(0), 2);
+    EXPECT_EQ(first.at(2).tensor.element(0), c.inputs[0].tensor.element(0));
+  }
+}
+
 // Taps.
 
 TEST(ModuleTaps, CallsShowWhatGoesInAndOutAtThatMoment) {
