@@ -3,6 +3,7 @@
 #include "core/error.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -20,16 +21,21 @@ std::uint64_t hash_of(std::string_view text) {
 }  // namespace
 
 std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector<std::string>& names) {
-  if (names.empty()) return tiers;
+  std::vector<Tier> chosen;
+  if (names.empty()) {
+    std::ranges::copy_if(tiers, std::back_inserter(chosen), [](const Tier& tier) { return tier.share > 0; });
+    return chosen;
+  }
   std::vector<std::string> known;
   for (const Tier& tier : tiers) known.push_back(tier.name);
   for (const std::string& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     throw InputError(fmt::format("tier '{}' is unknown; known: {}", name, fmt::join(known, ", ")));
   }
-  std::vector<Tier> chosen;
   for (const Tier& tier : tiers) {
-    if (std::ranges::find(names, tier.name) != names.end()) chosen.push_back(tier);
+    if (std::ranges::find(names, tier.name) == names.end()) continue;
+    chosen.push_back(tier);
+    chosen.back().share = std::max(1, tier.share);
   }
   return chosen;
 }

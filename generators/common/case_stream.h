@@ -11,7 +11,8 @@
 
 namespace deformdiff {
 
-/// Those of `tiers` that are named, in their order; all for none. Throws InputError for an unknown name.
+/// Those of `tiers` that are named, in their order, each with a share; all that have one for none. Throws
+/// InputError for an unknown name.
 std::vector<Tier> choose_tiers(const std::vector<Tier>& tiers, const std::vector<std::string>& names);
 
 /// The name of one of them, in proportion to their shares.

@@ -38,7 +38,10 @@ const std::vector<Tier>& all_tiers() {
       {"adversarial", 40,
        "extents, locations, weights, values and storage layouts at which kernels go wrong"},
       {"degenerate", 5, "empty along an axis, or of one element along most"},
-      {"nonfinite", 10, "a few NaNs and infinities, judged by contract"}};
+      {"nonfinite", 10, "a few NaNs and infinities, judged by contract"},
+      {"huge", 0,
+       "small tensors, but more products N*Q*M*D*L*P than 32 bits count: only with --tier huge; not for what "
+       "holds all samples at once"}};
   return tiers;
 }
 
@@ -46,6 +49,7 @@ Sketch draw_sketch(const std::string& tier, Draw& draw, const SizeChoice& choice
   if (tier == "exact") return draw_exact(draw, choice);
   if (tier == "typical") return draw_typical(draw, choice);
   if (tier == "degenerate") return draw_degenerate(draw, choice);
+  if (tier == "huge") return draw_huge(draw, choice);
   return draw_adversarial(draw, choice);
 }
 
@@ -145,6 +149,11 @@ Case fill(const std::string& tier, const Sketch& s, Draw& draw, const CounterRan
     ExactTensors tensors = make_exact(s, random);
     return assemble(s, std::move(tensors.value), std::move(tensors.sampling_loc),
                     std::move(tensors.attn_weight));
+  }
+  if (tier == "huge") {
+    return assemble(s, make_value(s, ValueStyle::kNormal, random.stream(1)),
+                    make_locations(s, mostly_outside(), random.stream(2)),
+                    make_weights(s, WeightStyle::kNormalised, random.stream(3)));
   }
   const bool typical = tier == "typical" || (tier == "nonfinite" && draw.chance(50));
   const LocationStyle places =

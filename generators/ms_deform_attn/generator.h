@@ -5,7 +5,8 @@
 
 namespace deformdiff::ms_deform_attn {
 
-/// Tiers exact, typical, adversarial, degenerate, nonfinite. Lives as long as the program.
+/// Tiers exact, typical, adversarial, degenerate, nonfinite, and huge where it is named. Lives as long as the
+/// program.
 const Generator& generator();
 
 }  // namespace deformdiff::ms_deform_attn

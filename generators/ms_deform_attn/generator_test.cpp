@@ -79,6 +79,11 @@ TEST(Generator, EveryCaseIsValidAndEveryTriggerClassIsReached) {
     for (const std::string& name : generator().triggers_hit(c)) ++hits[name];
   }
   for (const TriggerClass& trigger : generator().triggers()) {
+    for (std::uint64_t i = 0; !trigger.tier.empty() && i < 2; ++i) {
+      EXPECT_EQ(hits[trigger.name], i) << trigger.name;
+      for (const std::string& name : generator().triggers_hit(generator().generate(1, {trigger.tier}, i)))
+        ++hits[name];
+    }
     EXPECT_GE(hits[trigger.name], 2) << trigger.name;
     RecordProperty(trigger.name, hits[trigger.name]);
   }
@@ -137,6 +142,46 @@ TEST(Generator, ConditionsArePartOfWhatACaseIs) {
   const Case c = generator().generate({1, {}, "M==8"}, 3);
   EXPECT_EQ(c.provenance.generator, "fuzz --only M==8");
   EXPECT_EQ(generator().generate({1, {}, "M==8"}, 3), c);
+}
+
+TEST(HugeTier, HasMoreProductsThan32BitsCountInSmallTensors) {
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    const Case c = generator().generate(1, {"huge"}, i);
+    const Dims d = parse(c).dims;
+    EXPECT_EQ(c.provenance.tier, "huge");
+    EXPECT_GT(products(d), std::int64_t{1} << 31);
+    EXPECT_LT(products(d), (std::int64_t{1} << 31) + (std::int64_t{1} << 26));
+    EXPECT_LT(storage_bytes(c), std::int64_t{1} << 27);
+    Precision precision;
+    precision.coordinates = Coordinates::kFused;
+    EXPECT_LT(block().working_memory(c, precision), std::int64_t{1} << 29);
+    EXPECT_LT(block().working_memory(c, {}), std::int64_t{1} << 29) << "it does not say how it samples";
+    precision.coordinates = Coordinates::kGridSample;
+    EXPECT_GT(block().working_memory(c, precision), std::int64_t{8} << 30) << "samples of all points";
+  }
+}
+
+TEST(HugeTier, IsDrawnWhereItIsNamed) {
+  std::map<std::string, int> tiers;
+  for (std::uint64_t i = 0; i < 60; ++i)
+    ++tiers[generator().generate(1, {"nonfinite", "huge"}, i).provenance.tier];
+  EXPECT_GE(tiers["huge"], 1);
+  EXPECT_GE(tiers["nonfinite"], 45);
+}
+
+TEST(HugeTier, MeetsConditionsOrSaysWhyItCannot) {
+  for (const char* only : {"M==8,L==4", "P>16,D%8==0", "N==5,im2col_step==2", "S==7,L<=4", "Q>=65"}) {
+    for (std::uint64_t i = 0; i < 3; ++i) {
+      const Case c = generator().generate({1, {"huge"}, only}, i);
+      const Dims d = parse(c).dims;
+      std::map<std::string, std::int64_t> sizes = block().dimensions(c);
+      sizes["im2col_step"] = static_cast<std::int64_t>(c.attribute("im2col_step"));
+      EXPECT_EQ(first_violated(only, sizes), "");
+      EXPECT_GT(products(d), std::int64_t{1} << 31) << only;
+    }
+  }
+  for (const char* only : {"D==32", "Q==1", "S==1048576", "N==1048576,M==1048576,D==1048576,L==1048576"})
+    EXPECT_THROW(generator().generate({1, {"huge"}, only}, 0), InputError) << only;
 }
 
 TEST(Generator, TriggersOfAKnownCase) {

@@ -274,6 +274,13 @@ LocationStyle draw_typical_locations(Draw& draw, const Sketch& sketch) {
   return style;
 }
 
+LocationStyle mostly_outside() {
+  LocationStyle style{};
+  style.mix = mix_of({{Place::kInside, 1}, {Place::kFar, 31}});
+  style.both_alike = true;
+  return style;
+}
+
 Tensor make_locations(const Sketch& sketch, const LocationStyle& style, const CounterRandom& random) {
   return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, style, random); });
 }

@@ -52,6 +52,9 @@ std::array<Place, 64> mix_of(const std::vector<std::pair<Place, int>>& shares);
 LocationStyle draw_adversarial_locations(Draw& draw, const Sketch& sketch);
 LocationStyle draw_typical_locations(Draw& draw, const Sketch& sketch);
 
+/// One point in 32 inside, the others maps away: little to compute where the points are many.
+LocationStyle mostly_outside();
+
 /// [N, Q, M, L, P, 2], contiguous.
 Tensor make_locations(const Sketch& sketch, const LocationStyle& style, const CounterRandom& random);
 

@@ -1,10 +1,14 @@
 #include "generators/ms_deform_attn/sketch.h"
 
+#include "core/error.h"
 #include "generators/ms_deform_attn/levels.h"
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <initializer_list>
+
+#include <fmt/format.h>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
@@ -263,6 +267,40 @@ Sketch draw_degenerate(Draw& draw, const SizeChoice& choice) {
         {draw.chance(60) ? 1 : draw.between(1, 4), draw.chance(60) ? 1 : draw.between(1, 4), 0});
   }
   place(sketch, draw_starts(draw), false, draw);
+  sketch.im2col_step = choice.fit("im2col_step", draw_step(draw, dims.N), 1, kLargestSize, draw);
+  return sketch;
+}
+
+Sketch draw_huge(Draw& draw, const SizeChoice& choice) {
+  constexpr std::int64_t kProducts = std::int64_t{1} << 31;
+  constexpr double kMostElements = 1 << 24;
+  // As a double, which no sizes overflow.
+  const auto check_small = [&](const char* what, std::initializer_list<std::int64_t> sizes) {
+    double elements = 1;
+    for (const std::int64_t size : sizes) elements *= static_cast<double>(size);
+    if (elements <= kMostElements) return;
+    throw InputError(
+        fmt::format("--only {}: a case of tier huge would have {:.3g} {}, and should be small; "
+                    "leave it more channels (D) and fewer of the other sizes",
+                    choice.text(), elements, what));
+  };
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  const auto size = [&](const char* name, const Extents& sizes) {
+    return choice.fit(name, draw.one_of(sizes), 1, kLargestSize, draw);
+  };
+  Dims& dims = sketch.dims;
+  dims = {size("N", {1, 1, 2, 3}), 0, size("M", {1, 2, 8}), size("D", {2048, 4096, 4099}), 1,
+          size("L", {1, 3, 4}),    1};
+  dims.P = choice.fit("P", 256 / dims.L + 1, 1, kLargestSize, draw);
+  check_small("points", {dims.N, dims.M, dims.L, dims.P});
+  const std::int64_t queries = kProducts / products(dims) + draw.between(1, 3);
+  dims.Q = choice.fit("Q", queries, queries, kLargestSize, draw);
+  check_small("points", {dims.N, dims.Q, dims.M, dims.L, dims.P});
+  if (choice.names("S")) dims.S = choice.fit("S", dims.L, dims.L, kLargestSize, draw);
+  sketch.levels = draw_levels(draw, dims.L, 16, false);
+  place(sketch, draw_starts(draw), false, draw);
+  check_small("elements of value", {dims.N, dims.S, dims.M, dims.D});
   sketch.im2col_step = choice.fit("im2col_step", draw_step(draw, dims.N), 1, kLargestSize, draw);
   return sketch;
 }

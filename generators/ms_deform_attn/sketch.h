@@ -35,4 +35,8 @@ Sketch draw_exact(Draw& draw, const SizeChoice& choice);
 /// Empty along an axis, or of one element along most.
 Sketch draw_degenerate(Draw& draw, const SizeChoice& choice);
 
+/// A few queries' more products than 2^31, made of channels and points: the tensors stay small. Throws
+/// InputError where conditions leave so few channels that they do not.
+Sketch draw_huge(Draw& draw, const SizeChoice& choice);
+
 }  // namespace deformdiff::ms_deform_attn

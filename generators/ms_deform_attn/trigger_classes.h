@@ -44,6 +44,7 @@ inline constexpr auto kTriggerClasses = std::to_array<std::pair<std::string_view
      {"side_above_256", "a side of more than 256 pixels"},
      {"side_above_32767", "a side of more than 32767 pixels"},
      {"rows_above_65535", "S is above 65535"},
+     {"products_above_2_31", "N*Q*M*D*L*P is above 2^31"},
      {"value_above_2_24_elements", "value has more than 2^24 elements"},
      {"starts_permuted", "level_start_index is not ascending"},
      {"starts_gapped", "rows of value that no level owns"},

@@ -61,6 +61,7 @@ void look_at_extents(const Problem& problem, Hits& hits) {
   hits.mark("points_above_32", d.P > 32);
   hits.mark("samples_above_64", d.L * d.P > 64);
   hits.mark("rows_above_65535", d.S > 65535);
+  hits.mark("products_above_2_31", products(d) > std::int64_t{1} << 31);
   hits.mark("value_above_2_24_elements", d.N * d.S * d.M * d.D > (1 << 24));
   hits.mark("float32", problem.dtype == DType::kFloat32);
   hits.mark("float64", problem.dtype == DType::kFloat64);
@@ -242,7 +243,8 @@ void look_at_value(const Tensor& value, Hits& hits) {
 std::vector<TriggerClass> trigger_classes() {
   std::vector<TriggerClass> classes;
   for (const auto& [name, description] : kTriggerClasses) {
-    classes.push_back({std::string(name), std::string(description)});
+    const bool huge = name == "products_above_2_31";
+    classes.push_back({std::string(name), std::string(description), huge ? "huge" : ""});
   }
   return classes;
 }

@@ -190,7 +190,7 @@ std::string BlockDefinition::outside_contract(const Case& c, const Contract& con
   return together > 0 && batch % together != 0 ? "im2col_step does not divide the batch" : "";
 }
 
-std::int64_t BlockDefinition::working_memory(const Case& c) const {
+std::int64_t BlockDefinition::working_memory(const Case& c, const Precision&) const {
   // Every stage's value is kept while a run is judged, and as much again lies in what an operation needs
   // while it runs: contiguous copies of what views rearrange, the samples of an attention.
   return 2 * built(c).bytes();

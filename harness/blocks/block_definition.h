@@ -114,7 +114,7 @@ class BlockDefinition : public Block {
   std::vector<OutputSpec> stage_values(const Case& c) const;
 
   std::string outside_contract(const Case& c, const Contract& contract) const override;
-  std::int64_t working_memory(const Case& c) const override;
+  std::int64_t working_memory(const Case& c, const Precision& precision) const override;
 
  protected:
   /// Refuses what extents cannot say (sizes that are values of tensors, divisibility) and adds extents that

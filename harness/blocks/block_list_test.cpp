@@ -193,7 +193,7 @@ void expect_well_formed(const BlockDefinition& block, const Case& c) {
     EXPECT_EQ(values.at(output.stage).shape(), output.shape) << output.name;
     EXPECT_EQ(values.at(output.stage).dtype(), output.dtype) << output.name;
   }
-  EXPECT_GE(block.working_memory(c), 0);
+  EXPECT_GE(block.working_memory(c, {}), 0);
 }
 
 class EveryBlock : public testing::TestWithParam<const BlockDefinition*> {};
@@ -202,7 +202,7 @@ using EveryDeepBlock = EveryBlock;
 TEST_P(EveryBlock, HasWellFormedStages) {
   const BlockDefinition& block = *GetParam();
   expect_well_formed(block, small_case(block));
-  EXPECT_GT(block.working_memory(small_case(block)), 0);
+  EXPECT_GT(block.working_memory(small_case(block), {}), 0);
 }
 
 TEST_P(EveryBlock, TakesAnEmptyBatchAndNoQueries) {

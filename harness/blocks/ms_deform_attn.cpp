@@ -105,13 +105,13 @@ class MsDeformAttn : public BlockDefinition {
     return "";
   }
 
-  std::int64_t working_memory(const Case& c) const override {
-    // The grid_sample path holds the samples of every level about three times over, and a planar copy of
-    // value.
+  std::int64_t working_memory(const Case& c, const Precision& precision) const override {
     const Problem problem = parse(c);
     const Dims& d = problem.dims;
-    const std::int64_t samples = d.N * d.Q * d.M * d.D * d.L * d.P;
-    const std::int64_t implementation = 3 * samples + 2 * d.N * d.S * d.M * d.D;
+    // A planar copy of value. The grid_sample path also holds the samples of every level about three times
+    // over; a fused kernel adds them up as it takes them.
+    std::int64_t implementation = 2 * d.N * d.S * d.M * d.D;
+    if (precision.coordinates == Coordinates::kGridSample) implementation += 3 * products(d);
     // The judge holds dense inputs and, an element of the output, value, low part, bound and kind.
     const std::int64_t inputs =
         problem.value.elements() + problem.sampling_loc.elements() + problem.attn_weight.elements();
@@ -164,8 +164,12 @@ Problem parse(const Case& c) {
   return {dims, std::move(levels), value, locations, weights, step, value.dtype()};
 }
 
+std::int64_t products(const Dims& d) {
+  return d.N * d.Q * d.M * d.D * d.L * d.P;
+}
+
 std::int64_t multiply_adds(const Dims& d) {
-  return d.N * d.Q * d.M * d.L * d.P * 4 * d.D;
+  return 4 * products(d);
 }
 
 const BlockDefinition& block() {

@@ -41,6 +41,9 @@ struct Problem {
 /// Validates and takes apart. Throws InputError as Block::validate does.
 Problem parse(const Case& c);
 
+/// Samples of all points, each of all channels of a head, times their weights: N*Q*M*D*L*P.
+std::int64_t products(const Dims& dims);
+
 /// The four corners times two inputs: multiply-adds that the definition needs, N*Q*M*L*P*4*D.
 std::int64_t multiply_adds(const Dims& dims);
 

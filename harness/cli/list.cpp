@@ -102,7 +102,8 @@ std::string list_tiers() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
     for (const Tier& tier : entry.generator->tiers()) {
-      text += fmt::format("{:<14} {:>3} %  {}\n", tier.name, tier.share, tier.description);
+      const std::string share = tier.share > 0 ? fmt::format("{:>3} %", tier.share) : "named";
+      text += fmt::format("{:<14} {:>5}  {}\n", tier.name, share, tier.description);
     }
   }
   return text;
@@ -112,7 +113,8 @@ std::string list_triggers() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
     for (const TriggerClass& trigger : entry.generator->triggers()) {
-      text += fmt::format("{:<28} {}\n", trigger.name, trigger.description);
+      text += fmt::format("{:<28} {}{}\n", trigger.name, trigger.description,
+                          trigger.tier.empty() ? "" : fmt::format(" (tier {})", trigger.tier));
     }
   }
   return text;

@@ -17,14 +17,25 @@ namespace {
 
 constexpr std::int64_t kCasesForFaults = 5000;
 constexpr std::int64_t kCasesForCorrect = 1000;
+// Of a tier that is drawn for one fault alone, and whose cases take long.
+constexpr std::int64_t kCasesOfNamedTier = 10;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
 constexpr double kShrinkSeconds = 10;
 
-/// Those that do the block.
-std::vector<SubjectSpec> named_with(const std::string& prefix, const Block& block) {
+/// The tier without whose cases a fault cannot show; empty if those that are drawn unnamed show it.
+std::string tier_of(const SubjectInfo& fault, const Generator& generator) {
+  const std::vector<TriggerClass> classes = generator.triggers();
+  const auto trigger = std::ranges::find(classes, fault.trigger, &TriggerClass::name);
+  return trigger == classes.end() ? "" : trigger->tier;
+}
+
+/// Those that do the block and show in this tier.
+std::vector<SubjectSpec> named_with(const std::string& prefix, const BlockEntry& entry,
+                                    const std::string& tier) {
   std::vector<std::string> names;
   for (const SubjectInfo& info : faults_and_controls().subjects) {
-    if (info.name.starts_with(prefix) && info.blocks.contains(block.name())) names.push_back(info.name);
+    const bool wanted = info.name.starts_with(prefix) && info.blocks.contains(entry.block->name());
+    if (wanted && tier_of(info, *entry.generator) == tier) names.push_back(info.name);
   }
   return names.empty() ? std::vector<SubjectSpec>() : parse_subjects(names);
 }
@@ -40,6 +51,18 @@ SessionReport run_session(const Options& options, const BlockEntry& entry, std::
   session.cases = options.cases.value_or(cases);
   ProgressLine progress(stderr, options.progress);
   return fuzz(entry, std::move(subjects), session, progress);
+}
+
+/// Every fault on the usual cases, and those that only a tier shows that must be named, on that one.
+SessionReport run_faults(const Options& options, const BlockEntry& entry) {
+  SessionReport report = run_session(options, entry, named_with("fault/", entry, ""), true, kCasesForFaults);
+  for (const Tier& tier : entry.generator->tiers()) {
+    Options of_tier = options;
+    of_tier.tiers = {tier.name};
+    append(report,
+           run_session(of_tier, entry, named_with("fault/", entry, tier.name), true, kCasesOfNamedTier));
+  }
+  return report;
 }
 
 /// A fault's first finding; nullptr if it was not found.
@@ -133,12 +156,10 @@ void print_sharpness(const Options& options, const BlockEntry& entry, std::int64
 
 int run_selftest(const Options& options) {
   const BlockEntry& entry = blocks().front();
-  const SessionReport faults =
-      run_session(options, entry, named_with("fault/", *entry.block), true, kCasesForFaults);
-  const int wrong = print_faults(options, faults);
+  const int wrong = print_faults(options, run_faults(options, entry));
 
   std::vector<SubjectSpec> correct = parse_subjects({});
-  std::ranges::move(named_with("control/", *entry.block), std::back_inserter(correct));
+  std::ranges::move(named_with("control/", entry, ""), std::back_inserter(correct));
   const std::int64_t alarms =
       print_correct(options, run_session(options, entry, std::move(correct), false, kCasesForCorrect));
 

@@ -92,6 +92,23 @@ endforeach()
 deformdiff_command_test(fuzz/only/refused fuzz fuzz --block ms_deform_attn --subject cpu --only D<=4,D>=8)
 set_tests_properties(fuzz/only/refused PROPERTIES PASS_REGULAR_EXPRESSION "no D from 1 to 1048576 meets it")
 
+# Tier huge: what is fused gets its cases, what holds all samples does not; a finding shrinks, in the time there is.
+deformdiff_command_test(fuzz/huge/cpu fuzz
+  fuzz --block ms_deform_attn --tier huge --subject cpu --cases 2 --seed 2 --out ${out}/huge_cpu)
+set_tests_properties(fuzz/huge/cpu PROPERTIES PASS_REGULAR_EXPRESSION "1 implementation agree in 2 runs; 0 not judged")
+deformdiff_command_test(fuzz/huge/composite fuzz
+  fuzz --block ms_deform_attn --tier huge --subject composite --cases 2 --seed 2 --out ${out}/huge_composite)
+set_tests_properties(fuzz/huge/composite PROPERTIES PASS_REGULAR_EXPRESSION "not_run: memory .composite 2.")
+deformdiff_command_test(fuzz/huge/shrinks fuzz
+  fuzz --block ms_deform_attn --tier huge --subject fault/last_query_dropped --first-finding --cases 1 --seed 2
+  --out ${out}/huge_shrinks)
+set_tests_properties(fuzz/huge/shrinks PROPERTIES PASS_REGULAR_EXPRESSION "shrunk from [0-9]+ to [0-9] elements")
+add_test(NAME fuzz/huge/time
+  COMMAND timeout 60 $<TARGET_FILE:deformdiff> fuzz --block ms_deform_attn --tier huge --time 15s --seed 2
+          --subject fault/products_in_32_bits --first-finding --out ${out}/huge_time)
+set_tests_properties(fuzz/huge/time PROPERTIES LABELS fuzz
+  PASS_REGULAR_EXPRESSION "fault/products_in_32_bits: out_of_bound:.*1 failure found")
+
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)

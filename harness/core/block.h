@@ -55,8 +55,10 @@ class Block {
   /// Why a subject with this contract cannot be given the case; empty if it can.
   virtual std::string outside_contract(const Case& c, const Contract& contract) const = 0;
 
-  /// Bytes that a straightforward implementation and the judge of its result need beyond the case itself.
-  virtual std::int64_t working_memory(const Case& c) const = 0;
+  /// Bytes that a straightforward implementation that computes so, and the judge of its result, need beyond
+  /// the case itself. One that samples as grid_sample does holds the samples of all points at once; one that
+  /// does not say how it samples is taken to hold none.
+  virtual std::int64_t working_memory(const Case& c, const Precision& precision) const = 0;
 };
 
 }  // namespace deformdiff

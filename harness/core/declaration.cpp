@@ -148,7 +148,8 @@ const std::vector<Key>& keys() {
       choice("arithmetic", kArithmetic, "16-bit types compute in float32, or round every step",
              &SubjectInfo::precision, &Precision::arithmetic),
       choice("coordinates", kCoordinates,
-             "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2; any admits both, and wider",
+             "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2, taken to hold all samples at once; any admits "
+             "both, and wider",
              &SubjectInfo::precision, &Precision::coordinates),
       choice("flush_to_zero", kFlushToZero, "subnormal numbers may become zero", &SubjectInfo::precision,
              &Precision::flush_to_zero),

@@ -14,19 +14,20 @@ namespace deformdiff {
 
 struct Tier {
   std::string name;
-  int share;  ///< relative frequency in a run over all tiers
+  int share;  ///< relative frequency in a run over all tiers; 0: only where it is named, and then as 1
   std::string description;
 };
 
 struct TriggerClass {
   std::string name;
   std::string description;
+  std::string tier{};  ///< the one that reaches it, where none that is drawn unnamed does
 };
 
 /// Which stream of cases.
 struct StreamChoice {
   std::uint64_t seed = 0;
-  std::vector<std::string> tiers;  ///< names from tiers(); empty for all of them in their shares
+  std::vector<std::string> tiers;  ///< names from tiers(); empty for all that have a share
   std::string only;  ///< conditions on sizes that every case meets: conditions.h; empty for none
 };
 

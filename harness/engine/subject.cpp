@@ -50,7 +50,7 @@ Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::i
   }
   const std::string outside = block.outside_contract(c, info.contract);
   if (!outside.empty()) return outcome_of(Outcome::Kind::kUnsupported, outside);
-  const std::int64_t needed = storage_bytes(c) + block.working_memory(c);
+  const std::int64_t needed = storage_bytes(c) + block.working_memory(c, info.precision);
   if (memory_limit > 0 && needed > memory_limit) return outcome_of(Outcome::Kind::kNotRun, "memory");
   return outcome_of(Outcome::Kind::kReturned, "");
 }

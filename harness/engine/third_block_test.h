@@ -46,7 +46,7 @@ class ThirdBlock : public ToyBlock {
     const bool refused = contract.im2col_step == Im2colStep::kDivides && c.input("x").elements() % 2 != 0;
     return refused ? "im2col_step does not divide N" : "";
   }
-  std::int64_t working_memory(const Case&) const override { return kWorkingMemory; }
+  std::int64_t working_memory(const Case&, const Precision&) const override { return kWorkingMemory; }
 };
 
 inline Case third_case(const std::vector<float>& x) {

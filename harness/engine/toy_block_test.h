@@ -82,7 +82,7 @@ class ToyBlock : public Block {
   DType compute_dtype(const Case&) const override { return DType::kFloat32; }
   std::map<std::string, std::int64_t> dimensions(const Case&) const override { return {}; }
   std::string outside_contract(const Case&, const Contract&) const override { return ""; }
-  std::int64_t working_memory(const Case&) const override { return 0; }
+  std::int64_t working_memory(const Case&, const Precision&) const override { return 0; }
 };
 
 /// What a correct implementation shows of all stages, with element 3 of `stage` times 1 + `size`.

@@ -84,6 +84,20 @@ Inputs with_transposed_value() {
   return inputs;
 }
 
+/// One point of each query is inside: there is little to compute.
+Inputs with_many_products() {
+  Inputs inputs = changed([](TestShape& s) {
+    s.levels = {{1, 1}};
+    s.batch = s.heads = 1;
+    s.channels = 4096;
+    s.queries = 2049;
+    s.points = 256;
+  });
+  inputs.sampling_loc.fill_(9);
+  inputs.sampling_loc.select(4, 0).fill_(0.5);
+  return inputs;
+}
+
 const std::map<std::string, std::function<Inputs()>>& provocations() {
   static const std::map<std::string, std::function<Inputs()>> table = {
       {"swapped_normaliser", [] { return changed([](auto& s) {
@@ -120,6 +134,7 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
          });
        }},
       {"grid_capped", [] { return changed([](auto& s) { s.queries = 700; }); }},
+      {"products_in_32_bits", with_many_products},
       {"last_query_dropped", anything},
       {"tail_channels_zero", [] { return changed([](auto& s) { s.channels = 6; }); }},
       {"tail_channels_unwritten", [] { return changed([](auto& s) { s.channels = 6; }); }},

@@ -33,6 +33,17 @@ at::Tensor grid_capped(const Inputs& inputs) {
   return output;
 }
 
+/// Products are counted in 32 bits: the groups with the count beyond 2^31 stay zero.
+at::Tensor products_in_32_bits(const Inputs& inputs) {
+  constexpr std::int64_t kMostProducts = std::int64_t{1} << 31;
+  const at::Tensor output = forward_cpu(inputs);
+  const std::int64_t points = inputs.attn_weight.size(3) * inputs.attn_weight.size(4);
+  const std::int64_t channels = inputs.value.size(3);
+  if (output.numel() * points > kMostProducts)
+    zeroed_from(output.view({-1}), 0, kMostProducts / (channels * points) * channels);
+  return output;
+}
+
 at::Tensor last_query_dropped(const Inputs& inputs) {
   const at::Tensor output = forward_cpu(inputs);
   return zeroed_from(output, 1, std::max<std::int64_t>(0, output.size(1) - 1));
@@ -87,6 +98,10 @@ SubjectList limit_faults() {
             batch_remainder_dropped);
   add_fault(list, {"grid_capped", "groups beyond 4096 blocks stay zero", "groups_above_4096", "out_of_bound"},
             grid_capped);
+  add_fault(
+      list,
+      {"products_in_32_bits", "groups beyond 2^31 products stay zero", "products_above_2_31", "out_of_bound"},
+      products_in_32_bits);
   add_fault(list, {"last_query_dropped", "the last query stays zero", "", "out_of_bound"},
             last_query_dropped);
   add_fault(list,
