@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/log.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -169,6 +170,15 @@ TEST(CheckOpaque, AnAgreementOnZerosProvesNothing) {
   };
   const Checked checked = check_opaque("opaque_zeros", zeros, at::kFloat);
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
+}
+
+TEST(CheckOpaque, AnInfinityIsDemandedAndLeavesOtherElementsTheirBounds) {
+  const auto one_infinite = [](const Call& call) -> std::vector<at::Tensor> {
+    const at::Tensor& x = call.input("hidden_states");
+    return {at::log(x - x.min())};
+  };
+  const Checked checked = check_opaque("opaque_infinity", one_infinite, at::kFloat);
+  EXPECT_EQ(checked.exit_code, 0) << checked.messages << checked.report.dump(1);
 }
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.
