@@ -92,6 +92,13 @@ endforeach()
 deformdiff_command_test(fuzz/only/refused fuzz fuzz --block ms_deform_attn --subject cpu --only D<=4,D>=8)
 set_tests_properties(fuzz/only/refused PROPERTIES PASS_REGULAR_EXPRESSION "no D from 1 to 1048576 meets it")
 
+# Correct code with a contract that it does not declare.
+add_test(NAME fuzz/says_what_to_declare
+  COMMAND deformdiff fuzz --block ms_deform_attn --subject fault/level_starts_ignored --cases 60 --seed 1
+          --no-shrink --out ${out}/undeclared)
+set_tests_properties(fuzz/says_what_to_declare PROPERTIES LABELS fuzz TIMEOUT 600
+  PASS_REGULAR_EXPRESSION "No failure under another declaration:\n.*no failure with level_start_index=ignored: declare it if that is meant")
+
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)
