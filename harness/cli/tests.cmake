@@ -23,9 +23,34 @@ add_test(NAME judge/declared COMMAND deformdiff judge
   ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
 set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
 
+# What only a shell can set up.
+function(deformdiff_shell_tests)
+  foreach(name IN LISTS ARGN)
+    add_test(NAME cli/${name} COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh
+      $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/cli_test/${name} ${name})
+    set_tests_properties(cli/${name} PROPERTIES LABELS cli TIMEOUT 120)
+  endforeach()
+endfunction()
+deformdiff_shell_tests(full_output closed_output)
+
 if(NOT TARGET deformdiff-worker)
   return()
 endif()
+
+deformdiff_shell_tests(
+  closed_output_spares_files
+  endless_input
+  unknown_requirement
+  report_on_standard_output
+  report_through_a_link
+  finding_that_cannot_be_saved
+  served_blocks
+  verbose_tables
+  plain_progress)
+
+add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}/README.md
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
+set_tests_properties(readme_examples PROPERTIES LABELS cli TIMEOUT 600)
 
 file(GLOB saved CONFIGURE_DEPENDS ${cases}/*/smoke/*.json
      ${cases}/*/regression/*.json)
