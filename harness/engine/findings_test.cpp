@@ -57,7 +57,7 @@ TEST(SavedCase, NamesALibraryByAPathThatWorksFromAnyFolder) {
 
 TEST(FindingId, BeginsWithALetter) {
   for (const char* const subject : {"-h", "--help", "/-h", "2fast", "__", "", "torchop:-x.so#a::op"}) {
-    const std::string id = finding_id({"block", subject, "threw", "", "structure"});
+    const std::string id = finding_id({"block", subject, "threw", "", "structure"}, "");
     EXPECT_NE(std::isalpha(static_cast<unsigned char>(id.front())), 0) << subject << ": " << id;
   }
 }
