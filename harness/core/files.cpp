@@ -56,8 +56,11 @@ std::uint64_t largest_file() {
 
 std::string read_file(const fs::path& path, std::uint64_t most) {
   std::error_code error;
+  // What has no size may be endless.
+  const bool has_size = fs::is_regular_file(path, error);
+  if (!has_size) most = std::min(most, kLargestText);
   const std::string too_large = fmt::format("it has more than {} bytes, the most that is read", most);
-  if (fs::is_regular_file(path, error) && fs::file_size(path, error) > most) refuse(path, "read", too_large);
+  if (has_size && fs::file_size(path, error) > most) refuse(path, "read", too_large);
   std::string content = read_start(path, most + 1);
   if (content.size() > most) refuse(path, "read", too_large);
   return content;

@@ -15,8 +15,8 @@ constexpr std::uint64_t kLargestText = std::uint64_t{256} << 20;
 /// The largest file that is read otherwise: half of this machine's memory, for its tensors are copied.
 std::uint64_t largest_file();
 
-/// Throws InputError naming the file and the reason, also for one of more than `most` bytes; of a regular
-/// file the size is known before memory is taken for it.
+/// Throws InputError naming the file and the reason, also for one of more than `most` bytes. A regular file's
+/// size is known before memory is taken for it; of any other at most kLargestText is read.
 std::string read_file(const std::filesystem::path& path, std::uint64_t most = largest_file());
 
 /// The first bytes, or the whole file if it has fewer.
