@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up everything that deformdiff needs on Debian 12, builds it, and runs what is asked for.
 #
-#   harness/setup.sh fuzz [ARGS]   build, then a short fuzz of every built-in implementation
+#   harness/setup.sh fuzz [ARGS]   build the programs, then a short fuzz of every built-in implementation
 #   harness/setup.sh test [ARGS]   build, then the tests (ARGS go to ctest)
 #   harness/setup.sh build         build only
 #
@@ -107,13 +107,14 @@ find_nvcc() {
   fi
 }
 
+# Builds what is named, or everything.
 build() {
-  say "Building in $build"
+  say "Building in $build: ${*:-everything}"
   export CCACHE_SLOPPINESS=pch_defines,time_macros
   cmake --preset release -DDEFORMDIFF_TORCH_DIR="$DEFORMDIFF_TORCH_DIR" >"$prefix/configure.log" ||
     { cat "$prefix/configure.log"; exit 1; }
   grep -E '^-- (No |CUDA|LibTorch)' "$prefix/configure.log" || true
-  cmake --build --preset release
+  cmake --build --preset release ${@:+--target "$@"}
 }
 
 main() {
@@ -129,13 +130,15 @@ main() {
   install_packages
   install_torch
   find_nvcc
-  build
   case $command in
     fuzz)
+      build deformdiff deformdiff-worker
       say "Fuzzing every built-in implementation"
       exec "$build/bin/deformdiff" fuzz "$@"
       ;;
+    build) build ;;
     test)
+      build
       say "Running the tests"
       exec ctest --preset release "$@"
       ;;

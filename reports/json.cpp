@@ -49,27 +49,27 @@ Json subject_json(const SubjectReport& subject) {
 
 Json finding_json(const Finding& finding) {
   const Signature& s = finding.signature;
-  return {{"signature",
-           {{"block", s.block},
-            {"subject", s.subject},
-            {"rule", s.rule},
-            {"output", s.output},
-            {"class", s.element_class}}},
-          {"decade", finding.decade},
-          {"count", finding.count},
-          {"first_case", finding.first_case},
-          {"case", finding.case_path.string()},
-          {"original_elements", finding.original_elements},
-          {"shrunk_elements", finding.shrunk_elements},
-          {"evaluations", finding.evaluations},
-          {"certificate_evaluations", finding.certificate_evaluations},
-          {"minimal", finding.minimal},
-          {"earlier_calls", finding.earlier_calls},
-          {"reproduction_rate", finding.reproduction_rate},
-          {"reproduction_runs", finding.reproduction_runs},
-          {"other_bits", finding.other_bits},
-          {"excused_by", finding.excused_by},
-          {"one_line", finding.one_line}};
+  Json json{{"signature",
+             {{"block", s.block},
+              {"subject", s.subject},
+              {"rule", s.rule},
+              {"output", s.output},
+              {"class", s.element_class}}},
+            {"decade", finding.decade},
+            {"count", finding.count},
+            {"first_case", finding.first_case},
+            {"case", finding.case_path.string()},
+            {"original_elements", finding.original_elements},
+            {"shrunk_elements", finding.shrunk_elements},
+            {"evaluations", finding.evaluations},
+            {"certificate_evaluations", finding.certificate_evaluations},
+            {"minimal", finding.minimal},
+            {"earlier_calls", finding.earlier_calls},
+            {"reproduction_rate", finding.reproduction_rate},
+            {"reproduction_runs", finding.reproduction_runs},
+            {"one_line", finding.one_line}};
+  if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
+  return json;
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include "reports/exit_code.h"
+#include "reports/narrow_support.h"
 #include "reports/progress.h"
 #include "reports/run_report.h"
 
+#include <algorithm>
 #include <limits>
+#include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -53,17 +56,130 @@ RunReport with_finding() {
   return report;
 }
 
+/// Implementations of two blocks, as a run over several has them.
+RunReport several_blocks() {
+  RunReport report = sample();
+  for (const char* const name : {"traced/op", "traced/op/frozen"}) {
+    SubjectReport traced = report.session.subjects[0];
+    traced.name = name;
+    traced.verdicts = {{Verdict::kAgree, 100}};
+    traced.not_judged = {};
+    report.session.subjects.push_back(traced);
+  }
+  const std::vector<SubjectReport> first = report.session.subjects;
+  for (SubjectReport subject : first) {
+    subject.block = "encoder_layer";
+    subject.cases = 8;
+    subject.not_judged = {};
+    subject.verdicts = {{Verdict::kAgree, 8}};
+    if (subject.name == "cuda") {
+      subject.verdicts = {{Verdict::kNotRun, 8}};
+      subject.not_judged = {{"not_run: no CUDA device", 8}};
+    }
+    report.session.subjects.push_back(subject);
+  }
+  return report;
+}
+
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) longest = std::max(longest, line.size());
+  return longest;
+}
+
 TEST(TerminalReport, NothingFound) {
   EXPECT_EQ(terminal_report(sample()),
-            "subject     cases    agree    found not judged  max error/bound\n"
-            "cpu           100       90        0         10  0.5\n"
-            "cuda          100        0        0        100  -\n"
+            "subject   cases   agree  found not judged  error/bound\n"
+            "cpu         100      90      0         10  0.5\n"
+            "cuda        100       0      0        100  -\n"
             "\n"
             "Not judged:\n"
-            "  not_run: no CUDA device (cuda 100)\n"
-            "  vacuous: all zero (cpu 10)\n"
+            "  100 not_run: no CUDA device (cuda)\n"
+            "   10 vacuous: all zero (cpu)\n"
             "\n"
-            "Nothing found: 1 implementation agree in 90 runs; 110 not judged.\n");
+            "Nothing found: 1 implementation agrees in 90 runs; 110 not judged.\n");
+}
+
+TEST(TerminalReport, SeveralBlocksAreAMatrix) {
+  EXPECT_EQ(terminal_report(several_blocks()),
+            "                   a   b  worst\n"
+            "cases            100   8\n"
+            "cpu            90/90 8/8  0.5\n"
+            "cuda               -   -  -\n"
+            "traced/op +1 100/100 8/8  0.5\n"
+            "Agreed/judged cases; -: nothing could be judged; worst: largest error / bound.\n"
+            "+N: and N variants alike.\n"
+            "a=ms_deform_attn, b=encoder_layer\n"
+            "\n"
+            "Not judged:\n"
+            "  108 not_run: no CUDA device (cuda)\n"
+            "   10 vacuous: all zero (cpu)\n"
+            "\n"
+            "Nothing found: 3 implementations agree in 314 runs; 118 not judged.\n");
+}
+
+TEST(TerminalReport, VerboseAddsATableOfEachBlock) {
+  RunReport report = several_blocks();
+  report.verbose = true;
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("\nencoder_layer\ncpu                    8       8      0          0  0.5\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("worst"), std::string::npos);
+}
+
+TEST(TerminalReport, VariantsThatDifferHaveRowsOfTheirOwn) {
+  RunReport report = several_blocks();
+  report.session.subjects.back().verdicts = {{Verdict::kAgree, 7}, {Verdict::kOutOfBound, 1}};
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("traced/op        100/100 8/8  0.5\n"
+                      "traced/op/frozen 100/100 7/8  0.5\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(TerminalReport, TablesAreOfEightyColumns) {
+  RunReport report = several_blocks();
+  const std::string address =
+      "torchop:/home/someone/projects/kernels/build/release/libmine.so#mine::ms_deform_attn?dtypes=float32&"
+      "supports=M==8,D==32,L==3,P==4";
+  report.session.subjects[0].name = address;
+  report.session.subjects[0].not_judged = {{"unsupported: " + std::string(20, 'x') + " of many words " +
+                                                std::string(20, 'y') + " and more of them " +
+                                                std::string(20, 'z'),
+                                            10}};
+  for (int i = 0; i < 24; ++i) {
+    SubjectReport subject = report.session.subjects.back();
+    subject.block = "block_" + std::to_string(i);
+    report.session.subjects.push_back(subject);
+  }
+  for (const bool verbose : {false, true}) {
+    report.verbose = verbose;
+    std::string text = terminal_report(report);
+    // The legend has the address as it was typed, and it only; what else names it says it whole.
+    const std::string legend = "[1] " + address + "\n";
+    ASSERT_NE(text.find(legend), std::string::npos) << text;
+    EXPECT_NE(text.find("\nlibmine.so#mine"), std::string::npos) << text;
+    for (std::size_t at = text.find(address); at != std::string::npos; at = text.find(address)) {
+      text.erase(at, address.size());
+    }
+    EXPECT_LE(longest_line(text), 80U) << text;
+  }
+}
+
+TEST(TerminalReport, ScenariosAreOfEightyColumns) {
+  RunReport report;
+  report.command = "check";
+  const std::string stage = "pixel_decoder.encoder.layers.0.self_attn.output_proj";
+  report.scenarios = {
+      {"other_values", stage, Verdict::kAgree, false, 0.5, 1e-7, ""},
+      {"a_scenario_with_a_name_that_is_long", stage, Verdict::kNonfiniteMismatch, false, 434, 1e-3,
+       stage + "[0, 5, 17] = -2.6442392, wanted -2.64159806 +- 6.1e-06 (ratio 4.3e+02)"}};
+  const std::string text = terminal_report(report);
+  EXPECT_LE(longest_line(text), 80U) << text;
+  EXPECT_NE(text.find("\n    " + stage + " (inherited error 0.001)\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("output_proj\n"), std::string::npos) << text;
 }
 
 TEST(TerminalReport, AFindingComesWithItsReplay) {
@@ -84,6 +200,41 @@ TEST(TerminalReport, SaysWhichCasesWereDrawn) {
   report.only = "M==8,D<=32";
   EXPECT_TRUE(terminal_report(report).ends_with("--only 'M==8,D<=32' --seed 7\n")) << terminal_report(report);
   EXPECT_EQ(nlohmann::json::parse(json_report(report))["only"], "M==8,D<=32");
+}
+
+TEST(TerminalReport, AFindingOfNoCaseSaysWhereItWasMet) {
+  RunReport report = with_finding();
+  report.session.findings[0].count = 0;
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("wanted 2 (met while another was shrunk"), std::string::npos) << text;
+  EXPECT_EQ(text.find("0 cases"), std::string::npos) << text;
+}
+
+TEST(TerminalReport, AFindingThatWasNotSavedHasNoReplay) {
+  RunReport report = with_finding();
+  report.session.findings[0].not_saved = "a.json: cannot be written: No space left on device";
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("  not saved: a.json: cannot be written: No space left on device\n"),
+            std::string::npos);
+  EXPECT_EQ(text.find("deformdiff replay"), std::string::npos) << text;
+}
+
+TEST(NarrowSupport, IsAWarningBelowATenth) {
+  RunReport report = sample();
+  SubjectReport& mine = report.session.subjects[0];
+  mine.info.blocks = {"ms_deform_attn"};
+  mine.info.supports = "M==8,D==32";
+  mine.verdicts = {{Verdict::kAgree, 10}, {Verdict::kUnsupported, 90}};
+  warn_of_narrow_support(report);
+  EXPECT_TRUE(report.warnings.empty());
+  mine.verdicts = {{Verdict::kAgree, 9}, {Verdict::kUnsupported, 91}};
+  warn_of_narrow_support(report);
+  EXPECT_EQ(report.warnings, std::vector<std::string>{"cpu was judged in 9 of 100 cases of ms_deform_attn: "
+                                                      "--only 'M==8,D==32' draws cases that it supports"});
+  report.warnings.clear();
+  mine.verdicts = {{Verdict::kVacuous, 100}};
+  warn_of_narrow_support(report);
+  EXPECT_TRUE(report.warnings.empty());
 }
 
 TEST(JsonReport, HasEveryPromisedField) {
@@ -170,10 +321,28 @@ TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   EXPECT_EQ(decide_exit_code(unjudged, {}), 4);
 }
 
-TEST(Progress, IsOneLine) {
-  EXPECT_EQ(progress_text({120, 500, 1, 12.4, "fuzzing cpu"}, 79),
-            "120/500 cases, 12 s, 1 failure: fuzzing cpu");
-  EXPECT_EQ(progress_text({120, 500, 0, 12.4, "fuzzing cpu"}, 20).size(), 20U);
+const RunPlan kPlan{{{"ms_deform_attn", 100, 1}, {"pixel_decoder_encoder", 8, 50}}, {}};
+
+TEST(Progress, SaysWhatIsDoneAndWhatIsLeftOfTheWholeRun) {
+  RunState state;
+  state.seconds = 2.4;
+  EXPECT_EQ(progress_text(kPlan, state, 79), "[1/2] ms_deform_attn: 0 of 100 cases, none judged; 0:02");
+  state.here = {50, 100, 0, 10, "fuzzing cpu", 50};
+  state.seconds = 10;
+  EXPECT_EQ(progress_text(kPlan, state, 99),
+            "[1/2] ms_deform_attn: 50 of 100 cases, 5/s, all agree; 0:10, 1:30 left; fuzzing cpu");
+  EXPECT_EQ(progress_text(kPlan, state, 20).size(), 20U);
+  state.here.activity = "confirming cpu";
+  EXPECT_NE(progress_text(kPlan, state, 99).find("a failure to confirm"), std::string::npos);
+  state = {1, {4, 8, 2, 8, "shrinking cpu", 4}, 1, 75};
+  EXPECT_EQ(progress_text(kPlan, state, 99),
+            "[2/2] pixel_decoder_encoder: 4 of 8 cases, 0.5/s, 3 failures; 1:15, 0:50 left; shrinking cpu");
+}
+
+TEST(Progress, OfATimedRunIsTheTime) {
+  RunPlan plan{{{"ms_deform_attn", 1000000, 1}}, 28800};
+  EXPECT_EQ(progress_text(plan, {0, {500, 1000000, 0, 100, "", 490}, 0, 3600}, 79),
+            "ms_deform_attn: 500 cases, 5/s, all agree; 1:00:00 of 8:00:00, 7:00:00 left");
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ struct RunReport {
   std::vector<std::string> ignored;        ///< judge: tensors of the file that nothing was made of
   std::vector<std::string> read_as_int64;  ///< its inputs of narrower integers, with their dtype
   std::vector<std::string> warnings;
+  std::vector<std::string> notes;  ///< for people: what else they may want to know
+  bool verbose = false;            ///< for people: of several blocks, a table of each
 
   // check, and judge of deep blocks.
   std::vector<Scenario> scenarios;
@@ -39,7 +41,8 @@ struct RunReport {
   std::vector<std::string> advice;  ///< check: cause and cures in plain words
 };
 
-/// For people: a line an implementation, then the findings with the command that replays each.
+/// For people: a line an implementation, or a matrix of implementations and blocks; then what was not judged
+/// and why, and the findings with the command that replays each. Tables are at most 80 columns wide.
 std::string terminal_report(const RunReport& report);
 
 /// One object, the same for `fuzz`, `replay`, `judge` and `check`. Other people's scripts depend on it:

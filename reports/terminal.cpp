@@ -1,8 +1,12 @@
+#include "reports/layout.h"
+#include "reports/matrix.h"
 #include "reports/run_report.h"
+#include "reports/tally.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
+#include <set>
+#include <span>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,62 +14,79 @@
 namespace deformdiff {
 namespace {
 
-struct Tally {
-  std::int64_t agree = 0, found = 0, not_judged = 0;
-};
+constexpr std::size_t kLongestName = 33;
 
-Tally tally_of(const SubjectReport& subject) {
-  Tally tally;
-  for (const auto& [verdict, cases] : subject.verdicts) {
-    (verdict == Verdict::kAgree ? tally.agree
-     : is_finding(verdict)      ? tally.found
-                                : tally.not_judged) += cases;
+/// Of these subjects, in their order, each once.
+std::vector<std::string> names_of(const std::vector<SubjectReport>& subjects) {
+  std::vector<std::string> names;
+  for (const SubjectReport& subject : subjects) {
+    if (std::ranges::find(names, subject.name) == names.end()) names.push_back(subject.name);
   }
-  return tally;
+  return names;
 }
 
-std::string ratio_text(const SubjectReport& subject) {
-  if (subject.ratios.total() == 0) return "-";
-  return std::isfinite(subject.ratios.max()) ? fmt::format("{:.3g}", subject.ratios.max()) : "inf";
+std::size_t block_count(const std::vector<SubjectReport>& subjects) {
+  std::set<std::string> blocks;
+  for (const SubjectReport& subject : subjects) blocks.insert(subject.block);
+  return blocks.size();
 }
 
 /// A line an implementation; headed by the block where there are several.
 std::string table(const std::vector<SubjectReport>& subjects) {
-  std::size_t width = 7;
-  bool several_blocks = false;
-  for (const SubjectReport& subject : subjects) {
-    width = std::max(width, subject.name.size());
-    several_blocks = several_blocks || subject.block != subjects.front().block;
-  }
-  std::string text = fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", "subject", width, "cases", "agree",
-                                 "found", "not judged", "max error/bound");
+  std::vector<std::string> names = names_of(subjects);
+  names.emplace_back("subject");
+  const ShortNames shown(names, kLongestName);
+  const bool several_blocks = block_count(subjects) > 1;
+  std::string text = fmt::format("{:<{}} {:>7} {:>7} {:>6} {:>10}  {}\n", "subject", shown.width(), "cases",
+                                 "agree", "found", "not judged", "error/bound");
   std::string block;
   for (const SubjectReport& subject : subjects) {
     if (several_blocks && subject.block != block) text += fmt::format("\n{}\n", block = subject.block);
     const Tally tally = tally_of(subject);
-    text += fmt::format("{:<{}}  {:>8} {:>8} {:>8} {:>10}  {}\n", subject.name, width, subject.cases,
-                        tally.agree, tally.found, tally.not_judged, ratio_text(subject));
+    text +=
+        fmt::format("{:<{}} {:>7} {:>7} {:>6} {:>10}  {}\n", shown.of(subject.name), shown.width(),
+                    subject.cases, tally.agree, tally.found, tally.not_judged, ratio_text(subject.ratios));
   }
-  return text;
+  return text + shown.legend();
 }
 
-/// Each reason once, with how many cases of which subjects it kept from being judged.
-std::string reasons(const std::vector<SubjectReport>& subjects) {
-  std::map<std::string, std::vector<std::string>> by_reason;
+/// Each reason once, with how many cases it kept from being judged, the most frequent first.
+std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t longest_name) {
+  const ShortNames shown(names_of(subjects), longest_name);
+  struct Reason {
+    std::string text;
+    std::int64_t cases = 0;
+    std::vector<std::string> who;
+  };
+  std::vector<Reason> all;
   for (const SubjectReport& subject : subjects) {
-    for (const auto& [reason, cases] : subject.not_judged) {
-      by_reason[reason].push_back(fmt::format("{} {}", subject.name, cases));
+    for (const auto& [text, cases] : subject.not_judged) {
+      auto reason = std::ranges::find(all, text, &Reason::text);
+      if (reason == all.end()) reason = all.insert(all.end(), {text, 0, {}});
+      reason->cases += cases;
+      const std::string& name = shown.of(subject.name);
+      if (std::ranges::find(reason->who, name) == reason->who.end()) reason->who.push_back(name);
     }
   }
-  std::string text = by_reason.empty() ? "" : "\nNot judged:\n";
-  for (const auto& [reason, who] : by_reason)
-    text += fmt::format("  {} ({})\n", reason, fmt::join(who, ", "));
+  std::ranges::stable_sort(all, std::greater(), &Reason::cases);
+  const std::size_t width = all.empty() ? 0 : fmt::format("{}", all.front().cases).size();
+  std::string text = all.empty() ? "" : "\nNot judged:\n";
+  for (const Reason& reason : all) {
+    constexpr std::size_t kNamed = 3;
+    const auto count = static_cast<std::int64_t>(reason.who.size());
+    const std::string who = reason.who.size() <= kNamed ? fmt::format("{}", fmt::join(reason.who, ", "))
+                                                        : counted(count, "implementation");
+    text += wrapped(fmt::format("  {:>{}} ", reason.cases, width), fmt::format("{} ({})", reason.text, who),
+                    width + 5);
+  }
   return text;
 }
 
 std::string finding_text(const RunReport& report, const Finding& finding) {
   std::string text =
-      fmt::format("\n{} ({} {})\n", finding.one_line, finding.count, finding.count == 1 ? "case" : "cases");
+      fmt::format("\n{} ({})\n", finding.one_line,
+                  finding.count > 0 ? counted(finding.count, "case")
+                                    : "met while another was shrunk, in no case of the run itself");
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                         finding.shrunk_elements, finding.evaluations,
@@ -74,8 +95,11 @@ std::string finding_text(const RunReport& report, const Finding& finding) {
   if (!finding.excused_by.empty()) {
     text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
   }
-  if (report.command != "judge" && report.command != "check")
+  if (!finding.not_saved.empty()) {
+    text += fmt::format("  not saved: {}\n", finding.not_saved);
+  } else if (report.command != "judge" && report.command != "check") {
     text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+  }
   return text;
 }
 
@@ -88,33 +112,52 @@ std::string findings(const RunReport& report) {
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
+/// The stages of one replay or recorded run. The stage that is at fault has a line of its own if it wants
+/// one; that of a run which agrees is cut.
+std::string scenario_row(std::span<const Scenario> stages, const ShortNames& names) {
+  const auto wrong = std::ranges::find_if(stages, is_finding, &Scenario::verdict);
+  const auto worst = std::ranges::max_element(stages, {}, &Scenario::ratio);
+  const auto estimated = std::ranges::count_if(stages, &Scenario::estimated);
+  const Scenario& shown = wrong != stages.end() ? *wrong : *worst;
+  std::string row = fmt::format("{:<{}} {:<18} {:>6} {:>4}  {:<8.3g}", names.of(shown.name), names.width(),
+                                name_of(shown.verdict), stages.size(), estimated, shown.ratio);
+  const std::string inherited =
+      shown.inherited > 0 ? fmt::format(" (inherited error {:.2g})", shown.inherited) : "";
+  const std::string stage = shown.stage + inherited;
+  const std::size_t left = kColumns - row.size() - 1;
+  if (stage.size() <= left) {
+    row += fmt::format(" {}\n", stage);
+  } else if (wrong != stages.end()) {
+    row += fmt::format("\n{}", wrapped("    ", stage, 4));
+  } else if (shown.stage.size() <= left) {
+    row += fmt::format(" {}\n", shown.stage);
+  } else {
+    row += fmt::format(" ..{}\n", shown.stage.substr(shown.stage.size() - (left - 2)));
+  }
+  return row + (shown.reason.empty() ? "" : wrapped("    ", shown.reason, 4));
+}
+
 /// A line a replay or recorded run, with the stages that are at fault beneath.
 std::string scenario_table(const RunReport& report) {
-  std::string text;
-  std::size_t width = 8;
-  for (const Scenario& each : report.scenarios) width = std::max(width, each.name.size());
+  if (report.scenarios.empty()) return "";
+  constexpr std::size_t kLongestScenario = 22;
+  std::vector<std::string> all{"scenario"};
+  for (const Scenario& each : report.scenarios) all.push_back(each.name);
+  const ShortNames names(all, kLongestScenario);
+  std::string text = fmt::format("\n{:<{}} {:<18} {:>6} {:>4}  {:<8} {}\n", "scenario", names.width(),
+                                 "verdict", "stages", "est.", "ratio", "stage");
   for (auto begin = report.scenarios.begin(); begin != report.scenarios.end();) {
     const auto end = std::find_if(begin, report.scenarios.end(),
                                   [&](const Scenario& each) { return each.name != begin->name; });
-    const auto worst =
-        std::max_element(begin, end, [](const Scenario& a, const Scenario& b) { return a.ratio < b.ratio; });
-    const auto estimated = std::count_if(begin, end, std::mem_fn(&Scenario::estimated));
-    const auto wrong =
-        std::find_if(begin, end, [](const Scenario& each) { return is_finding(each.verdict); });
-    const Scenario& shown = wrong != end ? *wrong : *worst;
-    text += fmt::format("{:<{}}  {:<18} {:>6} {:>9}  {:<9.3g} {}{}\n", begin->name, width,
-                        name_of(shown.verdict), end - begin, estimated, shown.ratio, shown.stage,
-                        shown.inherited > 0 ? fmt::format(" (inherited error {:.2g})", shown.inherited) : "");
-    if (!shown.reason.empty()) text += fmt::format("{:<{}}  {}\n", "", width, shown.reason);
+    text += scenario_row({begin, end}, names);
     begin = end;
   }
-  if (text.empty()) return "";
-  return fmt::format("\n{:<{}}  {:<18} {:>6} {:>9}  {:<9} {}\n", "scenario", width, "verdict", "stages",
-                     "estimated", "ratio", "first stage at fault, or the one nearest its bound") +
-         text +
-         (report.first_diverging_stage.empty()
-              ? ""
-              : fmt::format("\nFirst diverging stage: {}\n", report.first_diverging_stage));
+  text += names.legend();
+  text +=
+      "est.: stages with an estimated bound; stage: the first at fault, or the one\n"
+      "nearest its bound.\n";
+  if (report.first_diverging_stage.empty()) return text;
+  return text + fmt::format("\nFirst diverging stage: {}\n", report.first_diverging_stage);
 }
 
 std::string audit_text(const RunReport& report) {
@@ -129,44 +172,50 @@ std::string audit_text(const RunReport& report) {
 }
 
 std::string final_sentence(const RunReport& report) {
-  std::int64_t cases = 0;
+  const std::vector<SubjectReport>& subjects = report.session.subjects;
   Tally total;
-  std::size_t judged_subjects = 0;
-  for (const SubjectReport& subject : report.session.subjects) {
+  std::set<std::string> agreeing;
+  for (const SubjectReport& subject : subjects) {
     const Tally tally = tally_of(subject);
-    cases += subject.cases;
     total.agree += tally.agree;
     total.found += tally.found;
     total.not_judged += tally.not_judged;
-    if (tally.agree + tally.found > 0) ++judged_subjects;
+    if (tally.agree > 0) agreeing.insert(subject.name);
   }
+  const std::string not_judged = fmt::format("{} not judged.", total.not_judged);
   if (total.found > 0 || !report.session.findings.empty()) {
-    return fmt::format("{} found in {} of {} judged runs; {} not judged.\n",
-                       report.session.findings.size() == 1
-                           ? "1 failure"
-                           : fmt::format("{} failures", report.session.findings.size()),
-                       total.found, total.agree + total.found, total.not_judged);
+    return fmt::format("{} found in {} of {}; {}",
+                       counted(static_cast<std::int64_t>(report.session.findings.size()), "failure"),
+                       total.found, counted(total.judged(), "judged run"), not_judged);
   }
-  if (total.agree == 0)
-    return fmt::format("Nothing was judged: none of {} runs could show anything.\n", cases);
-  return fmt::format(
-      "Nothing found: {} agree in {} runs; {} not judged.\n",
-      judged_subjects == 1 ? "1 implementation" : fmt::format("{} implementations", judged_subjects),
-      total.agree, total.not_judged);
+  if (total.agree == 0) {
+    return fmt::format("Nothing was judged: none of {} could show anything.",
+                       counted(total.not_judged, "run"));
+  }
+  return fmt::format("Nothing found: {} agree{} in {}; {}",
+                     counted(static_cast<std::int64_t>(agreeing.size()), "implementation"),
+                     agreeing.size() == 1 ? "s" : "", counted(total.agree, "run"), not_judged);
 }
 
 }  // namespace
 
 std::string terminal_report(const RunReport& report) {
-  std::string text = table(report.session.subjects) + reasons(report.session.subjects) +
-                     scenario_table(report) + audit_text(report) + findings(report);
+  const std::vector<SubjectReport>& subjects = report.session.subjects;
+  const bool several_blocks = block_count(subjects) > 1;
+  std::string text;
+  if (!several_blocks || report.verbose) text += table(subjects);
+  if (several_blocks && report.verbose) text += "\n";
+  if (several_blocks) text += block_matrix(subjects);
+  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + scenario_table(report) +
+          audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())
     text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
   text += "\n";
-  for (const std::string& warning : report.warnings) text += fmt::format("Warning: {}.\n", warning);
-  text += final_sentence(report);
+  for (const std::string& warning : report.warnings) text += wrapped("Warning: ", warning + ".", 2);
+  text += wrapped("", final_sentence(report), 0);
+  for (const std::string& note : report.notes) text += wrapped("", note, 0);
   if (!report.only.empty()) {
     text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,
                         report.only, report.seed);

@@ -40,8 +40,8 @@ const std::vector<Tier>& all_tiers() {
       {"degenerate", 5, "empty along an axis, or of one element along most"},
       {"nonfinite", 10, "a few NaNs and infinities, judged by contract"},
       {"huge", 0,
-       "small tensors, but more products N*Q*M*D*L*P than 32 bits count: only with --tier huge; not for what "
-       "holds all samples at once"}};
+       "small tensors, but more products N*Q*M*D*L*P than 32 bits count, a second and 0.4 GiB a case: only "
+       "with --tier huge; not for what holds all samples at once"}};
   return tiers;
 }
 

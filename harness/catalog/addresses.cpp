@@ -45,19 +45,22 @@ bool is_fault_name(std::string_view name) {
   return name.starts_with("fault/") || name.starts_with("control/");
 }
 
+const std::vector<SubjectInfo>& list_for(const std::string& name) {
+  return (is_fault_name(name) ? faults_and_controls() : builtin_subjects()).subjects;
+}
+
 SubjectSpec builtin_spec(const std::string& name) {
-  const bool fault = is_fault_name(name);
-  const WorkerList& list = fault ? faults_and_controls() : builtin_subjects();
-  if (std::ranges::find(list.subjects, name, &SubjectInfo::name) == list.subjects.end()) {
+  const std::vector<SubjectInfo>& list = list_for(name);
+  if (std::ranges::find(list, name, &SubjectInfo::name) == list.end()) {
     std::string known;
-    for (const SubjectInfo& info : list.subjects) known += " " + info.name;
+    for (const SubjectInfo& info : list) known += " " + info.name;
     throw InputError(
         fmt::format("no subject '{}'; there are:{}; 'deformdiff list addresses' shows how to name a "
                     "library of your own",
                     name, known));
   }
   std::vector<std::string> argv{worker_program()};
-  if (fault) argv.emplace_back("--faults");
+  if (is_fault_name(name)) argv.emplace_back("--faults");
   return {name, {std::move(argv), name}, {}, {}};
 }
 
@@ -168,6 +171,15 @@ std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed) {
     if (!is_fault_name(info.name)) add(builtin_spec(info.name));
   }
   return specs;
+}
+
+std::set<std::string> blocks_served(const SubjectSpec& spec, const RunLimits& limits) {
+  const std::vector<SubjectInfo>& list = list_for(spec.name);
+  const auto listed = std::ranges::find(list, spec.name, &SubjectInfo::name);
+  if (listed != list.end()) return listed->blocks;
+  const Subject subject = open_subject(spec, limits);
+  if (subject.started()) return subject.info.blocks;
+  return {blocks().front().block->name()};
 }
 
 }  // namespace deformdiff

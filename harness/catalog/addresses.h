@@ -4,6 +4,7 @@
 #include "engine/subject.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,9 @@ SubjectSpec parse_subject(const std::string& typed);
 
 /// Those named, or every built-in one.
 std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed);
+
+/// Names of the blocks that it serves. A worker that no list speaks for is started to be asked; one that does
+/// not start is taken to serve the operator, where it then fails.
+std::set<std::string> blocks_served(const SubjectSpec& spec, const RunLimits& limits);
 
 }  // namespace deformdiff

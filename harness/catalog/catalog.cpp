@@ -60,8 +60,12 @@ std::vector<std::string> stage_families(const BlockEntry& entry) {
   return families;
 }
 
+std::size_t stage_count(const BlockEntry& entry) {
+  return entry.block->stages(entry.generator->generate(0, {"typical"}, 0)).size();
+}
+
 bool is_deep(const BlockEntry& entry) {
-  return entry.block->stages(entry.generator->generate(0, {"typical"}, 0)).size() > 1;
+  return stage_count(entry) > 1;
 }
 
 }  // namespace deformdiff

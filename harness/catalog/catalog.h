@@ -4,6 +4,7 @@
 
 #include "engine/block_entry.h"
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ const BlockEntry& find_block(const std::string& name);
 
 /// Names of the stages of a block, in order, layers and calls as "*": "layers.*.fc1".
 std::vector<std::string> stage_families(const BlockEntry& entry);
+
+/// Stages of a typical case.
+std::size_t stage_count(const BlockEntry& entry);
 
 /// Whether it is a deep block: one of several stages. The operator has one, its output.
 bool is_deep(const BlockEntry& entry);

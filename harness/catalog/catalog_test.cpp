@@ -109,6 +109,17 @@ TEST(Addresses, WrongStagesAreMadeToMeasure) {
   }
 }
 
+TEST(Addresses, BlocksServed) {
+  EXPECT_EQ(blocks_served(parse_subject("cpu"), {}).size(), blocks().size());
+  // Listed, and made to measure.
+  const std::set<std::string> served = blocks_served(parse_subject("fault/traced_block_stale_mask"), {});
+  EXPECT_TRUE(served.contains("mask_predictor"));
+  EXPECT_FALSE(served.contains("reference_points"));
+  // A program that does not greet fails where it can be seen.
+  const SubjectSpec broken{"broken", {{"/bin/false"}, "broken"}, {}, {}};
+  EXPECT_EQ(blocks_served(broken, {}), std::set<std::string>{"ms_deform_attn"});
+}
+
 TEST(Addresses, NamesAndAddresses) {
   EXPECT_EQ(parse_subjects({"cpu", "cpu", "composite"}).size(), 2U);
   EXPECT_GE(parse_subjects({}).size(), 4U);

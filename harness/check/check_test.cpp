@@ -14,6 +14,7 @@
 #include <fstream>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/log.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -130,6 +131,15 @@ TEST(CheckOpaque, WhatCannotBeComparedProvesNothing) {
   EXPECT_EQ(checked.exit_code, 4) << checked.messages << checked.report.dump(1);
   EXPECT_EQ(checked.report.at("scenarios")[0].at("reason"),
             "nothing to compare: output.0 is a sparse_coo tensor of shape [2, 48, 8]");
+}
+
+TEST(CheckOpaque, AnInfinityIsDemandedAndLeavesOtherElementsTheirBounds) {
+  const auto one_infinite = [](const Call& call) -> std::vector<at::Tensor> {
+    const at::Tensor& x = call.input("hidden_states");
+    return {at::log(x - x.min())};
+  };
+  const Checked checked = check_opaque("opaque_infinity", one_infinite, at::kFloat);
+  EXPECT_EQ(checked.exit_code, 0) << checked.messages << checked.report.dump(1);
 }
 
 /// What is no model, or too little is said of it: exit code 2, and the message names it.

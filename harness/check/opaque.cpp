@@ -157,7 +157,8 @@ class OpaqueCheck {
   }
 
   /// Middle: the exact outputs. Width: Student's t times the spread of the moved runs about their mean, half
-  /// the element's own and half the output's, and the rounding of the result.
+  /// the element's own and half the output's, and the rounding of the result. What is not finite has no
+  /// width; what is finite, but not in a moved run, may be anything.
   Reference widened(const std::vector<NamedTensor>& inputs, const std::vector<NamedTensor>& exact) {
     if (std::ranges::none_of(inputs,
                              [](const NamedTensor& input) { return is_floating(input.tensor.dtype()); })) {
@@ -207,19 +208,22 @@ class OpaqueCheck {
     output.shape = middle.shape();
     output.dtype = values.empty() ? middle.dtype() : values.front().dtype();
     std::vector<double> squares(count, 0.0);
-    std::vector<bool> differs(count, false);
+    std::vector<bool> differs(count, false), unknown(count, false);
     double all = 0;
     const auto used = static_cast<double>(values.size());
     for (std::size_t i = 0; i < count; ++i) {
       const auto element = static_cast<std::int64_t>(i);
       double sum = 0, sum_of_squares = 0;
+      if (!std::isfinite(middle.element(element))) continue;
       for (const Tensor& run : values) {
         const double away = run.element(element) - middle.element(element);
+        unknown[i] = unknown[i] || !std::isfinite(away);
         sum += away;
         sum_of_squares += away * away;
         differs[i] = differs[i] || away != 0;
       }
-      if (used > 1) squares[i] = std::max(0.0, (sum_of_squares - sum * sum / used) / (used - 1));
+      if (used > 1 && !unknown[i])
+        squares[i] = std::max(0.0, (sum_of_squares - sum * sum / used) / (used - 1));
       all += squares[i];
     }
     const double mean = count > 0 ? all / static_cast<double>(count) : 0;
@@ -235,7 +239,7 @@ class OpaqueCheck {
                              : output.dtype == DType::kBool
                                  ? 0
                                  : factor * std::sqrt((squares[i] + mean) / 2) + unit * std::abs(value));
-      output.admits.push_back(kind_of(value));
+      output.admits.push_back(unknown[i] ? std::uint8_t{kAdmitsAnything} : kind_of(value));
     }
     return output;
   }

@@ -8,8 +8,12 @@
 #include "cli/rules.h"
 #include "core/declaration.h"
 #include "core/error.h"
+#include "reports/layout.h"
 
+#include <algorithm>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -18,13 +22,10 @@
 namespace deformdiff::cli {
 namespace {
 
-/// Names; of a deep block, shapes too and what may be left out.
-std::vector<std::string> inputs_of(const BlockEntry& entry) {
-  const BlockDefinition& block = *find_block_definition(entry.block->name());
-  if (!is_deep(entry)) return block.inputs();
+std::vector<std::string> inputs_of(const BlockDefinition& block) {
   std::vector<std::string> inputs;
   for (const TensorSpec& spec : block.tensors(block.default_attributes())) {
-    if (spec.name.starts_with("param.")) continue;
+    if (spec.is_parameter()) continue;
     inputs.push_back(
         fmt::format("{} [{}]{}", spec.name, spec.axes, spec.optional ? " (may be left out)" : ""));
   }
@@ -34,23 +35,25 @@ std::vector<std::string> inputs_of(const BlockEntry& entry) {
 std::string list_blocks() {
   std::string text;
   for (const BlockEntry& entry : blocks()) {
-    const Block& block = *entry.block;
+    const BlockDefinition& block = *find_block_definition(entry.block->name());
     std::vector<std::string> attributes;
     for (const auto& [name, value] : block.default_attributes())
       attributes.push_back(fmt::format("{}={:g}", name, value));
-    text += fmt::format("{}: {}\n  inputs:     {}\n  attributes: {}\n  outputs:    {}\n", block.name(),
-                        find_block_definition(block.name())->purpose(),
-                        fmt::join(inputs_of(entry), "\n              "), fmt::join(attributes, ", "),
-                        fmt::join(block.output_names(), ", "));
+    constexpr std::size_t kIndent = 14;
+    text += wrapped(block.name() + ": ", block.purpose(), 2);
+    text += fmt::format("  inputs:     {}\n", fmt::join(inputs_of(block), "\n              "));
+    text += wrapped("  attributes: ", fmt::format("{}", fmt::join(attributes, ", ")), kIndent);
+    text += wrapped("  outputs:    ", fmt::format("{}", fmt::join(block.output_names(), ", ")), kIndent);
   }
-  return text +
-         "\nNames and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read "
-         "too. The same letter\n"
-         "is the same size within a block: B batch, Q queries, M heads, D channels a head, L levels, S "
-         "pixels of all levels.\n"
-         "Attributes are shown with their defaults; --config sets them. Parameters are param.NAME, under the "
-         "framework's own\n"
-         "names. opaque, for check alone, is a model that is none of these.\n";
+  return text + "\n" +
+         wrapped(
+             "",
+             "Names and shapes are Hugging Face's; with --layout, those of MMDetection and Facebook are read "
+             "too. The same letter is the same size within a block: B or N batch, Q queries, M heads, D "
+             "channels a head, L levels, P points, S pixels of all levels. Attributes are shown with their "
+             "defaults; --config sets them. Parameters are param.NAME, under the framework's own names. "
+             "opaque, for check alone, is a model that is none of these.",
+             0);
 }
 
 std::string list_stages() {
@@ -74,50 +77,76 @@ std::string list_subjects() {
 std::string list_faults() {
   std::string text;
   for (const SubjectInfo& info : faults_and_controls().subjects) {
-    text += fmt::format("{:<36} {}{}\n", info.name,
-                        info.faulty.empty() ? "correct, though different" : info.faulty,
-                        info.expected.empty() ? "" : fmt::format(" ({})", info.expected));
+    text += wrapped(fmt::format("{:<36} ", info.name),
+                    fmt::format("{}{}", info.faulty.empty() ? "correct, though different" : info.faulty,
+                                info.expected.empty() ? "" : fmt::format(" ({})", info.expected)),
+                    37);
   }
-  return text + fmt::format("{:<36} one element of a stage is wrong by the relative size, as in\n{:<36} {}\n",
-                            "fault/wrong_stage:STAGE:SIZE", "", "fault/wrong_stage:layers.0.fc1:1e-3");
+  return text + wrapped(fmt::format("{:<36} ", "fault/wrong_stage:STAGE:SIZE"),
+                        "one element of a stage is wrong by the relative size, as in "
+                        "fault/wrong_stage:layers.0.fc1:1e-3",
+                        37);
 }
 
 std::string list_addresses() {
   std::string text =
-      "torchop:FILE.so#ns::ms_deform_attn   a shared library that registers "
-      "ns::ms_deform_attn_forward(Tensor value,\n"
-      "                                     Tensor spatial_shapes, Tensor level_start_index, Tensor "
-      "sampling_loc,\n"
-      "                                     Tensor attn_weight, int im2col_step) -> Tensor\n"
-      "torchscript:FILE.pt, worker:COMMAND#subject, python:ADAPTER.py   not available yet\n\n"
-      "An address may end in ?key=value&..., what the implementation promises. The first value is the "
-      "default.\n\n";
+      "torchop:FILE.so#ns::ms_deform_attn\n"
+      "  a shared library that registers with PyTorch's dispatcher\n"
+      "  ns::ms_deform_attn_forward(Tensor value, Tensor spatial_shapes,\n"
+      "      Tensor level_start_index, Tensor sampling_loc, Tensor attn_weight,\n"
+      "      int im2col_step) -> Tensor\n"
+      "torchscript:FILE.pt, worker:COMMAND#subject, python:ADAPTER.py\n"
+      "  not available yet\n\n"
+      "An address may end in ?key=value&..., what the implementation promises. The\n"
+      "first value is the default.\n\n";
   for (const DeclarationKey& key : declaration_keys()) {
-    text += fmt::format("  {:<31} {}\n  {:<31}   {}\n", key.key, key.values, "", key.meaning);
+    text += wrapped(fmt::format("  {:<31} ", key.key), key.values, 34);
+    text += wrapped(fmt::format("  {:<31} ", ""), key.meaning, 34);
   }
   return text;
+}
+
+/// What is to be said of each block, once for all of which the same is to be said.
+std::string by_block(const std::function<std::string(const BlockEntry&)>& text_of) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const BlockEntry& entry : blocks()) {
+    std::string text = text_of(entry);
+    const auto same = std::ranges::find(texts, text, &std::pair<std::string, std::string>::second);
+    if (same == texts.end()) {
+      texts.emplace_back(entry.block->name(), std::move(text));
+    } else {
+      same->first += ", " + entry.block->name();
+    }
+  }
+  std::string all;
+  for (const auto& [names, text] : texts) {
+    if (!all.empty()) all += '\n';
+    all += wrapped("", fmt::format("{}:", names), 0);
+    all += text;
+  }
+  return all;
 }
 
 std::string list_tiers() {
-  std::string text;
-  for (const BlockEntry& entry : blocks()) {
+  return by_block([](const BlockEntry& entry) {
+    std::string text;
     for (const Tier& tier : entry.generator->tiers()) {
       const std::string share = tier.share > 0 ? fmt::format("{:>3} %", tier.share) : "named";
-      text += fmt::format("{:<14} {:>5}  {}\n", tier.name, share, tier.description);
+      text += wrapped(fmt::format("  {:<14} {:>5}  ", tier.name, share), tier.description, 24);
     }
-  }
-  return text;
+    return text;
+  });
 }
 
 std::string list_triggers() {
-  std::string text;
-  for (const BlockEntry& entry : blocks()) {
+  return by_block([](const BlockEntry& entry) {
+    std::string text;
     for (const TriggerClass& trigger : entry.generator->triggers()) {
-      text += fmt::format("{:<28} {}{}\n", trigger.name, trigger.description,
-                          trigger.tier.empty() ? "" : fmt::format(" (tier {})", trigger.tier));
+      const std::string of_tier = trigger.tier.empty() ? "" : fmt::format(" (tier {})", trigger.tier);
+      text += wrapped(fmt::format("  {:<28} ", trigger.name), trigger.description + of_tier, 31);
     }
-  }
-  return text;
+    return text;
+  });
 }
 
 std::string list_rules() {

@@ -5,10 +5,26 @@
 
 #include <cstdio>
 #include <exception>
+#include <fcntl.h>
 #include <map>
 #include <string>
 
 namespace {
+
+/// A closed one would be handed to the next file that is opened, and what is printed be written there.
+/// Writing to what stands in for it fails, as it should.
+void fill_standard_descriptors() {
+  for (const int descriptor : {0, 1, 2}) {
+    if (::fcntl(descriptor, F_GETFD) < 0) ::open("/dev/null", O_RDONLY);
+  }
+}
+
+/// The exit code, unless what was printed did not arrive.
+int checked_output(int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  std::fputs("deformdiff: standard output cannot be written\n", stderr);
+  return exit_code == 0 ? 2 : exit_code;
+}
 
 int run(int argc, const char* const* argv) {
   using namespace deformdiff::cli;
@@ -27,8 +43,9 @@ int run(int argc, const char* const* argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
   try {
-    return run(argc, argv);
+    return checked_output(run(argc, argv));
   } catch (const deformdiff::InputError& error) {
     std::fprintf(stderr, "deformdiff: %s\n", error.what());
     return 2;

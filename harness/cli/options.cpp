@@ -1,12 +1,12 @@
 #include "cli/options.h"
 
+#include "cli/option_values.h"
+#include "cli/version.h"
 #include "core/conditions.h"
 #include "core/error.h"
 #include "reports/report_kinds.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <set>
 #include <thread>
@@ -22,9 +22,8 @@ namespace {
 struct Raw {
   std::vector<std::string> reports;
   std::string progress = "auto";
-  std::optional<int> threads;
-  std::string time, budget = "60s";
-  std::optional<std::string> case_timeout;
+  std::optional<std::string> seed, cases, threads, rounds, evaluations;
+  std::optional<std::string> time, case_timeout, budget;
   std::vector<std::string> mapping, declarations;
   bool resume = false;
   std::string shard, distribution = "standard";
@@ -37,44 +36,63 @@ CLI::Option& add_repeatable(CLI::App& command, const char* flag, std::vector<std
   return *command.add_option(flag, values, help)->allow_extra_args(false);
 }
 
+/// A file or folder; '' is none.
+template <typename Paths>
+CLI::Option& add_path(CLI::App& command, const char* flag, Paths& paths, const std::string& help) {
+  return *command.add_option(flag, paths, help)->check([flag](const std::string& typed) {
+    return typed.empty() ? fmt::format("{} '': the name of a file or folder wanted", flag) : std::string();
+  });
+}
+
+/// Of those that are built.
 std::string kind_names() {
   std::vector<std::string_view> names;
-  for (const ReportKind& kind : report_kinds()) names.push_back(kind.name);
+  for (const ReportKind& kind : report_kinds()) {
+    if (kind.write != nullptr) names.push_back(kind.name);
+  }
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
 void add_common(CLI::App& command, Options& options, Raw& raw) {
   add_repeatable(command, "--report", raw.reports, "KIND[:FILE], repeatable; kinds: " + kind_names());
   command.add_option("--progress", raw.progress,
-                     "auto or never: a line on standard error if that is a terminal");
+                     "auto or never: a line on standard error, every ten seconds if that is no terminal");
   command.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
   command.add_flag("--quiet", options.quiet, "print nothing but errors");
+  command.add_flag("--verbose", options.verbose, "of several blocks, a table of each");
 }
 
-void add_run_options(CLI::App& command, Options& options, Raw& raw) {
-  command.add_option("--seed", options.seed, "first number of every case's random stream (default 0)");
-  command.add_option("--cases", options.cases,
-                     "cases a block, the same for every implementation (default 500; 10 for whole modules)");
+/// Of a call, wherever one is made.
+void add_case_timeout(CLI::App& command, Raw& raw) {
   command.add_option(
       "--case-timeout", raw.case_timeout,
       "longest a case may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
 }
 
+void add_run_options(CLI::App& command, Raw& raw) {
+  command.add_option("--seed", raw.seed, "first number of every case's random stream (default 0)");
+  command.add_option("--cases", raw.cases,
+                     "cases a block, the same for every implementation (default 500, 10 of deep blocks; of "
+                     "everything, for a first look, 150, 6, and 3 of whole models)");
+  add_case_timeout(command, raw);
+}
+
 void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& fuzz =
       *app.add_subcommand("fuzz", "generate cases, run and judge implementations, shrink what is found");
-  add_repeatable(fuzz, "--block", options.blocks, "operation under test, repeatable (default: every one)");
+  add_repeatable(fuzz, "--block", options.blocks,
+                 "operation under test, repeatable (default: those that the implementations serve)");
   add_repeatable(fuzz, "--subject", options.subjects,
                  "implementation or address, repeatable (default: every built-in one)");
   add_repeatable(fuzz, "--tier", options.tiers, "kind of cases, repeatable (default: all in their shares)");
   fuzz.add_option("--only", options.only,
                   "draw only cases whose sizes meet these conditions, as in 'M==8,D%8==0,L<=4'; names are\n"
                   "those of list blocks");
-  add_run_options(fuzz, options, raw);
+  add_run_options(fuzz, raw);
   fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
-  fuzz.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
-  fuzz.add_flag("--resume", raw.resume, "go on with an interrupted run");
-  fuzz.add_option("--shard", raw.shard, "I/N: this machine's part of a run");
+  add_path(fuzz, "--out", options.out, "folder for findings (default deformdiff-out)");
+  fuzz.add_flag("--resume", raw.resume)->group("");
+  fuzz.add_option("--shard", raw.shard)->group("");
   fuzz.add_flag("--first-finding", options.first_finding,
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
@@ -86,28 +104,26 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
 
 void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& replay = *app.add_subcommand("replay", "judge saved cases again");
-  replay.add_option("CASE", options.files, "saved cases")->required();
+  add_path(replay, "CASE", options.files, "saved cases").required();
   add_repeatable(replay, "--subject", options.subjects,
                  "implementation or address, repeatable (default: as recorded)");
   replay.add_option("--worker-prefix", options.worker_prefix,
                     "command to start the worker under, as in \"gdb --args\"");
-  replay.add_option(
-      "--case-timeout", raw.case_timeout,
-      "longest a case may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
+  add_case_timeout(replay, raw);
   add_common(replay, options, raw);
 
   CLI::App& shrink = *app.add_subcommand("shrink", "make a saved finding smaller");
-  shrink.add_option("CASE", options.files, "a saved case")->required()->expected(1);
+  add_path(shrink, "CASE", options.files, "a saved case").required()->expected(1);
   add_repeatable(shrink, "--subject", options.subjects, "implementation or address (default: as recorded)")
       .expected(1);
   shrink.add_option("--budget", raw.budget, "longest it may take, as in 60s");
-  shrink.add_option("--evaluations", options.evaluations, "most cases to try (default 2000)");
-  shrink.add_option("-o", options.output, "file to write (default: CASE.shrunk.json, beside the case)");
+  shrink.add_option("--evaluations", raw.evaluations, "most cases to try (default 2000)");
+  add_path(shrink, "-o", options.output, "file to write (default: CASE.shrunk.json, beside the case)");
   add_common(shrink, options, raw);
 
   CLI::App& explain =
       *app.add_subcommand("explain", "which rule, which element, which term of the bound, which cell");
-  explain.add_option("CASE", options.files, "a saved case")->required()->expected(1);
+  add_path(explain, "CASE", options.files, "a saved case").required()->expected(1);
   add_repeatable(explain, "--subject", options.subjects, "implementation or address (default: as recorded)")
       .expected(1);
   add_common(explain, options, raw);
@@ -120,12 +136,12 @@ void add_declare(CLI::App& command, Raw& raw) {
 
 void add_judge(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& judge = *app.add_subcommand("judge", "judge recorded tensors like any implementation");
-  judge.add_option("FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
-      ->required()
+  add_path(judge, "FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
+      .required()
       ->expected(1);
   add_repeatable(judge, "--block", options.blocks, "operation (default: the file's metadata)").expected(1);
   judge.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
-  judge.add_option("--config", options.config, "JSON file with the block's configuration");
+  add_path(judge, "--config", options.config, "JSON file with the block's configuration");
   add_repeatable(judge, "--map", raw.mapping,
                  "ours=theirs: the file's name for one of our tensors, repeatable");
   add_declare(judge, raw);
@@ -134,25 +150,22 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
 
 void add_check(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& check = *app.add_subcommand("check", "is this exported model right, and if not, why");
-  check.add_option("MODEL", options.files, "an exported TorchScript file, MODEL.pt")->required()->expected(1);
+  add_path(check, "MODEL", options.files, "an exported TorchScript file, MODEL.pt").required()->expected(1);
   add_repeatable(check, "--block", options.blocks, "what the model is (deformdiff list blocks), or opaque")
       .expected(1)
       ->required();
   check.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
-  check.add_option("--config", options.config, "JSON file with the model's configuration");
-  check.add_option("--params", options.parameters,
-                   "safetensors file with parameters (default: the model's own)");
-  check
-      .add_option("--inputs", options.inputs,
-                  "safetensors file with in.NAME, and out.TAG.NAME if recorded; repeatable")
-      ->allow_extra_args(false);
+  add_path(check, "--config", options.config, "JSON file with the model's configuration");
+  add_path(check, "--params", options.parameters,
+           "safetensors file with parameters (default: the model's own)");
+  add_path(check, "--inputs", options.inputs,
+           "safetensors file with in.NAME, and out.TAG.NAME if recorded; repeatable")
+      .allow_extra_args(false);
   check.add_option("--input-order", raw.input_order, "names of the model's arguments, as in a,b,c");
   check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
   add_declare(check, raw);
-  check.add_option("--seed", options.seed, "of the generated inputs (default 0)");
-  check.add_option(
-      "--case-timeout", raw.case_timeout,
-      "longest a call may take, as in 30s (default: 30s, more for large cases and for a worker's first)");
+  check.add_option("--seed", raw.seed, "of the generated inputs (default 0)");
+  add_case_timeout(check, raw);
   add_common(check, options, raw);
 }
 
@@ -174,21 +187,21 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
 
   CLI::App& selftest =
       *app.add_subcommand("selftest", "faults and controls: detection power, false alarms, sharpness");
-  add_run_options(selftest, options, raw);
-  selftest.add_option("--out", options.out, "folder for findings (default deformdiff-out)");
+  add_run_options(selftest, raw);
+  add_path(selftest, "--out", options.out, "folder for findings (default deformdiff-out)");
   add_common(selftest, options, raw);
 
   CLI::App& bench =
       *app.add_subcommand("bench", "time the implementations, the oracle and the harness itself");
   bench.add_option("--distribution", raw.distribution, "cases for the throughput: standard");
-  bench.add_option("--rounds", options.rounds, "rounds; every measurement once a round (default 5)");
-  bench.add_option("--seed", options.seed, "of the cases (default 0)");
+  bench.add_option("--rounds", raw.rounds, "rounds; every measurement once a round (default 5)");
+  bench.add_option("--seed", raw.seed, "of the cases (default 0)");
   add_repeatable(bench, "--subject", options.subjects,
                  "implementation or address, repeatable (default: every built-in one)");
   add_common(bench, options, raw);
 
   for (const char* later : {"report", "merge", "emit"}) {
-    app.add_subcommand(later, "not available yet")->allow_extras();
+    app.add_subcommand(later)->group("")->allow_extras();
   }
 }
 
@@ -212,11 +225,6 @@ void want_folder_of(const ReportTarget& target) {
                                folder.string()));
 }
 
-template <typename Number>
-void want_at_least(Number smallest, Number value, const char* flag) {
-  if (value < smallest) throw InputError(fmt::format("{} {}: at least {} wanted", flag, value, smallest));
-}
-
 void refuse_unbuilt(const Options& options, const Raw& raw) {
   for (const char* later : {"report", "merge", "emit"}) {
     if (options.command == later) not_available_yet(later);
@@ -230,24 +238,31 @@ void convert(const Raw& raw, Options& options) {
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
   for (const ReportTarget& target : options.reports) want_folder_of(target);
   static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench"};
-  const bool json = std::ranges::find(options.reports, "json", &ReportTarget::kind) != options.reports.end();
-  if (json && !kReporting.contains(options.command)) not_available_yet(options.command + " --report json");
+  for (const ReportTarget& target : options.reports) {
+    const bool as_always = target.kind == "terminal" && target.file.empty();
+    if (!as_always && !kReporting.contains(options.command)) {
+      not_available_yet(fmt::format("{} --report {}", options.command, target.kind));
+    }
+  }
   if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
   if (raw.progress != "auto" && raw.progress != "never") {
     throw InputError(fmt::format("--progress {}: auto or never wanted", raw.progress));
   }
   options.progress = raw.progress == "auto" && !options.quiet;
-  if (raw.threads) want_at_least(1, *raw.threads, "--threads");
-  options.threads = raw.threads.value_or(static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  options.threads = raw.threads ? parse_integer(*raw.threads, "--threads", 1)
+                                : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (raw.seed) options.seed = parse_integer<std::uint64_t>(*raw.seed, "--seed", 0);
+  if (raw.cases) options.cases = parse_integer<std::int64_t>(*raw.cases, "--cases", 1);
+  if (raw.rounds) options.rounds = parse_integer(*raw.rounds, "--rounds", 1);
+  if (raw.evaluations) {
+    options.evaluations = parse_integer<std::int64_t>(*raw.evaluations, "--evaluations", 1);
+  }
+  if (raw.time) options.time_seconds = parse_duration(*raw.time, "--time");
   if (!options.only.empty()) parse_conditions(options.only);
-  if (options.cases) want_at_least<std::int64_t>(1, *options.cases, "--cases");
-  if (!raw.time.empty()) options.time_seconds = parse_duration(raw.time, "--time");
   if (raw.case_timeout) {
     options.case_timeout_seconds = parse_duration(*raw.case_timeout, "--case-timeout");
   }
-  options.budget_seconds = parse_duration(raw.budget, "--budget");
-  want_at_least<std::int64_t>(1, options.evaluations, "--evaluations");
-  want_at_least(1, options.rounds, "--rounds");
+  if (raw.budget) options.budget_seconds = parse_duration(*raw.budget, "--budget");
   if (raw.distribution != "standard") {
     throw InputError(fmt::format("--distribution {}: the only one is standard", raw.distribution));
   }
@@ -267,24 +282,11 @@ void convert(const Raw& raw, Options& options) {
 
 }  // namespace
 
-double parse_duration(const std::string& text, const std::string& flag) {
-  double number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  const std::string unit(rest, end);
-  static const std::map<std::string, double> kUnits{{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}};
-  const auto seconds = kUnits.find(unit);
-  if (error != std::errc() || seconds == kUnits.end() || !(number > 0) || !std::isfinite(number)) {
-    throw InputError(fmt::format("{} {}: a time such as 30s, 500ms, 10m or 8h wanted", flag, text));
-  }
-  return number * seconds->second;
-}
-
 Options parse_options(int argc, const char* const* argv) {
   Options options;
   Raw raw;
   CLI::App app("Numerical differential testing of multi-scale deformable attention.", "deformdiff");
-  app.set_version_flag("--version", std::string("deformdiff ") + DEFORMDIFF_VERSION);
+  app.set_version_flag("--version", version_text());
   app.require_subcommand(0, 1);
   app.footer(
       "Exit codes: 0 something agreed and nothing was found; 1 findings; 2 bad usage or an unreadable file;\n"
@@ -297,12 +299,13 @@ Options parse_options(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {
-    options.message = std::string(version.what()) + "\n";
+    options.message = version.what();
     return options;
   } catch (const CLI::CallForHelp&) {
     // The innermost command given is the one that help is wanted for.
     const CLI::App* wanted = app.get_subcommands().empty() ? &app : app.get_subcommands().back();
     options.message = wanted == &app ? app.help() : wanted->help("deformdiff");
+    if (!options.message.ends_with('\n')) options.message += '\n';
     return options;
   } catch (const CLI::ParseError& error) {
     throw InputError(fmt::format("{} (see deformdiff --help)", error.what()));

@@ -25,8 +25,9 @@ struct Options {
 
   // common
   std::vector<ReportTarget> reports;
-  bool progress = true;  ///< if standard error is a terminal
+  bool progress = true;
   bool quiet = false;
+  bool verbose = false;
   int threads = 0;
 
   // fuzz, selftest, bench
@@ -64,8 +65,5 @@ struct Options {
 
 /// Throws InputError naming the flag and the fix.
 Options parse_options(int argc, const char* const* argv);
-
-/// "90", "90s", "1.5m", "8h", "200ms" in seconds. Throws InputError naming `flag`.
-double parse_duration(const std::string& text, const std::string& flag);
 
 }  // namespace deformdiff::cli

@@ -107,7 +107,9 @@ TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
                                                     {"fuzz", "--shard", "1/2"},
                                                     {"fuzz", "--report", "junit"},
                                                     {"fuzz", "--report", "html:x"},
-                                                    {"selftest", "--report", "json:x"}};
+                                                    {"selftest", "--report", "json:x"},
+                                                    {"shrink", "c.json", "--report", "terminal:x"},
+                                                    {"list", "--report", "json"}};
   for (const auto& words : later) {
     EXPECT_NE(refusal(words).find("not available yet"), std::string::npos)
         << words.front() << ": " << refusal(words);
@@ -131,9 +133,9 @@ TEST(Options, BadInputNamesTheFlag) {
   EXPECT_NE(refusal({}).find("a command is wanted"), std::string::npos);
   EXPECT_NE(refusal({"frobnicate"}).find("frobnicate"), std::string::npos);
   EXPECT_NE(refusal({"fuzz", "--cases", "many"}).find("--cases"), std::string::npos);
-  EXPECT_NE(refusal({"fuzz", "--cases", "0"}).find("--cases 0: at least 1"), std::string::npos);
-  EXPECT_NE(refusal({"fuzz", "--threads", "0"}).find("--threads 0"), std::string::npos);
-  EXPECT_NE(refusal({"fuzz", "--time", "8 hours"}).find("--time 8 hours"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--cases", "0"}).find("--cases '0': a whole number from 1"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--threads", "0"}).find("--threads '0'"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "8 hours"}).find("--time '8 hours'"), std::string::npos);
   EXPECT_NE(refusal({"fuzz", "--time", "-1s"}).find("--time"), std::string::npos);
   EXPECT_NE(refusal({"fuzz", "--case-timeout", "nan"}).find("--case-timeout"), std::string::npos);
   EXPECT_NE(refusal({"fuzz", "--progress", "always"}).find("--progress always"), std::string::npos);
@@ -143,10 +145,53 @@ TEST(Options, BadInputNamesTheFlag) {
   EXPECT_NE(refusal({"judge", "f", "--map", "value"}).find("--map value"), std::string::npos);
 }
 
+TEST(Options, NumbersAreWholeAndInRange) {
+  EXPECT_EQ(parse({"fuzz", "--seed", "18446744073709551615"}).seed, 18446744073709551615U);
+  for (const char* const typed : {"99999999999999999999", "-1", "", " 5", "5 ", "1e3", "0x10", "3.0"}) {
+    EXPECT_NE(refusal({"fuzz", "--cases", typed}).find("--cases"), std::string::npos) << typed;
+  }
+  for (const char* const typed : {"18446744073709551616", "-1", "", "+"}) {
+    EXPECT_NE(refusal({"fuzz", "--seed", typed}).find("--seed"), std::string::npos) << typed;
+  }
+  EXPECT_NE(refusal({"fuzz", "--threads", "4294967297"}).find("--threads"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", ""}).find("--time ''"), std::string::npos);
+}
+
+TEST(Options, AnEmptyNameIsNoFile) {
+  const std::vector<std::vector<const char*>> unnamed{{"fuzz", "--out", ""},
+                                                      {"selftest", "--out", ""},
+                                                      {"shrink", "c.json", "-o", ""},
+                                                      {"replay", "a.json", ""},
+                                                      {"judge", ""},
+                                                      {"check", "m.pt", "--block", "b", "--config", ""},
+                                                      {"judge", "f", "--config", ""}};
+  for (const auto& words : unnamed) {
+    EXPECT_NE(refusal(words).find("the name of a file or folder wanted"), std::string::npos)
+        << words.front() << ": " << refusal(words);
+  }
+}
+
+TEST(Options, QuietAlsoMeansWithoutProgress) {
+  EXPECT_TRUE(parse({"fuzz"}).progress);
+  EXPECT_FALSE(parse({"fuzz", "--quiet"}).progress);
+}
+
 TEST(Options, HelpAndVersionAreText) {
-  EXPECT_EQ(parse({"--version"}).message, std::string("deformdiff ") + DEFORMDIFF_VERSION + "\n");
+  const std::string version = parse({"--version"}).message;
+  EXPECT_TRUE(version.starts_with(std::string("deformdiff ") + DEFORMDIFF_VERSION + "\n")) << version;
+  for (const char* const part : {"commit", "compiler", "LibTorch", "CUDA"}) {
+    EXPECT_NE(version.find(std::string("\n") + part + " "), std::string::npos) << version;
+  }
   EXPECT_NE(parse({"--help"}).message.find("selftest"), std::string::npos);
   EXPECT_NE(parse({"fuzz", "--help"}).message.find("--first-finding"), std::string::npos);
+}
+
+TEST(Options, HelpNamesOnlyWhatIsBuilt) {
+  const std::string all = parse({"--help"}).message + parse({"fuzz", "--help"}).message;
+  for (const char* const later :
+       {"not available", "merge", "emit", "--resume", "--shard", "junit", "html", "github"}) {
+    EXPECT_EQ(all.find(later), std::string::npos) << later;
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ int finish(const Options& options, RunReport& report) {
   report.command = options.command;
   report.seed = options.seed;
   report.only = options.only;
+  report.verbose = options.verbose;
   report.exit_code = decide_exit_code(report, options.required);
   const auto text_of = [&](const ReportTarget& target) {
     return find_report_kind(target.kind)->write(report);

@@ -49,7 +49,7 @@ SessionReport run_session(const Options& options, const BlockEntry& entry, std::
   // Nothing of ours is slow: what takes longer hangs.
   if (!session.limits.case_timeout_seconds) session.limits.case_timeout_seconds = kCaseTimeout;
   session.cases = options.cases.value_or(cases);
-  ProgressLine progress(stderr, options.progress);
+  ProgressLine progress(stderr, options.progress, {{{entry.block->name(), session.cases}}, {}});
   return fuzz(entry, std::move(subjects), session, progress);
 }
 
@@ -85,19 +85,19 @@ bool is_expected(const std::string& expected, const std::string& rule) {
 int print_faults(const Options& options, const SessionReport& session) {
   int wrong = 0;
   std::string text =
-      fmt::format("{:<40} {:<20} {:>10} {:>18}\n", "fault", "verdict", "first case", "shrunk elements");
+      fmt::format("{:<35} {:<18} {:>7} {:>17}\n", "fault", "verdict", "case", "shrunk elements");
   for (const SubjectReport& subject : session.subjects) {
     const Finding* finding = finding_of(session, subject.name);
     if (finding == nullptr) {
       ++wrong;
-      text += fmt::format("{:<40} NOT FOUND in {} cases\n", subject.name, subject.cases);
+      text += fmt::format("{:<35} NOT FOUND in {} cases\n", subject.name, subject.cases);
       continue;
     }
     const bool expected = is_expected(subject.info.expected, finding->signature.rule);
     wrong += expected ? 0 : 1;
-    text += fmt::format("{:<40} {:<20} {:>10} {:>8} of {:>6}{}\n", subject.name, finding->signature.rule,
+    text += fmt::format("{:<35} {:<18} {:>7} {:>6} of {:>7}{}\n", subject.name, finding->signature.rule,
                         finding->first_case, finding->shrunk_elements, finding->original_elements,
-                        expected ? "" : fmt::format("  EXPECTED {}", subject.info.expected));
+                        expected ? "" : fmt::format("\n  EXPECTED {}", subject.info.expected));
   }
   text += fmt::format("{} of {} faults found with the verdict they must get.\n\n",
                       session.subjects.size() - static_cast<std::size_t>(wrong), session.subjects.size());
@@ -108,8 +108,8 @@ int print_faults(const Options& options, const SessionReport& session) {
 /// Returns the number of false alarms.
 std::int64_t print_correct(const Options& options, const SessionReport& session) {
   std::int64_t alarms = 0;
-  std::string text = fmt::format("{:<40} {:>8} {:>8} {:>12} {:>12} {:>12}\n", "correct implementation",
-                                 "cases", "judged", "false alarms", "median ratio", "max ratio");
+  std::string text = fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9} {:>8}\n", "correct implementation", "cases",
+                                 "judged", "alarms", "median", "max");
   for (const SubjectReport& subject : session.subjects) {
     std::int64_t found = 0;
     std::int64_t judged = 0;
@@ -118,8 +118,8 @@ std::int64_t print_correct(const Options& options, const SessionReport& session)
       if (is_finding(verdict) || verdict == Verdict::kAgree) judged += cases;
     }
     alarms += found;
-    text += fmt::format("{:<40} {:>8} {:>8} {:>12} {:>12.3g} {:>12.3g}\n", subject.name, subject.cases,
-                        judged, found, subject.ratios.quantile(0.5), subject.ratios.max());
+    text += fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9.3g} {:>8.3g}\n", subject.name, subject.cases, judged,
+                        found, subject.ratios.quantile(0.5), subject.ratios.max());
   }
   say(options, text + fmt::format("{} false alarms.\n\n", alarms));
   return alarms;
@@ -130,15 +130,15 @@ std::string first_text(const std::optional<std::uint64_t>& first) {
 }
 
 void print_sharpness(const Options& options, const BlockEntry& entry, std::int64_t cases) {
-  std::string text = fmt::format("{:<12} {:>8} {:>10} {:>24} {:>22} {:>14}\n", "injected", "error", "cases",
-                                 "typical cases caught", "all cases caught", "first caught");
+  std::string text = fmt::format("{:<12} {:>6} {:>6} {:>16} {:>16} {:>14}\n", "injected", "error", "cases",
+                                 "typical, caught", "all, caught", "first caught");
   std::string terms;
   for (const std::string& name : {std::string("cpu"), std::string("composite")}) {
     Subject subject = open_subject(parse_subject(name), run_limits_of(options));
     const Sharpness s = measure_sharpness(subject, entry, options.seed, cases, options.threads, kMemoryLimit);
     for (std::size_t i = 0; i < kInjected.size(); ++i) {
-      text += fmt::format("{:<12} {:>8.0e} {:>10} {:>15} of {:>5} {:>13} of {:>5} {:>14}\n", name,
-                          kInjected[i], s.cases, s.typical_caught[i], s.typical_cases, s.caught[i], s.cases,
+      text += fmt::format("{:<12} {:>6.0e} {:>6} {:>7} of {:>5} {:>7} of {:>5} {:>14}\n", name, kInjected[i],
+                          s.cases, s.typical_caught[i], s.typical_cases, s.caught[i], s.cases,
                           first_text(s.first_caught[i]));
     }
     for (const auto& [term, count] : s.dominant_terms)

@@ -25,6 +25,11 @@ RunLimits run_limits_of(const Options& options);
 constexpr std::int64_t kDefaultCases = 500;
 constexpr std::int64_t kDefaultDeepCases = 10;
 
+/// The same where every implementation is run on every block: within a minute on two cores.
+constexpr std::int64_t kFirstLookCases = 150;
+constexpr std::int64_t kFirstLookDeepCases = 6;
+constexpr std::int64_t kFirstLookModelCases = 3;
+
 /// Throws InputError if --out lies inside the source tree's cases/.
 SessionOptions session_options_of(const Options& options, std::int64_t default_cases = kDefaultCases);
 

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
+#include "core/files.h"
 #include "engine/judge.h"
 #include "engine/shrink_case.h"
 
@@ -43,7 +44,9 @@ int run_shrink(const Options& options) {
   SavedCase whole = run.saved;
   whole.signature = original.signature;
   ShrinkHooks hooks;
-  hooks.on_smaller = [&](const SavedCase& smaller, const Comparison&) { write_case(output, smaller); };
+  if (is_replaced(output)) {
+    hooks.on_smaller = [&](const SavedCase& smaller, const Comparison&) { write_case(output, smaller); };
+  }
   const auto shrunk =
       shrink_case(subject, entry, whole, {options.budget_seconds, options.evaluations, subject.limits.end},
                   options.threads, hooks);

@@ -23,9 +23,34 @@ add_test(NAME judge/declared COMMAND deformdiff judge
   ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
 set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
 
+# What only a shell can set up.
+function(deformdiff_shell_tests)
+  foreach(name IN LISTS ARGN)
+    add_test(NAME cli/${name} COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh
+      $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/cli_test/${name} ${name})
+    set_tests_properties(cli/${name} PROPERTIES LABELS cli TIMEOUT 120)
+  endforeach()
+endfunction()
+deformdiff_shell_tests(full_output closed_output)
+
 if(NOT TARGET deformdiff-worker)
   return()
 endif()
+
+deformdiff_shell_tests(
+  closed_output_spares_files
+  endless_input
+  unknown_requirement
+  report_on_standard_output
+  report_through_a_link
+  finding_that_cannot_be_saved
+  served_blocks
+  verbose_tables
+  plain_progress)
+
+add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}/README.md
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
+set_tests_properties(readme_examples PROPERTIES LABELS cli TIMEOUT 600)
 
 file(GLOB saved CONFIGURE_DEPENDS ${cases}/*/smoke/*.json
      ${cases}/*/regression/*.json)
@@ -108,6 +133,13 @@ add_test(NAME fuzz/huge/time
           --subject fault/products_in_32_bits --first-finding --out ${out}/huge_time)
 set_tests_properties(fuzz/huge/time PROPERTIES LABELS fuzz
   PASS_REGULAR_EXPRESSION "fault/products_in_32_bits: out_of_bound:.*1 failure found")
+
+# Correct code with a contract that it does not declare.
+add_test(NAME fuzz/says_what_to_declare
+  COMMAND deformdiff fuzz --block ms_deform_attn --subject fault/level_starts_ignored --cases 60 --seed 1
+          --no-shrink --out ${out}/undeclared)
+set_tests_properties(fuzz/says_what_to_declare PROPERTIES LABELS fuzz TIMEOUT 600
+  PASS_REGULAR_EXPRESSION "No failure under another declaration:\n.*no failure with level_start_index=ignored: declare it if that is meant")
 
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)

@@ -52,7 +52,7 @@ constexpr std::int64_t kInlineElements = 4096;
 
 /// Writes `path` atomically. A companion, NAME.HASH.safetensors, is written before it under a name that no
 /// other content has, and companions of the file's earlier content are removed after it: at every moment the
-/// file on disk reads back whole.
+/// file on disk reads back whole. Throws InputError where it cannot be written.
 void write_case(const std::filesystem::path& path, const SavedCase& saved);
 
 }  // namespace deformdiff

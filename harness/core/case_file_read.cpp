@@ -271,7 +271,7 @@ SavedCase read_case(const std::filesystem::path& path) {
     throw InputError(
         fmt::format("{}: recorded tensors, not a saved case: 'deformdiff judge' takes those", path.string()));
   }
-  return parse_case(read_file(path), path.string(), path.parent_path());
+  return parse_case(read_file(path, kLargestText), path.string(), path.parent_path());
 }
 
 }  // namespace deformdiff

@@ -184,12 +184,28 @@ void write_case(const std::filesystem::path& path, const SavedCase& saved) {
   const std::string stem = path.stem().string();
   Writer writer(stem);
   const std::string text = writer.text(saved);
-  if (!writer.companion_name().empty()) {
-    write_file(path.parent_path() / writer.companion_name(), writer.companion_bytes());
-  }
-  write_file(path, text);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   std::error_code ignored;
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
+    // A device or a pipe has no folder for others.
+    if (!writer.companion_name().empty()) {
+      throw InputError(fmt::format(
+          "{}: cannot be written: large tensors lie in a file beside the case, so a regular file is wanted",
+          path.string()));
+    }
+    write_file(path, text);
+    return;
+  }
+  const std::filesystem::path companion = path.parent_path() / writer.companion_name();
+  const bool has_companion = !writer.companion_name().empty();
+  const bool is_new = has_companion && !std::filesystem::exists(companion, ignored);
+  if (has_companion) write_file(companion, writer.companion_bytes());
+  try {
+    write_file(path, text);
+  } catch (const InputError&) {
+    if (is_new) std::filesystem::remove(companion, ignored);
+    throw;
+  }
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
     if (is_companion(name, stem) && name != writer.companion_name())

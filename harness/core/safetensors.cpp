@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ namespace {
 
 constexpr std::size_t kLengthBytes = 8;
 
-std::uint64_t header_length(std::span<const std::byte> bytes) {
+/// Of a file of so many bytes, which begins with these.
+std::uint64_t header_length(std::span<const std::byte> bytes, std::uint64_t file_size) {
   constexpr std::string_view kZip = "PK\x03\x04";
   if (bytes.size() >= kZip.size() && std::memcmp(bytes.data(), kZip.data(), kZip.size()) == 0) {
     throw InputError("it is a zip archive, as exported models are: 'deformdiff check' takes those");
@@ -25,8 +27,8 @@ std::uint64_t header_length(std::span<const std::byte> bytes) {
   std::uint64_t length = 0;
   for (std::size_t i = kLengthBytes; i-- > 0;)
     length = length << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-  if (length > bytes.size() - kLengthBytes) {
-    throw InputError(fmt::format("header length: {} bytes announced, the file has {}", length, bytes.size()));
+  if (length > file_size - kLengthBytes) {
+    throw InputError(fmt::format("header length: {} bytes announced, the file has {}", length, file_size));
   }
   return length;
 }
@@ -61,13 +63,20 @@ Tensor::Bytes widened(std::span<const std::byte> data, const NarrowInteger& narr
   return wide;
 }
 
-SafetensorsFile parse(std::span<const std::byte> bytes) {
-  const std::uint64_t length = header_length(bytes);
-  const auto data = bytes.subspan(kLengthBytes + length);
+/// Of a file of so many bytes; `bytes` holds the header at least.
+TensorHeader parse_header(std::span<const std::byte> bytes, std::uint64_t file_size, UnknownDTypes& unknown) {
+  const std::uint64_t length = header_length(bytes, file_size);
+  const std::uint64_t data_size = file_size - kLengthBytes - length;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes, length);
+  TensorHeader header = parse_tensor_header(text, data_size, &unknown);
+  if (unknown.empty()) check_no_holes(header.tensors, data_size);
+  return header;
+}
+
+SafetensorsFile parse(std::span<const std::byte> bytes) {
   SafetensorsFile file;
-  TensorHeader header = parse_tensor_header(text, data.size(), &file.unreadable);
-  if (file.unreadable.empty()) check_no_holes(header.tensors, data.size());
+  TensorHeader header = parse_header(bytes, bytes.size(), file.unreadable);
+  const auto data = bytes.subspan(kLengthBytes + header_length(bytes, bytes.size()));
   file.metadata = std::move(header.metadata);
   for (TensorEntry& entry : header.tensors) {
     const auto part = data.subspan(entry.begin, entry.end - entry.begin);
@@ -78,6 +87,19 @@ SafetensorsFile parse(std::span<const std::byte> bytes) {
     file.tensors.push_back({std::move(entry.name), std::move(tensor)});
   }
   return file;
+}
+
+/// Refuses a regular file whose size is not what its header says, before memory is taken for its data.
+void check_size(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return;
+  const std::uint64_t size = std::filesystem::file_size(path);
+  const std::string start = read_start(path, kLengthBytes);
+  const std::uint64_t length = header_length(std::as_bytes(std::span(start)), size);
+  if (length > kLargestText) throw InputError(fmt::format("header length: {} bytes announced", length));
+  const std::string header = read_start(path, kLengthBytes + length);
+  UnknownDTypes unknown;
+  parse_header(std::as_bytes(std::span(header)), size, unknown);
 }
 
 }  // namespace
@@ -95,6 +117,11 @@ SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, const std::s
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+  try {
+    check_size(path);
+  } catch (const InputError& error) {
+    throw InputError(about(path, error));
+  }
   const std::string content = read_file(path);
   return parse_safetensors(std::as_bytes(std::span(content)), path.string());
 }

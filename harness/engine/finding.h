@@ -16,6 +16,7 @@ struct Finding {
   std::int64_t count = 0;  ///< cases of the run that showed it; 0 if only shrinking met it
   std::uint64_t first_case = 0;
   std::filesystem::path case_path;
+  std::string not_saved;  ///< why there is no file at case_path; empty if there is one
   std::int64_t original_elements = 0;
   std::int64_t shrunk_elements = 0;
   std::int64_t evaluations = 0;              ///< cases tried while shrinking

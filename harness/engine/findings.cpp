@@ -25,8 +25,12 @@ std::string in_one_line(std::string text) {
   return text;
 }
 
+/// Begins with a letter: no program takes it for an option.
 std::string safe_in_a_path(const std::string& name) {
   std::string safe = name.size() > kLongestName ? name.substr(name.size() - kLongestName) : name;
+  const auto is_letter = [](unsigned char c) { return c < 128 && std::isalpha(c) != 0; };
+  safe.erase(safe.begin(), std::find_if(safe.begin(), safe.end(), is_letter));
+  if (safe.empty()) safe = "subject";
   std::replace_if(
       safe.begin(), safe.end(),
       [](unsigned char c) { return c >= 128 || (std::isalnum(c) == 0 && c != '_'); }, '-');
@@ -110,6 +114,7 @@ Finding& FindingBook::add(const FindingKey& key) {
   finding.signature = key.signature;
   finding.excused_by = key.excused_by;
   finding.case_path = path_of(key);
+  finding.not_saved = "nothing was written yet";
   by_key_[key] = &finding;
   return finding;
 }
@@ -122,8 +127,11 @@ Finding& FindingBook::refile(Finding& finding, const Signature& signature, const
     finding.signature = signature;
     finding.case_path = path_of(key);
     by_key_[key] = &finding;
-    save(finding, saved);
-    remove_files(old_path);
+    if (save(finding, saved)) {
+      remove_files(old_path);
+    } else {
+      finding.case_path = old_path;
+    }
     return finding;
   }
   if (element_count(saved.problem) < known->shrunk_elements) save(*known, saved);
@@ -152,11 +160,20 @@ std::filesystem::path FindingBook::path_of(const FindingKey& key) const {
   return folder_ / (finding_id(key.signature, key.excused_by) + ".json");
 }
 
-void FindingBook::save(Finding& finding, const SavedCase& saved) const {
-  write_case(finding.case_path, saved);
+bool FindingBook::save(Finding& finding, const SavedCase& saved) const {
+  bool written = true;
+  try {
+    write_case(finding.case_path, saved);
+    finding.not_saved.clear();
+  } catch (const InputError& error) {
+    written = false;
+    // Where an earlier, larger version was written, that is still there.
+    if (!finding.not_saved.empty()) finding.not_saved = error.what();
+  }
   finding.shrunk_elements = element_count(saved.problem);
   finding.earlier_calls = saved.earlier_calls.size();
   finding.one_line = saved.note;
+  return written;
 }
 
 }  // namespace deformdiff

@@ -27,7 +27,8 @@ int decade_of(double ratio);
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);
 
-/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path.
+/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
+/// command line.
 std::string finding_id(const Signature& signature, const std::string& excused_by);
 
 /// The case with what replay needs to know of the finding.
@@ -61,8 +62,10 @@ class FindingBook {
   /// smaller; this one and its file go. The finding that stays. What led to `finding` leads to it.
   Finding& refile(Finding& finding, const Signature& signature, const SavedCase& saved);
 
-  /// Writes the case to the finding's file in place of what is there.
-  void save(Finding& finding, const SavedCase& saved) const;
+  /// Writes the case to the finding's file in place of what is there. False where that cannot be: then what
+  /// is there stays, or the finding says why there is nothing; what else it says of the case is true all the
+  /// same.
+  bool save(Finding& finding, const SavedCase& saved) const;
 
   std::size_t size() const { return findings_.size(); }
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }

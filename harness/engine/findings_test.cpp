@@ -1,5 +1,6 @@
 #include "engine/findings.h"
 
+#include <cctype>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -54,6 +55,13 @@ TEST(SavedCase, NamesALibraryByAPathThatWorksFromAnyFolder) {
   EXPECT_EQ(saved.signature->subject, subject.spec.name) << "as typed";
 }
 
+TEST(FindingId, BeginsWithALetter) {
+  for (const char* const subject : {"-h", "--help", "/-h", "2fast", "__", "", "torchop:-x.so#a::op"}) {
+    const std::string id = finding_id({"block", subject, "threw", "", "structure"}, "");
+    EXPECT_NE(std::isalpha(static_cast<unsigned char>(id.front())), 0) << subject << ": " << id;
+  }
+}
+
 TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
   FindingBook book(std::filesystem::path(testing::TempDir()) / "findings");
   const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
@@ -96,6 +104,33 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   EXPECT_EQ(book.size(), 1U);
   EXPECT_EQ(first.count, 5);
   EXPECT_EQ(book.find({outside, ""}), &first);
+}
+
+TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "unsaved";
+  FindingBook book(folder);
+  const Signature border{"b", "s", "out_of_bound", "output", "border"};
+  const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
+  Finding& finding = book.add({border, ""});
+  SavedCase saved;
+  saved.problem = seven_numbers();
+  saved.note = "what was found";
+  std::filesystem::remove_all(folder);
+  EXPECT_FALSE(book.save(finding, saved));
+  EXPECT_NE(finding.not_saved.find("cannot be written"), std::string::npos) << finding.not_saved;
+  EXPECT_EQ(finding.one_line, "what was found");
+  EXPECT_EQ(finding.shrunk_elements, 7);
+
+  std::filesystem::create_directories(folder);
+  EXPECT_TRUE(book.save(finding, saved));
+  EXPECT_EQ(finding.not_saved, "");
+  // From here on there is a file, whatever becomes of smaller ones.
+  const std::filesystem::path kept = finding.case_path;
+  std::filesystem::create_directories(folder / (finding_id(interior, "") + ".json"));
+  EXPECT_EQ(&book.refile(finding, interior, saved), &finding);
+  EXPECT_EQ(finding.case_path, kept);
+  EXPECT_TRUE(std::filesystem::is_regular_file(kept));
+  EXPECT_EQ(finding.not_saved, "");
 }
 
 TEST(FindingBook, AFolderThatCannotBeMadeIsBadInput) {

@@ -46,6 +46,9 @@ class Runner {
  public:
   virtual ~Runner() = default;  ///< ends the worker
 
+  /// Starts the worker, if there is none, and does not wait for what it says.
+  virtual void prepare() {}
+
   /// What the worker says of the subject; starts it if needed. If it dies, hangs or writes nonsense before
   /// its first message, whenever it is tried, the returned name is empty and `failure` says what happened.
   virtual SubjectInfo info(Outcome& failure) = 0;

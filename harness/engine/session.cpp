@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
@@ -64,13 +65,16 @@ class Session {
   }
 
   void open(std::vector<SubjectSpec> specs) {
-    const bool several_groups = specs.size() > kGroup;
-    for (SubjectSpec& spec : specs) {
-      Subject subject = open_subject(std::move(spec), options_.limits);
-      const auto& environment = subject.runner->environment();
-      report_.environment.insert(environment.begin(), environment.end());
-      if (several_groups) subject.runner->restart();
-      states_.emplace_back(std::move(subject), entry_.block->name());
+    for (std::size_t first = 0; first < specs.size(); first += kGroup) {
+      const auto begin = specs.begin() + static_cast<std::ptrdiff_t>(first);
+      const auto end = specs.begin() + static_cast<std::ptrdiff_t>(std::min(first + kGroup, specs.size()));
+      std::vector<SubjectSpec> group(std::make_move_iterator(begin), std::make_move_iterator(end));
+      for (Subject& subject : open_subjects(std::move(group), options_.limits)) {
+        const auto& environment = subject.runner->environment();
+        report_.environment.insert(environment.begin(), environment.end());
+        if (specs.size() > kGroup) subject.runner->restart();
+        states_.emplace_back(std::move(subject), entry_.block->name());
+      }
     }
   }
 
@@ -111,7 +115,6 @@ class Session {
       run_batch(entry_, options_, group, batch, investigator_, report_.split, [&] {
         if (!out_of_time()) next = generate(source);
       });
-      done_ = static_cast<std::int64_t>(batch.first + batch.cases.size());
       batch = std::move(next);
       tell(activity_of(group));
       if (out_of_time()) return;
@@ -142,7 +145,20 @@ class Session {
   }
 
   void tell(const std::string& activity) {
-    listener_.on_progress({done_, options_.cases, investigator_.size(), watch_.seconds(), activity});
+    std::int64_t given = 0;
+    std::int64_t running = 0;
+    std::int64_t judged = 0;
+    for (const SubjectState& state : states_) {
+      if (!state.stopped) {
+        ++running;
+        given += state.report.cases;
+      }
+      for (const auto& [verdict, cases] : state.report.verdicts) {
+        if (is_finding(verdict) || verdict == Verdict::kAgree) judged += cases;
+      }
+    }
+    const std::int64_t done = running > 0 ? given / running : options_.cases;
+    listener_.on_progress({done, options_.cases, investigator_.size(), watch_.seconds(), activity, judged});
   }
 
   const BlockEntry& entry_;
@@ -152,7 +168,6 @@ class Session {
   std::deque<SubjectState> states_;
   SessionReport report_;
   Stopwatch watch_;
-  std::int64_t done_ = 0;
 };
 
 }  // namespace

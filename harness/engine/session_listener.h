@@ -10,11 +10,12 @@
 namespace deformdiff {
 
 struct Progress {
-  std::int64_t done = 0;  ///< cases finished of the subjects now running
+  std::int64_t done = 0;  ///< cases finished, on average over the subjects that get more
   std::int64_t total = 0;
   std::size_t findings = 0;
   double seconds = 0;
-  std::string activity;  ///< "fuzzing cpu, cuda_emulated" or "shrinking fault/swaps_xy"
+  std::string activity;     ///< "fuzzing cpu, cuda_emulated" or "shrinking fault/swaps_xy"
+  std::int64_t judged = 0;  ///< runs whose verdict says something
 };
 
 /// Told as things happen; prints or not.

@@ -127,6 +127,29 @@ TEST(ShrinkCase, NothingIfItDoesNotFailSoInAFreshWorker) {
   EXPECT_FALSE(shrunk(refuses, saved({13, 2})));
 }
 
+TEST(ShrinkCase, NothingOfASubjectThatDoesNotStart) {
+  ScriptedSubject scripted("third", wrong_on_thirteen);
+  scripted.start_failure = outcome_of(Kind::kCrashed, "on loading");
+  SavedCase original = saved({13, 2});
+  original.signature.reset();
+  EXPECT_FALSE(shrunk(scripted, original));
+  EXPECT_EQ(scripted.workers, 1);
+}
+
+TEST(ShrinkCase, WhatIsNotSeenEachTimeIsTriedAsOftenAsItsRateAsks) {
+  int calls = 0;
+  ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+    return ++calls % 7 == 0 ? thirds(c, is_thirteen) : thirds(c);
+  });
+  SavedCase original = saved({2, 13, 4, 8});
+  EXPECT_FALSE(shrunk(scripted, original)) << "one run shows nothing";
+  original.reproduction = {2, 10};
+  const auto result = shrunk(scripted, original);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(numbers_of(result->saved.problem), std::vector{13.F});
+  EXPECT_TRUE(result->minimal);
+}
+
 TEST(ShrinkCase, TheResultFailsInAFreshWorker) {
   // Once it has been called, everything fails; before that a 13 among others.
   const auto fails = [](const Case& c, bool fresh) {

@@ -110,12 +110,38 @@ TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
   EXPECT_EQ(result.comparison.verdict, Verdict::kOutOfBound);
   EXPECT_TRUE(result.comparison.estimated);
   EXPECT_NE(result.comparison.reason.find("untapped"), std::string::npos);
+  EXPECT_TRUE(result.comparison.untapped);
   // Other correct bits than the tapped run's are no fault.
   outcome = run();
   std::vector<float> values = kX;
   for (float& value : values) value = std::nextafter(value * 2 / 9, 1e9F);
   outcome.outputs[0].tensor = floats(values);
   EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
+}
+
+TEST(StageJudge, TheElementThatDecidedIsThatOfTheRunAtFault) {
+  // y is wrong in the untapped run alone, and the mask follows from it there.
+  const Outcome tapped = run(), wrong = run("layers.1.third", 0.5F);
+  Outcome outcome = tapped;
+  outcome.outputs = wrong.outputs;
+  const Comparison decided = judged(outcome).comparison;
+  ASSERT_TRUE(decided.untapped);
+  EXPECT_EQ(decided.output, "layers.1.third");
+  const Tensor* shown = shown_value(toy(), problem(), outcome, decided.output, decided.untapped);
+  ASSERT_NE(shown, nullptr);
+  EXPECT_EQ(*shown, wrong.outputs[0].tensor);
+  EXPECT_EQ(shown->element(decided.element), decided.got);
+  EXPECT_EQ(*shown_value(toy(), problem(), outcome, decided.output, false), tapped.outputs[0].tensor);
+  EXPECT_EQ(shown_value(toy(), problem(), outcome, "layers.0.third", true), nullptr);
+
+  // What follows is computed from what that run returned.
+  const std::vector<Stage> stages = toy().block->stages(problem());
+  for (const bool untapped : {true, false}) {
+    Comparison above = decided;
+    above.untapped = untapped;
+    const Case made = element_of_stage(toy(), problem(), outcome, stages.back(), above).problem;
+    EXPECT_EQ(made.inputs.at(0).tensor, (untapped ? wrong : tapped).outputs[0].tensor);
+  }
 }
 
 TEST(StageJudge, AStageThatNothingCouldContradictSaysSoWithoutDecidingTheCase) {

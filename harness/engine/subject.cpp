@@ -19,12 +19,10 @@ bool has_inner_stages(const Block& block, const Case& c) {
   });
 }
 
-}  // namespace
-
-Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
+Subject open_with(std::unique_ptr<Runner> runner, SubjectSpec spec, const RunLimits& limits) {
   Subject subject;
   subject.limits = limits;
-  subject.runner = spec.make_runner(spec.command, limits);
+  subject.runner = std::move(runner);
   subject.info = subject.runner->info(subject.start_failure);
   // A library that loads but is not what the address says, or cannot be loaded: the address is wrong.
   const Outcome& failure = subject.start_failure;
@@ -35,6 +33,26 @@ Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
   if (spec.declare) spec.declare(subject.info);
   subject.spec = std::move(spec);
   return subject;
+}
+
+}  // namespace
+
+Subject open_subject(SubjectSpec spec, const RunLimits& limits) {
+  std::unique_ptr<Runner> runner = spec.make_runner(spec.command, limits);
+  return open_with(std::move(runner), std::move(spec), limits);
+}
+
+std::vector<Subject> open_subjects(std::vector<SubjectSpec> specs, const RunLimits& limits) {
+  std::vector<std::unique_ptr<Runner>> runners;
+  for (const SubjectSpec& spec : specs) {
+    runners.push_back(spec.make_runner(spec.command, limits));
+    runners.back()->prepare();
+  }
+  std::vector<Subject> subjects;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    subjects.push_back(open_with(std::move(runners[i]), std::move(specs[i]), limits));
+  }
+  return subjects;
 }
 
 Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace deformdiff {
 
@@ -36,6 +37,9 @@ struct Subject {
 /// Starts the worker and merges its word with the declaration. Throws InputError if the worker says that
 /// there is no such subject; a worker that dies is in start_failure.
 Subject open_subject(SubjectSpec spec, const RunLimits& limits);
+
+/// The same for several; their workers load side by side.
+std::vector<Subject> open_subjects(std::vector<SubjectSpec> specs, const RunLimits& limits);
 
 /// Why this subject is not given this case: it cannot run here, the case is of another block or dtype,
 /// outside `supports` or its contract, or needs more bytes than `memory_limit`. Kind kUnsupported or kNotRun

@@ -32,6 +32,10 @@ class WorkerRunner : public Runner {
   WorkerRunner(WorkerCommand command, const RunLimits& limits)
       : command_(std::move(command)), limits_(limits) {}
 
+  void prepare() override {
+    if (!worker_) spawn();
+  }
+
   SubjectInfo info(Outcome& failure) override {
     DEFORMDIFF_CHECK(next_ == cases_.size());
     if (!subject_ && !refusal_) {

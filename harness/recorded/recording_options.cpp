@@ -38,7 +38,7 @@ Attributes configured_attributes(const RecordingOptions& options, const Safetens
                                  const BlockDefinition& block) {
   if (!options.config.empty()) {
     const std::string name = options.config.string();
-    const Json config = parse_strict_json(read_file(options.config), name);
+    const Json config = parse_strict_json(read_file(options.config, kLargestText), name);
     try {
       return checked_attributes(layout, block, config);
     } catch (const InputError& error) {

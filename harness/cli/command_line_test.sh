@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# What only a shell can set up: command_line_test.sh PROGRAM FOLDER TEST, where TEST is a function below.
+set -uo pipefail
+
+readonly program=$1 folder=$2 test=$3
+fault=(fuzz --block ms_deform_attn --subject fault/range_from_zero --cases 40 --seed 1 --first-finding)
+
+fail() {
+  echo "$test: $*"
+  exit 1
+}
+
+# expect CODE COMMAND...: the exit code that the command, a line for the shell, must have.
+expect() {
+  local wanted=$1 code=0
+  shift
+  eval "$@" || code=$?
+  [ "$code" -eq "$wanted" ] || fail "exit $code, wanted $wanted: $*"
+}
+
+full_output() { expect 2 '"$program" list rules >/dev/full'; }
+closed_output() { expect 2 '"$program" list rules >&-'; }
+
+# What is printed must not get into the file that was opened next.
+closed_output_spares_files() {
+  expect 1 '"$program" "${fault[@]}" --out "$folder" >&-'
+  expect 1 '"$program" replay "$folder"/findings/*.json'
+}
+
+endless_input() {
+  expect 2 '"$program" replay /dev/zero'
+  expect 2 '"$program" judge /dev/zero --block ms_deform_attn'
+  expect 2 '"$program" check /dev/zero --block opaque'
+}
+
+unknown_requirement() {
+  expect 2 '"$program" fuzz --block ms_deform_attn --cases 1 --out "$folder" --require nosuch 2>"$folder/errors"'
+  grep -q -- '--require nosuch: no subject' "$folder/errors" || fail "$(cat "$folder/errors")"
+}
+
+report_on_standard_output() {
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject cpu --cases 4 --out "$folder" --report terminal \
+    --report json:/dev/stdout >"$folder/printed"'
+  grep -q '^Nothing found' "$folder/printed" || fail "the terminal's report is gone"
+  grep -q '"exit_code": 0' "$folder/printed" || fail "the JSON report is not there"
+}
+
+report_through_a_link() {
+  ln -s target.json "$folder/link.json"
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject cpu --cases 4 --out "$folder" --report "json:$folder/link.json"'
+  [ -L "$folder/link.json" ] || fail "the link was replaced"
+  grep -q '"exit_code": 0' "$folder/target.json" || fail "the report is not where the link points"
+}
+
+# A link to /dev/full where the finding is to be saved stands for the full disk.
+finding_that_cannot_be_saved() {
+  expect 1 '"$program" "${fault[@]}" --out "$folder" >"$folder/printed"'
+  local saved
+  saved=$(echo "$folder"/findings/*.json)
+  rm "$folder"/findings/*
+  ln -s /dev/full "$saved"
+  expect 1 '"$program" "${fault[@]}" --subject cpu --out "$folder" >"$folder/printed"'
+  grep -q "  not saved: $saved: cannot be written: No space left" "$folder/printed" || fail "$(cat "$folder/printed")"
+  grep -Eq '^cpu +40 +' "$folder/printed" || fail "the run did not go on"
+  [ "$(ls "$folder/findings")" = "$(basename "$saved")" ] || fail "left behind: $(ls "$folder/findings")"
+}
+
+# An implementation that serves a few blocks is run on those and on no other.
+served_blocks() {
+  "$program" fuzz --subject fault/traced_block_stale_mask --cases 1 --no-shrink --out "$folder" >"$folder/printed"
+  grep -q '=mask_predictor' "$folder/printed" || fail "$(cat "$folder/printed")"
+  ! grep -q '=ms_deform_attn' "$folder/printed" || fail "$(cat "$folder/printed")"
+}
+
+verbose_tables() {
+  expect 0 '"$program" fuzz --block ms_deform_attn --block reference_points --subject cpu --cases 4 --out "$folder" \
+    --verbose >"$folder/printed"'
+  grep -q '^reference_points$' "$folder/printed" || fail "no table of reference_points"
+}
+
+# Ten seconds are long for a test: the first line comes after five.
+plain_progress() {
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject cpu --time 7s --out "$folder" >"$folder/printed" \
+    2>"$folder/errors"'
+  grep -Eq '^ms_deform_attn: [0-9]+ cases, .*all agree; 0:05 of 0:07, 0:0[12] left' "$folder/errors" ||
+    fail "$(cat "$folder/errors")"
+}
+
+rm -rf "$folder"
+mkdir -p "$folder"
+"$test"

@@ -1,0 +1,110 @@
+#include "cli/fuzz_plan.h"
+
+#include "catalog/addresses.h"
+#include "catalog/catalog.h"
+#include "cli/session_options.h"
+#include "core/error.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// Stages from which on a module is a whole model, or most of one.
+constexpr std::size_t kManyStages = 40;
+
+std::int64_t default_cases(const BlockEntry& entry, bool first_look) {
+  const std::size_t stages = stage_count(entry);
+  if (!first_look) return stages > 1 ? kDefaultDeepCases : kDefaultCases;
+  return stages == 1 ? kFirstLookCases : stages < kManyStages ? kFirstLookDeepCases : kFirstLookModelCases;
+}
+
+void check_tiers(const Options& options, const BlockEntry& entry) {
+  std::set<std::string> known;
+  std::string listed;
+  for (const Tier& tier : entry.generator->tiers()) {
+    known.insert(tier.name);
+    listed += " " + tier.name;
+  }
+  for (const std::string& tier : options.tiers) {
+    if (!known.contains(tier)) throw InputError(fmt::format("--tier {}: there are:{}", tier, listed));
+  }
+}
+
+/// Refuses conditions that no case meets, or that speak of what the block does not have, before anything
+/// runs.
+void check_conditions(const Options& options, const BlockEntry& entry) {
+  constexpr std::uint64_t kCases = 8;
+  for (std::uint64_t i = 0; !options.only.empty() && i < kCases; ++i)
+    entry.generator->generate({options.seed, options.tiers, options.only}, i);
+}
+
+void check_required(const Options& options) {
+  for (const std::string& name : options.required) {
+    try {
+      parse_subject(name);
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("--require {}: {}", name, error.what()));
+    }
+  }
+}
+
+std::vector<PlannedSession> typed_blocks(const Options& options) {
+  std::vector<PlannedSession> sessions;
+  for (const std::string& name : options.blocks) {
+    const BlockEntry* entry = &find_block(name);
+    if (std::ranges::find(sessions, entry, &PlannedSession::entry) == sessions.end()) {
+      sessions.push_back({entry, parse_subjects(options.subjects), 0});
+    }
+  }
+  return sessions;
+}
+
+std::vector<PlannedSession> served_blocks(const Options& options) {
+  std::vector<PlannedSession> sessions;
+  for (const BlockEntry& entry : blocks()) sessions.push_back({&entry, {}, 0});
+  for (const SubjectSpec& spec : parse_subjects(options.subjects)) {
+    const std::set<std::string> served = blocks_served(spec, run_limits_of(options));
+    for (PlannedSession& session : sessions) {
+      if (served.contains(session.entry->block->name())) session.subjects.push_back(spec);
+    }
+  }
+  std::erase_if(sessions, [](const PlannedSession& session) { return session.subjects.empty(); });
+  return sessions;
+}
+
+}  // namespace
+
+bool is_first_look(const Options& options) {
+  return options.blocks.empty() && options.subjects.empty() && !options.cases && !options.time_seconds;
+}
+
+std::vector<PlannedSession> plan_sessions(const Options& options) {
+  check_required(options);
+  std::vector<PlannedSession> sessions =
+      options.blocks.empty() ? served_blocks(options) : typed_blocks(options);
+  for (PlannedSession& session : sessions) {
+    check_tiers(options, *session.entry);
+    check_conditions(options, *session.entry);
+    session.cases = default_cases(*session.entry, is_first_look(options));
+  }
+  return sessions;
+}
+
+RunPlan progress_plan(const std::vector<PlannedSession>& sessions, const Options& options) {
+  // A case of a block of n stages takes about as long as n + kCallCost stages.
+  constexpr double kCallCost = 4;
+  RunPlan plan;
+  plan.seconds = options.time_seconds;
+  for (const PlannedSession& session : sessions) {
+    plan.parts.push_back({session.entry->block->name(), options.cases.value_or(session.cases),
+                          static_cast<double>(stage_count(*session.entry)) + kCallCost});
+  }
+  return plan;
+}
+
+}  // namespace deformdiff::cli

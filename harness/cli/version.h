@@ -1,0 +1,11 @@
+// What this program was made from.
+#pragma once
+
+#include <string>
+
+namespace deformdiff::cli {
+
+/// The version; commit, compiler, LibTorch and CUDA of this build, a line each.
+std::string version_text();
+
+}  // namespace deformdiff::cli
