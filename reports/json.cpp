@@ -67,6 +67,8 @@ Json finding_json(const Finding& finding) {
             {"earlier_calls", finding.earlier_calls},
             {"reproduction_rate", finding.reproduction_rate},
             {"reproduction_runs", finding.reproduction_runs},
+            {"other_bits", finding.other_bits},
+            {"excused_by", finding.excused_by},
             {"one_line", finding.one_line}};
   if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
   return json;

@@ -141,6 +141,13 @@ add_test(NAME fuzz/says_what_to_declare
 set_tests_properties(fuzz/says_what_to_declare PROPERTIES LABELS fuzz TIMEOUT 600
   PASS_REGULAR_EXPRESSION "No failure under another declaration:\n.*no failure with level_start_index=ignored: declare it if that is meant")
 
+# Levels that overlap, which the declaration leaves out, do not excuse what fails without them too.
+add_test(NAME fuzz/what_is_left_out_is_not_excused
+  COMMAND deformdiff fuzz --block ms_deform_attn --subject fault/half_pixel --cases 60 --seed 1 --no-shrink
+          --out ${out}/left_out)
+set_tests_properties(fuzz/what_is_left_out_is_not_excused PROPERTIES LABELS fuzz TIMEOUT 600
+  PASS_REGULAR_EXPRESSION "failures found in" FAIL_REGULAR_EXPRESSION "No failure under another declaration")
+
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)

@@ -3,48 +3,67 @@
 #include "core/declaration.h"
 #include "engine/stage_judge.h"
 
+#include <algorithm>
 #include <array>
+#include <string_view>
 
 namespace deformdiff {
 namespace {
 
 /// Asks less of a subject than what holds where it declares nothing. The other keys' defaults ask least.
-struct Excuse {
-  const char* declaration;
+struct Excusing {
+  std::string_view declaration;
   /// What it leaves out may end in any way. Elsewhere one who computes the case may be wrong on it, and only
   /// a refusal is excused.
   bool anything_outside;
 };
 
 /// Who ignores level_start_index reads past the end of value where the levels overlap.
-constexpr std::array<Excuse, 4> kExcuses{{{"level_start_index=ignored", true},
-                                          {"flush_to_zero=1", false},
-                                          {"arithmetic=storage", false},
-                                          {"im2col_step=divides", false}}};
+/// Of a refusal that two leave out the first is the likelier.
+constexpr std::array<Excusing, 4> kExcusing{{{"im2col_step=divides", false},
+                                             {"level_start_index=ignored", true},
+                                             {"flush_to_zero=1", false},
+                                             {"arithmetic=storage", false}}};
 
-bool excuses(const Excuse& excuse, const SubjectInfo& excused, const BlockEntry& entry, const Case& c,
-             const Judgement& judgement, int threads) {
+/// Whether it leaves the case out, and with it the failure.
+bool leaves_out(const Excusing& excusing, const SubjectInfo& excused, const BlockEntry& entry, const Case& c,
+                Verdict verdict) {
+  if (!excusing.anything_outside && verdict != Verdict::kThrew) return false;
+  return !entry.block->outside_contract(c, excused.contract).empty();
+}
+
+bool agrees(const SubjectInfo& excused, const BlockEntry& entry, const Case& c, const Judgement& judgement,
+            int threads) {
   const Verdict verdict = judgement.comparison.verdict;
-  if (!entry.block->outside_contract(c, excused.contract).empty()) {
-    return excuse.anything_outside || verdict == Verdict::kThrew;
-  }
   if (verdict != Verdict::kOutOfBound && verdict != Verdict::kNonfiniteMismatch) return false;
+  if (!entry.block->outside_contract(c, excused.contract).empty()) return false;
   return !is_finding(
       judge_stages(entry, c, judgement.outcome, excused, {.threads = threads}).comparison.verdict);
 }
 
 }  // namespace
 
-std::string excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement,
-                      const SubjectInfo& info, int threads) {
-  if (!is_finding(judgement.comparison.verdict)) return "";
-  for (const Excuse& excuse : kExcuses) {
+Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const SubjectInfo& info,
+                 int threads) {
+  if (!is_finding(judgement.comparison.verdict)) return {};
+  Excuse left_out;
+  for (const Excusing& excusing : kExcusing) {
     SubjectInfo excused = info;
-    apply(parse_declaration(excuse.declaration), excused);
-    const bool is_open = excused.precision != info.precision || excused.contract != info.contract;
-    if (is_open && excuses(excuse, excused, entry, c, judgement, threads)) return excuse.declaration;
+    apply(parse_declaration(std::string(excusing.declaration)), excused);
+    if (excused.precision == info.precision && excused.contract == info.contract) continue;
+    if (agrees(excused, entry, c, judgement, threads)) return {std::string(excusing.declaration), false};
+    if (left_out.declaration.empty() &&
+        leaves_out(excusing, excused, entry, c, judgement.comparison.verdict)) {
+      left_out = {std::string(excusing.declaration), true};
+    }
   }
-  return "";
+  return left_out;
+}
+
+bool speaks_for_itself(const Excuse& excuse) {
+  return std::ranges::any_of(kExcusing, [&](const Excusing& excusing) {
+    return excusing.declaration == excuse.declaration && !(excuse.left_out && excusing.anything_outside);
+  });
 }
 
 }  // namespace deformdiff

@@ -9,9 +9,22 @@
 
 namespace deformdiff {
 
-/// The declaration, such as "level_start_index=ignored", that `info` leaves open and under which the case
-/// does not fail: its answers agree, or it is not asked of the subject. Empty if there is none.
-std::string excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement,
-                      const SubjectInfo& info, int threads);
+/// A declaration under which a failure is none.
+struct Excuse {
+  std::string declaration;  ///< such as "level_start_index=ignored"; empty if there is none
+  /// It does not ask the case of the subject, which says neither that it holds nor that it does not. Else the
+  /// answers agree under it.
+  bool left_out = false;
+  friend auto operator<=>(const Excuse&, const Excuse&) = default;
+};
+
+/// The excuse that `info` leaves open; one under which the answers agree goes before one that leaves the case
+/// out.
+Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const SubjectInfo& info,
+                 int threads);
+
+/// Whether the failure is evidence for the declaration without another: its answers agree, or it is a refusal
+/// of a case that the declaration lets the subject refuse, and nothing else.
+bool speaks_for_itself(const Excuse& excuse);
 
 }  // namespace deformdiff

@@ -12,6 +12,7 @@ namespace deformdiff {
 struct Finding {
   Signature signature;
   std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
+  bool left_out = false;   ///< excused_by leaves the case out, and what else it says is not settled yet
   int decade = 0;          ///< floor(log10(ratio)) of the saved case; 0 where there is no ratio
   std::int64_t count = 0;  ///< cases of the run that showed it; 0 if only shrinking met it
   std::uint64_t first_case = 0;

@@ -45,6 +45,12 @@ std::string address_from_anywhere(const SubjectSpec& spec) {
   return address.replace(at, spec.library.size(), std::filesystem::absolute(spec.library).string());
 }
 
+void name(Finding& finding, const FindingKey& key) {
+  finding.signature = key.signature;
+  finding.excused_by = key.excuse.declaration;
+  finding.left_out = key.excuse.left_out;
+}
+
 }  // namespace
 
 std::string one_line(const std::string& subject, const Comparison& comparison, const Case& c,
@@ -74,10 +80,11 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
-std::string finding_id(const Signature& signature, const std::string& excused_by) {
+std::string finding_id(const Signature& signature, const Excuse& excuse) {
   std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject, signature.rule,
                                  signature.output, signature.element_class);
-  if (!excused_by.empty()) text += "\n" + excused_by;
+  if (!excuse.declaration.empty()) text += "\n" + excuse.declaration;
+  if (excuse.left_out) text += "\nleft out";
   const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
                      signature.element_class, hash >> 24);
@@ -98,6 +105,10 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
   return saved;
 }
 
+FindingKey filed_under(const Finding& finding) {
+  return {finding.signature, {finding.excused_by, finding.left_out}};
+}
+
 FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folder)) {
   std::error_code error;
   std::filesystem::create_directories(folder_, error);
@@ -111,20 +122,18 @@ Finding* FindingBook::find(const FindingKey& key) const {
 
 Finding& FindingBook::add(const FindingKey& key) {
   Finding& finding = findings_.emplace_back();
-  finding.signature = key.signature;
-  finding.excused_by = key.excused_by;
+  name(finding, key);
   finding.case_path = path_of(key);
   finding.not_saved = "nothing was written yet";
   by_key_[key] = &finding;
   return finding;
 }
 
-Finding& FindingBook::refile(Finding& finding, const Signature& signature, const SavedCase& saved) {
+Finding& FindingBook::refile(Finding& finding, const FindingKey& key, const SavedCase& saved) {
   const std::filesystem::path old_path = finding.case_path;
-  const FindingKey key{signature, finding.excused_by};
   Finding* const known = find(key);
   if (known == nullptr || known == &finding) {
-    finding.signature = signature;
+    name(finding, key);
     finding.case_path = path_of(key);
     by_key_[key] = &finding;
     if (save(finding, saved)) {
@@ -135,14 +144,45 @@ Finding& FindingBook::refile(Finding& finding, const Signature& signature, const
     return finding;
   }
   if (element_count(saved.problem) < known->shrunk_elements) save(*known, saved);
-  remove_files(old_path);
-  known->count += finding.count;
-  known->first_case = std::min(known->first_case, finding.first_case);
+  merge(finding, *known);
+  return *known;
+}
+
+void FindingBook::settle() {
+  for (auto next = findings_.begin(); next != findings_.end();) {
+    Finding& finding = *next++;
+    if (!finding.left_out) continue;
+    Finding* same = find({finding.signature, {}});
+    if (same == nullptr) same = find({finding.signature, {finding.excused_by, false}});
+    if (same != nullptr) {
+      merge(finding, *same);
+    } else if (!is_excused(finding)) {
+      finding.excused_by.clear();
+    }
+  }
+  for (Finding& finding : findings_) finding.left_out = false;
+}
+
+bool FindingBook::is_excused(const Finding& left_out) const {
+  bool spoken_for = speaks_for_itself({left_out.excused_by, true});
+  for (const Finding& other : findings_) {
+    const bool is_evidence = !other.left_out && other.signature.subject == left_out.signature.subject;
+    if (!is_evidence) continue;
+    if (other.excused_by.empty() && other.signature.rule == left_out.signature.rule) return false;
+    if (other.excused_by == left_out.excused_by) spoken_for = true;
+  }
+  return spoken_for;
+}
+
+/// `finding` and its file go; what led to it leads to the other.
+void FindingBook::merge(Finding& finding, Finding& into) {
+  remove_files(finding.case_path);
+  into.count += finding.count;
+  into.first_case = std::min(into.first_case, finding.first_case);
   for (auto& [led_by, to] : by_key_) {
-    if (to == &finding) to = known;
+    if (to == &finding) to = &into;
   }
   findings_.remove_if([&](const Finding& each) { return &each == &finding; });
-  return *known;
 }
 
 /// The case and what is beside it of its tensors.
@@ -157,7 +197,7 @@ void FindingBook::remove_files(const std::filesystem::path& case_path) const {
 }
 
 std::filesystem::path FindingBook::path_of(const FindingKey& key) const {
-  return folder_ / (finding_id(key.signature, key.excused_by) + ".json");
+  return folder_ / (finding_id(key.signature, key.excuse) + ".json");
 }
 
 bool FindingBook::save(Finding& finding, const SavedCase& saved) const {

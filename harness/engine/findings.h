@@ -3,6 +3,7 @@
 
 #include "core/case_file.h"
 #include "engine/compare.h"
+#include "engine/excuse.h"
 #include "engine/finding.h"
 #include "engine/reducer.h"
 #include "engine/subject.h"
@@ -29,7 +30,7 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
 
 /// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
 /// command line.
-std::string finding_id(const Signature& signature, const std::string& excused_by);
+std::string finding_id(const Signature& signature, const Excuse& excuse);
 
 /// The case with what replay needs to know of the finding.
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
@@ -38,9 +39,11 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
 /// What makes failures one finding.
 struct FindingKey {
   Signature signature;
-  std::string excused_by;  ///< as in Finding
+  Excuse excuse;
   friend auto operator<=>(const FindingKey&, const FindingKey&) = default;
 };
+
+FindingKey filed_under(const Finding& finding);
 
 /// The findings of a session. A reference stays valid until the finding is refiled as another one.
 class FindingBook {
@@ -56,11 +59,18 @@ class FindingBook {
   /// From here on `also`, if nothing is known of it, leads to the finding.
   void lead(const FindingKey& also, Finding& finding) { by_key_.emplace(also, &finding); }
 
-  /// Files the finding, at present the owner of a saved file, under the signature that its smallest case,
-  /// `saved`, has; the new file is written before the old one goes, so that a kill at any moment leaves one
+  /// Files the finding, at present the owner of a saved file, under the key that its smallest case, `saved`,
+  /// has; the new file is written before the old one goes, so that a kill at any moment leaves one
   /// of them. Where that is another finding's they are one: the other gets the count, and the case if it is
   /// smaller; this one and its file go. The finding that stays. What led to `finding` leads to it.
-  Finding& refile(Finding& finding, const Signature& signature, const SavedCase& saved);
+  Finding& refile(Finding& finding, const FindingKey& key, const SavedCase& saved);
+
+  /// What a declaration leaves out is no evidence; now that all is met, what it belongs to. Where its
+  /// signature has a finding that is not left out, preferably one that nothing excuses, they are one. Else it
+  /// is excused if something speaks for the declaration (a finding of the subject that agrees under it, or
+  /// itself, being a refusal) and nothing against it (a finding of the subject by the same rule that nothing
+  /// excuses).
+  void settle();
 
   /// Writes the case to the finding's file in place of what is there. False where that cannot be: then what
   /// is there stays, or the finding says why there is nothing; what else it says of the case is true all the
@@ -71,6 +81,8 @@ class FindingBook {
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:
+  void merge(Finding& finding, Finding& into);
+  bool is_excused(const Finding& left_out) const;
   void remove_files(const std::filesystem::path& case_path) const;
   std::filesystem::path path_of(const FindingKey& key) const;
 

@@ -68,12 +68,15 @@ void Investigator::investigate(SubjectState& state, Failure failure) {
 
 /// Where a failure that nothing excuses is known, those of its signature are not asked for an excuse.
 Finding* Investigator::known(const SubjectState& state, const Failure& failure) const {
-  Finding* const finding = book_.find({failure.judgement.signature, ""});
-  return finding != nullptr ? finding : book_.find(key_of(state, failure.problem, failure.judgement));
+  const Signature& signature = failure.judgement.signature;
+  if (Finding* const finding = book_.find({signature, {}})) return finding;
+  const FindingKey key = key_of(state, failure.problem, failure.judgement);
+  if (Finding* const finding = book_.find(key)) return finding;
+  return key.excuse.left_out ? book_.find({signature, {key.excuse.declaration, false}}) : nullptr;
 }
 
 FindingKey Investigator::key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const {
-  if (!state.subject.started()) return {judgement.signature, ""};
+  if (!state.subject.started()) return {judgement.signature, {}};
   return {judgement.signature, excuse_of(entry_, c, judgement, state.subject.info, options_.threads)};
 }
 
@@ -176,10 +179,10 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     note_reproduction(again, finding);
   }
   finding.minimal = shrunk->minimal;
-  const Signature& signature = shrunk->saved.signature.value();
-  if (signature == finding.signature) return keep(finding, shrunk->saved, shrunk->comparison);
+  const FindingKey key{shrunk->saved.signature.value(), shrunk->excuse};
+  if (key == filed_under(finding)) return keep(finding, shrunk->saved, shrunk->comparison);
   const SavedCase saved = with_remarks(shrunk->saved, finding);
-  Finding& filed = book_.refile(finding, signature, saved);
+  Finding& filed = book_.refile(finding, key, saved);
   if (filed.one_line == saved.note) tell(filed, shrunk->comparison);
 }
 

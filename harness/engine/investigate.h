@@ -36,7 +36,10 @@ class Investigator {
   void investigate(SubjectState& state, Failure failure);
 
   /// Only asks, of failures that no declaration excuses.
-  bool is_known(const Signature& signature) const { return book_.find({signature, ""}) != nullptr; }
+  bool is_known(const Signature& signature) const { return book_.find({signature, {}}) != nullptr; }
+
+  /// To be called once all is met: settles what belongs to what.
+  void settle() { book_.settle(); }
 
   std::vector<Finding> findings() const { return book_.all(); }
   std::size_t size() const { return book_.size(); }

@@ -6,10 +6,12 @@
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <limits>
 #include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -501,6 +503,142 @@ TEST_F(Investigate, OnlyARefusalIsExcusedByAStepThatDoesNotDivide) {
     EXPECT_EQ(investigator_.findings().back().signature.subject, name);
     EXPECT_EQ(investigator_.findings().back().excused_by, refuses ? "im2col_step=divides" : "");
   }
+}
+
+/// Of whoever ignores level_start_index, numbers above 100 may be anything, and no case with a 7 is asked.
+class IgnoringBlock : public ThirdBlock {
+ public:
+  std::string outside_contract(const Case& c, const Contract& contract) const override {
+    const bool is_ignored = contract.level_start_index == LevelStartIndex::kIgnored;
+    return is_ignored && contains(c, 7) ? "a seven" : ThirdBlock::outside_contract(c, contract);
+  }
+};
+
+class IgnoringOracle : public ThirdOracle {
+ public:
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    Reference reference = ThirdOracle::evaluate(c, precision, contract, threads);
+    if (contract.level_start_index != LevelStartIndex::kIgnored) return reference;
+    OutputReference& output = reference.outputs.front();
+    for (std::size_t i = 0; i < output.value.size(); ++i) {
+      if (output.value[i] > 30) output.bound[i] = output.value[i];
+    }
+    return reference;
+  }
+};
+
+const Oracle& ignoring_operation(const std::string&, DType) {
+  static const IgnoringOracle oracle;
+  return oracle;
+}
+
+Outcome nans(const Case& c) {
+  const std::vector<float> values(numbers_of(c).size(), std::numeric_limits<float>::quiet_NaN());
+  Outcome outcome = thirds(c);
+  outcome.outputs[0].tensor = Tensor::of<float>(DType::kFloat32, c.input("x").shape(), values);
+  return outcome;
+}
+
+/// Ignores level_start_index: wrong above 100, and NaN all over beside a 7.
+Outcome ignores(const Case& c, std::span<const Case>) {
+  return contains(c, 7) ? nans(c) : thirds(c, [](float number) { return number > 100; });
+}
+
+/// The findings of failures that a declaration leaves out.
+class LeftOut : public ScriptedSessionTest {
+ protected:
+  /// Of a subject that fails on these cases, in this order.
+  std::vector<Finding> findings_on(const std::vector<std::vector<float>>& cases, const Script& script) {
+    Investigator investigator(entry_, options_, listener_);
+    ScriptedSubject scripted("third", script);
+    SubjectState state = state_of(scripted);
+    for (const std::vector<float>& x : cases) {
+      Failure failure;
+      failure.problem = third_case(x);
+      failure.judgement = judge_case(state.subject, entry_, failure.problem, {}, {});
+      investigator.investigate(state, failure);
+    }
+    investigator.settle();
+    return investigator.findings();
+  }
+
+  const IgnoringBlock block_;
+  const BlockEntry entry_{&block_, ignoring_operation, third().generator, third().shrinks};
+};
+
+TEST_F(LeftOut, IsWhatItShrinksTo) {
+  const std::vector<Finding> plain = findings_on({{7, 13, 4}}, wrong_on_thirteen);
+  ASSERT_EQ(plain.size(), 1U);
+  EXPECT_EQ(plain[0].excused_by, "");
+  EXPECT_EQ(numbers_of(read_case(plain[0].case_path).problem), std::vector{13.F});
+  EXPECT_EQ(files(), std::vector{plain[0].case_path.filename().string()});
+
+  const std::vector<Finding> excused = findings_on({{7, 120, 4}}, [](const Case& c, std::span<const Case>) {
+    return thirds(c, [](float number) { return number > 100; });
+  });
+  ASSERT_EQ(excused.size(), 1U);
+  EXPECT_EQ(excused[0].excused_by, "level_start_index=ignored");
+  EXPECT_EQ(numbers_of(read_case(excused[0].case_path).problem), std::vector{120.F});
+}
+
+TEST_F(LeftOut, BelongsToTheFindingOfItsSignatureWhicheverIsMetFirst) {
+  options_.shrink = false;
+  const auto wrong = [](const Case& c, std::span<const Case>) {
+    return thirds(c, [](float number) { return number == 13 || number == 120; });
+  };
+  for (const auto& [judged, excuse] : {std::pair{13.F, ""}, {120.F, "level_start_index=ignored"}}) {
+    for (const bool is_first : {true, false}) {
+      std::vector<std::vector<float>> cases{{7, judged, 4}, {judged, 4}};
+      if (!is_first) std::ranges::reverse(cases);
+      const std::vector<Finding> findings = findings_on(cases, wrong);
+      ASSERT_EQ(findings.size(), 1U) << judged;
+      EXPECT_EQ(findings[0].excused_by, excuse);
+      EXPECT_EQ(findings[0].count, 2);
+      EXPECT_EQ(numbers_of(read_case(findings[0].case_path).problem), (std::vector<float>{judged, 4}));
+      std::filesystem::remove_all(options_.out);
+    }
+  }
+}
+
+TEST_F(LeftOut, IsExcusedWhereAnotherFailureSpeaksForTheDeclaration) {
+  const std::vector<Finding> findings = findings_on({{7, 2}, {120, 4}}, ignores);
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].signature.rule, "nonfinite_mismatch");
+  EXPECT_EQ(findings[1].signature.rule, "out_of_bound");
+  for (const Finding& finding : findings) EXPECT_EQ(finding.excused_by, "level_start_index=ignored");
+  EXPECT_EQ(files().size(), 2U);
+}
+
+TEST_F(LeftOut, IsNotExcusedWithoutEvidence) {
+  const std::vector<Finding> findings = findings_on({{7, 2}}, ignores);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].excused_by, "");
+}
+
+TEST_F(LeftOut, IsNotExcusedWhereItsRuleIsBrokenElsewhere) {
+  // NaN for a 0.5 too, which is of another class.
+  const auto also_nan = [](const Case& c, std::span<const Case> before) {
+    return contains(c, 0.5F) ? nans(c) : ignores(c, before);
+  };
+  const std::vector<Finding> findings = findings_on({{7, 2}, {120, 4}, {0.5F}}, also_nan);
+  ASSERT_EQ(findings.size(), 3U);
+  EXPECT_EQ(findings[0].excused_by, "");
+  EXPECT_EQ(findings[1].excused_by, "level_start_index=ignored");
+  EXPECT_EQ(findings[2].excused_by, "");
+}
+
+TEST_F(LeftOut, ARefusalIsExcusedUnlessItIsMetElsewhere) {
+  options_.shrink = false;
+  const auto refuses = [](const Case&, std::span<const Case>) { return outcome_of(Kind::kThrew, "no"); };
+  std::vector<Finding> findings = findings_on({{13, 2, 4}}, refuses);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].excused_by, "im2col_step=divides");
+
+  findings = findings_on({{13, 2, 4}, {2, 4}}, refuses);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].excused_by, "");
+  EXPECT_EQ(findings[0].count, 2);
 }
 
 TEST_F(Investigate, TheDecadeIsThatOfTheSavedCase) {

@@ -50,6 +50,7 @@ class Session {
       state.report.workers = state.subject.runner->workers_started();
       report_.subjects.push_back(std::move(state.report));
     }
+    investigator_.settle();
     report_.findings = investigator_.findings();
     report_.seconds = watch_.seconds();
     return std::move(report_);

@@ -1,6 +1,5 @@
 #include "engine/shrink_case.h"
 
-#include "engine/excuse.h"
 #include "engine/findings.h"
 #include "engine/repeat.h"
 #include "engine/signature.h"
@@ -54,6 +53,7 @@ class CaseShrinker {
 
     result_.saved = saved(calls_, today.comparison);
     result_.comparison = today.comparison;
+    result_.excuse = excuse_;
     descend();
     while (go_on_in_another_class()) {
     }
@@ -76,6 +76,7 @@ class CaseShrinker {
 
   /// False, and nothing changes, if what it finds does not fail in a fresh worker.
   bool descend(Mode mode) {
+    const Excuse before = excuse_;
     const auto still_fails = [&](const Calls& candidate) { return fails(candidate, mode); };
     const auto on_smaller = [&](const Calls& smaller) {
       if (hooks_.on_smaller) hooks_.on_smaller(saved(smaller, latest_), latest_);
@@ -92,10 +93,14 @@ class CaseShrinker {
     result_.minimal = false;
     const Judgement last = judge(reduction.smallest, Mode::kFresh);
     if (patient) subject_.runner = std::move(patient);
-    if (!shown(reduction.smallest, last)) return false;
+    if (!shown(reduction.smallest, last)) {
+      excuse_ = before;
+      return false;
+    }
     result_.minimal = reduction.minimal;
     result_.saved = saved(reduction.smallest, last.comparison);
     result_.comparison = last.comparison;
+    result_.excuse = excuse_;
     calls_ = std::move(reduction.smallest);
     return true;
   }
@@ -106,8 +111,9 @@ class CaseShrinker {
     if (mode == Mode::kWarm && candidate.size() > 1 && shown(candidate, judgement)) {
       judgement = judge(candidate, Mode::kFresh);
     }
-    if (shown(candidate, judgement)) {
+    if (const auto excuse = shown(candidate, judgement)) {
       latest_ = judgement.comparison;
+      excuse_ = *excuse;
       return true;
     }
     if (!is_finding(judgement.comparison.verdict)) return false;
@@ -136,13 +142,16 @@ class CaseShrinker {
     if (!other || elements_of(other->calls) >= elements_of(calls_)) return false;
     const Signature before = std::exchange(signature_, other->signature);
     const Judgement judgement = judge(other->calls, Mode::kFresh);
-    if (!shown(other->calls, judgement)) {
+    const auto excuse = shown(other->calls, judgement);
+    if (!excuse) {
       signature_ = before;
       return false;
     }
+    excuse_ = *excuse;
     calls_ = other->calls;
     result_.saved = saved(calls_, judgement.comparison);
     result_.comparison = judgement.comparison;
+    result_.excuse = excuse_;
     descend();
     return true;
   }
@@ -192,14 +201,16 @@ class CaseShrinker {
     return judge_until(runs_, fails, here, here);
   }
 
-  std::string excuse(const Calls& calls, const Judgement& judgement) const {
+  Excuse excuse(const Calls& calls, const Judgement& judgement) const {
     return excuse_of(entry_, calls.back(), judgement, subject_.info, threads_);
   }
 
-  /// Whether it is the failure that is shrunk: what another declaration excuses is not the same.
-  bool shown(const Calls& calls, const Judgement& judgement) const {
-    return is_finding(judgement.comparison.verdict) && shows(signature_, judgement.comparison) &&
-           excuse(calls, judgement) == excuse_;
+  /// Its excuse if it is the failure that is shrunk: what another declaration excuses is not the same. What a
+  /// declaration leaves out may be either.
+  std::optional<Excuse> shown(const Calls& calls, const Judgement& judgement) const {
+    if (!is_finding(judgement.comparison.verdict) || !shows(signature_, judgement.comparison)) return {};
+    Excuse excuse_now = excuse(calls, judgement);
+    return excuse_.left_out || excuse_now == excuse_ ? std::optional(std::move(excuse_now)) : std::nullopt;
   }
 
   SavedCase saved(Calls calls, const Comparison& comparison) const {
@@ -226,7 +237,7 @@ class CaseShrinker {
   Calls calls_;
   const Stopwatch watch_;
   Signature signature_;
-  std::string excuse_;  ///< of the failure, or nothing
+  Excuse excuse_;  ///< of the failure
   Comparison latest_;
   std::optional<OtherClass> other_class_;  ///< the smallest of them
   ShrunkCase result_;

@@ -3,6 +3,7 @@
 
 #include "core/case_file.h"
 #include "engine/block_entry.h"
+#include "engine/excuse.h"
 #include "engine/judge.h"
 #include "engine/reducer.h"
 
@@ -14,6 +15,7 @@ namespace deformdiff {
 struct ShrunkCase {
   SavedCase saved;                           ///< the smallest, its note, earlier calls and signature included
   Comparison comparison;                     ///< of `saved` in a fresh worker
+  Excuse excuse;                             ///< of `saved`
   std::int64_t evaluations = 0;              ///< candidates that were run, those of the certificate apart
   std::int64_t certificate_evaluations = 0;  ///< candidates of the smallest: none of them fails
   bool minimal = false;                      ///< the certificate is complete
@@ -30,8 +32,9 @@ struct ShrinkHooks {
 /// Shrinks the problem and the calls before it, keeping to the signature of `original` (to that of its
 /// failure today if it has none). Where candidates smaller than the smallest of its element class fail by the
 /// same rule in another class, it goes on with those: the signature of the result is then of that class.
-/// Nothing if it does not fail so in a fresh worker. The result is confirmed in a fresh worker. Restarts the
-/// subject's worker.
+/// What another declaration excuses is another failure; where one leaves the original out, which may be
+/// either, the first candidate that none leaves out says which. Nothing if it does not fail so in a fresh
+/// worker. The result is confirmed in a fresh worker. Restarts the subject's worker.
 std::optional<ShrunkCase> shrink_case(Subject& subject, const BlockEntry& entry, const SavedCase& original,
                                       const ReductionBudget& budget, int threads,
                                       const ShrinkHooks& hooks = {});
