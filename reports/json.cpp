@@ -70,6 +70,7 @@ Json finding_json(const Finding& finding) {
             {"other_bits", finding.other_bits},
             {"excused_by", finding.excused_by},
             {"one_line", finding.one_line}};
+  if (finding.smallest) json["needs"] = text_of(finding.smallest->needs);
   if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
   return json;
 }

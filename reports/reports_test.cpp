@@ -294,6 +294,18 @@ TEST(TerminalReport, WhatADeclarationExcusesIsListedApart) {
   EXPECT_EQ(json["findings"][1]["other_bits"], false);
 }
 
+TEST(TerminalReport, SaysWhichNumbersAFindingNeeds) {
+  RunReport report = with_finding();
+  EXPECT_EQ(terminal_report(report).find("among the inputs"), std::string::npos);
+  Finding& finding = report.session.findings[0];
+  finding.smallest = FailingCase{{}, {NumberKind::kInfinity}};
+  EXPECT_NE(terminal_report(report).find("\n  only with infinities among the inputs\n"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["findings"][0]["needs"], "infinities");
+  finding.smallest->needs.clear();
+  EXPECT_EQ(terminal_report(report).find("among the inputs"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["findings"][0]["needs"], "ordinary numbers");
+}
+
 TEST(JsonReport, InfiniteRatiosStayNumbers) {
   RunReport report = sample();
   const float infinity = std::numeric_limits<float>::infinity();

@@ -92,6 +92,9 @@ std::string finding_text(const RunReport& report, const Finding& finding) {
                         finding.shrunk_elements, finding.evaluations,
                         finding.minimal ? "; no single step is left" : "");
   }
+  if (finding.smallest && !finding.smallest->needs.empty()) {
+    text += fmt::format("  only with {} among the inputs\n", text_of(finding.smallest->needs));
+  }
   if (!finding.excused_by.empty()) {
     text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
   }

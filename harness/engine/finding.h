@@ -2,9 +2,11 @@
 #pragma once
 
 #include "core/signature.h"
+#include "engine/number_kinds.h"
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace deformdiff {
@@ -23,6 +25,7 @@ struct Finding {
   std::int64_t evaluations = 0;              ///< cases tried while shrinking
   std::int64_t certificate_evaluations = 0;  ///< cases tried to prove that no single step is left
   bool minimal = false;
+  std::optional<FailingCase> smallest;  ///< the saved case if it is minimal and fails alone, every time
   std::string one_line;
   std::size_t earlier_calls = 0;  ///< calls before it that the finding depends on
   double reproduction_rate = 1;   ///< below 1 is flaky

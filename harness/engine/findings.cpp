@@ -80,11 +80,13 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
-std::string finding_id(const Signature& signature, const Excuse& excuse) {
+std::string finding_id(const FindingKey& key) {
+  const auto& [signature, excuse, needs] = key;
   std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject, signature.rule,
                                  signature.output, signature.element_class);
   if (!excuse.declaration.empty()) text += "\n" + excuse.declaration;
   if (excuse.left_out) text += "\nleft out";
+  if (needs) text += "\n" + text_of(*needs);
   const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
                      signature.element_class, hash >> 24);
@@ -106,7 +108,7 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
 }
 
 FindingKey filed_under(const Finding& finding) {
-  return {finding.signature, {finding.excused_by, finding.left_out}};
+  return {finding.signature, {finding.excused_by, finding.left_out}, {}};
 }
 
 FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -127,6 +129,14 @@ Finding& FindingBook::add(const FindingKey& key) {
   finding.not_saved = "nothing was written yet";
   by_key_[key] = &finding;
   return finding;
+}
+
+std::vector<Finding*> FindingBook::causes_of(const Signature& signature) {
+  std::vector<Finding*> causes;
+  for (Finding& finding : findings_) {
+    if (finding.signature == signature && finding.excused_by.empty()) causes.push_back(&finding);
+  }
+  return causes;
 }
 
 Finding& FindingBook::refile(Finding& finding, const FindingKey& key, const SavedCase& saved) {
@@ -152,8 +162,8 @@ void FindingBook::settle() {
   for (auto next = findings_.begin(); next != findings_.end();) {
     Finding& finding = *next++;
     if (!finding.left_out) continue;
-    Finding* same = find({finding.signature, {}});
-    if (same == nullptr) same = find({finding.signature, {finding.excused_by, false}});
+    Finding* same = find({finding.signature, {}, {}});
+    if (same == nullptr) same = find({finding.signature, {finding.excused_by, false}, {}});
     if (same != nullptr) {
       merge(finding, *same);
     } else if (!is_excused(finding)) {
@@ -197,7 +207,7 @@ void FindingBook::remove_files(const std::filesystem::path& case_path) const {
 }
 
 std::filesystem::path FindingBook::path_of(const FindingKey& key) const {
-  return folder_ / (finding_id(key.signature, key.excuse) + ".json");
+  return folder_ / (finding_id(key) + ".json");
 }
 
 bool FindingBook::save(Finding& finding, const SavedCase& saved) const {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,6 @@ int decade_of(double ratio);
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);
 
-/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
-/// command line.
-std::string finding_id(const Signature& signature, const Excuse& excuse);
-
 /// The case with what replay needs to know of the finding.
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
                      const Comparison& comparison);
@@ -40,9 +37,16 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
 struct FindingKey {
   Signature signature;
   Excuse excuse;
+  std::optional<NumberKinds>
+      needs;  ///< of its smallest case, where the signature's first finding needs others
   friend auto operator<=>(const FindingKey&, const FindingKey&) = default;
 };
 
+/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
+/// command line.
+std::string finding_id(const FindingKey& key);
+
+/// Of a finding that is its signature's first.
 FindingKey filed_under(const Finding& finding);
 
 /// The findings of a session. A reference stays valid until the finding is refiled as another one.
@@ -55,6 +59,9 @@ class FindingBook {
   Finding* find(const FindingKey& key) const;
 
   Finding& add(const FindingKey& key);
+
+  /// Those of the signature that nothing excuses, in the order in which they were added.
+  std::vector<Finding*> causes_of(const Signature& signature);
 
   /// From here on `also`, if nothing is known of it, leads to the finding.
   void lead(const FindingKey& also, Finding& finding) { by_key_.emplace(also, &finding); }

@@ -35,13 +35,13 @@ TEST(Decade, OfRatiosAndOfNone) {
 
 TEST(FindingId, IsSafeStableAndItsOwn) {
   Signature signature{"block", "torchop:/tmp/../x y.so#ns::op?a=b", "threw", "", "structure"};
-  const std::string id = finding_id(signature, {});
+  const std::string id = finding_id({signature, {}, {}});
   EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"),
             std::string::npos);
-  EXPECT_EQ(finding_id(signature, {}), id);
-  EXPECT_NE(finding_id(signature, {"flush_to_zero=1"}), id);
+  EXPECT_EQ(finding_id({signature, {}, {}}), id);
+  EXPECT_NE(finding_id({signature, {"flush_to_zero=1"}, {}}), id);
   signature.subject[0] = 'T';
-  EXPECT_NE(finding_id(signature, {}), id);
+  EXPECT_NE(finding_id({signature, {}, {}}), id);
 }
 
 TEST(SavedCase, NamesALibraryByAPathThatWorksFromAnyFolder) {
@@ -57,7 +57,7 @@ TEST(SavedCase, NamesALibraryByAPathThatWorksFromAnyFolder) {
 
 TEST(FindingId, BeginsWithALetter) {
   for (const char* const subject : {"-h", "--help", "/-h", "2fast", "__", "", "torchop:-x.so#a::op"}) {
-    const std::string id = finding_id({"block", subject, "threw", "", "structure"}, {});
+    const std::string id = finding_id({{"block", subject, "threw", "", "structure"}, {}, {}});
     EXPECT_NE(std::isalpha(static_cast<unsigned char>(id.front())), 0) << subject << ": " << id;
   }
 }
@@ -66,12 +66,12 @@ TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
   FindingBook book(std::filesystem::path(testing::TempDir()) / "findings");
   const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
   const Signature alone{"b", "s", "threw", "", "structure"};
-  EXPECT_EQ(book.find({alone, {}}), nullptr);
-  Finding& finding = book.add({alone, {}});
-  book.lead({in_the_run, {}}, finding);
-  EXPECT_EQ(book.find({alone, {}}), &finding);
-  EXPECT_EQ(book.find({in_the_run, {}}), &finding);
-  EXPECT_EQ(book.find({alone, {"flush_to_zero=1"}}), nullptr);
+  EXPECT_EQ(book.find({alone, {}, {}}), nullptr);
+  Finding& finding = book.add({alone, {}, {}});
+  book.lead({in_the_run, {}, {}}, finding);
+  EXPECT_EQ(book.find({alone, {}, {}}), &finding);
+  EXPECT_EQ(book.find({in_the_run, {}, {}}), &finding);
+  EXPECT_EQ(book.find({alone, {"flush_to_zero=1"}, {}}), nullptr);
   EXPECT_EQ(book.size(), 1U);
 }
 
@@ -80,7 +80,7 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
   const Signature outside{"b", "s", "out_of_bound", "output", "outside"};
-  Finding& first = book.add({interior, {}});
+  Finding& first = book.add({interior, {}, {}});
   first.count = 2;
   SavedCase saved;
   saved.problem.block = "b";
@@ -88,22 +88,22 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   saved.problem.inputs = {{"x", Tensor(DType::kBool, {3}, Tensor::Bytes(3))}};
   book.save(first, saved);
   const std::filesystem::path old_path = first.case_path;
-  EXPECT_EQ(&book.refile(first, {border, {}}, saved), &first);
+  EXPECT_EQ(&book.refile(first, {border, {}, {}}, saved), &first);
   EXPECT_EQ(first.signature, border);
   EXPECT_NE(first.case_path, old_path);
   EXPECT_FALSE(std::filesystem::exists(old_path));
   EXPECT_TRUE(std::filesystem::exists(first.case_path));
-  EXPECT_EQ(book.find({interior, {}}), &first);
+  EXPECT_EQ(book.find({interior, {}, {}}), &first);
 
-  Finding& second = book.add({outside, {}});
+  Finding& second = book.add({outside, {}, {}});
   second.count = 3;
   saved.problem.inputs = {{"x", Tensor(DType::kBool, {2}, Tensor::Bytes(2))}};
-  EXPECT_EQ(&book.refile(second, {border, {}}, saved), &first);
+  EXPECT_EQ(&book.refile(second, {border, {}, {}}, saved), &first);
   EXPECT_EQ(first.shrunk_elements, 2) << "the smaller case stays";
   EXPECT_EQ(element_count(read_case(first.case_path).problem), 2);
   EXPECT_EQ(book.size(), 1U);
   EXPECT_EQ(first.count, 5);
-  EXPECT_EQ(book.find({outside, {}}), &first);
+  EXPECT_EQ(book.find({outside, {}, {}}), &first);
 }
 
 TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
@@ -111,7 +111,7 @@ TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
   FindingBook book(folder);
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
-  Finding& finding = book.add({border, {}});
+  Finding& finding = book.add({border, {}, {}});
   SavedCase saved;
   saved.problem = seven_numbers();
   saved.note = "what was found";
@@ -126,8 +126,8 @@ TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
   EXPECT_EQ(finding.not_saved, "");
   // From here on there is a file, whatever becomes of smaller ones.
   const std::filesystem::path kept = finding.case_path;
-  std::filesystem::create_directories(folder / (finding_id(interior, {}) + ".json"));
-  EXPECT_EQ(&book.refile(finding, {interior, {}}, saved), &finding);
+  std::filesystem::create_directories(folder / (finding_id({interior, {}, {}}) + ".json"));
+  EXPECT_EQ(&book.refile(finding, {interior, {}, {}}, saved), &finding);
   EXPECT_EQ(finding.case_path, kept);
   EXPECT_TRUE(std::filesystem::is_regular_file(kept));
   EXPECT_EQ(finding.not_saved, "");

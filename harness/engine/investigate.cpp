@@ -1,5 +1,6 @@
 #include "engine/investigate.h"
 
+#include "core/error.h"
 #include "engine/excuse.h"
 #include "engine/shrink_case.h"
 #include "engine/signature.h"
@@ -16,6 +17,9 @@ namespace {
 
 /// Calls that a search for the ones that matter goes back at most.
 constexpr std::size_t kMostEarlierCalls = 4096;
+
+/// Part of a finding's time that a sibling gets, of which there may be one a tier.
+constexpr double kSiblingShare = 0.25;
 
 /// What a finding's line says beyond what was wrong.
 std::string remarks_on(const Finding& finding) {
@@ -53,7 +57,7 @@ Investigator::Investigator(const BlockEntry& entry, const SessionOptions& option
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
   if (Finding* const finding = known(state, failure)) {
-    ++finding->count;
+    ++cause_of(state, failure, *finding).count;
     return;
   }
   met_.push_back(std::move(failure));
@@ -69,15 +73,94 @@ void Investigator::investigate(SubjectState& state, Failure failure) {
 /// Where a failure that nothing excuses is known, those of its signature are not asked for an excuse.
 Finding* Investigator::known(const SubjectState& state, const Failure& failure) const {
   const Signature& signature = failure.judgement.signature;
-  if (Finding* const finding = book_.find({signature, {}})) return finding;
+  if (Finding* const finding = book_.find({signature, {}, {}})) return finding;
   const FindingKey key = key_of(state, failure.problem, failure.judgement);
   if (Finding* const finding = book_.find(key)) return finding;
-  return key.excuse.left_out ? book_.find({signature, {key.excuse.declaration, false}}) : nullptr;
+  return key.excuse.left_out ? book_.find({signature, {key.excuse.declaration, false}, {}}) : nullptr;
 }
 
 FindingKey Investigator::key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const {
-  if (!state.subject.started()) return {judgement.signature, {}};
-  return {judgement.signature, excuse_of(entry_, c, judgement, state.subject.info, options_.threads)};
+  if (!state.subject.started()) return {judgement.signature, {}, {}};
+  return {judgement.signature, excuse_of(entry_, c, judgement, state.subject.info, options_.threads), {}};
+}
+
+/// Two causes may have one signature, as an overflow and an infinity that leaks. The finding to which the
+/// failure belongs: where it lacks numbers that the smallest case of every known one needs, and where it is
+/// of a tier of which none was looked at and does not fail with their numbers alone, it is shrunk to see.
+Finding& Investigator::cause_of(SubjectState& state, const Failure& failure, Finding& first) {
+  if (!options_.shrink || !first.smallest || !first.excused_by.empty()) return first;
+  const NumberKinds held = kinds_in(failure.problem);
+  Finding* likely = nullptr;
+  for (Finding* const cause : book_.causes_of(first.signature)) {
+    const bool can_be = cause->smallest && std::ranges::includes(held, cause->smallest->needs);
+    if (likely == nullptr && can_be) likely = cause;
+  }
+  Finding& known = likely != nullptr ? *likely : first;
+  const NumberKinds others = without(held, known.smallest->needs);
+  if (likely != nullptr && others.empty()) return known;
+  const std::string& tier = failure.problem.provenance.tier;
+  const bool is_new = siblings_.emplace(first.signature, tier, likely == nullptr).second;
+  if (!is_new || options_.limits.end.passed()) return known;
+
+  if (on_activity) on_activity("shrinking " + state.report.name);
+  const auto fails = fails_like(state, failure.judgement.signature);
+  const bool needs_others = likely == nullptr || !fails(with_replaced(failure.problem, others, std::nullopt));
+  Finding& cause = needs_others ? shrunk_sibling(state, failure, known) : known;
+  state.subject.runner->restart();
+  state.forget_calls();
+  return cause;
+}
+
+/// The finding of what the failure shrinks to: a new one if it fails apart from those of its signature.
+Finding& Investigator::shrunk_sibling(SubjectState& state, const Failure& failure, Finding& known) {
+  const SavedCase original = saved_case(state.subject, failure.judgement.signature, failure.problem, {},
+                                        failure.judgement.comparison);
+  const ReductionBudget budget{budget_seconds() * kSiblingShare, options_.shrink_evaluations,
+                               options_.limits.end};
+  const auto shrunk = shrink_case(state.subject, entry_, original, budget, options_.threads);
+  if (!shrunk || !shrunk->minimal || shrunk->excuse != Excuse{}) return known;
+  const Case& smallest = shrunk->saved.problem;
+  const Signature& signature = shrunk->saved.signature.value();
+  const Confirmation confirmation =
+      confirmed(state, {smallest}, {{}, shrunk->comparison, signature}, {}, false);
+  if (confirmation.rate < 1) return known;
+
+  const auto fails = fails_like(state, signature);
+  const FailingCase sibling{smallest, kinds_needed(smallest, fails)};
+  std::vector<Finding*> causes = book_.causes_of(signature);
+  if (causes.empty()) causes = book_.causes_of(known.signature);
+  for (Finding* const cause : causes) {
+    if (!cause->smallest || !fail_apart(sibling, *cause->smallest, fails)) return *cause;
+  }
+  if (options_.limits.end.passed()) return known;  // what was not run shows nothing
+
+  Finding& finding = book_.add({signature, {}, sibling.needs});
+  finding.first_case = failure.index;
+  finding.original_elements = element_count(failure.problem);
+  finding.evaluations = shrunk->evaluations;
+  finding.certificate_evaluations = shrunk->certificate_evaluations;
+  finding.minimal = true;
+  finding.smallest = sibling;
+  note_reproduction(confirmation, finding);
+  keep(finding, shrunk->saved, shrunk->comparison);
+  return finding;
+}
+
+/// Whether a case fails by the same rule in the same output, in a fresh worker. Elements' classes may differ.
+std::function<bool(const Case&)> Investigator::fails_like(SubjectState& state,
+                                                          const Signature& signature) const {
+  return [this, &state, signature](const Case& c) {
+    try {
+      entry_.block->validate(c);
+    } catch (const InputError&) {
+      return false;
+    }
+    state.subject.runner->restart();
+    const Judgement judgement =
+        judge_case(state.subject, entry_, c, {}, {options_.threads, options_.memory_limit});
+    return is_finding(judgement.comparison.verdict) && judgement.signature.rule == signature.rule &&
+           judgement.signature.output == signature.output;
+  };
 }
 
 void Investigator::investigate_one(SubjectState& state, const Failure& failure) {
@@ -179,11 +262,19 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
     note_reproduction(again, finding);
   }
   finding.minimal = shrunk->minimal;
-  const FindingKey key{shrunk->saved.signature.value(), shrunk->excuse};
+  const FindingKey key{shrunk->saved.signature.value(), shrunk->excuse, {}};
+  if (finding.minimal && finding.reproduction_rate == 1 && shrunk->saved.earlier_calls.empty()) {
+    const Case& smallest = shrunk->saved.problem;
+    finding.smallest = {smallest, kinds_needed(smallest, fails_like(state, key.signature))};
+    if (options_.limits.end.passed()) finding.smallest.reset();  // what was not run shows nothing
+  }
   if (key == filed_under(finding)) return keep(finding, shrunk->saved, shrunk->comparison);
   const SavedCase saved = with_remarks(shrunk->saved, finding);
+  const std::optional<FailingCase> of_saved = finding.smallest;
   Finding& filed = book_.refile(finding, key, saved);
-  if (filed.one_line == saved.note) tell(filed, shrunk->comparison);
+  if (filed.one_line != saved.note) return;
+  filed.smallest = of_saved;
+  tell(filed, shrunk->comparison);
 }
 
 void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparison& comparison) {

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace deformdiff {
@@ -36,7 +38,7 @@ class Investigator {
   void investigate(SubjectState& state, Failure failure);
 
   /// Only asks, of failures that no declaration excuses.
-  bool is_known(const Signature& signature) const { return book_.find({signature, {}}) != nullptr; }
+  bool is_known(const Signature& signature) const { return book_.find({signature, {}, {}}) != nullptr; }
 
   /// To be called once all is met: settles what belongs to what.
   void settle() { book_.settle(); }
@@ -50,6 +52,9 @@ class Investigator {
  private:
   Finding* known(const SubjectState& state, const Failure& failure) const;
   FindingKey key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const;
+  Finding& cause_of(SubjectState& state, const Failure& failure, Finding& first);
+  Finding& shrunk_sibling(SubjectState& state, const Failure& failure, Finding& first);
+  std::function<bool(const Case&)> fails_like(SubjectState& state, const Signature& signature) const;
   void investigate_one(SubjectState& state, const Failure& failure);
   Confirmation confirmed(SubjectState& state, const Calls& calls, const Judgement& judgement,
                          std::span<const std::uint64_t> earlier, bool may_repeat) const;
@@ -64,6 +69,8 @@ class Investigator {
   Listener& listener_;
   FindingBook book_;
   std::deque<Failure> met_;  ///< on the way, and not yet investigated
+  /// Siblings that were shrunk: their finding's signature, their tier, and whether they lacked what it needs.
+  std::set<std::tuple<Signature, std::string, bool>> siblings_;
 };
 
 }  // namespace deformdiff
