@@ -292,22 +292,37 @@ class StageFinder {
     return ways;
   }
 
-  /// One of those offered or, with its axes in any order, tapped that lies in the stage's set.
+  /// One of those offered or, with its axes in any order, tapped that lies in the stage's set. Of several
+  /// that a path does not tell apart, as the sum and its terms where one of them rounds away, the one that is
+  /// used.
   std::optional<Tensor> matching(const Stage& stage, const Reference& reference,
                                  const std::vector<Tensor>& offered) {
+    const std::vector<Tensor> values = all_matching(stage, reference, offered);
+    if (values.size() <= 1 || std::ranges::find(offered, values.front()) != offered.end())
+      return values.empty() ? std::nullopt : std::optional(values.front());
+    const auto used =
+        std::ranges::find_if(values, [&](const Tensor& value) { return is_used_as(stage, value); });
+    return used == values.end() ? std::nullopt : std::optional(*used);
+  }
+
+  /// Each once; those offered first, and nothing else where one of them is there.
+  std::vector<Tensor> all_matching(const Stage& stage, const Reference& reference,
+                                   const std::vector<Tensor>& offered) {
     const OutputReference& wanted = reference.outputs.front();
-    if (wanted.value.empty()) return std::nullopt;
+    if (wanted.value.empty()) return {};
     for (const Tensor& value : offered) {
-      if (lies_in(value, stage.name, reference)) return value;
+      if (lies_in(value, stage.name, reference)) return {value};
     }
+    std::vector<Tensor> values;
     for (const NamedTensor& tap : taps_) {
       if (tap.tensor.dtype() != wanted.dtype) continue;
       for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
         Tensor value = rearranged(tap.tensor, view);
-        if (lies_in(value, stage.name, reference)) return value;
+        if (lies_in(value, stage.name, reference) && std::ranges::find(values, value) == values.end())
+          values.push_back(std::move(value));
       }
     }
-    return std::nullopt;
+    return values;
   }
 
   static Verdict verdict_on(const Tensor& value, const std::string& stage, const Reference& reference) {
@@ -344,7 +359,7 @@ class StageFinder {
       }
       if (const auto known = found_.find(next.name); known != found_.end())
         return lies_in(known->second, next.name, *reference.reference);
-      return matching(next, *reference.reference, offered_for(next.name)).has_value();
+      return !all_matching(next, *reference.reference, offered_for(next.name)).empty();
     });
   }
 
