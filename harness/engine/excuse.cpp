@@ -29,8 +29,8 @@ bool excuses(const Excuse& excuse, const SubjectInfo& excused, const BlockEntry&
     return excuse.anything_outside || verdict == Verdict::kThrew;
   }
   if (verdict != Verdict::kOutOfBound && verdict != Verdict::kNonfiniteMismatch) return false;
-  return !is_finding(
-      judge_stages(entry, c, judgement.outcome, excused, {.threads = threads}).comparison.verdict);
+  const StageOptions options{.threads = threads, .one_run = judgement.one_run};
+  return !is_finding(judge_stages(entry, c, judgement.outcome, excused, options).comparison.verdict);
 }
 
 }  // namespace

@@ -37,6 +37,12 @@ std::string safe_in_a_path(const std::string& name) {
   return safe;
 }
 
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder.string(), error.message()));
+}
+
 /// The address as typed, but for the path of the library, which is to be found from another folder too.
 std::string address_from_anywhere(const SubjectSpec& spec) {
   const std::size_t at = spec.library.empty() ? std::string::npos : spec.name.find(spec.library);
@@ -74,10 +80,19 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
-std::string finding_id(const Signature& signature, const std::string& excused_by) {
+void save_judged(Finding& finding, const std::function<SavedCase()>& make) {
+  try {
+    make_folder(finding.case_path.parent_path());
+    write_case(finding.case_path, make());
+  } catch (const InputError& error) {
+    finding.not_saved = error.what();
+  }
+}
+
+std::string finding_id(const Signature& signature, const std::string& beside) {
   std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject, signature.rule,
                                  signature.output, signature.element_class);
-  if (!excused_by.empty()) text += "\n" + excused_by;
+  if (!beside.empty()) text += "\n" + beside;
   const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
                      signature.element_class, hash >> 24);
@@ -99,9 +114,7 @@ SavedCase saved_case(const Subject& subject, const Signature& signature, Case pr
 }
 
 FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folder)) {
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
+  make_folder(folder_);
 }
 
 Finding* FindingBook::find(const FindingKey& key) const {
