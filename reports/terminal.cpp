@@ -100,7 +100,7 @@ std::string finding_text(const RunReport& report, const Finding& finding) {
   }
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
-  } else if (report.command != "judge" && report.command != "check") {
+  } else {
     text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
   }
   return text;

@@ -13,6 +13,7 @@ struct Draft {
   const BlockDefinition* block;
   Case dense;                                            ///< all tensors contiguous
   std::map<std::string, StorageTraits> storage_layouts;  ///< of those that were not
+  bool keeps_parameters = false;                         ///< their elements are not to change
 };
 
 /// `block` must outlive the draft.

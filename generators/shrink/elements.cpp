@@ -9,8 +9,9 @@
 namespace deformdiff {
 namespace {
 
-bool is_simplifiable(const Tensor& tensor) {
-  return tensor.dtype() != DType::kInt64;
+bool is_simplifiable(const Draft& draft, const NamedTensor& input) {
+  if (draft.keeps_parameters && is_parameter(input.name)) return false;
+  return input.tensor.dtype() != DType::kInt64;
 }
 
 /// Whether a row-major element repeats another by an axis of stride 0.
@@ -81,7 +82,7 @@ std::vector<ElementRange> tensor_ranges(const Draft& draft) {
   std::vector<ElementRange> ranges;
   std::int64_t at = 0;
   for (const NamedTensor& input : draft.dense.inputs) {
-    if (!is_simplifiable(input.tensor)) continue;
+    if (!is_simplifiable(draft, input)) continue;
     ranges.push_back({at, at + input.tensor.elements()});
     at += input.tensor.elements();
   }
@@ -91,7 +92,7 @@ std::vector<ElementRange> tensor_ranges(const Draft& draft) {
 ElementRange range_of(const Draft& draft, const std::string& name) {
   std::int64_t at = 0;
   for (const NamedTensor& input : draft.dense.inputs) {
-    const std::int64_t elements = is_simplifiable(input.tensor) ? input.tensor.elements() : 0;
+    const std::int64_t elements = is_simplifiable(draft, input) ? input.tensor.elements() : 0;
     if (input.name == name) return {at, at + elements};
     at += elements;
   }
@@ -108,7 +109,7 @@ std::optional<Draft> simplified(const Draft& draft, ElementRange range, const Si
   std::int64_t at = 0;
   for (std::size_t k = 0; k < draft.dense.inputs.size() && at < range.last; ++k) {
     const auto& [name, tensor] = draft.dense.inputs[k];
-    if (!is_simplifiable(tensor)) continue;
+    if (!is_simplifiable(draft, draft.dense.inputs[k])) continue;
     const ElementRange part{std::max<std::int64_t>(range.first - at, 0),
                             std::min(range.last - at, tensor.elements())};
     at += tensor.elements();

@@ -38,7 +38,7 @@ struct ElementRange {
   std::int64_t size() const { return last - first; }
 };
 
-/// Where each floating or bool tensor lies, in the order of the inputs.
+/// Where each floating or bool tensor lies that may change, in the order of the inputs.
 std::vector<ElementRange> tensor_ranges(const Draft& draft);
 
 /// Where one of them lies.

@@ -4,14 +4,29 @@
 #include "generators/staged/edits.h"
 #include "generators/staged/steps.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace deformdiff {
 namespace {
 
+/// Those along which no parameter lies that is kept.
+ShrinkAxes free_axes(const Draft& draft) {
+  ShrinkAxes axes = axes_by_size(draft);
+  if (!draft.keeps_parameters) return axes;
+  const std::vector<TensorSpec> tensors = draft.block->tensors(draft.dense.attributes);
+  std::erase_if(axes, [&](const ShrinkAxis& axis) {
+    return std::ranges::any_of(tensors, [&](const TensorSpec& spec) {
+      return spec.is_parameter() && has_extent(spec, axis.extent);
+    });
+  });
+  return axes;
+}
+
 Steps steps_of(const Draft& draft) {
-  const ShrinkAxes axes = axes_by_size(draft);
+  const ShrinkAxes axes = free_axes(draft);
   const ElementRange all = all_elements(draft);
   const std::vector<Simplify> constants{constant(0), constant(1)};
   Steps steps{single_everything_step(draft, axes)};
@@ -30,6 +45,12 @@ Steps steps_of(const Draft& draft) {
   return steps;
 }
 
+std::vector<NamedTensor> parameters_of(const Case& c) {
+  std::vector<NamedTensor> parameters = c.inputs;
+  std::erase_if(parameters, [](const NamedTensor& input) { return !is_parameter(input.name); });
+  return parameters;
+}
+
 }  // namespace
 
 Shrinks deep_shrink_stream(const BlockDefinition& block) {
@@ -37,6 +58,20 @@ Shrinks deep_shrink_stream(const BlockDefinition& block) {
     Draft draft = draft_of(block, c);
     Steps steps = steps_of(draft);
     return candidates(std::move(draft), std::move(steps));
+  };
+}
+
+Shrinks input_shrink_stream(const BlockDefinition& block) {
+  return [&block](const Case& c) -> CaseStream {
+    Draft draft = draft_of(block, c);
+    draft.keeps_parameters = true;
+    Steps steps = steps_of(draft);
+    return [smaller = candidates(std::move(draft), std::move(steps)), attributes = c.attributes,
+            parameters = parameters_of(c)] {
+      std::optional<Case> next = smaller();
+      while (next && (next->attributes != attributes || parameters_of(*next) != parameters)) next = smaller();
+      return next;
+    };
   };
 }
 

@@ -12,4 +12,7 @@ namespace deformdiff {
 /// too; single indices and elements last. `block` must outlive the result.
 Shrinks deep_shrink_stream(const BlockDefinition& block);
 
+/// Those of them that have the same attributes and parameters, for an implementation that holds its own.
+Shrinks input_shrink_stream(const BlockDefinition& block);
+
 }  // namespace deformdiff

@@ -152,20 +152,31 @@ const WorkerList& faults_and_controls() {
 SubjectSpec parse_subject(const std::string& typed) {
   if (typed.starts_with(kOperatorScheme)) return operator_spec(typed);
   if (typed.starts_with(kWrongStage)) return wrong_stage_spec(typed);
-  static constexpr std::array<std::string_view, 3> kLater{"torchscript:", "worker:", "python:"};
+  static constexpr std::array<std::string_view, 2> kLater{"worker:", "python:"};
   for (const std::string_view scheme : kLater) {
     if (typed.starts_with(scheme)) not_available_yet(fmt::format("subject '{}'", typed));
+  }
+  if (typed.starts_with("torchscript:")) {
+    throw InputError(fmt::format(
+        "subject '{}': a module has parameters of its own: `deformdiff check` makes cases for it, which "
+        "replay, explain and shrink then take",
+        typed));
+  }
+  if (typed.starts_with("recorded:")) {
+    throw InputError(
+        fmt::format("subject '{}': a recording answers the case that `deformdiff judge` saved", typed));
   }
   return builtin_spec(typed);
 }
 
-std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed) {
+std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed,
+                                        const std::function<SubjectSpec(const std::string&)>& parse) {
   std::vector<SubjectSpec> specs;
   const auto add = [&](SubjectSpec spec) {
     if (std::ranges::find(specs, spec.name, &SubjectSpec::name) == specs.end())
       specs.push_back(std::move(spec));
   };
-  for (const std::string& name : typed) add(parse_subject(name));
+  for (const std::string& name : typed) add(parse(name));
   if (!typed.empty()) return specs;
   for (const SubjectInfo& info : builtin_subjects().subjects) {
     if (!is_fault_name(info.name)) add(builtin_spec(info.name));

@@ -3,6 +3,7 @@
 
 #include "engine/subject.h"
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -25,11 +26,13 @@ const WorkerList& builtin_subjects();
 const WorkerList& faults_and_controls();
 
 /// Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
-/// missing library, and a bad declaration.
+/// missing library, and a bad declaration; also for what answers saved cases alone.
 SubjectSpec parse_subject(const std::string& typed);
 
-/// Those named, or every built-in one.
-std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed);
+/// Those named, by `parse`, or every built-in one.
+std::vector<SubjectSpec> parse_subjects(
+    const std::vector<std::string>& typed,
+    const std::function<SubjectSpec(const std::string&)>& parse = parse_subject);
 
 /// Names of the blocks that it serves. A worker that no list speaks for is started to be asked; one that does
 /// not start is taken to serve the operator, where it then fails.

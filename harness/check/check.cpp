@@ -24,6 +24,7 @@ void report_load_failure(const CheckRequest& request, const Outcome& failure, Ru
   report.session.findings.push_back(
       judged_finding({subject.block, subject.name, std::string(name_of(comparison.verdict)), "", "structure"},
                      {}, comparison, request.model));
+  report.session.findings.back().not_saved = "there is no case: the module was not even loaded";
   report.cause = "unknown";
   report.scenarios.push_back({"load", "outputs", comparison.verdict, false, 0, 0, comparison.reason});
 }

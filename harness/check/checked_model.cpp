@@ -110,8 +110,10 @@ LayoutEntry as_theirs(const std::string& ours, const std::optional<LayoutEntry>&
 CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
                            const ModuleDescription& description)
     : CheckedModel(request, entry, description, layout_of(request.options, {}),
-                   configured_attributes(request.options, {}, layout_of(request.options, {}),
-                                         *find_block_definition(entry.block->name()))) {}
+                   !request.attributes.empty()
+                       ? request.attributes
+                       : configured_attributes(request.options, {}, layout_of(request.options, {}),
+                                               *find_block_definition(entry.block->name()))) {}
 
 CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
                            const ModuleDescription& description, Layout layout, const Attributes& configured)

@@ -17,10 +17,6 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{60};
 
-std::vector<std::string> command_for(const std::filesystem::path& path) {
-  return {worker_program(), "--module", path.string()};
-}
-
 /// Waits for a message; otherwise, what happened instead. `doing` says to what.
 std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
   std::string what;
@@ -42,12 +38,14 @@ std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
 
 }  // namespace
 
-ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limits)
-    : path_(std::move(path)), limits_(limits) {
-  if (!std::filesystem::exists(path_)) throw InputError(fmt::format("{}: no such file", path_.string()));
+ExportedModule::ExportedModule(const std::filesystem::path& path, const RunLimits& limits,
+                               std::vector<std::string> prefix)
+    : command_(std::move(prefix)), limits_(limits) {
+  if (!std::filesystem::exists(path)) throw InputError(fmt::format("{}: no such file", path.string()));
+  command_.insert(command_.end(), {worker_program(), "--module", path.string()});
   std::optional<WorkerProcess> started;
   for (int starts = 0; starts < kWorkerStarts; ++starts) {
-    started.emplace(command_for(path_), 0);
+    started.emplace(command_, 0);
     load_failure_ = failure_of(*started, "on loading").value_or(Outcome{});
     if (load_failure_.kind != Outcome::Kind::kCrashed) break;
   }
@@ -55,7 +53,7 @@ ExportedModule::ExportedModule(std::filesystem::path path, const RunLimits& limi
   WorkerProcess& worker = *started;
   const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
   if (hello.refusal.find("PytorchStreamReader") != std::string::npos) {
-    throw InputError(fmt::format("{}: is damaged or cut off: copy or export it again", path_.string()));
+    throw InputError(fmt::format("{}: is damaged or cut off: copy or export it again", path.string()));
   }
   if (!hello.refusal.empty()) throw InputError(hello.refusal);
   environment_ = hello.environment;
@@ -79,9 +77,19 @@ Outcome ExportedModule::run(const std::string& mode, const std::vector<NamedTens
   return outcome;
 }
 
+void ExportedModule::restart() {
+  for (auto& [mode, runner] : runners_) runner->restart();
+}
+
+std::int64_t ExportedModule::workers_started() const {
+  std::int64_t started = 1;  // to look at the module
+  for (const auto& [mode, runner] : runners_) started += runner->workers_started();
+  return started;
+}
+
 Runner& ExportedModule::runner(const std::string& mode) {
   std::unique_ptr<Runner>& runner = runners_[mode];
-  if (!runner) runner = worker_runner({command_for(path_), mode}, limits_);
+  if (!runner) runner = worker_runner({command_, mode}, limits_);
   return *runner;
 }
 

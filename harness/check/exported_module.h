@@ -5,10 +5,12 @@
 #include "core/outcome.h"
 #include "engine/runner.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace deformdiff {
 
@@ -24,8 +26,9 @@ inline constexpr const char* kFloat64 = "module/float64";
 class ExportedModule {
  public:
   /// Throws InputError naming the file and the fix if it is no TorchScript module. A module that takes its
-  /// worker down while it is loaded is in load_failure().
-  ExportedModule(std::filesystem::path path, const RunLimits& limits);
+  /// worker down while it is loaded is in load_failure(). `prefix` stands before the worker's command line.
+  ExportedModule(const std::filesystem::path& path, const RunLimits& limits,
+                 std::vector<std::string> prefix = {});
 
   const ModuleDescription& description() const { return description_; }
 
@@ -39,12 +42,17 @@ class ExportedModule {
   /// breaks is in the outcome.
   Outcome run(const std::string& mode, const std::vector<NamedTensor>& inputs, bool tap);
 
+  /// Ends the workers that made calls; the next calls get fresh ones.
+  void restart();
+
+  std::int64_t workers_started() const;
+
   const std::map<std::string, std::string>& environment() const { return environment_; }
 
  private:
   Runner& runner(const std::string& mode);
 
-  std::filesystem::path path_;
+  std::vector<std::string> command_;
   RunLimits limits_;
   ModuleDescription description_;
   SubjectInfo info_;

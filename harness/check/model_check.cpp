@@ -6,7 +6,8 @@
 #include "check/cures.h"
 #include "check/float64_replay.h"
 #include "check/hard_cases.h"
-#include "check/tapped_stages.h"
+#include "check/module_run.h"
+#include "check/module_subject.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/findings.h"
@@ -14,11 +15,13 @@
 #include "engine/stopwatch.h"
 #include "engine/subject.h"
 #include "recorded/judge_recording.h"
+#include "recorded/recorded_subject.h"
 #include "recorded/recording.h"
 #include "recorded/stage_report.h"
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <string>
@@ -136,7 +139,10 @@ class ModelCheck {
         judged =
             judge_stages(model_.entry(), c, run.outcome, {}, {.threads = request_.threads, .one_run = true});
       }
-      record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged);
+      record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged, [&](const Finding& finding) {
+        const RecordedSource source{path, run.name, subject_.block, model_.names().layout()};
+        return recorded_finding(source, finding, c, judged.comparison);
+      });
     }
   }
 
@@ -153,64 +159,65 @@ class ModelCheck {
   /// The recorded graph in the plain interpreter, tapped.
   Replay run_tapped(const std::string& name, const ReplaySizes& sizes, Case c, RatioHistogram* ratios) {
     Outcome outcome = admit(subject_.info, model_.block(), c, 0);
-    if (outcome.kind == Outcome::Kind::kReturned) outcome = run_graph(model_.arguments(c));
+    if (outcome.kind == Outcome::Kind::kReturned) {
+      std::string refusal;
+      outcome = run_graph(module_, model_, c, subject_.info, request_.threads, refusal);
+      note_refusal(refusal);
+    }
     seconds_ = std::max(seconds_, outcome.seconds);
-    model_.name_outputs(outcome);
-    outcome.stages = find_stages(model_, c, outcome, subject_.info, request_.threads);
     StagedComparison judged = judge_stages(model_.entry(), c, outcome, subject_.info,
                                            {.threads = request_.threads, .one_run = true}, ratios);
     return {name, sizes, std::move(c), std::move(outcome), std::move(judged)};
   }
 
-  /// A traced number is a tensor of one double in the recorded graph, which an operator may refuse beside
-  /// float32; LibTorch's executor takes it for the number that it was.
-  Outcome run_graph(const std::vector<NamedTensor>& arguments) {
-    Outcome outcome = module_.run(module_mode::kInterpreter, arguments, true);
-    if (outcome.kind != Outcome::Kind::kThrew) return outcome;
-    Outcome executed = module_.run(module_mode::kExecutor, arguments, false);
-    if (executed.kind != Outcome::Kind::kReturned) return outcome;
-    if (!noted_refusal_) {
-      report_.warnings.push_back(fmt::format(
-          "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
-          "results are judged, and no stage is seen",
-          outcome.message));
-    }
+  void note_refusal(const std::string& refusal) {
+    if (refusal.empty() || noted_refusal_) return;
+    report_.warnings.push_back(fmt::format(
+        "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
+        "results are judged, and no stage is seen",
+        refusal));
     noted_refusal_ = true;
-    return executed;
   }
 
   void record_replay(Replay replay) {
     StagedComparison judged = replay.judged;
-    record(replay.name, replay.problem, judged);
+    record(replay.name, replay.problem, judged, [&](const Finding& finding) {
+      if (model_.block().compute_dtype(replay.problem) != model_.dtype()) {
+        throw InputError("check alone repeats the replay in float64");
+      }
+      return module_finding(request_, model_, module_mode::kInterpreter, finding, replay.problem,
+                            judged.comparison);
+    });
     replays_.push_back(std::move(replay));
   }
 
   /// In the plain interpreter; then what LibTorch makes of the graph.
   void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
-    const std::vector<NamedTensor> arguments = model_.arguments(c);
     record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
     const Outcome::Kind kind = replays_.back().outcome.kind;
     if (kind == Outcome::Kind::kUnsupported || kind == Outcome::Kind::kNotRun) return;
-    run_mode(name, module_mode::kExecutor, arguments);
+    judge_mode(name, module_mode::kExecutor);
     if (replays_.size() > 1) return;
-    for (const char* mode : kOptimised) run_mode(name, mode, arguments);
+    for (const char* mode : kOptimised) judge_mode(name, mode);
   }
 
   /// The outputs of another mode, beside the stages of the interpreter's run of the same case.
-  void run_mode(const std::string& name, const char* mode, const std::vector<NamedTensor>& arguments) {
+  void judge_mode(const std::string& name, const char* mode) {
     const Replay& replay = replays_.back();
-    Outcome outcome = module_.run(mode, arguments, false);
-    model_.name_outputs(outcome);
-    outcome.stages = replay.outcome.stages;
+    const Outcome outcome = run_mode(module_, model_, replay.problem, mode, replay.outcome);
     const bool same = outcome.kind == Outcome::Kind::kReturned && outcome.outputs == replay.outcome.outputs;
     StagedComparison judged = same ? replay.judged
                                    : judge_stages(model_.entry(), replay.problem, outcome, subject_.info,
                                                   {.threads = request_.threads});
     judged.stages.clear();  // those of the interpreter's run, which have their rows
-    record(scenario_name(name, mode), replay.problem, judged);
+    record(scenario_name(name, mode), replay.problem, judged, [&](const Finding& finding) {
+      return module_finding(request_, model_, mode, finding, replay.problem, judged.comparison);
+    });
   }
 
-  void record(const std::string& name, const Case& c, StagedComparison& judged) {
+  /// `make` makes the case to save, where it is a finding.
+  void record(const std::string& name, const Case& c, StagedComparison& judged,
+              const std::function<SavedCase(const Finding&)>& make) {
     const Signature signature = signature_of(subject_.block, subject_.name, judged.comparison);
     add_scenario(name, judged, model_.names(), report_);
     count(subject_, judged.comparison);
@@ -220,7 +227,9 @@ class ModelCheck {
     if (known != findings.end()) {
       ++known->count;
     } else {
-      findings.push_back(judged_finding(signature, c, judged.comparison, request_.model));
+      const auto file = request_.findings / (finding_id(signature, "") + ".json");
+      Finding& finding = findings.emplace_back(judged_finding(signature, c, judged.comparison, file));
+      save_judged(finding, [&] { return make(finding); });
     }
   }
 

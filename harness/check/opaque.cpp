@@ -261,6 +261,7 @@ class OpaqueCheck {
                          comparison.output, "interior"};
     finding.count = 1;
     finding.case_path = path;
+    finding.not_saved = "of an opaque module there are no cases: its inputs are those of " + path.string();
     finding.one_line = fmt::format("{}: {}: {}", name, name_of(comparison.verdict), comparison.reason);
     report_.session.findings.push_back(std::move(finding));
     report_.cause = "unknown";

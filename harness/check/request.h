@@ -1,6 +1,7 @@
 // What `check` is asked.
 #pragma once
 
+#include "core/attributes.h"
 #include "core/declaration.h"
 #include "engine/runner.h"
 #include "recorded/recording_options.h"
@@ -16,6 +17,7 @@ struct CheckRequest {
   std::filesystem::path model;
   std::string block;                          ///< that the model is, or kOpaqueBlock
   RecordingOptions options;                   ///< layout and configuration of the model
+  Attributes attributes{};                    ///< of the model, if known: in place of the configuration
   std::filesystem::path parameters;           ///< safetensors; empty for the model's own
   std::vector<std::filesystem::path> inputs;  ///< safetensors, with recorded outputs or without
   std::vector<std::string> input_order;       ///< names of the model's arguments; empty where they follow
@@ -24,7 +26,8 @@ struct CheckRequest {
   std::uint64_t seed = 0;  ///< of the generated inputs
   int threads = 1;
   RunLimits limits;
-  std::int64_t memory_limit = 0;  ///< of a case over oracle and implementation; 0 is none
+  std::filesystem::path findings;  ///< folder for the cases of what is found
+  std::int64_t memory_limit = 0;   ///< of a case over oracle and implementation; 0 is none
 };
 
 }  // namespace deformdiff

@@ -38,8 +38,9 @@ inline Checked check(const std::string& name, const std::string& arguments) {
   };
   const std::filesystem::path report = folder() / (name + ".json"), messages = folder() / (name + ".txt");
   std::filesystem::remove(report);
-  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " check " + arguments +
-                              " --quiet --report json:" + report.string() + " 2> " + messages.string();
+  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " check " + arguments + " --quiet --out " +
+                              (folder() / (name + ".out")).string() + " --report json:" + report.string() +
+                              " 2> " + messages.string();
   const int status = std::system(command.c_str());
   Checked checked{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(messages), {}};
   if (std::filesystem::exists(report)) checked.report = nlohmann::json::parse(text_of(report));

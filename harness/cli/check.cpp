@@ -21,6 +21,7 @@ int run_check(const Options& options) {
   request.threads = options.threads;
   request.limits = run_limits_of(options);
   request.memory_limit = kMemoryLimit;
+  request.findings = findings_folder(options);
   RunReport report = check(request);
   return finish(options, report);
 }

@@ -86,6 +86,24 @@ plain_progress() {
     fail "$(cat "$folder/errors")"
 }
 
+# A recorded run's finding is a case like any other, found from any folder, but for its inputs, which it is tied to.
+saved_recording() {
+  cp "$(dirname "$0")/../../cases/decoder_layer/recorded/decoder_layer_pre_norm.safetensors" "$folder/recorded #1.safetensors"
+  cd "$folder" || fail "no $folder"
+  expect 1 '"$program" judge "recorded #1.safetensors" --map param.self_attn.k_proj.weight=param.self_attn.q_proj.weight \
+    --map param.self_attn.q_proj.weight=param.self_attn.k_proj.weight >printed'
+  local saved
+  saved=$(sed -n 's/^  deformdiff replay //p' printed | head -n 1)
+  mkdir elsewhere
+  cd elsewhere || fail "no elsewhere"
+  expect 1 '"$program" replay "../$saved" >printed'
+  grep -q 'out_of_bound (reproduces)' printed || fail "$(cat printed)"
+  expect 1 '"$program" explain "../$saved" >printed'
+  grep -q '^First diverging stage: self_attn.q_proj$' printed || fail "$(cat printed)"
+  expect 2 '"$program" shrink "../$saved" 2>errors'
+  grep -q 'a recording cannot be run on other inputs: give --subject' errors || fail "$(cat errors)"
+}
+
 rm -rf "$folder"
 mkdir -p "$folder"
 "$test"

@@ -52,15 +52,17 @@ std::string stages_text(const StagedComparison& judged) {
 }  // namespace
 
 int run_explain(const Options& options) {
-  const SavedRun run = load_single_run(options.files.front(), options.subjects);
+  const SavedRun run = load_single_run(options.files.front(), options);
   const BlockEntry& entry = *run.entry;
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
   const Case& c = run.saved.problem;
   const Judgement again = judge_again(subject, run, options.threads).judgement;
   const Outcome& outcome = again.outcome;
-  const StagedComparison judged = judge_stages(
-      entry, c, outcome, subject.info,
-      {.threads = options.threads, .inherited = true, .has_failed = run.saved.holds_a_failure()});
+  const StagedComparison judged = judge_stages(entry, c, outcome, subject.info,
+                                               {.threads = options.threads,
+                                                .inherited = true,
+                                                .one_run = subject.spec.one_run,
+                                                .has_failed = run.saved.holds_a_failure()});
 
   std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);

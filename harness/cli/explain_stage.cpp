@@ -65,6 +65,7 @@ std::string confirmed_in_double(const ExplainedRun& run, const std::string& stag
   const Case wide = block.converted(run.problem, DType::kFloat64);
   run.subject.runner->start({&wide, 1}, call_mode(run.subject.info, block, {&wide, 1}));
   const Outcome outcome = run.subject.runner->finish().front();
+  if (outcome.kind == Outcome::Kind::kUnsupported) return "";
   const StagedComparison again =
       judge_stages(run.entry, wide, outcome, run.subject.info, {.threads = run.threads});
   const auto same = std::ranges::find(again.stages, stage, &StageVerdict::stage);

@@ -1,6 +1,7 @@
 // Recorded tensors, judged like any implementation.
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/session_options.h"
 #include "recorded/judge_recording.h"
 
 namespace deformdiff::cli {
@@ -10,7 +11,8 @@ int run_judge(const Options& options) {
                                       options.blocks.empty() ? "" : options.blocks.front(),
                                       {options.layout, options.config, options.mapping},
                                       options.declared,
-                                      options.threads});
+                                      options.threads,
+                                      findings_folder(options)});
   return finish(options, report);
 }
 

@@ -62,6 +62,10 @@ void add_common(CLI::App& command, Options& options, Raw& raw) {
   command.add_flag("--verbose", options.verbose, "of several blocks, a table of each");
 }
 
+void add_out(CLI::App& command, Options& options) {
+  add_path(command, "--out", options.out, "folder for findings (default deformdiff-out)");
+}
+
 /// Of a call, wherever one is made.
 void add_case_timeout(CLI::App& command, Raw& raw) {
   command.add_option(
@@ -90,7 +94,7 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                   "those of list blocks");
   add_run_options(fuzz, raw);
   fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
-  add_path(fuzz, "--out", options.out, "folder for findings (default deformdiff-out)");
+  add_out(fuzz, options);
   fuzz.add_flag("--resume", raw.resume)->group("");
   fuzz.add_option("--shard", raw.shard)->group("");
   fuzz.add_flag("--first-finding", options.first_finding,
@@ -145,6 +149,7 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
   add_repeatable(judge, "--map", raw.mapping,
                  "ours=theirs: the file's name for one of our tensors, repeatable");
   add_declare(judge, raw);
+  add_out(judge, options);
   add_common(judge, options, raw);
 }
 
@@ -164,6 +169,7 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   check.add_option("--input-order", raw.input_order, "names of the model's arguments, as in a,b,c");
   check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
   add_declare(check, raw);
+  add_out(check, options);
   check.add_option("--seed", raw.seed, "of the generated inputs (default 0)");
   add_case_timeout(check, raw);
   add_common(check, options, raw);
@@ -188,7 +194,7 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& selftest =
       *app.add_subcommand("selftest", "faults and controls: detection power, false alarms, sharpness");
   add_run_options(selftest, raw);
-  add_path(selftest, "--out", options.out, "folder for findings (default deformdiff-out)");
+  add_out(selftest, options);
   add_common(selftest, options, raw);
 
   CLI::App& bench =

@@ -35,7 +35,7 @@ class Replayer {
   explicit Replayer(const Options& options) : options_(options) {}
 
   void replay(const std::filesystem::path& path) {
-    SavedRun run = load_saved_run(path, options_.subjects);
+    SavedRun run = load_saved_run(path, options_);
     if (!run.warning.empty()) report_.warnings.push_back(run.warning);
     for (SubjectSpec& spec : run.subjects) {
       std::istringstream prefix(options_.worker_prefix);

@@ -2,42 +2,55 @@
 
 #include "catalog/addresses.h"
 #include "catalog/catalog.h"
+#include "check/module_subject.h"
 #include "cli/session_options.h"
 #include "core/error.h"
 #include "core/sha256.h"
 #include "engine/repeat.h"
+#include "recorded/recorded_subject.h"
 
 #include <fmt/format.h>
 
 namespace deformdiff::cli {
 
-SavedRun load_saved_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects) {
+namespace {
+
+SubjectSpec parse_any(const std::string& typed, int threads) {
+  if (typed.starts_with(kModuleScheme)) return module_subject(typed, threads);
+  if (typed.starts_with(kRecordedScheme)) return recorded_subject(typed);
+  return parse_subject(typed);
+}
+
+}  // namespace
+
+SavedRun load_saved_run(const std::filesystem::path& path, const Options& options) {
   SavedRun run;
   run.path = path;
   run.saved = read_case(path);
-  std::vector<std::string> names = typed_subjects;
+  std::vector<std::string> names = options.subjects;
   if (names.empty() && !run.saved.subject.empty()) names.push_back(run.saved.subject);
   try {
     run.entry = &find_block(run.saved.problem.block);
     for (const Case& call : run.saved.earlier_calls) run.entry->block->validate(call);
     run.entry->block->validate(run.saved.problem);
-    run.subjects = parse_subjects(names);
+    run.subjects =
+        parse_subjects(names, [&](const std::string& typed) { return parse_any(typed, options.threads); });
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", path.string(), error.what()));
   }
-  const bool recorded = typed_subjects.empty() && !run.saved.subject_sha256.empty();
+  const bool recorded = options.subjects.empty() && !run.saved.subject_sha256.empty();
   if (recorded && sha256_of_file(run.subjects.front().library) != run.saved.subject_sha256) {
-    run.warning = fmt::format("{}: {} is not the library that was recorded (its SHA-256 differs)",
-                              path.string(), run.subjects.front().library);
+    run.warning = fmt::format("{}: {} is not the file that was recorded (its SHA-256 differs)", path.string(),
+                              run.subjects.front().library);
   }
   return run;
 }
 
-SavedRun load_single_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects) {
-  if (typed_subjects.empty() && read_case(path).subject.empty()) {
+SavedRun load_single_run(const std::filesystem::path& path, const Options& options) {
+  if (options.subjects.empty() && read_case(path).subject.empty()) {
     throw InputError(fmt::format("{}: the case names no implementation: give --subject", path.string()));
   }
-  return load_saved_run(path, typed_subjects);
+  return load_saved_run(path, options);
 }
 
 JudgedAgain judge_again(Subject& subject, const SavedRun& run, int threads) {

@@ -1,6 +1,7 @@
 // A saved case with everything that is needed to run it again.
 #pragma once
 
+#include "cli/options.h"
 #include "core/case_file.h"
 #include "engine/block_entry.h"
 #include "engine/judge.h"
@@ -17,15 +18,15 @@ struct SavedRun {
   SavedCase saved;
   const BlockEntry* entry = nullptr;
   std::vector<SubjectSpec> subjects;  ///< those typed, else the one recorded, else every built-in one
-  std::string warning;                ///< another library than the one recorded; empty if it is the same
+  std::string warning;                ///< another file than the one recorded; empty if it is the same
 };
 
-/// Throws InputError naming the file for a case that cannot be read or is not valid, and for an
-/// implementation or library that is not there.
-SavedRun load_saved_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects);
+/// `options` has the implementations typed. Throws InputError naming the file for a case that cannot be read
+/// or is not valid, and for an implementation or library that is not there.
+SavedRun load_saved_run(const std::filesystem::path& path, const Options& options);
 
 /// The same where one implementation is wanted. Throws InputError if the case names none.
-SavedRun load_single_run(const std::filesystem::path& path, const std::vector<std::string>& typed_subjects);
+SavedRun load_single_run(const std::filesystem::path& path, const Options& options);
 
 struct JudgedAgain {
   Judgement judgement;  ///< of the run that failed, or the last

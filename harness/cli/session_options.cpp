@@ -35,6 +35,11 @@ RunLimits run_limits_of(const Options& options) {
   return limits;
 }
 
+std::filesystem::path findings_folder(const Options& options) {
+  refuse_source_cases(options.out);
+  return options.out / "findings";
+}
+
 SessionOptions session_options_of(const Options& options, std::int64_t default_cases) {
   refuse_source_cases(options.out);
   SessionOptions session;

@@ -20,6 +20,10 @@ constexpr std::int64_t kWorkerMemory = 2 * kMemoryLimit;
 
 RunLimits run_limits_of(const Options& options);
 
+/// The folder in --out for the cases of findings. Throws InputError if --out lies inside the source tree's
+/// cases/.
+std::filesystem::path findings_folder(const Options& options);
+
 /// Cases a block without --cases and --time. A case of a deep block is a whole module, which every traced
 /// implementation compiles anew.
 constexpr std::int64_t kDefaultCases = 500;

@@ -1,12 +1,17 @@
 // Makes a saved finding smaller.
+#include "blocks/block_list.h"
+#include "check/module_subject.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
+#include "core/error.h"
 #include "core/files.h"
 #include "engine/judge.h"
 #include "engine/shrink_case.h"
+#include "generators/staged/shrinks.h"
+#include "recorded/recorded_subject.h"
 
 #include <fmt/format.h>
 
@@ -22,8 +27,16 @@ std::filesystem::path output_of(const Options& options) {
 }  // namespace
 
 int run_shrink(const Options& options) {
-  const SavedRun run = load_single_run(options.files.front(), options.subjects);
-  const BlockEntry& entry = *run.entry;
+  const SavedRun run = load_single_run(options.files.front(), options);
+  if (run.subjects.front().name.starts_with(kRecordedScheme)) {
+    throw InputError(fmt::format(
+        "{}: a recording cannot be run on other inputs: give --subject for an implementation that can",
+        run.path.string()));
+  }
+  BlockEntry entry = *run.entry;
+  if (run.subjects.front().name.starts_with(kModuleScheme)) {
+    entry.shrinks = input_shrink_stream(*find_block_definition(entry.block->name()));
+  }
   catch_interrupts();
   Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
   const Judgement original = judge_again(subject, run, options.threads).judgement;

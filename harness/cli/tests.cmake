@@ -31,7 +31,7 @@ function(deformdiff_shell_tests)
     set_tests_properties(cli/${name} PROPERTIES LABELS cli TIMEOUT 120)
   endforeach()
 endfunction()
-deformdiff_shell_tests(full_output closed_output)
+deformdiff_shell_tests(full_output closed_output saved_recording)
 
 if(NOT TARGET deformdiff-worker)
   return()

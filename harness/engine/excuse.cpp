@@ -37,8 +37,8 @@ bool agrees(const SubjectInfo& excused, const BlockEntry& entry, const Case& c, 
   const Verdict verdict = judgement.comparison.verdict;
   if (verdict != Verdict::kOutOfBound && verdict != Verdict::kNonfiniteMismatch) return false;
   if (!entry.block->outside_contract(c, excused.contract).empty()) return false;
-  return !is_finding(
-      judge_stages(entry, c, judgement.outcome, excused, {.threads = threads}).comparison.verdict);
+  const StageOptions options{.threads = threads, .one_run = judgement.one_run};
+  return !is_finding(judge_stages(entry, c, judgement.outcome, excused, options).comparison.verdict);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace deformdiff {
 namespace {
@@ -35,6 +36,12 @@ std::string safe_in_a_path(const std::string& name) {
       safe.begin(), safe.end(),
       [](unsigned char c) { return c >= 128 || (std::isalnum(c) == 0 && c != '_'); }, '-');
   return safe;
+}
+
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder.string(), error.message()));
 }
 
 /// The address as typed, but for the path of the library, which is to be found from another folder too.
@@ -80,16 +87,30 @@ Finding judged_finding(Signature signature, const Case& c, const Comparison& com
   return finding;
 }
 
-std::string finding_id(const FindingKey& key) {
-  const auto& [signature, excuse, needs] = key;
+void save_judged(Finding& finding, const std::function<SavedCase()>& make) {
+  try {
+    make_folder(finding.case_path.parent_path());
+    write_case(finding.case_path, make());
+  } catch (const InputError& error) {
+    finding.not_saved = error.what();
+  }
+}
+
+std::string finding_id(const Signature& signature, const std::string& beside) {
   std::string text = fmt::format("{}\n{}\n{}\n{}\n{}", signature.block, signature.subject, signature.rule,
                                  signature.output, signature.element_class);
-  if (!excuse.declaration.empty()) text += "\n" + excuse.declaration;
-  if (excuse.left_out) text += "\nleft out";
-  if (needs) text += "\n" + text_of(*needs);
+  if (!beside.empty()) text += "\n" + beside;
   const std::uint64_t hash = hash_bytes(std::as_bytes(std::span(text)));
   return fmt::format("{}-{}-{}-{:010x}", safe_in_a_path(signature.subject), signature.rule,
                      signature.element_class, hash >> 24);
+}
+
+std::string finding_id(const FindingKey& key) {
+  std::vector<std::string> beside;
+  if (!key.excuse.declaration.empty()) beside.push_back(key.excuse.declaration);
+  if (key.excuse.left_out) beside.emplace_back("left out");
+  if (key.needs) beside.push_back(text_of(*key.needs));
+  return finding_id(key.signature, fmt::format("{}", fmt::join(beside, "\n")));
 }
 
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
@@ -112,9 +133,7 @@ FindingKey filed_under(const Finding& finding) {
 }
 
 FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folder)) {
-  std::error_code error;
-  std::filesystem::create_directories(folder_, error);
-  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder_.string(), error.message()));
+  make_folder(folder_);
 }
 
 Finding* FindingBook::find(const FindingKey& key) const {

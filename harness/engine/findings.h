@@ -9,6 +9,7 @@
 #include "engine/subject.h"
 
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <map>
 #include <optional>
@@ -29,6 +30,14 @@ int decade_of(double ratio);
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);
 
+/// Writes the case that `make` makes to the finding's file, whose folder is made too, or says in the finding
+/// why there is none.
+void save_judged(Finding& finding, const std::function<SavedCase()>& make);
+
+/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
+/// command line. `beside` is what makes it another finding beside its signature, or empty.
+std::string finding_id(const Signature& signature, const std::string& beside);
+
 /// The case with what replay needs to know of the finding.
 SavedCase saved_case(const Subject& subject, const Signature& signature, Case problem, Calls earlier,
                      const Comparison& comparison);
@@ -42,8 +51,7 @@ struct FindingKey {
   friend auto operator<=>(const FindingKey&, const FindingKey&) = default;
 };
 
-/// Name of a finding's file without its ending: stable, unlike that of any other, safe in a path and on a
-/// command line.
+/// Name of the file of a session's finding.
 std::string finding_id(const FindingKey& key);
 
 /// Of a finding that is its signature's first.

@@ -19,6 +19,7 @@ struct SubjectSpec {
   std::function<void(SubjectInfo&)> declare;  ///< applies what the address declares; may be empty
   std::string library;                        ///< file behind the address, or empty
   MakeRunner make_runner = worker_runner;
+  bool one_run = false;  ///< as in StageOptions, whatever case it is given
 };
 
 /// A subject with its worker and what is known of it after the worker's first message.

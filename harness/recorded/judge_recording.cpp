@@ -10,6 +10,7 @@
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 #include "engine/subject.h"
+#include "recorded/recorded_subject.h"
 #include "recorded/stage_report.h"
 
 #include <fmt/format.h>
@@ -22,6 +23,16 @@ std::string block_name(const JudgeRequest& request, const SafetensorsFile& file)
   const auto named = file.metadata.find("block");
   if (named == file.metadata.end()) throw InputError("its metadata name no block: give --block");
   return named->second;
+}
+
+/// The finding, and its case beside those of other files.
+Finding saved_finding(const JudgeRequest& request, const RecordedSource& source, const Case& c,
+                      const Comparison& comparison) {
+  const Signature signature = signature_of(source.block, source.run, comparison);
+  const auto file = request.findings / (finding_id(signature, source.file.string()) + ".json");
+  Finding finding = judged_finding(signature, c, comparison, file);
+  save_judged(finding, [&] { return recorded_finding(source, finding, c, comparison); });
+  return finding;
 }
 
 void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunReport& report) {
@@ -55,8 +66,9 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
     if (deep) add_scenario(run.name, judged, names, report);
     count(subject, judged.comparison);
     if (!is_finding(judged.comparison.verdict)) continue;
-    report.session.findings.push_back(judged_finding(signature_of(block.name(), run.name, judged.comparison),
-                                                     c, judged.comparison, request.file));
+    report.session.findings.push_back(saved_finding(
+        request, {request.file, run.name, block.name(), layout, request.options.mapping, request.declared}, c,
+        judged.comparison));
   }
   report.ignored = recording.ignored;
   report.read_as_int64 = recording.read_as_int64;

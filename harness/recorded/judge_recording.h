@@ -19,6 +19,7 @@ struct JudgeRequest {
   RecordingOptions options;
   Declaration declared{};  ///< of what computed the file
   int threads = 1;
+  std::filesystem::path findings;  ///< folder for the cases of what is found
 };
 
 /// Each run of the file as a subject of its own, and its stages as scenarios. Throws InputError naming the

@@ -332,8 +332,9 @@ Recording read_recording(const SafetensorsFile& file, const BlockDefinition& blo
 }
 
 Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
-                         const Attributes& attributes, const std::vector<NamedTensor>& parameters) {
-  return Reader(file, block, layout, {}).read(attributes, parameters);
+                         const Attributes& attributes, const std::vector<NamedTensor>& parameters,
+                         const std::map<std::string, std::string>& mapping) {
+  return Reader(file, block, layout, mapping).read(attributes, parameters);
 }
 
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype) {

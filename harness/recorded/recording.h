@@ -34,7 +34,8 @@ Recording read_recording(const SafetensorsFile& file, const BlockDefinition& blo
 /// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our
 /// names) are known; its outputs need not be recorded.
 Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
-                         const Attributes& attributes, const std::vector<NamedTensor>& parameters);
+                         const Attributes& attributes, const std::vector<NamedTensor>& parameters,
+                         const std::map<std::string, std::string>& mapping = {});
 
 /// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype.
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype);

@@ -112,8 +112,10 @@ LayoutTables predictions(const PredictionNames& ours) {
   tables.inputs = {{"decoder_out", "hidden_states", kSwapped},
                    {"mask_feature", "pixel_embeddings"},
                    {"attn_mask_target_size", "target_size"}};
-  tables.outputs = {
-      {"cls_pred", "class_logits"}, {"mask_pred", "mask_logits"}, {"attn_mask", "attention_mask"}};
+  tables.outputs = {{"normalized", "normalized", kSwapped},
+                    {"cls_pred", "class_logits"},
+                    {"mask_pred", "mask_logits"},
+                    {"attn_mask", "attention_mask"}};
   return tables;
 }
 

@@ -1,0 +1,141 @@
+#include "recorded/recorded_subject.h"
+
+#include "blocks/block_list.h"
+#include "catalog/address_text.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/safetensors.h"
+#include "recorded/recording.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace deformdiff {
+namespace {
+
+constexpr std::string_view kRun = "recorded/";
+
+/// "ours:theirs,..." of what is no parameter: those are the case's.
+std::string mapping_text(const std::map<std::string, std::string>& mapping) {
+  std::string text;
+  for (const auto& [ours, theirs] : mapping) {
+    if (is_parameter(ours)) continue;
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", ours, theirs);
+  }
+  return text;
+}
+
+std::map<std::string, std::string> parse_mapping(std::string_view text) {
+  std::map<std::string, std::string> mapping;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos || colon > end) throw InputError("map: OURS:THEIRS,... wanted");
+    mapping.emplace(text.substr(0, colon), text.substr(colon + 1, end - colon - 1));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return mapping;
+}
+
+class RecordedRunner : public Runner {
+ public:
+  RecordedRunner(Address address, const BlockDefinition& block, Layout layout,
+                 std::map<std::string, std::string> mapping)
+      : address_(std::move(address)),
+        block_(block),
+        layout_(layout),
+        mapping_(std::move(mapping)),
+        file_(read_safetensors(address_.file)) {
+    // The parameters are those of the case.
+    std::erase_if(file_.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
+  }
+
+  SubjectInfo info(Outcome& failure) override {
+    failure = {};
+    SubjectInfo info;
+    info.blocks = {block_.name()};
+    return info;
+  }
+
+  const std::map<std::string, std::string>& environment() const override { return environment_; }
+
+  void start(std::span<const Case> cases, CallMode) override {
+    outcomes_.clear();
+    std::ranges::transform(cases, std::back_inserter(outcomes_), [this](const Case& c) { return answer(c); });
+  }
+
+  std::vector<Outcome> finish() override { return std::move(outcomes_); }
+  void restart() override {}
+  std::int64_t workers_started() const override { return 0; }
+
+ private:
+  Outcome answer(const Case& c) const {
+    std::vector<NamedTensor> parameters;
+    std::ranges::copy_if(c.inputs, std::back_inserter(parameters),
+                         [](const NamedTensor& input) { return is_parameter(input.name); });
+    try {
+      const Recording recording = read_recording(file_, block_, layout_, c.attributes, parameters, mapping_);
+      const std::string name = address_.tag.empty() ? "recorded" : std::string(kRun) + address_.tag;
+      const auto run = std::ranges::find(recording.runs, name, &RecordedRun::name);
+      if (run == recording.runs.end()) throw InputError(fmt::format("holds no run {}", name));
+      if (!run->unreadable.empty()) throw InputError(run->unreadable);
+      if (recorded_case(block_, recording, run->dtype).inputs == c.inputs) return run->outcome;
+    } catch (const InputError& error) {
+      throw InputError(about(address_.file, error));
+    }
+    return outcome_of(Outcome::Kind::kUnsupported, "other inputs than were recorded");
+  }
+
+  Address address_;
+  const BlockDefinition& block_;
+  Layout layout_;
+  std::map<std::string, std::string> mapping_;
+  SafetensorsFile file_;
+  std::vector<Outcome> outcomes_;
+  std::map<std::string, std::string> environment_;
+};
+
+}  // namespace
+
+SubjectSpec recorded_subject(const std::string& typed) {
+  const Address address = parse_address(typed, kRecordedScheme, {"block", "layout", "map"});
+  const auto setting = [&](const char* key) {
+    const auto found = address.settings.find(key);
+    return found == address.settings.end() ? std::string() : found->second;
+  };
+  const BlockDefinition* block = find_block_definition(setting("block"));
+  if (block == nullptr) throw InputError(fmt::format("subject '{}': block=BLOCK is wanted", typed));
+  const Layout layout = layout_of({setting("layout"), {}, {}}, {});
+  const std::map<std::string, std::string> mapping = parse_mapping(setting("map"));
+  SubjectSpec spec;
+  spec.name = typed;
+  spec.declare = [declared = address.declared](SubjectInfo& info) { apply(declared, info); };
+  spec.library = address.file.string();
+  spec.make_runner = [=](const WorkerCommand&, const RunLimits&) {
+    return std::make_unique<RecordedRunner>(address, *block, layout, mapping);
+  };
+  spec.one_run = true;
+  return spec;
+}
+
+SavedCase recorded_finding(const RecordedSource& source, const Finding& finding, const Case& c,
+                           const Comparison& comparison) {
+  Address address;
+  address.file = std::filesystem::absolute(source.file);
+  if (source.run.starts_with(kRun)) address.tag = source.run.substr(kRun.size());
+  address.settings = {{"block", source.block}, {"layout", std::string(name_of(source.layout))}};
+  if (const std::string mapping = mapping_text(source.mapping); !mapping.empty()) {
+    address.settings.emplace("map", mapping);
+  }
+  address.declared = source.declared;
+  Subject subject;
+  subject.spec = recorded_subject(address_text(kRecordedScheme, address));
+  SavedCase saved = saved_case(subject, finding.signature, c, {}, comparison);
+  saved.note = finding.one_line;
+  return saved;
+}
+
+}  // namespace deformdiff
