@@ -16,12 +16,19 @@
 namespace deformdiff {
 namespace {
 
-/// What the module computes in: the dtype of its own parameters; float32 where it has none.
-DType dtype_of(const ModuleDescription& description) {
-  const auto own = std::ranges::find_if(description.parameters, [](const NamedTensor& parameter) {
-    return is_floating(parameter.tensor.dtype());
-  });
-  return own == description.parameters.end() ? DType::kFloat32 : own->tensor.dtype();
+/// What the module computes in: the dtype of its own parameters, or of the first --inputs where it has none,
+/// or float32.
+DType dtype_of(const CheckRequest& request, const ModuleDescription& description) {
+  const auto floating = [](const std::vector<NamedTensor>& tensors) {
+    return std::ranges::find_if(tensors,
+                                [](const NamedTensor& each) { return is_floating(each.tensor.dtype()); });
+  };
+  if (const auto own = floating(description.parameters); own != description.parameters.end())
+    return own->tensor.dtype();
+  if (request.inputs.empty()) return DType::kFloat32;
+  const std::vector<NamedTensor> given = read_safetensors(request.inputs.front()).tensors;
+  const auto first = floating(given);
+  return first == given.end() ? DType::kFloat32 : first->tensor.dtype();
 }
 
 /// A parameter of a file in the module's dtype, which must hold its numbers.
@@ -120,7 +127,7 @@ CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
     : entry_(entry),
       block_(*find_block_definition(entry.block->name())),
       description_(description),
-      dtype_(dtype_of(description)),
+      dtype_(dtype_of(request, description)),
       canonical_(ours(request, block_, description, dtype_, layout, configured)),
       attributes_(complete_attributes(layout, block_, canonical_.tensors, configured)),
       configured_extents_(deformdiff::configured_extents(request.options, block_)),

@@ -263,15 +263,19 @@ class StageFinder {
     return places;
   }
 
-  /// What a path says the stage's value is: several where its axes may lie in several orders. A result comes
-  /// before an argument.
+  /// What paths say the stage's value is: several where its axes may lie in several orders, or where a module
+  /// and its last part stand for the stage and differ. A result comes before an argument.
   std::vector<Tensor> offered_for(const std::string& stage) {
     for (const auto* offers : {&results_, &arguments_}) {
       const auto found = offers->find(stage);
       if (found == offers->end()) continue;
+      std::vector<Tensor> offered;
       for (const Offer& offer : found->second) {
-        if (auto ways = ways_of(offer, specs_.at(stage)); !ways.empty()) return ways;
+        for (Tensor& way : ways_of(offer, specs_.at(stage))) {
+          if (std::ranges::find(offered, way) == offered.end()) offered.push_back(std::move(way));
+        }
       }
+      if (!offered.empty()) return offered;
     }
     return {};
   }
