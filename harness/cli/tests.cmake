@@ -103,7 +103,7 @@ add_test(NAME fuzz/time_bounds_everything
 set_tests_properties(fuzz/time_bounds_everything PROPERTIES LABELS fuzz PASS_REGULAR_EXPRESSION "timed_out: no answer within 2 s")
 foreach(signal INT TERM)
   add_test(NAME fuzz/ends_with_its_report_on_${signal}
-    COMMAND timeout --preserve-status --kill-after=30 --signal=${signal} 10 $<TARGET_FILE:deformdiff> fuzz
+    COMMAND env --default-signal=${signal} timeout --preserve-status --kill-after=30 --signal=${signal} 10 $<TARGET_FILE:deformdiff> fuzz
             --block ms_deform_attn --subject cpu --cases 100000000 --out ${out}/${signal})
   set_tests_properties(fuzz/ends_with_its_report_on_${signal} PROPERTIES LABELS fuzz
     PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
