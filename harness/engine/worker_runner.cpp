@@ -84,8 +84,18 @@ class WorkerRunner : public Runner {
     failed_starts_ = 0;
   }
 
+  /// Throws InputError if the program cannot be started at all; one that could before leaves its cases not
+  /// run.
   void spawn() {
-    worker_.emplace(command_.argv, limits_.memory_bytes);
+    try {
+      worker_.emplace(command_.argv, limits_.memory_bytes);
+    } catch (const InputError& error) {
+      if (!subject_) throw;
+      starts_later_ = true;
+      refusal_ = outcome_of(Outcome::Kind::kNotRun,
+                            fmt::format("its worker does not start again: {}", error.what()));
+      return;
+    }
     greeted_ = false;
     first_call_ = true;
     ++workers_;
@@ -96,7 +106,7 @@ class WorkerRunner : public Runner {
   void send_rest() {
     if (refusal_) return;
     if (!worker_) spawn();
-    if (next_ == cases_.size()) return;
+    if (refusal_ || next_ == cases_.size()) return;
     request_start_ = next_;
     wire::RunRequest request{
         command_.subject, mode_, {cases_.begin() + static_cast<std::ptrdiff_t>(next_), cases_.end()}};

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <poll.h>
 #include <string>
@@ -222,6 +223,25 @@ TEST(Watched, DescriptorsThatAreNotItsOwnDisturbNothing) {
 
 TEST(Watched, PrintingDisturbsNothing) {
   expect_copy(outcome_of_trigger("control/prints", {}), kTrigger);
+}
+
+TEST(RunnerTest, AProgramThatIsGoneLosesNothingThatWasRun) {
+  const std::filesystem::path program = std::filesystem::path(testing::TempDir()) / "worker_that_goes";
+  std::filesystem::remove(program);
+  std::filesystem::create_symlink(DEFORMDIFF_WORKER, program);
+  const auto runner = worker_runner({{program.string(), "--faults"}, "control/prints"}, {});
+  const Case c = kCalm;
+  runner->start({&c, 1}, {});
+  EXPECT_EQ(runner->finish().front().kind, Kind::kReturned);
+  std::filesystem::remove(program);
+  runner->restart();
+  runner->start({&c, 1}, {});
+  const Outcome gone = runner->finish().front();
+  EXPECT_EQ(gone.kind, Kind::kNotRun);
+  EXPECT_NE(gone.message.find("its worker does not start again"), std::string::npos) << gone.message;
+  std::filesystem::create_symlink(DEFORMDIFF_WORKER, program);
+  runner->start({&c, 1}, {});
+  EXPECT_EQ(runner->finish().front().kind, Kind::kReturned);
 }
 
 TEST(RunnerTest, TellsWhatTheWorkerSays) {
