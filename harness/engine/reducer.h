@@ -13,7 +13,7 @@ namespace deformdiff {
 struct ReductionBudget {
   double seconds = 60;
   std::int64_t evaluations = 2000;
-  Deadline end;  ///< of the run, whatever is left of the two
+  Deadline end{};  ///< of the run, whatever is left of the two
 };
 
 /// Calls made in order on one worker; the last is the one that fails.

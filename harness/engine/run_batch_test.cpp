@@ -16,9 +16,6 @@ Outcome right(const Case& c, std::span<const Case>) {
   return thirds(c);
 }
 
-bool is_thirteen(float number) {
-  return number == 13;
-}
 bool is_two(float number) {
   return number == 2;
 }

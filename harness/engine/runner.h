@@ -30,10 +30,10 @@ constexpr int kWorkerStarts = 3;
 constexpr double kCaseTimeout = 30;
 
 struct RunLimits {
-  std::optional<double> case_timeout_seconds;  ///< as the user states it; see case_timeout()
+  std::optional<double> case_timeout_seconds{};  ///< as the user states it; see case_timeout()
   double start_timeout_seconds = 60;
   std::int64_t memory_bytes = 0;  ///< of data that a worker may allocate; 0 for no limit
-  Deadline end;                   ///< of the run: what has no outcome by then gets none
+  Deadline end{};                 ///< of the run: what has no outcome by then gets none
 };
 
 /// How long the case may take, in seconds. Where that is not stated a larger case may take longer: an

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -26,6 +27,14 @@ class ScriptedSessionTest : public testing::Test {
   ~ScriptedSessionTest() override { std::filesystem::remove_all(options_.out); }
 
   SubjectState state_of(ScriptedSubject& subject) { return {subject.open(options_.limits), "third"}; }
+
+  /// What the run meets where the subject fails on the case.
+  static Failure met(SubjectState& state, const BlockEntry& entry, Case problem) {
+    Failure failure;
+    failure.problem = std::move(problem);
+    failure.judgement = judge_case(state.subject, entry, failure.problem, {}, {});
+    return failure;
+  }
 
   /// Names of the files of findings.
   std::vector<std::string> files() const {

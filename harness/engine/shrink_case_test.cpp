@@ -16,14 +16,6 @@ using Kind = Outcome::Kind;
 const Signature kInterior{"third", "scripted", "out_of_bound", "output", "interior"};
 const ReductionBudget kEnough{60, 2000};
 
-bool is_thirteen(float number) {
-  return number == 13;
-}
-
-Outcome wrong_on_thirteen(const Case& c, std::span<const Case>) {
-  return thirds(c, is_thirteen);
-}
-
 SavedCase saved(const std::vector<float>& x) {
   SavedCase saved;
   saved.problem = third_case(x);

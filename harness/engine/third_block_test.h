@@ -74,6 +74,14 @@ inline Outcome thirds(const Case& c, const std::function<bool(float)>& wrong = {
   return outcome;
 }
 
+inline bool is_thirteen(float number) {
+  return number == 13;
+}
+
+inline Outcome wrong_on_thirteen(const Case& c, std::span<const Case>) {
+  return thirds(c, is_thirteen);
+}
+
 /// Case i is 10 + i, 2, 4, 8.
 class ThirdGenerator : public Generator {
  public:
@@ -108,6 +116,22 @@ inline CaseStream third_shrinks(const Case& c) {
 
 inline const Oracle& third_operation(const std::string&, DType) {
   static const ThirdOracle oracle;
+  return oracle;
+}
+
+/// The same with its sets changed: for what is declared, or for numbers of another kind.
+template <void (*kChange)(OutputReference&, const Precision&, const Contract&)>
+const Oracle& changed_third_operation(const std::string&, DType) {
+  class ChangedOracle : public ThirdOracle {
+   public:
+    Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                       int threads) const override {
+      Reference reference = ThirdOracle::evaluate(c, precision, contract, threads);
+      kChange(reference.outputs.front(), precision, contract);
+      return reference;
+    }
+  };
+  static const ChangedOracle oracle;
   return oracle;
 }
 

@@ -4,6 +4,17 @@ if(NOT BUILD_TESTING)
 endif()
 set(out ${CMAKE_CURRENT_BINARY_DIR}/out)
 
+# fault_test(NAME=VERDICT SUFFIX ARGUMENTS...): the test fault/NAME and SUFFIX, a fuzzing run of the fault that must
+# get the verdict.
+function(fault_test fault suffix)
+  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${fault}")
+  set(name fault/${CMAKE_MATCH_1})
+  set(verdict ${CMAKE_MATCH_2})
+  deformdiff_command_test(${name}${suffix} fault
+    fuzz --subject ${name} ${ARGN} --no-shrink --out ${out}/${name}${suffix})
+  set_tests_properties(${name}${suffix} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+endfunction()
+
 # A fault must be found, with the verdict that is written behind it. One that reads from the wrong place may come
 # upon a NaN first.
 set(faults
@@ -70,41 +81,22 @@ set(faults
   wrong_dtype=wrong_structure
   nondeterministic=nondeterministic)
 foreach(fault IN LISTS faults)
-  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${fault}")
-  set(name fault/${CMAKE_MATCH_1})
-  set(verdict ${CMAKE_MATCH_2})
-  deformdiff_command_test(${name} fault
-    fuzz --block ms_deform_attn --subject ${name} --first-finding --cases 5000 --seed 1 --case-timeout 5s --no-shrink
-    --out ${out}/fault_${CMAKE_MATCH_1})
-  set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+  fault_test("${fault}" "" --block ms_deform_attn --first-finding --cases 5000 --seed 1 --case-timeout 5s)
 endforeach()
 
 # What only cases of tier huge show, which must be named.
 set(huge_faults
   products_in_32_bits=out_of_bound)
 foreach(fault IN LISTS huge_faults)
-  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${fault}")
-  set(name fault/${CMAKE_MATCH_1})
-  set(verdict ${CMAKE_MATCH_2})
-  deformdiff_command_test(${name} fault
-    fuzz --block ms_deform_attn --tier huge --subject ${name} --first-finding --cases 3 --seed 2 --no-shrink
-    --out ${out}/fault_${CMAKE_MATCH_1})
-  set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+  fault_test("${fault}" "" --block ms_deform_attn --tier huge --first-finding --cases 3 --seed 2)
 endforeach()
 
 # What only a worker's first call shows is found whatever the first cases of the stream are.
 set(first_call_faults
   dirty_at_first=out_of_bound)
 foreach(fault IN LISTS first_call_faults)
-  string(REGEX MATCH "^([^=]+)=(.+)$" matched "${fault}")
-  set(name ${CMAKE_MATCH_1})
-  set(verdict ${CMAKE_MATCH_2})
   foreach(seed RANGE 1 5)
-    deformdiff_command_test(fault/${name}/${seed} fault
-      fuzz --block ms_deform_attn --subject fault/${name} --cases 1000 --seed ${seed} --no-shrink
-      --out ${out}/fault_${name}_${seed})
-    set_tests_properties(fault/${name}/${seed} PROPERTIES
-      PASS_REGULAR_EXPRESSION "fault/${name}: ${verdict}:")
+    fault_test("${fault}" /${seed} --block ms_deform_attn --cases 1000 --seed ${seed})
   endforeach()
 endforeach()
 
@@ -131,12 +123,7 @@ set(block_faults
   traced_block_training_mode@transformer_decoder=out_of_bound)
 foreach(fault IN LISTS block_faults)
   string(REGEX MATCH "^([^@]+)@([^=]+)=(.+)$" matched "${fault}")
-  set(name fault/${CMAKE_MATCH_1})
-  set(verdict ${CMAKE_MATCH_3})
-  deformdiff_command_test(${name} fault
-    fuzz --block ${CMAKE_MATCH_2} --subject ${name} --first-finding --cases 200 --seed 1 --no-shrink
-    --out ${out}/fault_${CMAKE_MATCH_1})
-  set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION "${name}: ${verdict}:")
+  fault_test("${CMAKE_MATCH_1}=${CMAKE_MATCH_3}" "" --block ${CMAKE_MATCH_2} --first-finding --cases 200 --seed 1)
 endforeach()
 
 # One element of one stage is wrong: that stage is named, and no other.
