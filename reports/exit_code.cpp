@@ -10,10 +10,9 @@ int decide_exit_code(RunReport& report, const std::vector<std::string>& required
   std::int64_t found = static_cast<std::int64_t>(report.session.findings.size());
   std::int64_t agreed = 0;
   for (const SubjectReport& subject : report.session.subjects) {
-    for (const auto& [verdict, cases] : subject.verdicts) {
-      if (is_finding(verdict)) found += cases;
-      if (verdict == Verdict::kAgree) agreed += cases;
-    }
+    const Tally tally = tally_of(subject);
+    found += tally.found;
+    agreed += tally.agree;
   }
   bool missing = false;
   for (const std::string& name : required) {

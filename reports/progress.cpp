@@ -1,5 +1,7 @@
 #include "reports/progress.h"
 
+#include "reports/tally.h"
+
 #include <algorithm>
 #include <chrono>
 #include <unistd.h>
@@ -54,7 +56,7 @@ std::string time_text(const RunPlan& plan, const RunState& state) {
 
 std::string result_text(const RunState& state) {
   const std::size_t findings = state.findings + state.here.findings;
-  if (findings > 0) return findings == 1 ? "1 failure" : fmt::format("{} failures", findings);
+  if (findings > 0) return counted(static_cast<std::int64_t>(findings), "failure");
   if (state.here.activity.starts_with("confirming")) return "a failure to confirm";
   return state.here.judged > 0 ? "all agree" : "none judged";
 }

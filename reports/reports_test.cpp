@@ -339,21 +339,21 @@ TEST(Progress, SaysWhatIsDoneAndWhatIsLeftOfTheWholeRun) {
   RunState state;
   state.seconds = 2.4;
   EXPECT_EQ(progress_text(kPlan, state, 79), "[1/2] ms_deform_attn: 0 of 100 cases, none judged; 0:02");
-  state.here = {50, 100, 0, 10, "fuzzing cpu", 50};
+  state.here = {50, 0, 10, "fuzzing cpu", 50};
   state.seconds = 10;
   EXPECT_EQ(progress_text(kPlan, state, 99),
             "[1/2] ms_deform_attn: 50 of 100 cases, 5/s, all agree; 0:10, 1:30 left; fuzzing cpu");
   EXPECT_EQ(progress_text(kPlan, state, 20).size(), 20U);
   state.here.activity = "confirming cpu";
   EXPECT_NE(progress_text(kPlan, state, 99).find("a failure to confirm"), std::string::npos);
-  state = {1, {4, 8, 2, 8, "shrinking cpu", 4}, 1, 75};
+  state = {1, {4, 2, 8, "shrinking cpu", 4}, 1, 75};
   EXPECT_EQ(progress_text(kPlan, state, 99),
             "[2/2] pixel_decoder_encoder: 4 of 8 cases, 0.5/s, 3 failures; 1:15, 0:50 left; shrinking cpu");
 }
 
 TEST(Progress, OfATimedRunIsTheTime) {
   RunPlan plan{{{"ms_deform_attn", 1000000, 1}}, 28800};
-  EXPECT_EQ(progress_text(plan, {0, {500, 1000000, 0, 100, "", 490}, 0, 3600}, 79),
+  EXPECT_EQ(progress_text(plan, {0, {500, 0, 100, "", 490}, 0, 3600}, 79),
             "ms_deform_attn: 500 cases, 5/s, all agree; 1:00:00 of 8:00:00, 7:00:00 left");
 }
 

@@ -6,16 +6,6 @@
 
 namespace deformdiff {
 
-Tally tally_of(const SubjectReport& subject) {
-  Tally tally;
-  for (const auto& [verdict, cases] : subject.verdicts) {
-    (verdict == Verdict::kAgree ? tally.agree
-     : is_finding(verdict)      ? tally.found
-                                : tally.not_judged) += cases;
-  }
-  return tally;
-}
-
 std::string ratio_text(const RatioHistogram& ratios) {
   if (ratios.total() == 0) return "-";
   return std::isfinite(ratios.max()) ? fmt::format("{:.3g}", ratios.max()) : "inf";

@@ -1,20 +1,12 @@
-// What the counts of an implementation come to.
+// Counts and ratios as they are printed.
 #pragma once
 
-#include "engine/session_report.h"
+#include "engine/ratio_histogram.h"
 
 #include <cstdint>
 #include <string>
 
 namespace deformdiff {
-
-struct Tally {
-  std::int64_t agree = 0, found = 0, not_judged = 0;
-
-  std::int64_t judged() const { return agree + found; }
-};
-
-Tally tally_of(const SubjectReport& subject);
 
 /// The largest error / bound, "0.978"; "-" where no element was judged.
 std::string ratio_text(const RatioHistogram& ratios);

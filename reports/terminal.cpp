@@ -82,7 +82,7 @@ std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t long
   return text;
 }
 
-std::string finding_text(const RunReport& report, const Finding& finding) {
+std::string finding_text(const Finding& finding) {
   std::string text =
       fmt::format("\n{} ({})\n", finding.one_line,
                   finding.count > 0 ? counted(finding.count, "case")
@@ -110,7 +110,7 @@ std::string finding_text(const RunReport& report, const Finding& finding) {
 std::string findings(const RunReport& report) {
   std::string text, excused;
   for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(report, finding);
+    (finding.excused_by.empty() ? text : excused) += finding_text(finding);
   }
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }

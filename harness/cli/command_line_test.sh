@@ -38,6 +38,11 @@ unknown_requirement() {
   grep -q -- '--require nosuch: no subject' "$folder/errors" || fail "$(cat "$folder/errors")"
 }
 
+conditions_reach_the_cases() {
+  expect 1 '"$program" "${fault[@]}" --no-shrink --only M==8 --out "$folder" >"$folder/printed"'
+  grep -q '"generator": "fuzz --only M==8"' "$folder"/findings/*.json || fail "$(cat "$folder/printed")"
+}
+
 report_on_standard_output() {
   expect 0 '"$program" fuzz --block ms_deform_attn --subject cpu --cases 4 --out "$folder" --report terminal \
     --report json:/dev/stdout >"$folder/printed"'

@@ -67,7 +67,7 @@ int run_explain(const Options& options) {
   std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);
   text += explain_stage({subject, entry, c, outcome, options.threads}, judged.comparison);
-  const Excuse excuse = excuse_of(entry, c, again, subject.info, options.threads);
+  const Excuse excuse = excuse_of(entry, c, again, subject, options.threads);
   if (speaks_for_itself(excuse)) {
     text += fmt::format("\nNo failure with {}: declare it if that is meant.\n", excuse.declaration);
   }

@@ -17,8 +17,7 @@ namespace {
 /// Stages from which on a module is a whole model, or most of one.
 constexpr std::size_t kManyStages = 40;
 
-std::int64_t default_cases(const BlockEntry& entry, bool first_look) {
-  const std::size_t stages = stage_count(entry);
+std::int64_t default_cases(std::size_t stages, bool first_look) {
   if (!first_look) return stages > 1 ? kDefaultDeepCases : kDefaultCases;
   return stages == 1 ? kFirstLookCases : stages < kManyStages ? kFirstLookDeepCases : kFirstLookModelCases;
 }
@@ -58,15 +57,17 @@ std::vector<PlannedSession> typed_blocks(const Options& options) {
   for (const std::string& name : options.blocks) {
     const BlockEntry* entry = &find_block(name);
     if (std::ranges::find(sessions, entry, &PlannedSession::entry) == sessions.end()) {
-      sessions.push_back({entry, parse_subjects(options.subjects), 0});
+      sessions.push_back({.entry = entry});
     }
   }
+  const std::vector<SubjectSpec> subjects = parse_subjects(options.subjects);
+  for (PlannedSession& session : sessions) session.subjects = subjects;
   return sessions;
 }
 
 std::vector<PlannedSession> served_blocks(const Options& options) {
   std::vector<PlannedSession> sessions;
-  for (const BlockEntry& entry : blocks()) sessions.push_back({&entry, {}, 0});
+  for (const BlockEntry& entry : blocks()) sessions.push_back({.entry = &entry});
   for (const SubjectSpec& spec : parse_subjects(options.subjects)) {
     const std::set<std::string> served = blocks_served(spec, run_limits_of(options));
     for (PlannedSession& session : sessions) {
@@ -90,7 +91,8 @@ std::vector<PlannedSession> plan_sessions(const Options& options) {
   for (PlannedSession& session : sessions) {
     check_tiers(options, *session.entry);
     check_conditions(options, *session.entry);
-    session.cases = default_cases(*session.entry, is_first_look(options));
+    session.stages = stage_count(*session.entry);
+    session.cases = default_cases(session.stages, is_first_look(options));
   }
   return sessions;
 }
@@ -102,7 +104,7 @@ RunPlan progress_plan(const std::vector<PlannedSession>& sessions, const Options
   plan.seconds = options.time_seconds;
   for (const PlannedSession& session : sessions) {
     plan.parts.push_back({session.entry->block->name(), options.cases.value_or(session.cases),
-                          static_cast<double>(stage_count(*session.entry)) + kCallCost});
+                          static_cast<double>(session.stages) + kCallCost});
   }
   return plan;
 }

@@ -6,6 +6,7 @@
 #include "engine/subject.h"
 #include "reports/progress.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace deformdiff::cli {
 
 struct PlannedSession {
   const BlockEntry* entry = nullptr;
-  std::vector<SubjectSpec> subjects;
+  std::vector<SubjectSpec> subjects{};
+  std::size_t stages = 0;  ///< of a typical case
   std::int64_t cases = 0;  ///< unless --cases or --time says otherwise
 };
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "core/declaration.h"
-#include "engine/runner.h"
 
 #include <cstdint>
 #include <filesystem>

@@ -81,7 +81,7 @@ class Replayer {
     if (is_finding(comparison.verdict)) {
       Finding finding = judged_finding(judgement.signature, run.saved.problem, comparison, run.path);
       finding.earlier_calls = run.saved.earlier_calls.size();
-      Excuse excuse = excuse_of(*run.entry, run.saved.problem, judgement, subject.info, options_.threads);
+      Excuse excuse = excuse_of(*run.entry, run.saved.problem, judgement, subject, options_.threads);
       if (speaks_for_itself(excuse)) finding.excused_by = std::move(excuse.declaration);
       report_.session.findings.push_back(std::move(finding));
     }

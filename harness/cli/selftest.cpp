@@ -111,15 +111,10 @@ std::int64_t print_correct(const Options& options, const SessionReport& session)
   std::string text = fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9} {:>8}\n", "correct implementation", "cases",
                                  "judged", "alarms", "median", "max");
   for (const SubjectReport& subject : session.subjects) {
-    std::int64_t found = 0;
-    std::int64_t judged = 0;
-    for (const auto& [verdict, cases] : subject.verdicts) {
-      if (is_finding(verdict)) found += cases;
-      if (is_finding(verdict) || verdict == Verdict::kAgree) judged += cases;
-    }
-    alarms += found;
-    text += fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9.3g} {:>8.3g}\n", subject.name, subject.cases, judged,
-                        found, subject.ratios.quantile(0.5), subject.ratios.max());
+    const Tally tally = tally_of(subject);
+    alarms += tally.found;
+    text += fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9.3g} {:>8.3g}\n", subject.name, subject.cases,
+                        tally.judged(), tally.found, subject.ratios.quantile(0.5), subject.ratios.max());
   }
   say(options, text + fmt::format("{} false alarms.\n\n", alarms));
   return alarms;

@@ -39,6 +39,7 @@ endif()
 
 deformdiff_shell_tests(
   closed_output_spares_files
+  conditions_reach_the_cases
   endless_input
   unknown_requirement
   report_on_standard_output
@@ -109,7 +110,7 @@ foreach(signal INT TERM)
     PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
 endforeach()
 
-# Conditions on sizes: every case that is drawn meets them, in the operator's block and in a deep one.
+# Conditions on sizes, in the operator's block and in a deep one.
 foreach(block ms_deform_attn decoder_layer)
   deformdiff_command_test(fuzz/only/${block} fuzz
     fuzz --block ${block} --subject cpu --cases 20 --only M==8,D==32 --out ${out}/fuzz_only_${block})

@@ -29,8 +29,8 @@ struct SavedCase {
   /// Made first, in order, in the same process: the finding depends on them.
   std::vector<Case> earlier_calls;
   std::string expectation;     ///< "agree" (smoke, regression), or the verdict of an open finding
-  std::string subject;         ///< address as typed; empty in smoke cases: every built-in one
-  std::string subject_sha256;  ///< of the library behind the address; empty if there is none
+  std::string subject;         ///< address from any folder; empty in smoke cases: every built-in one
+  std::string subject_sha256;  ///< of the library, model or recording behind it; empty if there is none
   std::optional<Signature> signature;
   std::optional<Reproduction> reproduction;  ///< of a failure that is not seen each time
   std::string note;                          ///< one line for people

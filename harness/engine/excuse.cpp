@@ -1,6 +1,7 @@
 #include "engine/excuse.h"
 
 #include "core/declaration.h"
+#include "engine/references.h"
 #include "engine/stage_judge.h"
 
 #include <algorithm>
@@ -32,26 +33,30 @@ bool leaves_out(const Excusing& excusing, const SubjectInfo& excused, const Bloc
   return !entry.block->outside_contract(c, excused.contract).empty();
 }
 
-bool agrees(const SubjectInfo& excused, const BlockEntry& entry, const Case& c, const Judgement& judgement,
-            int threads) {
+/// Whether the sets of another declaration hold the outcome; it has none of its own if no reference depends
+/// on what it says.
+bool agrees(const SubjectInfo& excused, const Subject& subject, const BlockEntry& entry, const Case& c,
+            const Judgement& judgement, int threads) {
+  if (reference_key(excused, false) == reference_key(subject.info, false)) return false;
   const Verdict verdict = judgement.comparison.verdict;
   if (verdict != Verdict::kOutOfBound && verdict != Verdict::kNonfiniteMismatch) return false;
   if (!entry.block->outside_contract(c, excused.contract).empty()) return false;
-  const StageOptions options{.threads = threads, .one_run = judgement.one_run};
+  const StageOptions options{.threads = threads, .one_run = subject.spec.one_run};
   return !is_finding(judge_stages(entry, c, judgement.outcome, excused, options).comparison.verdict);
 }
 
 }  // namespace
 
-Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const SubjectInfo& info,
+Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const Subject& subject,
                  int threads) {
   if (!is_finding(judgement.comparison.verdict)) return {};
   Excuse left_out;
   for (const Excusing& excusing : kExcusing) {
-    SubjectInfo excused = info;
+    SubjectInfo excused = subject.info;
     apply(parse_declaration(std::string(excusing.declaration)), excused);
-    if (excused.precision == info.precision && excused.contract == info.contract) continue;
-    if (agrees(excused, entry, c, judgement, threads)) return {std::string(excusing.declaration), false};
+    if (excused.precision == subject.info.precision && excused.contract == subject.info.contract) continue;
+    if (agrees(excused, subject, entry, c, judgement, threads))
+      return {std::string(excusing.declaration), false};
     if (left_out.declaration.empty() &&
         leaves_out(excusing, excused, entry, c, judgement.comparison.verdict)) {
       left_out = {std::string(excusing.declaration), true};

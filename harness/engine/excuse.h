@@ -20,7 +20,7 @@ struct Excuse {
 
 /// The excuse that `info` leaves open; one under which the answers agree goes before one that leaves the case
 /// out.
-Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const SubjectInfo& info,
+Excuse excuse_of(const BlockEntry& entry, const Case& c, const Judgement& judgement, const Subject& subject,
                  int threads);
 
 /// Whether the failure is evidence for the declaration without another: its answers agree, or it is a refusal

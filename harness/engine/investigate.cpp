@@ -74,14 +74,19 @@ void Investigator::investigate(SubjectState& state, Failure failure) {
 Finding* Investigator::known(const SubjectState& state, const Failure& failure) const {
   const Signature& signature = failure.judgement.signature;
   if (Finding* const finding = book_.find({signature, {}, {}})) return finding;
-  const FindingKey key = key_of(state, failure.problem, failure.judgement);
+  return known(key_of(state, failure.problem, failure.judgement));
+}
+
+/// A failure that a declaration leaves out belongs to one that the declaration excuses.
+Finding* Investigator::known(const FindingKey& key) const {
+  if (Finding* const finding = book_.find({key.signature, {}, {}})) return finding;
   if (Finding* const finding = book_.find(key)) return finding;
-  return key.excuse.left_out ? book_.find({signature, {key.excuse.declaration, false}, {}}) : nullptr;
+  return key.excuse.left_out ? book_.find({key.signature, {key.excuse.declaration, false}, {}}) : nullptr;
 }
 
 FindingKey Investigator::key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const {
   if (!state.subject.started()) return {judgement.signature, {}, {}};
-  return {judgement.signature, excuse_of(entry_, c, judgement, state.subject.info, options_.threads), {}};
+  return {judgement.signature, excuse_of(entry_, c, judgement, state.subject, options_.threads), {}};
 }
 
 /// Two causes may have one signature, as an overflow and an infinity that leaks. The finding to which the
@@ -168,9 +173,8 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   const Confirmation confirmation =
       confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.by_shrinking);
   const FindingKey met_as = key_of(state, failure.problem, failure.judgement);
-  Failure seen = failure;
-  seen.judgement = confirmation.judgement;
-  if (Finding* const finding = known(state, seen)) {
+  const FindingKey seen_as = key_of(state, failure.problem, confirmation.judgement);
+  if (Finding* const finding = known(seen_as)) {
     book_.lead(met_as, *finding);
     if (!failure.by_shrinking) ++finding->count;
     return;
@@ -178,7 +182,7 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
   if (failure.by_shrinking && confirmation.rate == 0) return;
 
-  Finding& finding = book_.add(key_of(state, failure.problem, confirmation.judgement));
+  Finding& finding = book_.add(seen_as);
   book_.lead(met_as, finding);
   finding.count = failure.by_shrinking ? 0 : 1;
   finding.first_case = failure.index;

@@ -51,6 +51,7 @@ class Investigator {
 
  private:
   Finding* known(const SubjectState& state, const Failure& failure) const;
+  Finding* known(const FindingKey& key) const;
   FindingKey key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const;
   Finding& cause_of(SubjectState& state, const Failure& failure, Finding& first);
   Finding& shrunk_sibling(SubjectState& state, const Failure& failure, Finding& first);

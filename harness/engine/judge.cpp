@@ -35,7 +35,6 @@ Judgement judge_case_here(Subject& subject, const BlockEntry& entry, const Case&
   StageOptions stage_options{
       .threads = options.threads, .one_run = subject.spec.one_run, .has_failed = options.has_failed};
   Judgement judgement;
-  judgement.one_run = subject.spec.one_run;
   judgement.outcome = run_case(subject, *entry.block, c, earlier, options.memory_limit, [&] {
     references.need(0, subject.info);
     references.evaluate(options.threads);

@@ -15,8 +15,7 @@ namespace deformdiff {
 struct Judgement {
   Outcome outcome;
   Comparison comparison;
-  Signature signature;   ///< meaningful if is_finding(comparison.verdict)
-  bool one_run = false;  ///< as in StageOptions
+  Signature signature;  ///< meaningful if is_finding(comparison.verdict)
 };
 
 /// Gives the case to the subject after the calls `earlier`, in its present worker; what came of it, or why it

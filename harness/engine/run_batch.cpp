@@ -35,7 +35,7 @@ class SubjectBatch {
     if (given_.empty() || !state_.wants_fresh_worker()) return;
     state_.forget_calls();
     state_.subject.runner->restart();
-    state_.subject.runner->start({}, {});  // loads meanwhile
+    state_.subject.runner->prepare();
   }
 
   /// Whether the worker's first call is still to come.

@@ -154,12 +154,10 @@ class Session {
         ++running;
         given += state.report.cases;
       }
-      for (const auto& [verdict, cases] : state.report.verdicts) {
-        if (is_finding(verdict) || verdict == Verdict::kAgree) judged += cases;
-      }
+      judged += tally_of(state.report).judged();
     }
     const std::int64_t done = running > 0 ? given / running : options_.cases;
-    listener_.on_progress({done, options_.cases, investigator_.size(), watch_.seconds(), activity, judged});
+    listener_.on_progress({done, investigator_.size(), watch_.seconds(), activity, judged});
   }
 
   const BlockEntry& entry_;

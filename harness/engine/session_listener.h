@@ -11,7 +11,6 @@ namespace deformdiff {
 
 struct Progress {
   std::int64_t done = 0;  ///< cases finished, on average over the subjects that get more
-  std::int64_t total = 0;
   std::size_t findings = 0;
   double seconds = 0;
   std::string activity;     ///< "fuzzing cpu, cuda_emulated" or "shrinking fault/swaps_xy"

@@ -7,6 +7,16 @@
 
 namespace deformdiff {
 
+Tally tally_of(const SubjectReport& subject) {
+  Tally tally;
+  for (const auto& [verdict, cases] : subject.verdicts) {
+    (verdict == Verdict::kAgree ? tally.agree
+     : is_finding(verdict)      ? tally.found
+                                : tally.not_judged) += cases;
+  }
+  return tally;
+}
+
 void count(SubjectReport& report, const Comparison& comparison) {
   if (is_finding(comparison.verdict) && !report.first_finding_case) {
     report.first_finding_case = static_cast<std::uint64_t>(report.cases);

@@ -43,6 +43,15 @@ struct SessionReport {
   double seconds = 0;
 };
 
+/// What the verdicts of a subject come to, in cases.
+struct Tally {
+  std::int64_t agree = 0, found = 0, not_judged = 0;
+
+  std::int64_t judged() const { return agree + found; }
+};
+
+Tally tally_of(const SubjectReport& subject);
+
 /// Adds one judged case to a subject's counts; its index is the number of those before it.
 void count(SubjectReport& report, const Comparison& comparison);
 

@@ -202,7 +202,7 @@ class CaseShrinker {
   }
 
   Excuse excuse(const Calls& calls, const Judgement& judgement) const {
-    return excuse_of(entry_, calls.back(), judgement, subject_.info, threads_);
+    return excuse_of(entry_, calls.back(), judgement, subject_, threads_);
   }
 
   /// Its excuse if it is the failure that is shrunk: what another declaration excuses is not the same. What a
