@@ -99,7 +99,7 @@ class ModelCheck {
   void replay_hard_cases(const ReplaySource& source) {
     constexpr std::uint64_t kSeeds = 1000;  // of other replays
     if (model_.dtype() == DType::kFloat32 && replays_.front().outcome.kind == Outcome::Kind::kReturned) {
-      record_replay(replay_in_float64(request_, model_.entry(), module_, subject_.info, replays_.front()));
+      record_replay(replay_in_float64(model_, module_, subject_.info, replays_.front(), request_.threads));
     }
     for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
       Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
