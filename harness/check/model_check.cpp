@@ -111,7 +111,9 @@ class ModelCheck {
   /// The inputs of a file, and the outputs that are recorded with them.
   void replay_file(const std::filesystem::path& path) {
     try {
-      const Recording recording = inputs_of(read_safetensors(path));
+      const Recording recording =
+          read_recording(read_safetensors(path), model_.block(), model_.names().layout(), model_.attributes(),
+                         model_.parameters());
       const Case c = recorded_case(model_.block(), recording, model_.dtype());
       model_.block().validate(c);
       replay(path.stem().string(), sizes_of(source_of(c.inputs)), c);
@@ -121,13 +123,6 @@ class ModelCheck {
     } catch (const InputError& error) {
       throw InputError(about(path, error));
     }
-  }
-
-  /// Takes the model's parameters for those of the file.
-  Recording inputs_of(SafetensorsFile file) const {
-    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
-    return read_recording(file, model_.block(), model_.names().layout(), model_.attributes(),
-                          model_.parameters());
   }
 
   void judge_recorded(const std::filesystem::path& path, const Recording& recording) {

@@ -4,6 +4,7 @@
 #include "catalog/address_text.h"
 #include "catalog/catalog.h"
 #include "check/module_run.h"
+#include "core/comma_list.h"
 #include "core/error.h"
 
 #include <algorithm>
@@ -23,16 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kModes = "module/";
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 std::string attributes_text(const Attributes& attributes) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : attributes) parts.push_back(fmt::format("{}:{}", name, value));
@@ -41,7 +32,7 @@ std::string attributes_text(const Attributes& attributes) {
 
 Attributes parse_attributes(const std::string& text) {
   Attributes attributes;
-  for (const std::string& part : split(text)) {
+  for (const std::string& part : split_at_commas(text)) {
     const std::size_t colon = std::min(part.find(':'), part.size());
     const std::string_view number = std::string_view(part).substr(std::min(colon + 1, part.size()));
     double value = 0;
@@ -137,8 +128,8 @@ CheckRequest request_of(const Address& address, int threads) {
   take("layout", [&](const std::string& name) { request.options.layout = name; });
   take("attributes", [&](const std::string& text) { request.attributes = parse_attributes(text); });
   take("params", [&](const std::string& path) { request.parameters = path; });
-  take("input_order", [&](const std::string& names) { request.input_order = split(names); });
-  take("output_order", [&](const std::string& names) { request.output_order = split(names); });
+  take("input_order", [&](const std::string& names) { request.input_order = split_at_commas(names); });
+  take("output_order", [&](const std::string& names) { request.output_order = split_at_commas(names); });
   if (request.block.empty()) throw InputError("block=BLOCK is wanted");
   return request;
 }
