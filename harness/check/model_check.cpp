@@ -1,5 +1,6 @@
 #include "check/model_check.h"
 
+#include "check/block_operations.h"
 #include "check/blocked_rows.h"
 #include "check/cause.h"
 #include "check/checked_model.h"
@@ -38,7 +39,7 @@ constexpr std::array kOptimised{module_mode::kFrozen, module_mode::kInference};
 
 /// "other_batch/executor"
 std::string scenario_name(const std::string& replay, std::string_view mode) {
-  return fmt::format("{}/{}", replay, mode.substr(mode.find('/') + 1));
+  return fmt::format("{}/{}", replay, module_mode::short_name(mode));
 }
 
 class ModelCheck {
@@ -80,7 +81,7 @@ class ModelCheck {
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
   /// tend to it are tried for a while.
   void replay_blocked_rows(const ReplaySource& source, const ReplaySizes& base) {
-    if (!unblocks_rows(model_.block(), replays_.back().problem)) return;
+    if (!has_operation(model_.block(), replays_.back().problem, "unblock_rows")) return;
     constexpr std::uint64_t kTries = 24;
     constexpr double kSeconds = 30;
     const Stopwatch watch;

@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kModes = "module/";
-
 std::string attributes_text(const Attributes& attributes) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : attributes) parts.push_back(fmt::format("{}:{}", name, value));
@@ -136,15 +134,13 @@ CheckRequest request_of(const Address& address, int threads) {
 
 std::string mode_of(const Address& address) {
   const auto named = address.settings.find("mode");
-  const std::string mode =
-      std::string(kModes) + (named == address.settings.end() ? "interpreter" : named->second);
-  static const std::set<std::string> known{module_mode::kInterpreter, module_mode::kExecutor,
-                                           module_mode::kFrozen, module_mode::kInference};
-  if (!known.contains(mode)) {
+  if (named == address.settings.end()) return module_mode::kInterpreter;
+  const auto mode = std::ranges::find(module_mode::kAll, named->second, module_mode::short_name);
+  if (mode == module_mode::kAll.end()) {
     throw InputError(
         fmt::format("mode={}: interpreter, executor, frozen or inference wanted", named->second));
   }
-  return mode;
+  return *mode;
 }
 
 }  // namespace
@@ -184,7 +180,7 @@ SavedCase module_finding(const CheckRequest& request, const CheckedModel& model,
   if (!request.parameters.empty()) set("params", fs::absolute(request.parameters).string());
   set("input_order", fmt::format("{}", fmt::join(request.input_order, ",")));
   set("output_order", fmt::format("{}", fmt::join(request.output_order, ",")));
-  if (mode != module_mode::kInterpreter) set("mode", mode.substr(kModes.size()));
+  if (mode != module_mode::kInterpreter) set("mode", std::string(module_mode::short_name(mode)));
   address.declared = request.declared;
   Subject subject;
   subject.spec = module_subject(address_text(kModuleScheme, address), request.threads);
