@@ -23,7 +23,7 @@ Case case_of(const Draft& draft);
 /// Whether the block validates the case.
 bool is_valid(const BlockDefinition& block, const Case& c);
 
-/// Replaces an input that the case has.
+/// Replaces an input, if the case has it.
 void set_input(Case& c, const std::string& name, Tensor tensor);
 
 /// Only `indices` of an extent in every tensor that has it, and in the attribute that fixes it. `extents` are

@@ -2,14 +2,8 @@
 
 #include <algorithm>
 #include <span>
-#include <vector>
 
 namespace deformdiff {
-
-bool unblocks_rows(const BlockDefinition& block, const Case& c) {
-  const std::vector<Stage> stages = block.stages(c);
-  return std::ranges::find(stages, "unblock_rows", &Stage::operation) != stages.end();
-}
 
 bool blocks_a_row(const BlockDefinition& block, const Replay& replay) {
   for (const Stage& stage : block.stages(replay.problem)) {

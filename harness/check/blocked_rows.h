@@ -5,10 +5,7 @@
 
 namespace deformdiff {
 
-/// Whether the block frees such rows.
-bool unblocks_rows(const BlockDefinition& block, const Case& c);
-
-/// Whether the replay showed such a row before it was freed.
+/// Whether the replay showed such a row before "unblock_rows" freed it.
 bool blocks_a_row(const BlockDefinition& block, const Replay& replay);
 
 }  // namespace deformdiff

@@ -38,6 +38,10 @@ std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
 
 }  // namespace
 
+std::string_view module_mode::short_name(std::string_view mode) {
+  return mode.substr(mode.find('/') + 1);
+}
+
 ExportedModule::ExportedModule(const std::filesystem::path& path, const RunLimits& limits,
                                std::vector<std::string> prefix)
     : command_(std::move(prefix)), limits_(limits) {

@@ -5,22 +5,31 @@
 #include "core/outcome.h"
 #include "engine/runner.h"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
 
-/// How the module is run: the recorded graph itself, or what LibTorch makes of it.
+/// How the module is run: the recorded graph itself, or what LibTorch makes of it. Names of the worker's
+/// subjects.
 namespace module_mode {
 inline constexpr const char* kInterpreter = "module/interpreter";
 inline constexpr const char* kExecutor = "module/executor";  ///< the default one, its third call
 inline constexpr const char* kFrozen = "module/frozen";
 inline constexpr const char* kInference = "module/inference";
 inline constexpr const char* kFloat64 = "module/float64";
+
+/// Those that are judged as they are; float64 shows what they should be.
+inline constexpr std::array kAll{kInterpreter, kExecutor, kFrozen, kInference};
+
+/// As reports and addresses have it: "executor".
+std::string_view short_name(std::string_view mode);
 }  // namespace module_mode
 
 class ExportedModule {

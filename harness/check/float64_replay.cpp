@@ -1,6 +1,5 @@
 #include "check/float64_replay.h"
 
-#include "check/checked_model.h"
 #include "check/rounded_constants.h"
 #include "check/tapped_stages.h"
 
@@ -28,10 +27,9 @@ std::string why_not_raised(const Outcome& outcome) {
 
 }  // namespace
 
-Replay replay_in_float64(const CheckRequest& request, const BlockEntry& entry, ExportedModule& module,
-                         const SubjectInfo& info, const Replay& of_float32) {
-  const BlockEntry rounded = with_rounded_constants(entry);
-  const CheckedModel model(request, rounded, module.description());
+Replay replay_in_float64(const CheckedModel& model, ExportedModule& module, const SubjectInfo& info,
+                         const Replay& of_float32, int threads) {
+  const BlockEntry rounded = with_rounded_constants(model.entry());
   Replay replay{
       "float64/" + of_float32.name,
       of_float32.sizes,
@@ -48,9 +46,9 @@ Replay replay_in_float64(const CheckRequest& request, const BlockEntry& entry, E
     return replay;
   }
   model.name_outputs(replay.outcome);
-  replay.outcome.stages = find_stages(model, replay.problem, replay.outcome, info, request.threads);
-  replay.judged = judge_stages(rounded, replay.problem, replay.outcome, info,
-                               {.threads = request.threads, .one_run = true});
+  replay.outcome.stages = find_stages(model, rounded, replay.problem, replay.outcome, info, threads);
+  replay.judged =
+      judge_stages(rounded, replay.problem, replay.outcome, info, {.threads = threads, .one_run = true});
   return replay;
 }
 

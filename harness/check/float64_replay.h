@@ -2,16 +2,15 @@
 #pragma once
 
 #include "check/cause.h"
+#include "check/checked_model.h"
 #include "check/exported_module.h"
-#include "check/request.h"
-#include "engine/block_entry.h"
 
 namespace deformdiff {
 
 /// Replays a case with every number widened, and judges it by float64 bounds and what rounding the module's
 /// constants to float32 may do. Vacuous, with the reason, where the graph cannot be had in float64
 /// throughout.
-Replay replay_in_float64(const CheckRequest& request, const BlockEntry& entry, ExportedModule& module,
-                         const SubjectInfo& info, const Replay& of_float32);
+Replay replay_in_float64(const CheckedModel& model, ExportedModule& module, const SubjectInfo& info,
+                         const Replay& of_float32, int threads);
 
 }  // namespace deformdiff

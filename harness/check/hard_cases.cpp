@@ -2,6 +2,7 @@
 
 #include "check/hard_edits.h"
 #include "check/hard_sizes.h"
+#include "generators/shrink/draft.h"
 
 #include <algorithm>
 #include <optional>
@@ -197,11 +198,6 @@ const std::vector<Kind>& kinds() {
   return all;
 }
 
-void set_target(Case& c, const LevelSize& target) {
-  const auto found = std::ranges::find(c.inputs, "target_size", &NamedTensor::name);
-  if (found != c.inputs.end()) found->tensor = int64_tensor({2}, {target.height, target.width});
-}
-
 bool is_any_of(const std::string& trigger, const Kind& kind) {
   return std::ranges::find(kind.triggers, trigger) != kind.triggers.end();
 }
@@ -224,7 +220,8 @@ std::optional<Case> made(const EditContext& context, const Kind& kind, const Rep
   Manner manner{kind.tier, {}};
   if (kind.twist) manner.twists.insert(*kind.twist);
   Case c = replay_case(context.source, sizes, seed, manner);
-  set_target(c, kind.target(sizes.finest));
+  const LevelSize target = kind.target(sizes.finest);
+  set_input(c, "target_size", int64_tensor({2}, {target.height, target.width}));
   if (kind.edit != nullptr && !kind.edit(context, c)) return std::nullopt;
   derive_again(context.source, c);
   if (!hits(context, c, kind)) return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "blocks/extents.h"
 #include "check/aimed_inputs.h"
+#include "check/block_operations.h"
 #include "core/random.h"
 #include "generators/common/numbers.h"
 
@@ -47,11 +48,6 @@ bool give_normal_rows(const EditContext& context, Case& c, double mean, double d
         return mean + deviation * normal(of_row.bits(static_cast<std::uint64_t>(column)));
       },
       context.threads);
-}
-
-bool has_operation(const EditContext& context, const Case& c, std::string_view operation) {
-  const std::vector<Stage> stages = context.source.block.stages(c);
-  return std::ranges::find(stages, operation, &Stage::operation) != stages.end();
 }
 
 /// Norms of groups are given maps of one number a channel.
@@ -100,7 +96,7 @@ bool has_finest(const EditContext& context, Case& c) {
 }
 
 bool equal_rows(const EditContext& context, Case& c) {
-  if (has_operation(context, c, "group_norm")) return make_uniform(context, c);
+  if (has_operation(context.source.block, c, "group_norm")) return make_uniform(context, c);
   // Far from zero, and with neighbours that a sum of their squares cannot hold.
   return give_to_first_norm(
       context.entry, c, [](std::int64_t row, auto) { return 11.1 * static_cast<double>(1 + row % 3); },
@@ -110,13 +106,15 @@ bool equal_rows(const EditContext& context, Case& c) {
 /// Of the size of every epsilon there is: 1e-5, 1e-6, none.
 bool small_variance(const EditContext& context, Case& c) {
   constexpr double kDeviation = 3e-3;
-  if (has_operation(context, c, "group_norm")) return scale_features(context, c, kDeviation);
+  if (has_operation(context.source.block, c, "group_norm")) return scale_features(context, c, kDeviation);
   return give_normal_rows(context, c, 0, kDeviation);
 }
 
 bool large_mean(const EditContext& context, Case& c) {
   constexpr double kMean = 1000;
-  if (!has_operation(context, c, "layer_norm") && !has_operation(context, c, "group_norm")) return false;
+  if (!has_operation(context.source.block, c, "layer_norm") &&
+      !has_operation(context.source.block, c, "group_norm"))
+    return false;
   return give_normal_rows(context, c, kMean, 1) ||
          change_features(context, c, [](double x) { return kMean + x; });
 }
@@ -136,7 +134,7 @@ bool one_open_key(const EditContext& context, Case& c) {
 
 /// Where masks are a threshold's: every logit close to it.
 bool near_threshold(const EditContext& context, Case& c) {
-  if (!has_operation(context, c, "threshold")) return false;
+  if (!has_operation(context.source.block, c, "threshold")) return false;
   bool any = false;
   for (const char* maps : {"pixel_embeddings", "mask_features"}) {
     if (!context.takes(maps)) continue;
@@ -154,7 +152,7 @@ bool large_scores(const EditContext& context, Case& c) {
   // Scores of queries and keys grow with the square. Even so they stay below 1e4, which some take for minus
   // infinity.
   const double factor = context.takes("query_position_embeddings") ? 32 : 512;
-  return has_operation(context, c, "softmax") && scale_features(context, c, factor);
+  return has_operation(context.source.block, c, "softmax") && scale_features(context, c, factor);
 }
 
 }  // namespace deformdiff

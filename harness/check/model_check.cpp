@@ -1,5 +1,6 @@
 #include "check/model_check.h"
 
+#include "check/block_operations.h"
 #include "check/blocked_rows.h"
 #include "check/cause.h"
 #include "check/checked_model.h"
@@ -38,7 +39,7 @@ constexpr std::array kOptimised{module_mode::kFrozen, module_mode::kInference};
 
 /// "other_batch/executor"
 std::string scenario_name(const std::string& replay, std::string_view mode) {
-  return fmt::format("{}/{}", replay, mode.substr(mode.find('/') + 1));
+  return fmt::format("{}/{}", replay, module_mode::short_name(mode));
 }
 
 class ModelCheck {
@@ -80,7 +81,7 @@ class ModelCheck {
   /// A row of an attention mask that is blocked throughout is a promise of its own, and rare: inputs that
   /// tend to it are tried for a while.
   void replay_blocked_rows(const ReplaySource& source, const ReplaySizes& base) {
-    if (!unblocks_rows(model_.block(), replays_.back().problem)) return;
+    if (!has_operation(model_.block(), replays_.back().problem, "unblock_rows")) return;
     constexpr std::uint64_t kTries = 24;
     constexpr double kSeconds = 30;
     const Stopwatch watch;
@@ -99,7 +100,7 @@ class ModelCheck {
   void replay_hard_cases(const ReplaySource& source) {
     constexpr std::uint64_t kSeeds = 1000;  // of other replays
     if (model_.dtype() == DType::kFloat32 && replays_.front().outcome.kind == Outcome::Kind::kReturned) {
-      record_replay(replay_in_float64(request_, model_.entry(), module_, subject_.info, replays_.front()));
+      record_replay(replay_in_float64(model_, module_, subject_.info, replays_.front(), request_.threads));
     }
     for (ReplayCase& each : hard_cases(model_.entry(), source, request_.seed + kSeeds, request_.threads)) {
       Replay replay = run_tapped(each.name, each.sizes, std::move(each.problem), &subject_.ratios);
@@ -111,7 +112,9 @@ class ModelCheck {
   /// The inputs of a file, and the outputs that are recorded with them.
   void replay_file(const std::filesystem::path& path) {
     try {
-      const Recording recording = inputs_of(read_safetensors(path));
+      const Recording recording =
+          read_recording(read_safetensors(path), model_.block(), model_.names().layout(), model_.attributes(),
+                         model_.parameters());
       const Case c = recorded_case(model_.block(), recording, model_.dtype());
       model_.block().validate(c);
       replay(path.stem().string(), sizes_of(source_of(c.inputs)), c);
@@ -121,13 +124,6 @@ class ModelCheck {
     } catch (const InputError& error) {
       throw InputError(about(path, error));
     }
-  }
-
-  /// Takes the model's parameters for those of the file.
-  Recording inputs_of(SafetensorsFile file) const {
-    std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
-    return read_recording(file, model_.block(), model_.names().layout(), model_.attributes(),
-                          model_.parameters());
   }
 
   void judge_recorded(const std::filesystem::path& path, const Recording& recording) {

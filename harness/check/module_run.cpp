@@ -18,7 +18,7 @@ Outcome run_graph(ExportedModule& module, const CheckedModel& model, const Case&
     }
   }
   model.name_outputs(outcome);
-  outcome.stages = find_stages(model, c, outcome, info, threads);
+  outcome.stages = find_stages(model, model.entry(), c, outcome, info, threads);
   return outcome;
 }
 

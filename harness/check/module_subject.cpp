@@ -4,6 +4,7 @@
 #include "catalog/address_text.h"
 #include "catalog/catalog.h"
 #include "check/module_run.h"
+#include "core/comma_list.h"
 #include "core/error.h"
 
 #include <algorithm>
@@ -21,18 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kModes = "module/";
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 std::string attributes_text(const Attributes& attributes) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : attributes) parts.push_back(fmt::format("{}:{}", name, value));
@@ -41,7 +30,7 @@ std::string attributes_text(const Attributes& attributes) {
 
 Attributes parse_attributes(const std::string& text) {
   Attributes attributes;
-  for (const std::string& part : split(text)) {
+  for (const std::string& part : split_at_commas(text)) {
     const std::size_t colon = std::min(part.find(':'), part.size());
     const std::string_view number = std::string_view(part).substr(std::min(colon + 1, part.size()));
     double value = 0;
@@ -137,23 +126,21 @@ CheckRequest request_of(const Address& address, int threads) {
   take("layout", [&](const std::string& name) { request.options.layout = name; });
   take("attributes", [&](const std::string& text) { request.attributes = parse_attributes(text); });
   take("params", [&](const std::string& path) { request.parameters = path; });
-  take("input_order", [&](const std::string& names) { request.input_order = split(names); });
-  take("output_order", [&](const std::string& names) { request.output_order = split(names); });
+  take("input_order", [&](const std::string& names) { request.input_order = split_at_commas(names); });
+  take("output_order", [&](const std::string& names) { request.output_order = split_at_commas(names); });
   if (request.block.empty()) throw InputError("block=BLOCK is wanted");
   return request;
 }
 
 std::string mode_of(const Address& address) {
   const auto named = address.settings.find("mode");
-  const std::string mode =
-      std::string(kModes) + (named == address.settings.end() ? "interpreter" : named->second);
-  static const std::set<std::string> known{module_mode::kInterpreter, module_mode::kExecutor,
-                                           module_mode::kFrozen, module_mode::kInference};
-  if (!known.contains(mode)) {
+  if (named == address.settings.end()) return module_mode::kInterpreter;
+  const auto mode = std::ranges::find(module_mode::kAll, named->second, module_mode::short_name);
+  if (mode == module_mode::kAll.end()) {
     throw InputError(
         fmt::format("mode={}: interpreter, executor, frozen or inference wanted", named->second));
   }
-  return mode;
+  return *mode;
 }
 
 }  // namespace
@@ -193,7 +180,7 @@ SavedCase module_finding(const CheckRequest& request, const CheckedModel& model,
   if (!request.parameters.empty()) set("params", fs::absolute(request.parameters).string());
   set("input_order", fmt::format("{}", fmt::join(request.input_order, ",")));
   set("output_order", fmt::format("{}", fmt::join(request.output_order, ",")));
-  if (mode != module_mode::kInterpreter) set("mode", mode.substr(kModes.size()));
+  if (mode != module_mode::kInterpreter) set("mode", std::string(module_mode::short_name(mode)));
   address.declared = request.declared;
   Subject subject;
   subject.spec = module_subject(address_text(kModuleScheme, address), request.threads);

@@ -10,7 +10,6 @@
 #include "engine/estimate.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -21,9 +20,6 @@
 
 namespace deformdiff {
 namespace {
-
-constexpr std::array kModes{module_mode::kInterpreter, module_mode::kExecutor, module_mode::kFrozen,
-                            module_mode::kInference};
 
 /// --FLAG, or the list of the file's metadata, or nothing.
 std::vector<std::string> order_of(const std::vector<std::string>& typed, const SafetensorsFile& file,
@@ -121,7 +117,7 @@ class OpaqueCheck {
     if (exact.empty()) {
       Reference nothing;
       nothing.vacuous = no_output_;
-      for (const char* mode : kModes) judge(path, mode, inputs, nothing, subject);
+      for (const char* mode : module_mode::kAll) judge(path, mode, inputs, nothing, subject);
       return;
     }
     report_.advice.push_back(
@@ -133,7 +129,7 @@ class OpaqueCheck {
                                "cannot show what the export has lost",
                     kDraws + 1));
     const Reference reference = widened(inputs, exact);
-    for (const char* mode : kModes) judge(path, mode, inputs, reference, subject);
+    for (const char* mode : module_mode::kAll) judge(path, mode, inputs, reference, subject);
   }
 
  private:
@@ -250,7 +246,7 @@ class OpaqueCheck {
     Comparison comparison = compare(outcome, reference, {}, &subject.ratios);
     comparison.estimated = true;
     comparison.element_class = "interior";
-    const std::string name = fmt::format("{}/{}", path.stem().string(), std::string(mode).substr(7));
+    const std::string name = fmt::format("{}/{}", path.stem().string(), module_mode::short_name(mode));
     const bool found = is_finding(comparison.verdict);
     report_.scenarios.push_back(
         {name, "outputs", comparison.verdict, true, comparison.ratio, 0, comparison.reason});

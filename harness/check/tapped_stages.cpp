@@ -71,13 +71,13 @@ struct Candidate {
 
 class StageFinder {
  public:
-  StageFinder(const CheckedModel& model, const Case& c, const Outcome& outcome, const SubjectInfo& info,
-              int threads)
+  StageFinder(const CheckedModel& model, const BlockEntry& entry, const Case& c, const Outcome& outcome,
+              const SubjectInfo& info, int threads)
       : model_(model),
         case_(c),
         taps_(outcome.stages),
         outputs_(outcome.outputs),
-        values_(model.entry(), c, info.precision, info.contract, threads),
+        values_(entry, c, info.precision, info.contract, threads),
         stages_(model.block().stages(c)) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
     const auto heads = model.attributes().find("num_heads");
@@ -87,8 +87,12 @@ class StageFinder {
   std::vector<NamedTensor> find() {
     for (const NamedTensor& tap : taps_) offer_by_path(tap);
     take_outputs();
-    settle_from(0);
-    find_culprits();
+    if (taps_.empty()) {
+      found_ = returned_;
+    } else {
+      settle_from(0);
+      find_culprits();
+    }
     std::vector<NamedTensor> found;
     for (const Stage& stage : stages_) {
       if (const auto known = found_.find(stage.name); known != found_.end())
@@ -190,10 +194,11 @@ class StageFinder {
   }
 
   bool find_culprit(const Stage& wrong) {
+    const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
     for (const std::size_t i : sources_not_found(wrong)) {
       const Stage& stage = stages_[i];
       const StageReference reference = values_.refer(stage);
-      for (const Candidate& candidate : candidates(stage, wrong, reference.reference->outputs.front())) {
+      for (const Candidate& candidate : candidates(stage, end, reference.reference->outputs.front())) {
         Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
         // Only a fault takes another's place.
         if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
@@ -207,10 +212,9 @@ class StageFinder {
   }
 
   /// Tapped values that may be the stage's, the nearest to its set first: those that were computed after
-  /// something that the stage takes and not after what is wrong.
-  std::vector<Candidate> candidates(const Stage& stage, const Stage& wrong, const OutputReference& wanted) {
+  /// something that the stage takes, and before the place `end`, where what is wrong is tapped.
+  std::vector<Candidate> candidates(const Stage& stage, std::size_t end, const OutputReference& wanted) {
     std::vector<Candidate> list;
-    const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
     for (std::size_t tap = earliest_source(stage); tap < end; ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != wanted.dtype) continue;
@@ -401,9 +405,9 @@ class StageFinder {
 
 }  // namespace
 
-std::vector<NamedTensor> find_stages(const CheckedModel& model, const Case& c, const Outcome& outcome,
-                                     const SubjectInfo& info, int threads) {
-  return StageFinder(model, c, outcome, info, threads).find();
+std::vector<NamedTensor> find_stages(const CheckedModel& model, const BlockEntry& entry, const Case& c,
+                                     const Outcome& outcome, const SubjectInfo& info, int threads) {
+  return StageFinder(model, entry, c, outcome, info, threads).find();
 }
 
 }  // namespace deformdiff

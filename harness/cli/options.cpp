@@ -2,6 +2,7 @@
 
 #include "cli/option_values.h"
 #include "cli/version.h"
+#include "core/comma_list.h"
 #include "core/conditions.h"
 #include "core/error.h"
 #include "reports/report_kinds.h"
@@ -173,16 +174,6 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   check.add_option("--seed", raw.seed, "of the generated inputs (default 0)");
   add_case_timeout(check, raw);
   add_common(check, options, raw);
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
 }
 
 void add_other_commands(CLI::App& app, Options& options, Raw& raw) {

@@ -1,5 +1,5 @@
 # Installs the build of BUILD into a fresh prefix under WORK, builds the project SOURCE against it and runs its tests:
-# the right kernel passes, the wrong one fails, and the one of a device that this machine lacks is skipped.
+# the right kernel passes, the wrong one fails.
 function(run)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
   set(output "${output}" PARENT_SCOPE)

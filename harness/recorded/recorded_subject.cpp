@@ -2,6 +2,7 @@
 
 #include "blocks/block_list.h"
 #include "catalog/address_text.h"
+#include "core/comma_list.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/safetensors.h"
@@ -30,12 +31,10 @@ std::string mapping_text(const std::map<std::string, std::string>& mapping) {
 
 std::map<std::string, std::string> parse_mapping(std::string_view text) {
   std::map<std::string, std::string> mapping;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size());
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos || colon > end) throw InputError("map: OURS:THEIRS,... wanted");
-    mapping.emplace(text.substr(0, colon), text.substr(colon + 1, end - colon - 1));
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for (const std::string& part : split_at_commas(text)) {
+    const std::size_t colon = part.find(':');
+    if (colon == std::string::npos) throw InputError("map: OURS:THEIRS,... wanted");
+    mapping.emplace(part.substr(0, colon), part.substr(colon + 1));
   }
   return mapping;
 }
@@ -48,10 +47,7 @@ class RecordedRunner : public Runner {
         block_(block),
         layout_(layout),
         mapping_(std::move(mapping)),
-        file_(read_safetensors(address_.file)) {
-    // The parameters are those of the case.
-    std::erase_if(file_.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
-  }
+        file_(read_safetensors(address_.file)) {}
 
   SubjectInfo info(Outcome& failure) override {
     failure = {};

@@ -331,9 +331,10 @@ Recording read_recording(const SafetensorsFile& file, const BlockDefinition& blo
       .read(configured_attributes(options, file, layout, block));
 }
 
-Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
+Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Layout layout,
                          const Attributes& attributes, const std::vector<NamedTensor>& parameters,
                          const std::map<std::string, std::string>& mapping) {
+  std::erase_if(file.tensors, [](const NamedTensor& tensor) { return is_parameter(tensor.name); });
   return Reader(file, block, layout, mapping).read(attributes, parameters);
 }
 

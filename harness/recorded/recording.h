@@ -31,9 +31,9 @@ struct Recording {
 Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
                          const RecordingOptions& options);
 
-/// The same of a file without parameters, for a model whose attributes and parameters (with "param.", our
-/// names) are known; its outputs need not be recorded.
-Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
+/// The same for a model whose attributes and parameters (with "param.", our names) are known: those in the
+/// file are passed over. Outputs need not be recorded.
+Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Layout layout,
                          const Attributes& attributes, const std::vector<NamedTensor>& parameters,
                          const std::map<std::string, std::string>& mapping = {});
 

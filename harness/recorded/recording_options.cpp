@@ -22,6 +22,18 @@ Attributes checked_attributes(Layout layout, const BlockDefinition& block, const
   return configured;
 }
 
+/// What `use` makes of the JSON in the file that --config names. Its refusals name the file.
+template <typename Use>
+auto with_config(const RecordingOptions& options, const Use& use) {
+  const std::string name = options.config.string();
+  const Json config = parse_strict_json(read_file(options.config, kLargestText), name);
+  try {
+    return use(config);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
 }  // namespace
 
 Layout layout_of(const RecordingOptions& options, const SafetensorsFile& file) {
@@ -37,13 +49,8 @@ Layout layout_of(const RecordingOptions& options, const SafetensorsFile& file) {
 Attributes configured_attributes(const RecordingOptions& options, const SafetensorsFile& file, Layout layout,
                                  const BlockDefinition& block) {
   if (!options.config.empty()) {
-    const std::string name = options.config.string();
-    const Json config = parse_strict_json(read_file(options.config, kLargestText), name);
-    try {
-      return checked_attributes(layout, block, config);
-    } catch (const InputError& error) {
-      throw InputError(fmt::format("{}: {}", name, error.what()));
-    }
+    return with_config(options,
+                       [&](const Json& config) { return checked_attributes(layout, block, config); });
   }
   const auto found = file.metadata.find("config");
   if (found == file.metadata.end()) return {};
@@ -52,12 +59,7 @@ Attributes configured_attributes(const RecordingOptions& options, const Safetens
 
 Extents configured_extents(const RecordingOptions& options, const BlockDefinition& block) {
   if (options.config.empty()) return {};
-  const std::string name = options.config.string();
-  try {
-    return extents_from_config(block, parse_strict_json(read_file(options.config), name));
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("{}: {}", name, error.what()));
-  }
+  return with_config(options, [&](const Json& config) { return extents_from_config(block, config); });
 }
 
 Attributes with_defaults(const BlockDefinition& block, Attributes configured) {

@@ -15,7 +15,7 @@ namespace deformdiff::worker {
 /// The buffers stay from call to call, as those of a program that fills its own again: a call finds other
 /// values at the address of the call before, and in the same tensor where the shape is the same. What an
 /// implementation keeps of an input, by its address or as a tensor, is stale by then. Guard bands are as wide
-/// as the input, which is more than a row of pixels.
+/// as the input, from 4 KiB to 4 MiB: no row of pixels is wider, unless it is of more than 4 MiB itself.
 class InputBuffers {
  public:
   /// A copy for input `position` of the next call, with the tensor's strides and offset, in storage of
