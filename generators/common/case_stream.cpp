@@ -11,6 +11,13 @@
 namespace deformdiff {
 namespace {
 
+constexpr std::uint64_t kSiblingPeriod = 12, kSiblingPlace = 11;
+constexpr std::uint64_t kLayoutPeriod = 8, kLayoutPlace = 1;
+// What both periods divide by tells layouts' turns from siblings and from the cases that these repeat, and
+// odd indices from large cases.
+static_assert(kSiblingPeriod % 4 == 0 && kLayoutPeriod % 4 == 0 && kLayoutPlace % 2 == 1);
+static_assert(kLayoutPlace % 4 != kSiblingPlace % 4 && kLayoutPlace % 4 != (kSiblingPlace - 1) % 4);
+
 /// FNV-1a.
 std::uint64_t hash_of(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
@@ -57,8 +64,18 @@ std::string origin_of(const StreamChoice& choice) {
   return choice.only.empty() ? "fuzz" : fmt::format("fuzz --only {}", choice.only);
 }
 
-bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index) {
-  return index % period == stream.stream(1).below(index / period, period);
+bool is_large(std::uint64_t period, const CounterRandom& stream, std::uint64_t index) {
+  const std::uint64_t half = period / 2, at = index / 2;
+  return index % 2 == 0 && at % half == stream.stream(1).below(at / half, half);
+}
+
+bool is_sibling(std::uint64_t index) {
+  return index % kSiblingPeriod == kSiblingPlace;
+}
+
+std::optional<std::uint64_t> layout_turn(std::uint64_t index) {
+  if (index % kLayoutPeriod != kLayoutPlace) return std::nullopt;
+  return index / kLayoutPeriod;
 }
 
 }  // namespace deformdiff

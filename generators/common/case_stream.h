@@ -5,6 +5,8 @@
 #include "core/random.h"
 #include "generators/common/draw.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +27,15 @@ CounterRandom case_stream(const StreamChoice& choice, std::string_view block,
 /// What a case of the stream says of where it comes from: "fuzz", and the conditions.
 std::string origin_of(const StreamChoice& choice);
 
-/// Of every `period` indices of such a stream one, at a place of its own.
-bool is_once_in(std::uint64_t period, const CounterRandom& stream, std::uint64_t index);
+/// Whether case `index` is a large one: of every `period`, which is even, one, at a place of its own. Only
+/// even indices are, so that no layout loses its turn.
+bool is_large(std::uint64_t period, const CounterRandom& stream, std::uint64_t index);
+
+/// Whether case `index` repeats the case before it in part: for implementations that remember.
+bool is_sibling(std::uint64_t index);
+
+/// One case in eight must have inputs laid out in storage otherwise than contiguous: the number of its turn.
+/// Never a large case, a sibling, or the case that one repeats.
+std::optional<std::uint64_t> layout_turn(std::uint64_t index);
 
 }  // namespace deformdiff

@@ -35,6 +35,9 @@ class SizeChoice {
   /// The largest size from 1 on that is admitted. Throws InputError where there is none.
   std::int64_t largest(const std::string& size) const;
 
+  /// How many levels there may be: each has one of the S pixels at least. Throws as largest() does.
+  std::int64_t most_levels() const { return names("S") ? largest("S") : kLargestSize; }
+
   /// Throws InputError for a condition on a size that is not among `known`.
   void check_names(const std::string& block, const std::vector<std::string>& known) const;
 

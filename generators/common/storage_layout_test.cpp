@@ -55,6 +55,79 @@ TEST(StorageLayout, HiddenElementsAreLoud) {
   EXPECT_TRUE(std::isnan(hidden) || hidden == 1e30F);
 }
 
+constexpr auto kLayouts = {StorageLayout::kContiguous, StorageLayout::kOffset,  StorageLayout::kSliced,
+                           StorageLayout::kTransposed, StorageLayout::kStepped, StorageLayout::kExpanded};
+
+using Layouts = std::vector<StorageLayout>;
+
+Layouts possible(DType dtype, const Shape& shape) {
+  Layouts layouts;
+  for (const StorageLayout layout : kLayouts) {
+    if (can_have(layout, dtype, shape)) layouts.push_back(layout);
+  }
+  return layouts;
+}
+
+TEST(StorageLayout, IsPossibleWhereShapeAndTypeShowIt) {
+  using enum StorageLayout;
+  const Layouts all(kLayouts), whole{kContiguous, kOffset, kSliced, kTransposed, kStepped};
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt64, DType::kBool}) {
+    const bool floating = is_floating(dtype);
+    for (const Shape& shape : {Shape{}, Shape{0}, Shape{3, 0, 2}})
+      EXPECT_EQ(possible(dtype, shape), (Layouts{kContiguous}));
+    for (const Shape& shape : {Shape{1}, Shape{1, 1, 1}})
+      EXPECT_EQ(possible(dtype, shape), (Layouts{kContiguous, kOffset, kSliced}));
+    for (const Shape& shape : {Shape{2}, Shape{1, 3}, Shape{3, 1, 1}}) {
+      EXPECT_EQ(possible(dtype, shape), floating
+                                            ? (Layouts{kContiguous, kOffset, kSliced, kStepped, kExpanded})
+                                            : (Layouts{kContiguous, kOffset, kSliced, kStepped}));
+    }
+    for (const Shape& shape : {Shape{2, 2}, Shape{3, 1, 4}, Shape{2, 3, 4, 5}})
+      EXPECT_EQ(possible(dtype, shape), floating ? all : whole);
+  }
+}
+
+/// The first elements of the storage: what who ignores strides and offset takes for the tensor's.
+Tensor read_as_contiguous(const Tensor& tensor) {
+  const float* const first = tensor.storage_as<float>();
+  return Tensor::of<float>(DType::kFloat32, tensor.shape(),
+                           std::vector<float>(first, first + tensor.elements()));
+}
+
+TEST(StorageLayout, ShowsWhereItIsPossible) {
+  for (const Shape& shape : {Shape{1}, Shape{1, 1}, Shape{4}, Shape{1, 3}, Shape{3, 1, 4}, Shape{2, 3, 4}}) {
+    for (const StorageLayout layout : kLayouts) {
+      constexpr int kSeeds = 20;
+      int shown = 0, contiguous = 0;
+      for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
+        const Tensor laid_out = with_storage_layout(counted(shape), layout, CounterRandom(seed));
+        if (complexity(traits_of(laid_out), shape) > 0) ++shown;
+        if (same_elements(read_as_contiguous(laid_out), laid_out)) ++contiguous;
+      }
+      const auto what = testing::Message()
+                        << "layout " << static_cast<int>(layout) << " of " << testing::PrintToString(shape);
+      if (layout == StorageLayout::kContiguous || !can_have(layout, DType::kFloat32, shape)) {
+        EXPECT_EQ(contiguous, kSeeds) << what;
+      } else if (layout == StorageLayout::kSliced) {
+        EXPECT_GE(shown, kSeeds / 2) << what;  // a slice drawn twice along one axis may be all of it
+      } else {
+        EXPECT_EQ(shown, kSeeds) << what;
+        EXPECT_LT(contiguous, kSeeds) << what;
+      }
+    }
+  }
+}
+
+TEST(StorageLayout, TypeAndAxesSayWhichThereAre) {
+  using enum StorageLayout;
+  EXPECT_EQ(layouts_of(DType::kFloat32, 0), Layouts{});
+  EXPECT_EQ(layouts_of(DType::kFloat32, 1), (Layouts{kOffset, kSliced, kStepped, kExpanded}));
+  EXPECT_EQ(layouts_of(DType::kFloat64, 2), (Layouts{kOffset, kSliced, kTransposed, kStepped, kExpanded}));
+  EXPECT_EQ(layouts_of(DType::kInt64, 1), (Layouts{kOffset, kSliced, kStepped}));
+  EXPECT_EQ(layouts_of(DType::kInt64, 2), (Layouts{kOffset, kSliced, kTransposed, kStepped}));
+  EXPECT_EQ(layouts_of(DType::kBool, 4), (Layouts{kOffset, kSliced, kTransposed, kStepped}));
+}
+
 TEST(StorageTraits, SurviveAndGetSimpler) {
   const Tensor dense = counted({3, 2, 4, 5});
   for (const StorageLayout layout :

@@ -18,15 +18,8 @@
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-/// One case in so many is large, at a place of its own in each period.
+/// One case in so many is large.
 constexpr std::uint64_t kLargePeriod = 1000;
-/// One case in so many repeats the case before it in part: for implementations that remember.
-constexpr std::uint64_t kSiblingPeriod = 12;
-
-/// One case in so many has one input that is laid out in storage as none of the others, each input and
-/// layout in its turn; never one that a sibling repeats.
-constexpr std::uint64_t kLayoutPeriod = 8;
-constexpr std::uint64_t kLayoutPlace = 1;
 
 /// What a case shares with the one before it.
 enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
@@ -94,9 +87,11 @@ const std::vector<LayoutTurn>& layout_turns() {
   return turns;
 }
 
-std::optional<LayoutTurn> layout_turn(std::uint64_t index) {
-  if (index % kLayoutPeriod != kLayoutPlace) return std::nullopt;
-  return layout_turns()[index / kLayoutPeriod % layout_turns().size()];
+/// Of a case whose turn it is one input is laid out as none of the others, each input and layout in its turn.
+std::optional<LayoutTurn> input_turn(std::uint64_t index) {
+  const std::optional<std::uint64_t> turn = layout_turn(index);
+  if (!turn) return std::nullopt;
+  return layout_turns()[*turn % layout_turns().size()];
 }
 
 bool can_take(const Sketch& s, const LayoutTurn& turn) {
@@ -138,7 +133,7 @@ Plan draw_plan(const Source& source, std::uint64_t key) {
 Plan plan_of(const Source& source, std::uint64_t index) {
   constexpr std::uint64_t kTries = 64;
   Plan plan = draw_plan(source, source.stream.bits(index));
-  const std::optional<LayoutTurn> turn = layout_turn(index);
+  const std::optional<LayoutTurn> turn = input_turn(index);
   for (std::uint64_t k = 0; turn && k < kTries && !can_take(plan.sketch, *turn); ++k)
     plan = draw_plan(source, source.stream.stream(4).stream(index).bits(k));
   return plan;
@@ -177,9 +172,8 @@ class MsDeformAttnGenerator : public Generator {
     const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
     const Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
     source.sizes.check_names(block().name(), size_names());
-    // Only even indices, so that no layout loses its turn.
-    const bool large = !source.sizes.any() && has_large(chosen) && index % 2 == 0 &&
-                       is_once_in(kLargePeriod / 2, source.stream, index / 2);
+    const bool large =
+        !source.sizes.any() && has_large(chosen) && is_large(kLargePeriod, source.stream, index);
     Case c = large ? large_case(index / kLargePeriod, source.stream.bits(index)) : ordinary(source, index);
     c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
     return c;
@@ -196,7 +190,7 @@ class MsDeformAttnGenerator : public Generator {
   }
 
   static Case ordinary(const Source& source, std::uint64_t index) {
-    if (index % kSiblingPeriod != kSiblingPeriod - 1) return drawn(source, index, Sibling::kNone);
+    if (!is_sibling(index)) return drawn(source, index, Sibling::kNone);
     constexpr std::array kinds{Sibling::kTransposedExtents, Sibling::kTransposedExtents, Sibling::kExtents,
                                Sibling::kAllButOneInput};
     const CounterRandom choice = source.stream.stream(3).stream(index);
@@ -219,7 +213,7 @@ class MsDeformAttnGenerator : public Generator {
     const CounterRandom elements = source.stream.stream(2).stream(index);
     Draw draw(elements.bits(0));
     Case c = fill(tier, sketch, draw, elements);
-    if (const std::optional<LayoutTurn> turn = layout_turn(index)) {
+    if (const std::optional<LayoutTurn> turn = input_turn(index)) {
       Tensor& tensor = c.inputs[turn->input].tensor;
       tensor = with_storage_layout(tensor, turn->layout, elements.stream(4));
     } else {

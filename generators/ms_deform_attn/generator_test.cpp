@@ -4,6 +4,7 @@
 #include "core/conditions.h"
 #include "core/error.h"
 #include "generators/common/layout_count_test.h"
+#include "generators/common/sizes_of_case_test.h"
 #include "generators/ms_deform_attn/exact.h"
 #include "generators/ms_deform_attn/shapes.h"
 
@@ -120,9 +121,7 @@ TEST(Generator, OnlyCasesThatMeetTheConditionsAreDrawn) {
     for (std::uint64_t i = 0; i < 60; ++i) {
       const Case c = generator().generate({1, {}, only}, i);
       ASSERT_NO_THROW(block().validate(c)) << only << " case " << i;
-      std::map<std::string, std::int64_t> sizes = block().dimensions(c);
-      sizes["im2col_step"] = static_cast<std::int64_t>(c.attribute("im2col_step"));
-      ASSERT_EQ(first_violated(only, sizes), "") << only << " case " << i;
+      ASSERT_EQ(first_violated(only, sizes_of_case(block(), c)), "") << only << " case " << i;
       ASSERT_LT(storage_bytes(c), std::int64_t{1} << 28) << only << " case " << i;
       ++tiers[c.provenance.tier];
       different.insert(hash_of(c));
@@ -142,6 +141,9 @@ TEST(Generator, ConditionsArePartOfWhatACaseIs) {
   const Case c = generator().generate({1, {}, "M==8"}, 3);
   EXPECT_EQ(c.provenance.generator, "fuzz --only M==8");
   EXPECT_EQ(generator().generate({1, {}, "M==8"}, 3), c);
+  // These two admit every case, and each has a stream of its own.
+  EXPECT_NE(generator().generate({1, {}, "N>=0"}, 3).inputs,
+            generator().generate({1, {}, "N>=0,N>=0"}, 3).inputs);
 }
 
 TEST(HugeTier, HasMoreProductsThan32BitsCountInSmallTensors) {
@@ -174,9 +176,7 @@ TEST(HugeTier, MeetsConditionsOrSaysWhyItCannot) {
     for (std::uint64_t i = 0; i < 3; ++i) {
       const Case c = generator().generate({1, {"huge"}, only}, i);
       const Dims d = parse(c).dims;
-      std::map<std::string, std::int64_t> sizes = block().dimensions(c);
-      sizes["im2col_step"] = static_cast<std::int64_t>(c.attribute("im2col_step"));
-      EXPECT_EQ(first_violated(only, sizes), "");
+      EXPECT_EQ(first_violated(only, sizes_of_case(block(), c)), "");
       EXPECT_GT(products(d), std::int64_t{1} << 31) << only;
     }
   }

@@ -143,8 +143,7 @@ void choose_dims(Dims& dims, const SizeChoice& choice, Draw& draw) {
   const auto axes = axes_of(dims);
   for (std::size_t a = 0; a < kAxes; ++a) {
     fixed[a] = choice.names(kNames[a]);
-    // Every level has a pixel.
-    const std::int64_t most = a == kL && choice.names("S") ? choice.largest("S") : kLargestSize;
+    const std::int64_t most = a == kL ? choice.most_levels() : kLargestSize;
     *axes[a] = choice.fit(kNames[a], std::min(*axes[a], most), 1, most, draw);
   }
   fit(dims, fixed, kMostWork);

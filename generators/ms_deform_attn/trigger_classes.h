@@ -4,12 +4,15 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
-#include <utility>
 
 namespace deformdiff::ms_deform_attn {
 
-/// Names and descriptions.
-inline constexpr auto kTriggerClasses = std::to_array<std::pair<std::string_view, std::string_view>>(
+struct ClassRow {
+  std::string_view name, description;
+  std::string_view tier{};  ///< as TriggerClass's
+};
+
+inline constexpr auto kTriggerClasses = std::to_array<ClassRow>(
     {{"batch_zero", "N is 0"},
      {"batch_above_step", "N is greater than im2col_step"},
      {"batch_not_multiple_of_step", "N is greater than im2col_step and no multiple of it"},
@@ -44,7 +47,7 @@ inline constexpr auto kTriggerClasses = std::to_array<std::pair<std::string_view
      {"side_above_256", "a side of more than 256 pixels"},
      {"side_above_32767", "a side of more than 32767 pixels"},
      {"rows_above_65535", "S is above 65535"},
-     {"products_above_2_31", "N*Q*M*D*L*P is above 2^31"},
+     {"products_above_2_31", "N*Q*M*D*L*P is above 2^31", "huge"},
      {"value_above_2_24_elements", "value has more than 2^24 elements"},
      {"starts_permuted", "level_start_index is not ascending"},
      {"starts_gapped", "rows of value that no level owns"},
@@ -86,7 +89,7 @@ inline constexpr auto kTriggerClasses = std::to_array<std::pair<std::string_view
 /// A class by its place, found when compiling: a name that is none does not compile.
 struct Trigger {
   consteval Trigger(const char* name) {
-    while (kTriggerClasses.at(place).first != name) ++place;
+    while (kTriggerClasses.at(place).name != name) ++place;
   }
   std::size_t place = 0;
 };

@@ -22,7 +22,7 @@ class Hits {
   std::vector<std::string> names() const {
     std::vector<std::string> names;
     for (std::size_t t = 0; t < hit_.size(); ++t) {
-      if (hit_[t]) names.emplace_back(kTriggerClasses[t].first);
+      if (hit_[t]) names.emplace_back(kTriggerClasses[t].name);
     }
     return names;
   }
@@ -242,10 +242,8 @@ void look_at_value(const Tensor& value, Hits& hits) {
 
 std::vector<TriggerClass> trigger_classes() {
   std::vector<TriggerClass> classes;
-  for (const auto& [name, description] : kTriggerClasses) {
-    const bool huge = name == "products_above_2_31";
-    classes.push_back({std::string(name), std::string(description), huge ? "huge" : ""});
-  }
+  for (const auto& [name, description, tier] : kTriggerClasses)
+    classes.push_back({std::string(name), std::string(description), std::string(tier)});
   return classes;
 }
 

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,15 +21,8 @@
 namespace deformdiff {
 namespace {
 
-/// One case in so many has a real model's width, at a place of its own in each period.
+/// One case in so many has a real model's width.
 constexpr std::uint64_t kLargePeriod = 200;
-/// One case in so many repeats the case before it with every map transposed: for implementations that
-/// remember.
-constexpr std::uint64_t kSiblingPeriod = 12;
-
-/// One case in so many has every input laid out in another way than contiguous; never a large one.
-constexpr std::uint64_t kLayoutPeriod = 8;
-constexpr std::uint64_t kLayoutPlace = 1;
 
 const std::vector<Tier>& all_tiers() {
   static const std::vector<Tier> tiers{
@@ -133,9 +127,10 @@ Plan plan_of(const Source& source, std::uint64_t index, bool large) {
   return plan;
 }
 
-/// The sketch of case `index`, or of the one before it with its maps transposed, with tensors of its own.
+/// The sketch of case `index`, or for a sibling of the one before it with its maps transposed, with tensors
+/// of its own.
 Case drawn(const Source& source, std::uint64_t index, bool large) {
-  const bool sibling = !large && index % kSiblingPeriod == kSiblingPeriod - 1;
+  const bool sibling = !large && is_sibling(index);
   auto [tier, sketch] = plan_of(source, sibling ? index - 1 : index, large);
   if (sibling) {
     Sketch transposed = sketch;
@@ -145,8 +140,8 @@ Case drawn(const Source& source, std::uint64_t index, bool large) {
   const CounterRandom elements = source.stream.stream(2).stream(index);
   Case c = fill_sketch(source.block, sketch, elements);
   Draw draw(elements.bits(0));
-  if (index % kLayoutPeriod == kLayoutPlace) {
-    lay_out_all(index / kLayoutPeriod, elements.stream(1), c);
+  if (const std::optional<std::uint64_t> turn = layout_turn(index)) {
+    lay_out_all(*turn, elements.stream(1), c);
   } else {
     draw_storage_layouts(sketch.tier, draw, elements.stream(1), c);
   }
@@ -173,10 +168,9 @@ std::vector<std::string> DeepGenerator::triggers_hit(const Case& c) const {
 
 Case DeepGenerator::generate(const StreamChoice& choice, std::uint64_t index) const {
   const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
-  const Source source{block_, adapt_, chosen, SizeChoice(choice.only, other_names(block_)),
-                      case_stream(choice, block_.name(), chosen)};
-  const bool large = chosen.front().name == "typical" && index % 2 == 0 &&
-                     is_once_in(kLargePeriod / 2, source.stream, index / 2);
+  const SizeChoice sizes = choice.only.empty() ? SizeChoice() : SizeChoice(choice.only, other_names(block_));
+  const Source source{block_, adapt_, chosen, sizes, case_stream(choice, block_.name(), chosen)};
+  const bool large = chosen.front().name == "typical" && is_large(kLargePeriod, source.stream, index);
   Case c = drawn(source, index, large);
   c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
   return c;

@@ -4,6 +4,7 @@
 #include "core/conditions.h"
 #include "core/error.h"
 #include "generators/common/layout_count_test.h"
+#include "generators/common/sizes_of_case_test.h"
 #include "generators/staged/every_block_test.h"
 
 #include <algorithm>
@@ -78,13 +79,6 @@ TEST_P(EveryBlock, EveryInputHasEveryStorageLayoutIn200Cases) {
       if (count.possible >= 100) EXPECT_GE(count.seen, 1) << which.first << " " << which.second;
     }
   }
-}
-
-/// What conditions may speak of in a case.
-std::map<std::string, std::int64_t> sizes_of_case(const BlockDefinition& block, const Case& c) {
-  std::map<std::string, std::int64_t> sizes = block.dimensions(c);
-  for (const auto& [name, value] : c.attributes) sizes[name] = static_cast<std::int64_t>(value);
-  return sizes;
 }
 
 TEST_P(EveryBlock, OnlyCasesThatMeetTheConditionsAreDrawn) {

@@ -154,7 +154,7 @@ Sketch draw_sketch(const BlockDefinition& block, DeepTier tier, bool large, cons
   choose_attributes(block, sketch, draw);
   std::set<std::int64_t> used;
   if (names_of(block, sketch.attributes).contains("L")) {
-    const std::int64_t most = choice.names("S") ? choice.largest("S") : kLargestSize;  // a pixel each
+    const std::int64_t most = choice.most_levels();
     sketch.extents["L"] =
         choice.fit("L", std::min(draw_extent("L", sketch, used, draw), most), 1, most, draw);
   }

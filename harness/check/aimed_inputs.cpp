@@ -1,7 +1,6 @@
 #include "check/aimed_inputs.h"
 
 #include "blocks/block_definition.h"
-#include "core/dtype_dispatch.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
@@ -45,19 +44,18 @@ bool cut_loose(Case& c) {
   return set_rows(c, "attention_mask", [](auto, auto) { return 1; });
 }
 
-/// Values of all stages before `last`, in exact arithmetic; then what `last` is given.
-Case exact_inputs(const BlockEntry& entry, const Case& c, const std::string& last, int threads) {
+}  // namespace
+
+Case exact_inputs(const BlockEntry& entry, const Case& c, const Stage& last, int threads) {
   const Precision precision;
   const Contract contract;
   StageValues values(entry, c, precision, contract, threads);
   for (const Stage& stage : entry.block->stages(c)) {
-    if (stage.name == last) return values.stage_case(stage);
+    if (stage.name == last.name) break;
     values.set_middle(stage, values.refer(stage));
   }
-  return {};
+  return values.stage_case(last);
 }
-
-}  // namespace
 
 bool set_rows(Case& c, std::string_view input, const Rows& rows) {
   const auto found = std::ranges::find(c.inputs, input, &NamedTensor::name);
@@ -81,7 +79,7 @@ bool give_to_first_norm(const BlockEntry& entry, Case& c, const Rows& rows, int 
   if (summand == sum->inputs.end()) return false;
   const std::string other = summand->name == "a" ? "b" : "a";
   if (!cut_loose(c)) return false;
-  const Case given = exact_inputs(entry, c, sum->name, threads);
+  const Case given = exact_inputs(entry, c, *sum, threads);
   const Tensor added = given.input(other);
   const std::int64_t length = added.shape().back();
   return added.shape() == given.input(summand->name).shape() &&

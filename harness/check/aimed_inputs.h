@@ -11,6 +11,9 @@ namespace deformdiff {
 /// Element `column` of row `row`.
 using Rows = std::function<double(std::int64_t row, std::int64_t column)>;
 
+/// What this stage of the case is given when every stage before it computes in exact arithmetic.
+Case exact_inputs(const BlockEntry& entry, const Case& c, const Stage& last, int threads);
+
 /// Replaces the elements of the case's input of that name, rows being those of the last axis; false if the
 /// case has none of that name.
 bool set_rows(Case& c, std::string_view input, const Rows& rows);

@@ -27,6 +27,9 @@ LevelSize one_row(const LevelSize& map) {
 LevelSize one_column(const LevelSize& map) {
   return {map.height, 1};
 }
+LevelSize one_pixel(const LevelSize&) {
+  return {1, 1};
+}
 LevelSize half(const LevelSize& map) {
   return {(map.height + 1) / 2, (map.width + 1) / 2};
 }
@@ -70,7 +73,7 @@ const std::vector<Kind>& kinds() {
       {"one_pixel",
        "levels of a single pixel",
        levels_of_one_pixel,
-       half,
+       one_pixel,
        kTypical,
        {},
        nullptr,
@@ -100,7 +103,14 @@ const std::vector<Kind>& kinds() {
        {},
        resizes,
        {}},
-      {"enlarged", "masks resized to more pixels", levels_twice_as_large, twice, kTypical, {}, resizes, {}},
+      {"enlarged",
+       "masks resized to more pixels",
+       levels_twice_as_large,
+       twice,
+       kTypical,
+       {},
+       resizes_masks,
+       {}},
       {"many_rows", "more than 256 rows", of_many_rows, nearly_half, kTypical, {}, nullptr, {}},
       {"many_columns", "more than 256 columns", of_many_columns, nearly_half, kTypical, {}, nullptr, {}},
       {"twin_levels",
@@ -194,6 +204,14 @@ const std::vector<Kind>& kinds() {
        Twist::kOddReferences,
        nullptr,
        {"reference_outside", "reference_on_border"}},
+      {"reduced",
+       "a level resized to fewer pixels",
+       levels_twice_as_large,
+       twice,
+       kTypical,
+       {},
+       resizes_levels_alone,
+       {}},
   };
   return all;
 }

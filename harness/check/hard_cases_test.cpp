@@ -3,7 +3,7 @@
 
 #include "blocks/block_list.h"
 #include "catalog/catalog.h"
-#include "engine/stage_values.h"
+#include "check/aimed_inputs.h"
 
 #include <algorithm>
 #include <cmath>
@@ -71,14 +71,13 @@ const ReplayCase& named(const std::vector<ReplayCase>& cases, const std::string&
 /// The value that the first stage of this operation takes as `input`, in exact arithmetic.
 Tensor given_to(const BlockEntry& entry, const Case& c, const std::string& operation,
                 const std::string& input) {
-  const Precision precision;
-  const Contract contract;
-  StageValues values(entry, c, precision, contract, 1);
-  for (const Stage& stage : entry.block->stages(c)) {
-    if (stage.operation == operation) return values.stage_case(stage).input(input);
-    values.set_middle(stage, values.refer(stage));
+  const std::vector<Stage> stages = entry.block->stages(c);
+  const auto first = std::ranges::find(stages, operation, &Stage::operation);
+  if (first == stages.end()) {
+    ADD_FAILURE() << "no stage is a " << operation;
+    return {};
   }
-  return {};
+  return exact_inputs(entry, c, *first, 1).input(input);
 }
 
 double variance_of_row(const Tensor& tensor, std::int64_t row) {
@@ -108,7 +107,8 @@ TEST(HardCases, AreThoseThatTheBlockCanHave) {
       {"attention_layer", all({levels, padding, {"large_scores", "odd_references"}})},
       {"encoder_layer", all({levels, norms, padding, {"large_scores", "odd_references"}})},
       {"pixel_decoder_encoder", all({levels, norms, padding, {"large_scores", "padded"}})},
-      {"pixel_decoder", all({levels, finest, resized, norms, {"large_scores"}})},
+      {"pixel_decoder",
+       all({levels, finest, {"same_size", "whole_multiple", "reduced"}, norms, {"large_scores"}})},
       {"decoder_layer", all({norms, {"large_scores", "equal_scores", "one_open_key", "mask_by_head"}})},
       {"mask_predictor", all({{"one_row", "one_column", "one_pixel"}, finest, resized, norms, thresholds})},
       {"transformer_decoder", all({levels, finest, resized, thresholds, {"large_mean", "large_scores"}})},
@@ -165,6 +165,115 @@ TEST(HardCases, OpenOneKeyAQuery) {
       for (std::int64_t key = 0; key < keys; ++key) open += mask.element(row * keys + key) == 0 ? 1 : 0;
       EXPECT_EQ(open, 1) << block;
     }
+  }
+}
+
+/// The sides of a map [B, C, H, W].
+LevelSize map_of(const ReplayCase& each, const std::string& input) {
+  const Tensor& map = each.problem.input(input);
+  return {map.dim(2), map.dim(3)};
+}
+
+LevelSize target_of(const ReplayCase& each) {
+  const Tensor& target = each.problem.input("target_size");
+  return {static_cast<std::int64_t>(target.element(0)), static_cast<std::int64_t>(target.element(1))};
+}
+
+/// Sides before and after.
+struct Resizing {
+  LevelSize from, to;
+};
+
+/// What a mask predictor makes of its masks, a pixel decoder of its last level.
+struct Resizer {
+  explicit Resizer(const std::string& block) : is_predictor(block == "mask_predictor") {}
+
+  std::string finest() const { return is_predictor ? "pixel_embeddings" : "features.0"; }
+  Resizing operator()(const ReplayCase& each) const {
+    const LevelSize map = map_of(each, finest());
+    return is_predictor ? Resizing{map, target_of(each)} : Resizing{map_of(each, "features.1"), map};
+  }
+
+  bool is_predictor;
+};
+
+bool is_multiple(std::int64_t a, std::int64_t b) {
+  return a > b ? a % b == 0 : b > a && b % a == 0;
+}
+
+TEST(HardCases, ResizeAsTheirNamesSay) {
+  for (const char* block : {"mask_predictor", "pixel_decoder"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    const Resizer resizing(block);
+    const auto same = resizing(named(cases, "same_size"));
+    EXPECT_EQ(same.from, same.to) << block;
+    const auto [from, to] = resizing(named(cases, "whole_multiple"));
+    EXPECT_TRUE(is_multiple(from.height, to.height) && is_multiple(from.width, to.width)) << block;
+    const auto other = resizing(named(cases, resizing.is_predictor ? "enlarged" : "reduced"));
+    const auto& [small, large] = resizing.is_predictor ? other : Resizing{other.to, other.from};
+    EXPECT_TRUE(small.height < large.height && small.width < large.width) << block;
+    for (const char* name : {"same_size", "whole_multiple", resizing.is_predictor ? "enlarged" : "reduced"})
+      EXPECT_GT(named(cases, name).problem.input(resizing.finest()).dim(0), 1) << block << " " << name;
+  }
+}
+
+TEST(HardCases, HaveLevelsOrTargetsOfOneRowColumnOrPixel) {
+  for (const char* block : {"mask_predictor", "pixel_decoder"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    const bool is_predictor = Resizer(block).is_predictor;
+    for (const char* name : {"one_row", "one_column", "one_pixel"}) {
+      const ReplayCase& each = named(cases, name);
+      std::vector<LevelSize> sizes;
+      if (is_predictor) sizes.push_back(target_of(each));
+      for (std::size_t l = 1; !is_predictor && l <= each.sizes.levels.size(); ++l)
+        sizes.push_back(map_of(each, "features." + std::to_string(l)));
+      const bool row = name != std::string("one_column"), column = name != std::string("one_row");
+      for (const LevelSize& size : sizes) {
+        EXPECT_EQ(size.height == 1, row) << block << " " << name;
+        EXPECT_EQ(size.width == 1, column) << block << " " << name;
+      }
+    }
+  }
+}
+
+TEST(HardCases, HaveAFinestMapOfOneRowOrColumn) {
+  for (const char* block : {"mask_predictor", "pixel_decoder"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    for (const char* name : {"finest_one_row", "finest_one_column"}) {
+      const ReplayCase& each = named(cases, name);
+      const LevelSize map = map_of(each, Resizer(block).finest());
+      EXPECT_EQ(map, each.sizes.finest) << block << " " << name;
+      EXPECT_EQ(map.height == 1, name == std::string("finest_one_row")) << block;
+      EXPECT_EQ(map.width == 1, name == std::string("finest_one_column")) << block;
+    }
+  }
+}
+
+TEST(HardCases, HaveManyRowsOrColumns) {
+  for (const char* block : {"mask_predictor", "pixel_decoder"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    for (const char* name : {"many_rows", "many_columns"}) {
+      const LevelSize map = map_of(named(cases, name), Resizer(block).finest());
+      EXPECT_EQ(map.height > 256, name == std::string("many_rows")) << block;
+      EXPECT_EQ(map.width > 256, name == std::string("many_columns")) << block;
+    }
+  }
+}
+
+TEST(HardCases, GiveTheThresholdWhatTheyPromise) {
+  for (const char* block : {"mask_predictor", "transformer_decoder"}) {
+    const Model model(block);
+    const std::vector<ReplayCase> cases = model.cases();
+    const Tensor at = given_to(model.entry, named(cases, "at_threshold").problem, "sigmoid", "x"),
+                 near = given_to(model.entry, named(cases, "near_threshold").problem, "sigmoid", "x");
+    std::int64_t zeros = 0;
+    double largest = 0;
+    for (std::int64_t i = 0; i < at.elements(); ++i) zeros += at.element(i) == 0 ? 1 : 0;
+    for (std::int64_t i = 0; i < near.elements(); ++i) largest = std::max(largest, std::abs(near.element(i)));
+    EXPECT_GT(zeros, 0) << block;
+    // Of ordinary ones the largest is above 1 and far below 100.
+    EXPECT_GT(largest, 1e-6) << block;
+    EXPECT_LT(largest, 1e-4) << block;
   }
 }
 

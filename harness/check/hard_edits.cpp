@@ -88,6 +88,14 @@ bool resizes(const EditContext& context, Case& c) {
   return c.find_input("target_size") != nullptr || (has("H") && has("H0"));
 }
 
+bool resizes_masks(const EditContext& context, Case& c) {
+  return has_operation(context, c, "threshold");
+}
+
+bool resizes_levels_alone(const EditContext& context, Case& c) {
+  return resizes(context, c) && !resizes_masks(context, c);
+}
+
 /// A map is no level, but stands by itself.
 bool has_finest(const EditContext& context, Case& c) {
   const std::vector<TensorSpec> specs = context.source.block.tensors(c.attributes);
@@ -103,7 +111,7 @@ bool equal_rows(const EditContext& context, Case& c) {
       context.threads);
 }
 
-/// Of the size of every epsilon there is: 1e-5, 1e-6, none.
+/// A variance of 9e-6, about the usual epsilon: whether 1e-5, 1e-6 or nothing is added to it shows.
 bool small_variance(const EditContext& context, Case& c) {
   constexpr double kDeviation = 3e-3;
   if (has_operation(context.source.block, c, "group_norm")) return scale_features(context, c, kDeviation);
@@ -132,7 +140,7 @@ bool one_open_key(const EditContext& context, Case& c) {
                   [keys](std::int64_t row, std::int64_t key) { return key == (5 * row + 1) % keys ? 0 : 1; });
 }
 
-/// Where masks are a threshold's: every logit close to it.
+/// Where masks are a threshold's: every logit a millionth of an ordinary one.
 bool near_threshold(const EditContext& context, Case& c) {
   if (!has_operation(context.source.block, c, "threshold")) return false;
   bool any = false;

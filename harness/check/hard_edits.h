@@ -20,13 +20,15 @@ struct EditContext {
 using Edit = bool (*)(const EditContext&, Case&);
 
 bool resizes(const EditContext&, Case& c);  ///< looks: maps are resized to other maps' sizes, or a given one
-bool has_finest(const EditContext&, Case& c);  ///< looks: there is a map that is no level
+bool resizes_masks(const EditContext&, Case& c);         ///< looks: there are masks, and they are resized
+bool resizes_levels_alone(const EditContext&, Case& c);  ///< looks: levels are, and there are no masks
+bool has_finest(const EditContext&, Case& c);            ///< looks: there is a map that is no level
 
 /// The first norm of rows is given rows of one number each; norms of groups, uniform maps.
 bool equal_rows(const EditContext&, Case& c);
 
-/// The first norm of rows is given rows whose variance is 1e-5, the usual epsilon; norms of groups, small
-/// maps.
+/// The first norm of rows is given rows whose variance is about 1e-5, the usual epsilon; norms of groups,
+/// small maps.
 bool small_variance(const EditContext&, Case& c);
 
 /// The first norm of rows is given rows around 1000; where that cannot be done, all features are.
@@ -36,6 +38,6 @@ bool equal_scores(const EditContext&, Case& c);  ///< all keys are alike, to the
 bool large_scores(const EditContext&,
                   Case& c);  ///< their exponentials overflow unless the largest is taken off
 bool one_open_key(const EditContext&, Case& c);    ///< of each query; one pixel of each padded image
-bool near_threshold(const EditContext&, Case& c);  ///< mask logits within 1e-5 of 0
+bool near_threshold(const EditContext&, Case& c);  ///< mask logits a millionth of ordinary ones
 
 }  // namespace deformdiff

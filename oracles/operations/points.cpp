@@ -107,10 +107,9 @@ class PixelCentres : public Elementwise<T> {
     if (std::isnan(ratio)) return demand<T>(ratio, out);
     // The centre is positive, so that neither order of divisions makes a NaN.
     if (ratio == 0 || std::isinf(ratio)) return demand<T>(1 / ratio, out);
-    if (!(std::abs(ratio) > 4 * this->rounding().tiny) ||
-        !(std::abs(ratio) * side < this->rounding().largest)) {
+    const double size = std::abs(static_cast<double>(ratio));
+    if (size <= 4 * this->rounding().tiny || size * side >= this->rounding().largest)
       return admit_anything(out);
-    }
     const double centre = static_cast<double>(place) + 0.5;
     out.value = centre / (static_cast<Wide<T>>(ratio) * side);
     out.magnitude = std::max(static_cast<double>(std::abs(out.value)), centre);
