@@ -89,7 +89,7 @@ bool resizes(const EditContext& context, Case& c) {
 }
 
 bool resizes_masks(const EditContext& context, Case& c) {
-  return has_operation(context, c, "threshold");
+  return has_operation(context.source.block, c, "threshold");
 }
 
 bool resizes_levels_alone(const EditContext& context, Case& c) {
