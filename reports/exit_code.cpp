@@ -7,6 +7,7 @@
 namespace deformdiff {
 
 int decide_exit_code(RunReport& report, const std::vector<std::string>& required) {
+  if (!report.session.broken_off.empty()) return 3;
   std::int64_t found = static_cast<std::int64_t>(report.session.findings.size());
   std::int64_t agreed = 0;
   for (const SubjectReport& subject : report.session.subjects) {

@@ -14,5 +14,7 @@ int run_check(const Options& options);
 int run_list(const Options& options);
 int run_selftest(const Options& options);
 int run_bench(const Options& options);
+int run_report(const Options& options);
+int run_merge(const Options& options);
 
 }  // namespace deformdiff::cli

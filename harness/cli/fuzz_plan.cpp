@@ -103,7 +103,9 @@ RunPlan progress_plan(const std::vector<PlannedSession>& sessions, const Options
   RunPlan plan;
   plan.seconds = options.time_seconds;
   for (const PlannedSession& session : sessions) {
-    plan.parts.push_back({session.entry->block->name(), options.cases.value_or(session.cases),
+    const auto cases = static_cast<std::uint64_t>(options.cases.value_or(session.cases));
+    plan.parts.push_back({session.entry->block->name(),
+                          static_cast<std::int64_t>(options.shard.cases_of(cases)),
                           static_cast<double>(session.stages) + kCallCost});
   }
   return plan;

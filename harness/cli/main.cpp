@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "core/error.h"
+#include "engine/journal/journal_error.h"
 
 #include <cstdio>
 #include <exception>
@@ -34,9 +35,9 @@ int run(int argc, const char* const* argv) {
     return 0;
   }
   const std::map<std::string, int (*)(const Options&)> commands{
-      {"fuzz", run_fuzz},       {"replay", run_replay},     {"shrink", run_shrink},
-      {"explain", run_explain}, {"judge", run_judge},       {"check", run_check},
-      {"list", run_list},       {"selftest", run_selftest}, {"bench", run_bench}};
+      {"fuzz", run_fuzz},   {"replay", run_replay}, {"shrink", run_shrink}, {"explain", run_explain},
+      {"judge", run_judge}, {"check", run_check},   {"list", run_list},     {"selftest", run_selftest},
+      {"bench", run_bench}, {"report", run_report}, {"merge", run_merge}};
   return commands.at(options.command)(options);
 }
 
@@ -49,6 +50,9 @@ int main(int argc, char** argv) {
   } catch (const deformdiff::InputError& error) {
     std::fprintf(stderr, "deformdiff: %s\n", error.what());
     return 2;
+  } catch (const deformdiff::JournalError& error) {
+    std::fprintf(stderr, "deformdiff: %s\n", error.what());
+    return 3;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "deformdiff: internal error: %s\n", error.what());
     return 3;

@@ -40,4 +40,18 @@ template int parse_integer(const std::string&, const std::string&, int);
 template std::int64_t parse_integer(const std::string&, const std::string&, std::int64_t);
 template std::uint64_t parse_integer(const std::string&, const std::string&, std::uint64_t);
 
+Shard parse_shard(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    throw InputError(fmt::format("--shard '{}': I/N wanted, as in 1/4 for the first of four", text));
+  }
+  const auto index = parse_integer<std::uint64_t>(text.substr(0, slash), "--shard I/N: I", 1);
+  const auto count = parse_integer<std::uint64_t>(text.substr(slash + 1), "--shard I/N: N", 1);
+  if (index > count) throw InputError(fmt::format("--shard {}: I is counted from 1 to N", text));
+  // Beyond that no part would have a case.
+  constexpr std::uint64_t kMost = 1'000'000;
+  if (count > kMost) throw InputError(fmt::format("--shard {}: at most {} parts", text, kMost));
+  return {index - 1, count};
+}
+
 }  // namespace deformdiff::cli

@@ -1,6 +1,8 @@
 // Values of flags as typed.
 #pragma once
 
+#include "engine/shard.h"
+
 #include <cstdint>
 #include <string>
 
@@ -13,5 +15,8 @@ double parse_duration(const std::string& text, const std::string& flag);
 /// `smallest` or too large for `Number`.
 template <typename Number>
 Number parse_integer(const std::string& text, const std::string& flag, Number smallest);
+
+/// "1/4", the first of four, as --shard takes it. Throws InputError.
+Shard parse_shard(const std::string& text);
 
 }  // namespace deformdiff::cli

@@ -26,7 +26,6 @@ struct Raw {
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
   std::vector<std::string> mapping, declarations;
-  bool resume = false;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
 };
@@ -96,8 +95,9 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   add_run_options(fuzz, raw);
   fuzz.add_option("--time", raw.time, "stop after this long, findings included, as in 30s, 10m, 8h");
   add_out(fuzz, options);
-  fuzz.add_flag("--resume", raw.resume)->group("");
-  fuzz.add_option("--shard", raw.shard)->group("");
+  fuzz.add_flag("--resume", options.resume,
+                "go on with the run in --out; what to run need not be typed again");
+  fuzz.add_option("--shard", raw.shard, "I/N, as in 1/4: only the cases of this part; merge joins the parts");
   fuzz.add_flag("--first-finding", options.first_finding,
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
@@ -176,6 +176,20 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   add_common(check, options, raw);
 }
 
+void add_journal_commands(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& report =
+      *app.add_subcommand("report", "reports of a run, from its folder; or beside another run");
+  add_path(report, "DIR", options.files, "folder of a fuzz run (its --out)").required()->expected(1);
+  add_path(report, "--against", options.against,
+           "folder of an earlier run: what is new, gone, slower, sharper");
+  add_common(report, options, raw);
+
+  CLI::App& merge = *app.add_subcommand("merge", "join the folders of several runs of one stream of cases");
+  add_path(merge, "DIR", options.files, "folders of fuzz runs").required();
+  add_path(merge, "-o", options.output, "folder to write").required();
+  add_common(merge, options, raw);
+}
+
 void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& list =
       *app.add_subcommand("list", "blocks, stages, subjects, addresses, tiers, triggers, rules or faults");
@@ -197,7 +211,8 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
                  "implementation or address, repeatable (default: every built-in one)");
   add_common(bench, options, raw);
 
-  for (const char* later : {"report", "merge", "emit"}) {
+  add_journal_commands(app, options, raw);
+  for (const char* later : {"emit"}) {
     app.add_subcommand(later)->group("")->allow_extras();
   }
 }
@@ -223,18 +238,17 @@ void want_folder_of(const ReportTarget& target) {
 }
 
 void refuse_unbuilt(const Options& options, const Raw& raw) {
-  for (const char* later : {"report", "merge", "emit"}) {
+  for (const char* later : {"emit"}) {
     if (options.command == later) not_available_yet(later);
   }
-  if (raw.resume) not_available_yet("--resume");
-  if (!raw.shard.empty()) not_available_yet("--shard");
 }
 
 void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
   for (const ReportTarget& target : options.reports) want_folder_of(target);
-  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench"};
+  static const std::set<std::string> kReporting{"fuzz",  "replay", "judge", "check",
+                                                "bench", "report", "merge"};
   for (const ReportTarget& target : options.reports) {
     const bool as_always = target.kind == "terminal" && target.file.empty();
     if (!as_always && !kReporting.contains(options.command)) {
@@ -249,6 +263,7 @@ void convert(const Raw& raw, Options& options) {
   options.threads = raw.threads ? parse_integer(*raw.threads, "--threads", 1)
                                 : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   if (raw.seed) options.seed = parse_integer<std::uint64_t>(*raw.seed, "--seed", 0);
+  if (!raw.shard.empty()) options.shard = parse_shard(raw.shard);
   if (raw.cases) options.cases = parse_integer<std::int64_t>(*raw.cases, "--cases", 1);
   if (raw.rounds) options.rounds = parse_integer(*raw.rounds, "--rounds", 1);
   if (raw.evaluations) {
@@ -275,6 +290,15 @@ void convert(const Raw& raw, Options& options) {
       throw InputError(fmt::format("--map {}: '{}' is mapped twice", pair, pair.substr(0, equals)));
     }
   }
+}
+
+/// Whether more is typed than where to and how to report.
+bool says_what_to_run(const CLI::App& fuzz) {
+  const std::set<std::string> others{"--out",     "--resume", "--report",  "--progress",
+                                     "--threads", "--quiet",  "--verbose", "--help"};
+  return std::ranges::any_of(fuzz.get_options(), [&](const CLI::Option* option) {
+    return option->count() > 0 && !others.contains(option->get_name());
+  });
 }
 
 }  // namespace
@@ -308,7 +332,10 @@ Options parse_options(int argc, const char* const* argv) {
     throw InputError(fmt::format("{} (see deformdiff --help)", error.what()));
   }
   if (app.get_subcommands().empty()) throw InputError("a command is wanted (see deformdiff --help)");
-  options.command = app.get_subcommands().front()->get_name();
+  const CLI::App& command = *app.get_subcommands().front();
+  options.command = command.get_name();
+  options.words.assign(argv + 1, argv + argc);
+  options.says_what_to_run = options.command == "fuzz" && says_what_to_run(command);
   convert(raw, options);
   return options;
 }

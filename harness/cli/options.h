@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/declaration.h"
+#include "engine/shard.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -39,6 +40,10 @@ struct Options {
   std::optional<double> time_seconds;
   std::uint64_t seed = 0;
   std::filesystem::path out = "deformdiff-out";
+  bool resume = false;             ///< go on with the run in `out`
+  bool says_what_to_run = false;   ///< fuzz: blocks, implementations, cases or the like are typed
+  std::vector<std::string> words;  ///< the command line as typed, from the command on
+  Shard shard;
   bool first_finding = false;
   bool shrink = true;
   std::optional<double> case_timeout_seconds;
@@ -59,7 +64,8 @@ struct Options {
   Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
 
-  std::string topic;  ///< list
+  std::string topic;              ///< list
+  std::filesystem::path against;  ///< report
 };
 
 /// Throws InputError naming the flag and the fix.

@@ -8,11 +8,9 @@
 #include <fmt/format.h>
 
 namespace deformdiff::cli {
-namespace {
 
 namespace fs = std::filesystem;
 
-/// Saved cases that are kept are chosen by people: no run writes among them.
 void refuse_source_cases(const fs::path& out) {
   for (fs::path folder = fs::weakly_canonical(fs::absolute(out)); folder != folder.root_path();
        folder = folder.parent_path()) {
@@ -24,8 +22,6 @@ void refuse_source_cases(const fs::path& out) {
     }
   }
 }
-
-}  // namespace
 
 RunLimits run_limits_of(const Options& options) {
   RunLimits limits;
@@ -48,6 +44,7 @@ SessionOptions session_options_of(const Options& options, std::int64_t default_c
   session.only = options.only;
   const bool timed = options.time_seconds.has_value();
   session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : default_cases);
+  session.shard = options.shard;
   session.time_limit_seconds = options.time_seconds;
   session.first_finding = options.first_finding;
   session.shrink = options.shrink;

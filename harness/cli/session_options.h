@@ -20,6 +20,9 @@ constexpr std::int64_t kWorkerMemory = 2 * kMemoryLimit;
 
 RunLimits run_limits_of(const Options& options);
 
+/// Saved cases that are kept are chosen by people: no run writes among them. Throws InputError.
+void refuse_source_cases(const std::filesystem::path& out);
+
 /// The folder in --out for the cases of findings. Throws InputError if --out lies inside the source tree's
 /// cases/.
 std::filesystem::path findings_folder(const Options& options);

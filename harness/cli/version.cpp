@@ -11,4 +11,8 @@ std::string version_text() {
                      DEFORMDIFF_VERSION, kCommit, kCompiler, kLibTorch, kCuda);
 }
 
+std::string version_line() {
+  return fmt::format("deformdiff {}, commit {}", DEFORMDIFF_VERSION, kCommit);
+}
+
 }  // namespace deformdiff::cli

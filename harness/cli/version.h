@@ -8,4 +8,7 @@ namespace deformdiff::cli {
 /// The version; commit, compiler, LibTorch and CUDA of this build, a line each.
 std::string version_text();
 
+/// Version and commit: which program made a file.
+std::string version_line();
+
 }  // namespace deformdiff::cli

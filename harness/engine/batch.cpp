@@ -4,6 +4,12 @@
 
 namespace deformdiff {
 
+void BatchSource::go_on_at(std::uint64_t first, std::uint64_t end) {
+  if (first != next_) waiting_.reset();
+  next_ = first;
+  end_ = end;
+}
+
 Batch BatchSource::next() {
   Batch batch;
   batch.first = next_;

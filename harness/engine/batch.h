@@ -29,6 +29,12 @@ class BatchSource {
   BatchSource(const Generator& generator, StreamChoice choice, std::uint64_t first, std::uint64_t end)
       : generator_(generator), choice_(std::move(choice)), next_(first), end_(end) {}
 
+  /// Goes on with cases first .. end-1.
+  void go_on_at(std::uint64_t first, std::uint64_t end);
+
+  /// Index of the next case.
+  std::uint64_t position() const { return next_; }
+
   /// Empty at the end.
   Batch next();
 

@@ -158,6 +158,19 @@ std::vector<Finding*> FindingBook::causes_of(const Signature& signature) {
   return causes;
 }
 
+void FindingBook::restore(Finding finding, const std::vector<FindingKey>& keys) {
+  Finding& restored = findings_.emplace_back(std::move(finding));
+  for (const FindingKey& key : keys) by_key_[key] = &restored;
+}
+
+std::vector<FindingKey> FindingBook::keys_of(const Finding& finding) const {
+  std::vector<FindingKey> keys;
+  for (const auto& [key, led_to] : by_key_) {
+    if (led_to == &finding) keys.push_back(key);
+  }
+  return keys;
+}
+
 Finding& FindingBook::refile(Finding& finding, const FindingKey& key, const SavedCase& saved) {
   const std::filesystem::path old_path = finding.case_path;
   Finding* const known = find(key);

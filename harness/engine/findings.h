@@ -92,7 +92,14 @@ class FindingBook {
   /// same.
   bool save(Finding& finding, const SavedCase& saved) const;
 
+  /// Takes up a finding of an earlier sitting of the run, with what led to it.
+  void restore(Finding finding, const std::vector<FindingKey>& keys);
+
+  /// What leads to the finding.
+  std::vector<FindingKey> keys_of(const Finding& finding) const;
+
   std::size_t size() const { return findings_.size(); }
+  const std::list<Finding>& findings() const { return findings_; }
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:

@@ -28,6 +28,10 @@ struct Failure {
   bool by_shrinking = false;           ///< met on the way, after calls that nobody recorded
 };
 
+/// A failure that was looked at beside a finding of its signature: that, its tier, and whether it lacked what
+/// the finding needs.
+using Sibling = std::tuple<Signature, std::string, bool>;
+
 class Investigator {
  public:
   /// `entry`, `options` and `listener` must outlive this. Creates the folder of findings.
@@ -44,7 +48,13 @@ class Investigator {
   void settle() { book_.settle(); }
 
   std::vector<Finding> findings() const { return book_.all(); }
+  const FindingBook& book() const { return book_; }
+  FindingBook& book() { return book_; }
   std::size_t size() const { return book_.size(); }
+  const std::set<Sibling>& siblings() const { return siblings_; }
+
+  /// Those of an earlier sitting of the run.
+  void take_up(std::set<Sibling> siblings) { siblings_ = std::move(siblings); }
 
   /// Told what is going on, for progress.
   std::function<void(const std::string& activity)> on_activity;
@@ -69,9 +79,8 @@ class Investigator {
   const SessionOptions& options_;
   Listener& listener_;
   FindingBook book_;
-  std::deque<Failure> met_;  ///< on the way, and not yet investigated
-  /// Siblings that were shrunk: their finding's signature, their tier, and whether they lacked what it needs.
-  std::set<std::tuple<Signature, std::string, bool>> siblings_;
+  std::deque<Failure> met_;     ///< on the way, and not yet investigated
+  std::set<Sibling> siblings_;  ///< that were shrunk
 };
 
 }  // namespace deformdiff

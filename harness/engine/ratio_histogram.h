@@ -11,6 +11,16 @@ namespace deformdiff {
 /// Eight bins an octave from 2^-24 up to 2^8; the maximum is kept exactly.
 class RatioHistogram {
  public:
+  static constexpr int kOctaves = 32;
+  static constexpr int kBins = kOctaves * 8 + 2;
+  using Counts = std::array<std::int64_t, kBins>;
+
+  RatioHistogram() = default;
+  RatioHistogram(const Counts& counts, double max) : counts_(counts), max_(max) {}
+
+  /// By bin, ascending; the first and the last hold what is beyond the others.
+  const Counts& counts() const { return counts_; }
+
   /// Adds ratios, none negative or NaN; `largest` is the largest of them before rounding to float.
   void add(std::span<const float> ratios, double largest) {
     for (const float ratio : ratios) ++counts_[bin_of(ratio)];
@@ -26,9 +36,7 @@ class RatioHistogram {
   double quantile(double q) const;
 
  private:
-  static constexpr int kOctaves = 32;
   static constexpr int kLowest = -24;
-  static constexpr int kBins = kOctaves * 8 + 2;
 
   static int bin_of(float ratio) {
     // Exponent and the three leading significand bits of the float are the bin.
@@ -37,7 +45,7 @@ class RatioHistogram {
     return bin < 0 ? 0 : bin >= kBins ? kBins - 1 : bin;
   }
 
-  std::array<std::int64_t, kBins> counts_{};
+  Counts counts_{};
   double max_ = 0;
 };
 

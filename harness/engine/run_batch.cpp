@@ -111,12 +111,15 @@ class SubjectBatch {
       if (state_.stopped) break;
       const bool was_given = given_.contains(position);
       Comparison& comparison = comparisons[position];
-      count(state_.report, comparison);
-      state_.report.ratios.add(ratios[position]);
-      if (was_given) state_.report.run_seconds += outcomes_[position].seconds;
+      SubjectReport& counts = state_.latest.counts;
+      count(counts, comparison, batch_.first + position);
+      counts.ratios.add(ratios[position]);
+      if (was_given) counts.run_seconds += outcomes_[position].seconds;
+      state_.note_done(batch_.first + position);
       if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
+    state_.end_batch();
     return failures;
   }
 
@@ -183,6 +186,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   References references(entry, batch.cases);
   std::vector<std::pair<SubjectState*, SubjectBatch>> running;
   for (SubjectState* state : group) {
+    state->begin_batch();
     if (state->stopped) continue;
     running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
     running.back().second.admit(references);

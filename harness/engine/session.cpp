@@ -25,16 +25,49 @@ constexpr std::uint64_t kFirstSlice = 256;
 class Session {
  public:
   Session(const BlockEntry& entry, std::vector<SubjectSpec> specs, const SessionOptions& options,
-          Listener& listener)
+          Listener& listener, SessionJournal* journal)
       : entry_(entry),
         options_(limited(options)),
         listener_(listener),
+        journal_(journal),
         investigator_(entry, options_, listener) {
     investigator_.on_activity = [this](const std::string& activity) { tell(activity); };
     open(std::move(specs));
+    if (journal_ != nullptr) journal_->take_up(states_, investigator_, drawn_);
   }
 
   SessionReport run() {
+    try {
+      run_all();
+      investigator_.settle();
+      if (journal_ != nullptr) journal_->close(states_, investigator_, !out_of_time());
+    } catch (const JournalError& error) {
+      report_.broken_off = error.what();
+    }
+    for (SubjectState& state : states_) {
+      state.report.workers = state.workers();
+      report_.subjects.push_back(std::move(state.report));
+    }
+    report_.triggers = std::move(drawn_.triggers);
+    report_.split = drawn_.split;
+    report_.findings = investigator_.findings();
+    report_.seconds = watch_.seconds();
+    return std::move(report_);
+  }
+
+ private:
+  /// Consecutive cases and the subjects that are to get them.
+  struct Stretch {
+    std::uint64_t first, end;
+    std::vector<SubjectState*> subjects;
+  };
+
+  struct Work {
+    Batch batch;
+    std::vector<SubjectState*> subjects;
+  };
+
+  void run_all() {
     const auto total = static_cast<std::uint64_t>(options_.cases);
     const bool sliced = options_.time_limit_seconds && states_.size() > kGroup;
     std::uint64_t size = sliced ? kFirstSlice : total;
@@ -46,17 +79,8 @@ class Session {
       begin = end;
       if (out_of_time()) break;
     }
-    for (SubjectState& state : states_) {
-      state.report.workers = state.subject.runner->workers_started();
-      report_.subjects.push_back(std::move(state.report));
-    }
-    investigator_.settle();
-    report_.findings = investigator_.findings();
-    report_.seconds = watch_.seconds();
-    return std::move(report_);
   }
 
- private:
   /// With the time limit as the end of everything.
   static SessionOptions limited(SessionOptions options) {
     if (options.time_limit_seconds) {
@@ -96,7 +120,7 @@ class Session {
       for (std::size_t i = first; i < std::min(first + kGroup, states_.size()); ++i) {
         if (!states_[i].stopped) group.push_back(&states_[i]);
       }
-      run_group(group, begin, end, first == 0);
+      run_group(group, begin, end);
       if (states_.size() <= kGroup || out_of_time()) break;
       for (SubjectState* state : group) {
         state->subject.runner->restart();
@@ -105,33 +129,71 @@ class Session {
     }
   }
 
-  void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end,
-                 bool count_triggers) {
-    BatchSource source(*entry_.generator, stream_of(options_), begin, end);
-    Batch batch = generate(source);
-    while (!batch.cases.empty()) {
-      if (std::all_of(group.begin(), group.end(), [](const auto* state) { return state->stopped; })) return;
-      if (count_triggers) count_triggers_of(batch);
-      Batch next;
-      run_batch(entry_, options_, group, batch, investigator_, report_.split, [&] {
-        if (!out_of_time()) next = generate(source);
+  void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end) {
+    BatchSource source(*entry_.generator, stream_of(options_), begin, begin);
+    DrawnCases latest;
+    Stretch stretch{begin, begin, {}};
+    const auto draw = [&]() -> Work {
+      const Stopwatch watch;
+      Batch batch = source.next();
+      if (batch.cases.empty()) {
+        const auto next = next_stretch(group, stretch.end, end);
+        if (!next) return {};
+        stretch = *next;
+        source.go_on_at(stretch.first, stretch.end);
+        batch = source.next();
+      }
+      latest.split.generate += watch.seconds();
+      return {std::move(batch), stretch.subjects};
+    };
+    for (Work work = draw(); !work.batch.cases.empty();) {
+      if (std::ranges::all_of(work.subjects, &SubjectState::stopped)) return;
+      if (journal_ != nullptr) journal_->begin(work.batch, work.subjects);
+      Work next;
+      run_batch(entry_, options_, work.subjects, work.batch, investigator_, latest.split, [&] {
+        if (!out_of_time()) next = draw();
       });
-      batch = std::move(next);
+      count_triggers_of(work, latest);
+      if (journal_ != nullptr) journal_->finish(work.subjects, latest, investigator_);
+      add(drawn_, latest);
+      latest = {};
+      work = std::move(next);
       tell(activity_of(group));
       if (out_of_time()) return;
     }
   }
 
-  Batch generate(BatchSource& source) {
-    const Stopwatch watch;
-    Batch batch = source.next();
-    report_.split.generate += watch.seconds();
-    return batch;
+  /// The first cases from `from` on that are this shard's and that a subject still lacks.
+  std::optional<Stretch> next_stretch(const std::vector<SubjectState*>& group, std::uint64_t from,
+                                      std::uint64_t end) const {
+    if (std::ranges::all_of(group, &SubjectState::stopped)) return std::nullopt;
+    const Shard& shard = options_.shard;
+    for (std::uint64_t at = shard.next_owned(from); at < end; at = shard.next_owned(at)) {
+      Stretch stretch{at, shard.end_of(at, end), {}};
+      for (SubjectState* state : group) {
+        if (state->stopped) continue;
+        const bool done = state->done.contains(at);
+        if (!done) stretch.subjects.push_back(state);
+        stretch.end =
+            std::min(stretch.end, done ? state->done.end_of(at) : state->done.next_from(at).value_or(end));
+      }
+      if (!stretch.subjects.empty()) return stretch;
+      at = stretch.end;
+    }
+    return std::nullopt;
   }
 
-  void count_triggers_of(const Batch& batch) {
-    for (const Case& c : batch.cases) {
-      for (const std::string& trigger : entry_.generator->triggers_hit(c)) ++report_.triggers[trigger];
+  /// Of the cases that a subject is through with and that were not counted before.
+  void count_triggers_of(const Work& work, DrawnCases& latest) const {
+    for (std::size_t i = 0; i < work.batch.cases.size(); ++i) {
+      const std::uint64_t index = work.batch.first + i;
+      const bool done = std::ranges::any_of(
+          work.subjects, [&](const SubjectState* state) { return state->latest.cases.contains(index); });
+      if (!done || drawn_.cases.contains(index)) continue;
+      latest.cases.add(index, index + 1);
+      for (const std::string& trigger : entry_.generator->triggers_hit(work.batch.cases[i])) {
+        ++latest.triggers[trigger];
+      }
     }
   }
 
@@ -163,17 +225,19 @@ class Session {
   const BlockEntry& entry_;
   const SessionOptions options_;
   Listener& listener_;
+  SessionJournal* journal_;
   Investigator investigator_;
   std::deque<SubjectState> states_;
   SessionReport report_;
+  DrawnCases drawn_;
   Stopwatch watch_;
 };
 
 }  // namespace
 
 SessionReport fuzz(const BlockEntry& entry, std::vector<SubjectSpec> subjects, const SessionOptions& options,
-                   Listener& listener) {
-  return Session(entry, std::move(subjects), options, listener).run();
+                   Listener& listener, SessionJournal* journal) {
+  return Session(entry, std::move(subjects), options, listener, journal).run();
 }
 
 }  // namespace deformdiff

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/block_entry.h"
+#include "engine/journal/session_journal.h"
 #include "engine/session_listener.h"
 #include "engine/session_options.h"
 #include "engine/session_report.h"
@@ -12,7 +13,9 @@
 namespace deformdiff {
 
 /// Runs the session. Whatever a subject does is in the report; throws InputError if out cannot be written.
+/// With a journal the session goes on from what that holds, and writes down what it does; where that fails
+/// it ends, and the report says why.
 SessionReport fuzz(const BlockEntry& entry, std::vector<SubjectSpec> subjects, const SessionOptions& options,
-                   Listener& listener);
+                   Listener& listener, SessionJournal* journal = nullptr);
 
 }  // namespace deformdiff

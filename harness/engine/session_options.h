@@ -3,6 +3,7 @@
 
 #include "core/generator.h"
 #include "engine/runner.h"
+#include "engine/shard.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -16,7 +17,8 @@ struct SessionOptions {
   std::uint64_t seed = 0;
   std::vector<std::string> tiers;            ///< empty: all, in their shares
   std::string only;                          ///< conditions that every case meets; empty: none
-  std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1
+  std::int64_t cases = 1000;                 ///< an implementation gets cases 0 .. cases-1 ...
+  Shard shard;                               ///< ... that are this shard's
   std::optional<double> time_limit_seconds;  ///< of the whole session, findings included
   bool first_finding = false;                ///< a subject that has a finding gets no further cases
   bool shrink = true;

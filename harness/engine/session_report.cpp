@@ -17,9 +17,9 @@ Tally tally_of(const SubjectReport& subject) {
   return tally;
 }
 
-void count(SubjectReport& report, const Comparison& comparison) {
-  if (is_finding(comparison.verdict) && !report.first_finding_case) {
-    report.first_finding_case = static_cast<std::uint64_t>(report.cases);
+void count(SubjectReport& report, const Comparison& comparison, std::uint64_t index) {
+  if (is_finding(comparison.verdict)) {
+    report.first_finding_case = std::min(report.first_finding_case.value_or(index), index);
   }
   ++report.cases;
   ++report.verdicts[comparison.verdict];
@@ -29,17 +29,35 @@ void count(SubjectReport& report, const Comparison& comparison) {
   }
 }
 
+void add(SubjectReport& all, const SubjectReport& part) {
+  all.cases += part.cases;
+  for (const auto& [verdict, cases] : part.verdicts) all.verdicts[verdict] += cases;
+  for (const auto& [reason, cases] : part.not_judged) all.not_judged[reason] += cases;
+  all.estimated += part.estimated;
+  all.run_seconds += part.run_seconds;
+  all.ratios.add(part.ratios);
+  if (part.first_finding_case) {
+    all.first_finding_case =
+        std::min(all.first_finding_case.value_or(*part.first_finding_case), *part.first_finding_case);
+  }
+}
+
+void add(TimeSplit& all, const TimeSplit& part) {
+  all.generate += part.generate;
+  all.transport += part.transport;
+  all.run += part.run;
+  all.oracle += part.oracle;
+  all.compare += part.compare;
+}
+
 void append(SessionReport& all, SessionReport one) {
   std::ranges::move(one.subjects, std::back_inserter(all.subjects));
   std::ranges::move(one.findings, std::back_inserter(all.findings));
   for (const auto& [name, count] : one.triggers) all.triggers[name] += count;
   all.environment.merge(one.environment);
-  all.split.generate += one.split.generate;
-  all.split.transport += one.split.transport;
-  all.split.run += one.split.run;
-  all.split.oracle += one.split.oracle;
-  all.split.compare += one.split.compare;
+  add(all.split, one.split);
   all.seconds += one.seconds;
+  if (all.broken_off.empty()) all.broken_off = one.broken_off;
 }
 
 }  // namespace deformdiff

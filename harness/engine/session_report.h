@@ -41,6 +41,7 @@ struct SessionReport {
   std::map<std::string, std::string> environment;
   TimeSplit split;
   double seconds = 0;
+  std::string broken_off;  ///< why the harness itself could not go on; empty if it could
 };
 
 /// What the verdicts of a subject come to, in cases.
@@ -52,8 +53,18 @@ struct Tally {
 
 Tally tally_of(const SubjectReport& subject);
 
-/// Adds one judged case to a subject's counts; its index is the number of those before it.
-void count(SubjectReport& report, const Comparison& comparison);
+/// Adds a judged case to a subject's counts.
+void count(SubjectReport& report, const Comparison& comparison, std::uint64_t index);
+
+/// The same of a case whose index is the number of those before it.
+inline void count(SubjectReport& report, const Comparison& comparison) {
+  count(report, comparison, static_cast<std::uint64_t>(report.cases));
+}
+
+/// Adds the counts of other cases of the same subject.
+void add(SubjectReport& all, const SubjectReport& part);
+
+void add(TimeSplit& all, const TimeSplit& part);
 
 /// Appends another report's subjects and findings, and adds its counts and times.
 void append(SessionReport& all, SessionReport one);

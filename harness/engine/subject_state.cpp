@@ -12,6 +12,28 @@ SubjectState::SubjectState(Subject opened, const std::string& block) : subject(s
   report.info = subject.info;
 }
 
+void SubjectState::take_up(const SubjectRecord& earlier, const std::vector<CountedCases>& counted) {
+  stopped = earlier.stopped;
+  hangs_ = earlier.hangs;
+  lost_workers_ = earlier.lost_workers;
+  workers_before_ = earlier.workers;
+  for (const CountedCases& part : counted) {
+    add(report, part.counts);
+    done.add(part.cases);
+  }
+}
+
+SubjectRecord SubjectState::record() const {
+  SubjectRecord record{report.info, stopped, hangs_, lost_workers_, workers()};
+  record.info.name = report.name;
+  return record;
+}
+
+void SubjectState::end_batch() {
+  add(report, latest.counts);
+  done.add(latest.cases);
+}
+
 Outcome SubjectState::admit_case(const Block& block, const Case& c, std::int64_t memory_limit) const {
   if (!subject.started()) return subject.start_failure;
   const bool hangs = hangs_ >= kMostHangs;

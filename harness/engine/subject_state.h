@@ -1,7 +1,7 @@
 // What a session knows of one subject while it runs.
 #pragma once
 
-#include "engine/session_report.h"
+#include "engine/journal/records.h"
 #include "engine/subject.h"
 
 #include <cstddef>
@@ -28,6 +28,8 @@ class SubjectState {
 
   Subject subject;
   SubjectReport report;
+  CaseRanges done;       ///< cases that are counted in `report`
+  CountedCases latest;   ///< those of the latest batch alone
   bool stopped = false;  ///< gets no further cases, and none is counted
 
   /// Why the case is not given to the subject, or kReturned if it is.
@@ -45,6 +47,24 @@ class SubjectState {
   /// Whether the present worker has had many calls, or its first could show nothing.
   bool wants_fresh_worker() const;
 
+  /// Goes on from what an earlier sitting of the run wrote down.
+  void take_up(const SubjectRecord& earlier, const std::vector<CountedCases>& counted);
+
+  /// What is to be written down.
+  SubjectRecord record() const;
+
+  /// Workers that were started for the subject in this run.
+  std::int64_t workers() const { return workers_before_ + subject.runner->workers_started(); }
+
+  /// Forgets the latest batch; a new one begins.
+  void begin_batch() { latest = {}; }
+
+  /// A case is done, whose counts are in `latest.counts` already.
+  void note_done(std::uint64_t index) { latest.cases.add(index, index + 1); }
+
+  /// Adds the latest batch to the whole.
+  void end_batch();
+
   /// The worker was replaced, or its state is no longer what the calls made it.
   void forget_calls() { began_ = given_.size(); }
 
@@ -52,6 +72,7 @@ class SubjectState {
   std::vector<std::uint64_t> given_;
   std::size_t began_ = 0;  ///< position in given_ of the present worker's first call
   bool opening_tells_ = false;
+  std::int64_t workers_before_ = 0;  ///< started by earlier sittings
   int hangs_ = 0;
   int lost_workers_ = 0;
 };

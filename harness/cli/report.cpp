@@ -1,0 +1,66 @@
+// Reports of runs that were journalled: of one folder, of several made one, of one beside another.
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "engine/journal/merge.h"
+#include "engine/journal/sum_of_runs.h"
+#include "reports/against.h"
+#include "reports/narrow_support.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace deformdiff::cli {
+namespace {
+
+/// The run, or the runs that were merged, as one report.
+RunReport report_of(const std::filesystem::path& folder, std::vector<std::string>& required) {
+  const std::vector<JournalledRun> runs = read_journal(folder);
+  RunReport report;
+  SumOfRuns sum = sum_of_runs(runs, folder);
+  report.session = std::move(sum.session);
+  report.warnings = std::move(sum.notes);
+  std::set<std::string> names;
+  for (const JournalledRun& run : runs) {
+    report.seed = run.run.stream.seed;
+    report.only = run.run.stream.only;
+    names.insert(run.run.required.begin(), run.run.required.end());
+    if (!run.run.finished) {
+      report.warnings.push_back(
+          fmt::format("the run that {} began at {} is not finished: --resume goes on with it", run.run.host,
+                      run.run.started));
+    }
+  }
+  required.assign(names.begin(), names.end());
+  warn_of_narrow_support(report);
+  return report;
+}
+
+int show(const Options& options, const std::filesystem::path& folder) {
+  Options as_run = options;
+  RunReport report = report_of(folder, as_run.required);
+  as_run.command = "fuzz";
+  as_run.seed = report.seed;
+  as_run.only = report.only;
+  return finish(as_run, report);
+}
+
+}  // namespace
+
+int run_report(const Options& options) {
+  const std::filesystem::path& folder = options.files.front();
+  if (options.against.empty()) return show(options, folder);
+  std::vector<std::string> ignored;
+  const RunReport now = report_of(folder, ignored);
+  const RunReport before = report_of(options.against, ignored);
+  say(options, against_report(now, before));
+  return 0;
+}
+
+int run_merge(const Options& options) {
+  merge(options.files, options.output);
+  return show(options, options.output);
+}
+
+}  // namespace deformdiff::cli

@@ -1,0 +1,91 @@
+// What a journal holds, as data. A run is one command line on one machine, however often it was resumed; a
+// merged journal holds several.
+#pragma once
+
+#include "engine/case_ranges.h"
+#include "engine/finding.h"
+#include "engine/session_report.h"
+#include "engine/shard.h"
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace deformdiff {
+
+/// What a case is a function of, beside its index and block.
+struct StreamIdentity {
+  std::uint64_t seed = 0;
+  std::vector<std::string> tiers;  ///< empty: all, in their shares
+  std::string only;                ///< conditions that every case meets; empty: none
+  friend bool operator==(const StreamIdentity&, const StreamIdentity&) = default;
+};
+
+struct RunRecord {
+  std::string id;  ///< unlike that of any other run on any machine
+  StreamIdentity stream;
+  Shard shard;
+  std::string host;
+  std::string started;                    ///< UTC, "2026-11-30T09:34:14Z"
+  std::vector<std::string> command_line;  ///< as typed, from the command on
+  std::vector<std::string> required;      ///< of --require
+  std::string version;                    ///< of the program: `deformdiff --version` in one line
+  std::map<std::string, std::string> environment;
+  double seconds = 0;     ///< that all its sittings took
+  bool finished = false;  ///< all its cases are done, or its time was up
+};
+
+/// What a run knows of one of its blocks.
+struct BlockRecord {
+  std::string fingerprint;  ///< of the first cases of the stream: another one is another generator
+  std::uint64_t cases = 0;  ///< that every implementation is to get, over all shards
+  std::string siblings;     ///< JSON: failures that were looked at beside a finding of theirs
+  double seconds = 0;       ///< that it took
+  bool finished = false;    ///< its cases are done, or its time was up
+};
+
+struct SubjectRecord {
+  SubjectInfo info;  ///< name, device, blocks, supports, and what it says of itself as a fault
+  bool stopped = false;
+  int hangs = 0;
+  int lost_workers = 0;
+  std::int64_t workers = 0;  ///< that were started
+};
+
+/// Cases of one implementation that are done, and what they came to.
+struct CountedCases {
+  CaseRanges cases;
+  SubjectReport counts;                          ///< name and info are left out
+  std::map<std::string, std::int64_t> failures;  ///< by finding: how many of the cases showed it
+};
+
+/// Cases of a block that were drawn, and what is known of them whoever gets them.
+struct DrawnCases {
+  CaseRanges cases;
+  std::map<std::string, std::int64_t> triggers;
+  TimeSplit split;
+};
+
+void add(DrawnCases& all, const DrawnCases& part);
+
+/// A finding and the names under which its cases may have been counted.
+struct FindingRecord {
+  Finding finding;
+  std::set<std::string> names;  ///< its own among them
+  std::string keys;             ///< JSON: what leads to it
+};
+
+/// One block of one run.
+struct BlockOfRun {
+  BlockRecord block;
+  std::vector<std::string> order;  ///< names of the subjects, as they were given
+  std::map<std::string, SubjectRecord> subjects;
+  std::map<std::string, std::vector<CountedCases>> counted;  ///< by subject
+  std::vector<DrawnCases> drawn;
+  std::vector<FindingRecord> findings;      ///< in the order in which they were met
+  std::map<std::string, CaseRanges> begun;  ///< by subject: of the batch during which the run died
+};
+
+}  // namespace deformdiff

@@ -1,0 +1,253 @@
+#include "engine/journal/text.h"
+
+#include "core/error.h"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace deformdiff {
+namespace {
+
+/// JSON has no infinity.
+Json number_json(double value) {
+  return std::isfinite(value) ? Json(value) : Json(value > 0 ? "inf" : value < 0 ? "-inf" : "nan");
+}
+
+double number_from(const Json& json) {
+  if (json.is_number()) return json.get<double>();
+  const auto& text = json.get_ref<const std::string&>();
+  if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
+  return text == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+}
+
+/// Bins that hold none are left out.
+Json ratios_json(const RatioHistogram& ratios) {
+  Json bins = Json::object();
+  for (std::size_t bin = 0; bin < ratios.counts().size(); ++bin) {
+    if (ratios.counts()[bin] > 0) bins[std::to_string(bin)] = ratios.counts()[bin];
+  }
+  return {{"max", number_json(ratios.max())}, {"bins", std::move(bins)}};
+}
+
+RatioHistogram ratios_from(const Json& json) {
+  RatioHistogram::Counts counts{};
+  for (const auto& [bin, count] : json.at("bins").items()) counts.at(std::stoul(bin)) = count;
+  return RatioHistogram(counts, number_from(json.at("max")));
+}
+
+Json split_json(const TimeSplit& split) {
+  return {split.generate, split.transport, split.run, split.oracle, split.compare};
+}
+
+TimeSplit split_from(const Json& json) {
+  return {json.at(0), json.at(1), json.at(2), json.at(3), json.at(4)};
+}
+
+Verdict verdict_from(const std::string& name) {
+  const auto verdict = verdict_from_name(name);
+  if (!verdict) throw InputError("journal: there is no verdict '" + name + "'");
+  return *verdict;
+}
+
+}  // namespace
+
+Json json_of(const Signature& s) {
+  return {{"block", s.block},
+          {"subject", s.subject},
+          {"rule", s.rule},
+          {"output", s.output},
+          {"class", s.element_class}};
+}
+
+Signature signature_from(const Json& json) {
+  return {json.at("block"), json.at("subject"), json.at("rule"), json.at("output"), json.at("class")};
+}
+
+Json json_of(const NumberKinds& kinds) {
+  Json list = Json::array();
+  for (const NumberKind kind : kinds) list.push_back(static_cast<int>(kind));
+  return list;
+}
+
+NumberKinds kinds_from(const Json& json) {
+  NumberKinds kinds;
+  for (const int kind : json) kinds.insert(static_cast<NumberKind>(kind));
+  return kinds;
+}
+
+Json json_of(const RunRecord& run) {
+  return {{"id", run.id},
+          {"seed", run.stream.seed},
+          {"tiers", run.stream.tiers},
+          {"only", run.stream.only},
+          {"shard", {run.shard.index, run.shard.count}},
+          {"host", run.host},
+          {"started", run.started},
+          {"command_line", run.command_line},
+          {"required", run.required},
+          {"version", run.version},
+          {"environment", run.environment},
+          {"seconds", run.seconds},
+          {"finished", run.finished}};
+}
+
+RunRecord run_from(const Json& json) {
+  RunRecord run;
+  run.id = json.at("id");
+  run.stream = {json.at("seed"), json.at("tiers"), json.at("only")};
+  run.shard = {json.at("shard").at(0), json.at("shard").at(1)};
+  run.host = json.at("host");
+  run.started = json.at("started");
+  run.command_line = json.at("command_line").get<std::vector<std::string>>();
+  run.required = json.at("required").get<std::vector<std::string>>();
+  run.version = json.at("version");
+  run.environment = json.at("environment").get<std::map<std::string, std::string>>();
+  run.seconds = json.at("seconds");
+  run.finished = json.at("finished");
+  return run;
+}
+
+Json json_of(const BlockRecord& block) {
+  return {{"fingerprint", block.fingerprint},
+          {"cases", block.cases},
+          {"siblings", block.siblings},
+          {"seconds", block.seconds},
+          {"finished", block.finished}};
+}
+
+BlockRecord block_from(const Json& json) {
+  return {json.at("fingerprint"), json.at("cases"), json.at("siblings"), json.at("seconds"),
+          json.at("finished")};
+}
+
+Json json_of(const SubjectRecord& subject) {
+  const SubjectInfo& info = subject.info;
+  return {{"name", info.name},
+          {"device", info.device},
+          {"blocks", info.blocks},
+          {"supports", info.supports},
+          {"not_run", info.not_run},
+          {"faulty", info.faulty},
+          {"trigger", info.trigger},
+          {"expected", info.expected},
+          {"stopped", subject.stopped},
+          {"hangs", subject.hangs},
+          {"lost_workers", subject.lost_workers},
+          {"workers", subject.workers}};
+}
+
+SubjectRecord subject_from(const Json& json) {
+  SubjectRecord subject;
+  subject.info.name = json.at("name");
+  subject.info.device = json.at("device");
+  subject.info.blocks = json.at("blocks").get<std::set<std::string>>();
+  subject.info.supports = json.at("supports");
+  subject.info.not_run = json.at("not_run");
+  subject.info.faulty = json.at("faulty");
+  subject.info.trigger = json.at("trigger");
+  subject.info.expected = json.at("expected");
+  subject.stopped = json.at("stopped");
+  subject.hangs = json.at("hangs");
+  subject.lost_workers = json.at("lost_workers");
+  subject.workers = json.at("workers");
+  return subject;
+}
+
+Json json_of(const CountedCases& counted) {
+  const SubjectReport& counts = counted.counts;
+  Json json{{"cases", counts.cases}, {"verdicts", Json::object()}, {"run_seconds", counts.run_seconds}};
+  for (const auto& [verdict, cases] : counts.verdicts) {
+    json["verdicts"][std::string(name_of(verdict))] = cases;
+  }
+  json["ratios"] = ratios_json(counts.ratios);
+  if (!counts.not_judged.empty()) json["not_judged"] = counts.not_judged;
+  if (counts.estimated > 0) json["estimated"] = counts.estimated;
+  if (counts.first_finding_case) json["first_finding_case"] = *counts.first_finding_case;
+  if (!counted.failures.empty()) json["failures"] = counted.failures;
+  return json;
+}
+
+CountedCases counted_from(const Json& json) {
+  CountedCases counted;
+  SubjectReport& counts = counted.counts;
+  counts.cases = json.at("cases");
+  for (const auto& [name, cases] : json.at("verdicts").items()) counts.verdicts[verdict_from(name)] = cases;
+  counts.run_seconds = json.at("run_seconds");
+  counts.ratios = ratios_from(json.at("ratios"));
+  if (json.contains("not_judged")) {
+    counts.not_judged = json["not_judged"].get<std::map<std::string, std::int64_t>>();
+  }
+  if (json.contains("estimated")) counts.estimated = json["estimated"];
+  if (json.contains("first_finding_case")) {
+    counts.first_finding_case = json["first_finding_case"].get<std::uint64_t>();
+  }
+  if (json.contains("failures")) {
+    counted.failures = json["failures"].get<std::map<std::string, std::int64_t>>();
+  }
+  return counted;
+}
+
+Json json_of(const DrawnCases& drawn) {
+  return {{"triggers", drawn.triggers}, {"split", split_json(drawn.split)}};
+}
+
+DrawnCases drawn_from(const Json& json) {
+  DrawnCases drawn;
+  drawn.triggers = json.at("triggers").get<std::map<std::string, std::int64_t>>();
+  drawn.split = split_from(json.at("split"));
+  return drawn;
+}
+
+Json json_of(const FindingRecord& record) {
+  const Finding& finding = record.finding;
+  Json json{{"signature", json_of(finding.signature)},
+            {"excused_by", finding.excused_by},
+            {"left_out", finding.left_out},
+            {"decade", finding.decade},
+            {"first_case", finding.first_case},
+            {"case", finding.case_path.filename().string()},
+            {"not_saved", finding.not_saved},
+            {"original_elements", finding.original_elements},
+            {"shrunk_elements", finding.shrunk_elements},
+            {"evaluations", finding.evaluations},
+            {"certificate_evaluations", finding.certificate_evaluations},
+            {"minimal", finding.minimal},
+            {"one_line", finding.one_line},
+            {"earlier_calls", finding.earlier_calls},
+            {"reproduction_rate", finding.reproduction_rate},
+            {"reproduction_runs", finding.reproduction_runs},
+            {"other_bits", finding.other_bits},
+            {"names", record.names},
+            {"keys", record.keys}};
+  if (finding.smallest) json["needs"] = json_of(finding.smallest->needs);
+  return json;
+}
+
+FindingRecord finding_from(const Json& json) {
+  FindingRecord record;
+  Finding& finding = record.finding;
+  finding.signature = signature_from(json.at("signature"));
+  finding.excused_by = json.at("excused_by");
+  finding.left_out = json.at("left_out");
+  finding.decade = json.at("decade");
+  finding.first_case = json.at("first_case");
+  finding.case_path = json.at("case").get<std::string>();
+  finding.not_saved = json.at("not_saved");
+  finding.original_elements = json.at("original_elements");
+  finding.shrunk_elements = json.at("shrunk_elements");
+  finding.evaluations = json.at("evaluations");
+  finding.certificate_evaluations = json.at("certificate_evaluations");
+  finding.minimal = json.at("minimal");
+  finding.one_line = json.at("one_line");
+  finding.earlier_calls = json.at("earlier_calls");
+  finding.reproduction_rate = json.at("reproduction_rate");
+  finding.reproduction_runs = json.at("reproduction_runs");
+  finding.other_bits = json.at("other_bits");
+  if (json.contains("needs")) finding.smallest = FailingCase{{}, kinds_from(json["needs"])};
+  record.names = json.at("names").get<std::set<std::string>>();
+  record.keys = json.at("keys");
+  return record;
+}
+
+}  // namespace deformdiff
