@@ -114,7 +114,11 @@ class SubjectBatch {
       count(state_.report, comparison);
       state_.report.ratios.add(ratios[position]);
       if (was_given) state_.report.run_seconds += outcomes_[position].seconds;
-      if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
+      if (is_finding(comparison.verdict)) {
+        note_places(entry_.places, batch_.cases[position], batch_.first + position, comparison,
+                    state_.report.places);
+        failures.push_back(failure_at(position, std::move(comparison)));
+      }
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
     return failures;
