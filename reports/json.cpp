@@ -47,6 +47,21 @@ Json subject_json(const SubjectReport& subject) {
   return json;
 }
 
+/// JSON has no NaN either, and infinities are told apart from large numbers here.
+Json number_json(double number) {
+  if (std::isfinite(number)) return number;
+  return std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+}
+
+Json wrong_element_json(const WrongElement& worst) {
+  return {{"output", worst.output},
+          {"shape", worst.shape},
+          {"element", worst.element},
+          {"got", number_json(worst.got)},
+          {"wanted", number_json(worst.wanted)},
+          {"bound", number_json(worst.bound)}};
+}
+
 Json finding_json(const Finding& finding) {
   const Signature& s = finding.signature;
   Json json{{"signature",
@@ -70,6 +85,8 @@ Json finding_json(const Finding& finding) {
             {"other_bits", finding.other_bits},
             {"excused_by", finding.excused_by},
             {"one_line", finding.one_line}};
+  if (!finding.group.empty()) json["group"] = finding.group;
+  if (finding.worst) json["worst"] = wrong_element_json(*finding.worst);
   if (finding.smallest) json["needs"] = text_of(finding.smallest->needs);
   if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
   return json;

@@ -1,6 +1,7 @@
 #include "catalog/catalog.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "blocks/operator_places.h"
 #include "core/error.h"
 #include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
@@ -28,7 +29,7 @@ constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mas
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
-                                  ms_deform_attn::shrink_stream}};
+                                  ms_deform_attn::shrink_stream, ms_deform_attn::places}};
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block())});
     }

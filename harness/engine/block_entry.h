@@ -4,6 +4,7 @@
 #include "core/block.h"
 #include "core/generator.h"
 #include "core/oracle.h"
+#include "core/place.h"
 
 #include <string>
 
@@ -18,6 +19,7 @@ struct BlockEntry {
   Operations operations;  ///< of the block's stages
   const Generator* generator;
   Shrinks shrinks;
+  Places places = axis_places;  ///< of elements of outputs and of stages' values
 };
 
 }  // namespace deformdiff

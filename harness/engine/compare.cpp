@@ -91,7 +91,8 @@ bool judge_memory(const Outcome& outcome, const Reference& reference, Comparison
     if (wanted.name == outcome.unwritten_output && result.element >= 0) {
       result.reason =
           fmt::format("{} was never written", element_name(wanted.name, wanted.shape, result.element));
-      result.violating = {result.element};
+      result.shape = wanted.shape;
+      result.violating = result.sampled = {result.element};
     }
   }
   return true;
@@ -100,6 +101,7 @@ bool judge_memory(const Outcome& outcome, const Reference& reference, Comparison
 void blame(const OutputReference& wanted, const Tensor& got, std::int64_t element, Comparison& result) {
   const auto i = static_cast<std::size_t>(element);
   result.output = wanted.name;
+  result.shape = wanted.shape;
   result.element = element;
   result.got = got.element(element);
   result.wanted = wanted.value[i];
@@ -115,6 +117,7 @@ void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const Ele
   blame(wanted, got, element, result);
   result.ratio = 0;
   result.violating = found.nonfinite_elements;
+  result.sampled = found.nonfinite_sample.elements();
   std::string expected = admitted_kinds(admits);
   if (admits == kAdmitsFinite) expected = number(result.wanted, wanted.dtype);
   result.reason = fmt::format("{} = {}, wanted {}{}", element_name(wanted.name, wanted.shape, element),
@@ -129,6 +132,7 @@ void blame_worst(const OutputReference& wanted, const Tensor& got, const Element
   if (found.outside == 0) return;
   result.verdict = Verdict::kOutOfBound;
   result.violating = found.outside_elements;
+  result.sampled = found.outside_sample.elements();
   const std::string value = wanted.dtype == DType::kFloat64 ? fmt::format("{:.17g}", result.wanted)
                                                             : fmt::format("{:.9g}", result.wanted);
   result.reason =

@@ -23,6 +23,7 @@ struct Comparison {
 
   // The element that decided, or the worst one that agreed; element is -1 where no element is to blame.
   std::string output;
+  Shape shape;  ///< of `output`; empty where no element is to blame
   std::int64_t element = -1;
   double got = 0;
   double wanted = 0;
@@ -31,6 +32,7 @@ struct Comparison {
   std::int64_t violations = 0;  ///< elements outside their set
   std::vector<std::int64_t> violating;  ///< of `output`, in order: those with the verdict; at most kListed
   static constexpr std::size_t kListed = 64;
+  std::vector<std::int64_t> sampled;  ///< evenly drawn of all that have the verdict, in order
 
   Unjudged unjudged;  ///< of the elements that agree, over all outputs
 

@@ -1,6 +1,7 @@
 #include "engine/compare_elements.h"
 
 #include "core/dtype_dispatch.h"
+#include "core/random.h"
 
 #include <algorithm>
 #include <array>
@@ -97,9 +98,17 @@ class ElementScan {
     if (ratios_ != nullptr) ratios_->add(std::span(ratio.data(), count), found_.worst_ratio);
   }
 
-  void note(std::int64_t& count, std::vector<std::int64_t>& list, std::size_t i) const {
+  void note(std::size_t i, std::int64_t& count, std::vector<std::int64_t>& list,
+            ElementSample& sample) const {
     ++count;
-    if (list.size() < listed_) list.push_back(static_cast<std::int64_t>(i));
+    const auto element = static_cast<std::int64_t>(i);
+    if (list.size() < listed_) list.push_back(element);
+    // The values make it another sample for each case of one shape.
+    sample.add(element, CounterRandom(std::bit_cast<std::uint64_t>(reference_.value[i])).bits(i));
+  }
+
+  void note_nonfinite(std::size_t i) {
+    note(i, found_.nonfinite, found_.nonfinite_elements, found_.nonfinite_sample);
   }
 
   void look_at(std::size_t i, std::uint8_t admits, bool add_ratio) {
@@ -110,11 +119,11 @@ class ElementScan {
       return;
     }
     if (!std::isfinite(got)) {
-      if ((admits & kind_of(got)) == 0) note(found_.nonfinite, found_.nonfinite_elements, i);
+      if ((admits & kind_of(got)) == 0) note_nonfinite(i);
       return;
     }
     if ((admits & kAdmitsFinite) == 0) {
-      note(found_.nonfinite, found_.nonfinite_elements, i);
+      note_nonfinite(i);
       return;
     }
     const double bound = reference_.bound[i];
@@ -125,7 +134,7 @@ class ElementScan {
     if (std::isnan(ratio)) ratio = outside ? std::numeric_limits<double>::infinity() : 0;
     // The quotient is rounded, the decision is not: what is outside has a ratio above 1, the rest has not.
     ratio = outside ? std::max(ratio, std::nextafter(1.0, 2.0)) : std::min(ratio, 1.0);
-    if (outside) note(found_.outside, found_.outside_elements, i);
+    if (outside) note(i, found_.outside, found_.outside_elements, found_.outside_sample);
     if (found_.worst < 0 || ratio > found_.worst_ratio) {
       found_.worst = static_cast<std::int64_t>(i);
       found_.worst_ratio = ratio;

@@ -3,6 +3,7 @@
 
 #include "core/reference.h"
 #include "core/tensor.h"
+#include "engine/element_sample.h"
 #include "engine/ratio_histogram.h"
 
 #include <cstdint>
@@ -22,6 +23,8 @@ struct ElementFindings {
   std::int64_t outside = 0;                      ///< finite elements outside their interval (rule 5)
   std::vector<std::int64_t> nonfinite_elements;  ///< the first `listed` of them
   std::vector<std::int64_t> outside_elements;
+  ElementSample nonfinite_sample;  ///< of all of them
+  ElementSample outside_sample;
   Unjudged unjudged;
   std::int64_t worst = -1;  ///< element with the largest ratio among finite ones; -1 if there is none
   double worst_ratio = 0;   ///< |got - wanted| / bound, 0 for 0 / 0; above 1 exactly if it is outside

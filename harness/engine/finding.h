@@ -2,17 +2,30 @@
 #pragma once
 
 #include "core/signature.h"
+#include "core/tensor.h"
 #include "engine/number_kinds.h"
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace deformdiff {
 
+/// The element that a finding is about, in its saved case.
+struct WrongElement {
+  std::string output;  ///< or the stage to blame
+  Shape shape;         ///< of that
+  std::int64_t element = 0;
+  double got = 0, wanted = 0, bound = 0;  ///< all 0 of one that was never written
+  std::vector<std::int64_t> wrong;        ///< the first that have the verdict, in order; at most kListed
+};
+
 struct Finding {
   Signature signature;
+  std::string group;                  ///< in words, what findings of other signatures share; empty if none do
+  std::optional<WrongElement> worst;  ///< nothing where no element is to blame
   std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
   bool left_out = false;   ///< excused_by leaves the case out, and what else it says is not settled yet
   int decade = 0;          ///< floor(log10(ratio)) of the saved case; 0 where there is no ratio

@@ -74,11 +74,18 @@ int decade_of(double ratio) {
   return ratio > 0 && std::isfinite(ratio) ? static_cast<int>(std::floor(std::log10(ratio))) : 0;
 }
 
+std::optional<WrongElement> wrong_element_of(const Comparison& comparison) {
+  if (comparison.violating.empty()) return std::nullopt;
+  return WrongElement{comparison.output, comparison.shape, comparison.element,  comparison.got,
+                      comparison.wanted, comparison.bound, comparison.violating};
+}
+
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file) {
   Finding finding;
   finding.signature = std::move(signature);
   finding.decade = decade_of(comparison.ratio);
+  finding.worst = wrong_element_of(comparison);
   finding.count = 1;
   finding.case_path = file;
   finding.original_elements = finding.shrunk_elements = element_count(c);

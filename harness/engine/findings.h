@@ -26,6 +26,9 @@ std::string one_line(const std::string& subject, const Comparison& comparison, c
 /// floor(log10(ratio)); 0 where there is no finite positive ratio.
 int decade_of(double ratio);
 
+/// Nothing where no element decided.
+std::optional<WrongElement> wrong_element_of(const Comparison& comparison);
+
 /// The finding of a command that judges a case from `file` and does not shrink it.
 Finding judged_finding(Signature signature, const Case& c, const Comparison& comparison,
                        const std::filesystem::path& file);

@@ -288,6 +288,7 @@ void Investigator::keep(Finding& finding, const SavedCase& saved, const Comparis
 
 void Investigator::tell(Finding& finding, const Comparison& comparison) {
   finding.decade = decade_of(comparison.ratio);
+  finding.worst = wrong_element_of(comparison);
   listener_.on_finding(finding);
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace deformdiff {
 
@@ -29,6 +30,16 @@ class RatioHistogram {
   void add(const RatioHistogram& other);
 
   std::int64_t total() const;
+
+  struct Bin {
+    double upper;  ///< edge; infinity of the last bin
+    std::int64_t count;
+    friend bool operator==(const Bin&, const Bin&) = default;
+  };
+
+  /// All of them, ascending; a bin begins where the one before it ends, the first at 0.
+  std::vector<Bin> bins() const;
+
   double max() const { return max_; }
 
   /// Upper edge of the bin that holds the q-th part of the elements, 0 < q <= 1, but never above max();
@@ -37,6 +48,8 @@ class RatioHistogram {
 
  private:
   static constexpr int kLowest = -24;
+
+  static double upper_edge(int bin);
 
   static int bin_of(float ratio) {
     // Exponent and the three leading significand bits of the float are the bin.

@@ -1,5 +1,6 @@
 #include "engine/ratio_histogram.h"
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -49,6 +50,24 @@ TEST(RatioHistogram, TakesTheExtremes) {
   EXPECT_EQ(ratios.total(), 4);
   EXPECT_LE(ratios.quantile(0.5), 0x1.0p-24);
   EXPECT_EQ(ratios.quantile(1), infinity);
+}
+
+TEST(RatioHistogram, BinsHoldEveryElementBelowTheirUpperEdge) {
+  RatioHistogram ratios;
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> values{0.0F, 0.5F, 0.51F, 1.0F, 300.0F, infinity};
+  ratios.add(values, infinity);
+  std::int64_t below = 0;
+  double edge = 0;
+  for (const RatioHistogram::Bin& bin : ratios.bins()) {
+    EXPECT_GT(bin.upper, edge);
+    edge = bin.upper;
+    below += bin.count;
+    EXPECT_EQ(below, std::ranges::count_if(
+                         values, [&](float value) { return value < edge || edge == double{infinity}; }));
+  }
+  EXPECT_EQ(below, ratios.total());
+  EXPECT_EQ(edge, double{infinity});
 }
 
 TEST(RatioHistogram, AddsUp) {

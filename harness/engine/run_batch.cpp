@@ -116,7 +116,10 @@ class SubjectBatch {
       counts.ratios.add(ratios[position]);
       if (was_given) counts.run_seconds += outcomes_[position].seconds;
       state_.note_done(batch_.first + position);
-      if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
+      if (is_finding(comparison.verdict)) {
+        note_places(entry_.places, batch_.cases[position], batch_.first + position, comparison, counts.places);
+        failures.push_back(failure_at(position, std::move(comparison)));
+      }
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
     state_.end_batch();

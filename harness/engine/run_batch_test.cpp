@@ -4,6 +4,7 @@
 #include "engine/scripted_session_test.h"
 
 #include <atomic>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
@@ -146,6 +147,30 @@ TEST_F(RunBatch, AFailureKnowsTheCallsOfItsWorker) {
   EXPECT_EQ(finding.first_case, 104U);
   EXPECT_EQ(finding.earlier_calls, 1U);
   EXPECT_EQ(read_case(finding.case_path).earlier_calls, std::vector{third().generator->generate(3, {}, 102)});
+}
+
+TEST_F(RunBatch, CountsWhereWrongElementsStand) {
+  // Of the four numbers of each case, the second is wrong.
+  ScriptedSubject scripted("third", wrong_on_two);
+  SubjectState state = state_of(scripted);
+  run({&state}, batch_of(0, 5));
+  const PlaceCounts& counts = state.report.places.at("output, axis 1 of 1");
+  EXPECT_EQ(counts.wrong[kAxisParts / 4], 5);
+  EXPECT_EQ(std::accumulate(counts.wrong.begin(), counts.wrong.end(), std::int64_t{0}), 5);
+  EXPECT_EQ(std::accumulate(counts.drawn.begin(), counts.drawn.end(), std::int64_t{0}), 5);
+}
+
+TEST_F(RunBatch, AFindingKnowsItsWrongElement) {
+  ScriptedSubject scripted("third", wrong_on_two);
+  SubjectState state = state_of(scripted);
+  run({&state}, batch_of(0, 1));
+  const Finding finding = investigator_.findings().at(0);
+  ASSERT_TRUE(finding.worst);
+  EXPECT_EQ(finding.worst->output, "output");
+  EXPECT_EQ(finding.worst->shape, Shape{4});
+  EXPECT_EQ(finding.worst->element, 1);
+  EXPECT_EQ(finding.worst->wrong, std::vector<std::int64_t>{1});
+  EXPECT_GT(finding.worst->got, finding.worst->wanted + finding.worst->bound);
 }
 
 TEST_F(RunBatch, TwoFailuresOfANewSignatureAreOneFinding) {

@@ -36,6 +36,7 @@ void add(SubjectReport& all, const SubjectReport& part) {
   all.estimated += part.estimated;
   all.run_seconds += part.run_seconds;
   all.ratios.add(part.ratios);
+  add(part.places, all.places);
   if (part.first_finding_case) {
     all.first_finding_case =
         std::min(all.first_finding_case.value_or(*part.first_finding_case), *part.first_finding_case);

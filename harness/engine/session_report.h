@@ -4,6 +4,7 @@
 #include "core/subject_info.h"
 #include "core/verdict.h"
 #include "engine/compare.h"
+#include "engine/error_places.h"
 #include "engine/finding.h"
 #include "engine/ratio_histogram.h"
 
@@ -25,6 +26,7 @@ struct SubjectReport {
   std::int64_t estimated = 0;                      ///< cases whose verdict rests on an estimated set
   double run_seconds = 0;                          ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
+  ErrorPlaces places;  ///< of the wrong elements of a session; empty elsewhere
   std::optional<std::uint64_t> first_finding_case;
   std::optional<std::int64_t> workers;  ///< that its runner started in a session; empty elsewhere
 };

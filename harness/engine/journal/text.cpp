@@ -44,6 +44,43 @@ TimeSplit split_from(const Json& json) {
   return {json.at(0), json.at(1), json.at(2), json.at(3), json.at(4)};
 }
 
+Json places_json(const ErrorPlaces& places) {
+  Json json = Json::object();
+  for (const auto& [grid, counts] : places) {
+    json[grid] = {counts.rows, counts.columns, counts.wrong, counts.drawn};
+  }
+  return json;
+}
+
+ErrorPlaces places_from(const Json& json) {
+  ErrorPlaces places;
+  for (const auto& [grid, counts] : json.items()) {
+    places[grid] = {counts.at(0), counts.at(1), counts.at(2).get<std::vector<std::int64_t>>(),
+                    counts.at(3).get<std::vector<std::int64_t>>()};
+  }
+  return places;
+}
+
+Json worst_json(const WrongElement& worst) {
+  return {{"output", worst.output},
+          {"shape", worst.shape},
+          {"element", worst.element},
+          {"got", number_json(worst.got)},
+          {"wanted", number_json(worst.wanted)},
+          {"bound", number_json(worst.bound)},
+          {"wrong", worst.wrong}};
+}
+
+WrongElement worst_from(const Json& json) {
+  return {json.at("output"),
+          json.at("shape").get<Shape>(),
+          json.at("element"),
+          number_from(json.at("got")),
+          number_from(json.at("wanted")),
+          number_from(json.at("bound")),
+          json.at("wrong").get<std::vector<std::int64_t>>()};
+}
+
 Verdict verdict_from(const std::string& name) {
   const auto verdict = verdict_from_name(name);
   if (!verdict) throw InputError("journal: there is no verdict '" + name + "'");
@@ -163,6 +200,7 @@ Json json_of(const CountedCases& counted) {
   json["ratios"] = ratios_json(counts.ratios);
   if (!counts.not_judged.empty()) json["not_judged"] = counts.not_judged;
   if (counts.estimated > 0) json["estimated"] = counts.estimated;
+  if (!counts.places.empty()) json["places"] = places_json(counts.places);
   if (counts.first_finding_case) json["first_finding_case"] = *counts.first_finding_case;
   if (!counted.failures.empty()) json["failures"] = counted.failures;
   return json;
@@ -179,6 +217,7 @@ CountedCases counted_from(const Json& json) {
     counts.not_judged = json["not_judged"].get<std::map<std::string, std::int64_t>>();
   }
   if (json.contains("estimated")) counts.estimated = json["estimated"];
+  if (json.contains("places")) counts.places = places_from(json["places"]);
   if (json.contains("first_finding_case")) {
     counts.first_finding_case = json["first_finding_case"].get<std::uint64_t>();
   }
@@ -202,6 +241,7 @@ DrawnCases drawn_from(const Json& json) {
 Json json_of(const FindingRecord& record) {
   const Finding& finding = record.finding;
   Json json{{"signature", json_of(finding.signature)},
+            {"group", finding.group},
             {"excused_by", finding.excused_by},
             {"left_out", finding.left_out},
             {"decade", finding.decade},
@@ -220,6 +260,7 @@ Json json_of(const FindingRecord& record) {
             {"other_bits", finding.other_bits},
             {"names", record.names},
             {"keys", record.keys}};
+  if (finding.worst) json["worst"] = worst_json(*finding.worst);
   if (finding.smallest) json["needs"] = json_of(finding.smallest->needs);
   return json;
 }
@@ -228,6 +269,7 @@ FindingRecord finding_from(const Json& json) {
   FindingRecord record;
   Finding& finding = record.finding;
   finding.signature = signature_from(json.at("signature"));
+  finding.group = json.at("group");
   finding.excused_by = json.at("excused_by");
   finding.left_out = json.at("left_out");
   finding.decade = json.at("decade");
@@ -244,6 +286,7 @@ FindingRecord finding_from(const Json& json) {
   finding.reproduction_rate = json.at("reproduction_rate");
   finding.reproduction_runs = json.at("reproduction_runs");
   finding.other_bits = json.at("other_bits");
+  if (json.contains("worst")) finding.worst = worst_from(json["worst"]);
   if (json.contains("needs")) finding.smallest = FailingCase{{}, kinds_from(json["needs"])};
   record.names = json.at("names").get<std::set<std::string>>();
   record.keys = json.at("keys");

@@ -1,0 +1,53 @@
+#include "blocks/operator_places.h"
+
+#include "blocks/ms_deform_attn.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// The cell along one side of a coordinate, a fraction of the map.
+int map_cell(double fraction) {
+  constexpr double kMargin = 0.25;
+  constexpr double kLast = kMapCells - 1;
+  const double cell = std::floor((fraction + kMargin) / (1 + 2 * kMargin) * kMapCells);
+  return static_cast<int>(std::clamp(cell, 0.0, kLast));
+}
+
+}  // namespace
+
+std::vector<Place> places(const Case& c, std::string_view, const Shape& shape,
+                          std::span<const std::int64_t> elements) {
+  const Problem problem = parse(c);
+  const Dims& d = problem.dims;
+  const Tensor locations = problem.sampling_loc.contiguous();
+  std::vector<Place> places;
+  const auto add_axis = [&](const char* name, std::int64_t index, std::int64_t extent) {
+    if (extent > 1) places.push_back(place_on_axis(name, index, extent));
+  };
+  for (const std::int64_t element : elements) {
+    const Shape at = indices_of(shape, element);
+    const std::int64_t head = at[2] / d.D;
+    add_axis("batch", at[0], d.N);
+    add_axis("query", at[1], d.Q);
+    add_axis("head", head, d.M);
+    add_axis("channel", at[2] % d.D, d.D);
+    const std::int64_t first = ((at[0] * d.Q + at[1]) * d.M + head) * d.L * d.P;
+    for (std::int64_t point = 0; point < d.L * d.P; ++point) {
+      const double x = locations.element(2 * (first + point));
+      const double y = locations.element(2 * (first + point) + 1);
+      if (std::isnan(x) || std::isnan(y)) continue;
+      const std::int64_t level = point / d.P;
+      places.push_back({level < kLastLevelApart ? fmt::format("map of level {}", level)
+                                                : fmt::format("maps of level {} and above", kLastLevelApart),
+                        kMapCells, kMapCells, map_cell(y) * kMapCells + map_cell(x)});
+    }
+  }
+  return places;
+}
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,20 @@
+// Where elements of the operator's output stand: on its axes, and by where their points lie on the maps.
+#pragma once
+
+#include "core/place.h"
+
+namespace deformdiff::ms_deform_attn {
+
+/// Cells along each side of a map's grid: the middle two thirds are the map, the rest is a margin of a
+/// quarter of the side. What lies further outside is counted in the outermost cells.
+constexpr int kMapCells = 12;
+
+/// Levels from this one on share a grid.
+constexpr std::int64_t kLastLevelApart = 4;
+
+/// "batch", "query", "head", "channel", and "map of level 0" for each sampling point; points of NaN are
+/// left out. As deformdiff::Places: `c` is a valid case, `shape` its output's.
+std::vector<Place> places(const Case& c, std::string_view output, const Shape& shape,
+                          std::span<const std::int64_t> elements);
+
+}  // namespace deformdiff::ms_deform_attn

@@ -1,0 +1,61 @@
+#include "blocks/operator_places.h"
+
+#include "blocks/ms_deform_attn.h"
+
+#include <algorithm>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+/// N 1, M 2, D 4, Q 2, L 2, P 1; the maps are single pixels.
+Case case_with(const std::vector<float>& locations) {
+  const Tensor value(DType::kFloat32, {1, 2, 2, 4}, Tensor::Bytes(16 * sizeof(float)));
+  const Tensor weights(DType::kFloat32, {1, 2, 2, 2, 1}, Tensor::Bytes(8 * sizeof(float)));
+  return {"ms_deform_attn",
+          {{"im2col_step", 64}},
+          {{"value", value},
+           {"spatial_shapes", int64_tensor({2, 2}, {1, 1, 1, 1})},
+           {"level_start_index", int64_tensor({2}, {0, 1})},
+           {"sampling_loc", Tensor::of<float>(DType::kFloat32, {1, 2, 2, 2, 1, 2}, std::span(locations))},
+           {"attn_weight", weights}},
+          {}};
+}
+
+std::vector<Place> places_of(const Case& c, std::int64_t element) {
+  return places(c, "output", {1, 2, 8}, std::vector{element});
+}
+
+const Place* find(const std::vector<Place>& places, const std::string& grid) {
+  const auto found = std::ranges::find(places, grid, &Place::grid);
+  return found == places.end() ? nullptr : &*found;
+}
+
+TEST(OperatorPlaces, AxesThatDivideSomething) {
+  // Query 1, head 0, channel 2.
+  const auto at = places_of(case_with(std::vector<float>(16, 0.5F)), 10);
+  EXPECT_EQ(find(at, "batch"), nullptr);
+  EXPECT_EQ(find(at, "query")->cell, kAxisParts / 2);
+  EXPECT_EQ(find(at, "head")->cell, 0);
+  EXPECT_EQ(find(at, "channel")->cell, kAxisParts / 2);
+}
+
+TEST(OperatorPlaces, PointsOfTheElementsQueryAndHeadAlone) {
+  std::vector<float> locations(16, std::numeric_limits<float>::quiet_NaN());
+  // Query 1, head 0: level 0 at the left border, half way down; level 1 far beyond the lower right.
+  locations[8] = 0;
+  locations[9] = 0.5F;
+  locations[10] = locations[11] = 1e30F;
+  const Case c = case_with(locations);
+  const auto at = places_of(c, 10);
+  EXPECT_EQ(find(at, "map of level 0")->rows, kMapCells);
+  EXPECT_EQ(find(at, "map of level 0")->columns, kMapCells);
+  EXPECT_EQ(find(at, "map of level 0")->cell, 6 * kMapCells + 2);
+  EXPECT_EQ(find(at, "map of level 1")->cell, kMapCells * kMapCells - 1);
+  EXPECT_EQ(find(places_of(c, 14), "map of level 0"), nullptr);
+}
+
+}  // namespace
+}  // namespace deformdiff::ms_deform_attn
