@@ -206,25 +206,18 @@ class BlockSum {
   /// One run asks for no excuse once it knows a failure of the same signature that has none; another run did
   /// not know it.
   static void settle(std::vector<Finding>& findings) {
-    const auto is_settled = [&](const Finding& finding) {
-      if (finding.excused_by.empty()) return false;
+    for (auto excused = findings.begin(); excused != findings.end();) {
       const auto known = std::ranges::find_if(findings, [&](const Finding& other) {
-        return other.signature == finding.signature && other.excused_by.empty() &&
-               other.first_case < finding.first_case;
+        return !excused->excused_by.empty() && other.excused_by.empty() &&
+               other.signature == excused->signature && other.first_case < excused->first_case;
       });
-      if (known == findings.end()) return false;
-      known->count += finding.count;
-      return true;
-    };
-    std::vector<Finding> left;
-    for (const Finding& finding : findings) {
-      if (!is_settled(finding)) left.push_back(finding);
+      if (known == findings.end()) {
+        ++excused;
+      } else {
+        known->count += excused->count;
+        excused = findings.erase(excused);
+      }
     }
-    for (Finding& finding : left) {
-      const auto counted = std::ranges::find(findings, finding.case_path, &Finding::case_path);
-      finding.count = counted->count;
-    }
-    findings = std::move(left);
   }
 
   std::string block_;
