@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <filesystem>
 #include <memory>
 #include <poll.h>
@@ -465,7 +466,28 @@ TEST(Loading, OperatorLibraries) {
   expect_on_loading(
       operators("", "missing"), Kind::kNotRun,
       "registers no missing::ms_deform_attn_forward; it registers fixture::ms_deform_attn_forward");
+  expect_on_loading(operators("", "missing"), Kind::kNotRun,
+                    ": name it FILE.so#fixture::ms_deform_attn or FILE.so#fixture_no_kernel::ms_deform_attn");
   expect_on_loading(operators("", "fixture_schema"), Kind::kNotRun, "is wanted");
+}
+
+WorkerCommand library(const std::string& file, const std::string& space) {
+  return {{DEFORMDIFF_WORKER, "--operator", file + "#" + space}, file + "#" + space};
+}
+
+TEST(Loading, WhatIsNoLibraryOfOperatorsIsToldHowToBecomeOne) {
+  const std::string text = testing::TempDir() + "no_library_" + std::to_string(::getpid()) + ".so";
+  std::FILE* const file = std::fopen(text.c_str(), "w");
+  std::fputs("no library", file);
+  std::fclose(file);
+  expect_on_loading(library(text, "mine"), Kind::kNotRun, "g++ -std=c++17 -O2 -shared -fPIC");
+  std::filesystem::remove(text);
+  Dl_info of_mathematics{};
+  double (*const cosine)(double) = &::cos;
+  ASSERT_NE(::dladdr(reinterpret_cast<void*>(cosine), &of_mathematics), 0);
+  expect_on_loading(library(of_mathematics.dli_fname, "mine"), Kind::kNotRun,
+                    "it registers no operators: TORCH_LIBRARY(mine, m) in its source must "
+                    "m.def(\"ms_deform_attn_forward(Tensor value, ");
 }
 
 /// True once the process is gone.
