@@ -21,6 +21,9 @@ namespace {
 /// One case in so many is large.
 constexpr std::uint64_t kLargePeriod = 1000;
 
+/// One in so many is beyond a limit in one extent: all limits have had their turn in a run of usual length.
+constexpr std::uint64_t kLimitPeriod = 120;
+
 /// What a case shares with the one before it.
 enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
 
@@ -129,9 +132,22 @@ Plan draw_plan(const Source& source, std::uint64_t key) {
   return {tier, draw_sketch(tier, draw, source.sizes)};
 }
 
+/// One case in kLimitPeriod of the adversarial ones goes beyond a limit, each limit in its turn. Not where
+/// conditions speak of sizes.
+std::optional<Limit> limit_turn(const Source& source, std::uint64_t index) {
+  const bool adversarial = std::ranges::find(source.tiers, "adversarial", &Tier::name) != source.tiers.end();
+  if (!adversarial || source.sizes.any() || !is_large(kLimitPeriod, source.stream.stream(5), index))
+    return std::nullopt;
+  return static_cast<Limit>(index / kLimitPeriod % kLimits);
+}
+
 /// Of case `index`. Where it is a layout's turn, one whose extents show it: most do.
 Plan plan_of(const Source& source, std::uint64_t index) {
   constexpr std::uint64_t kTries = 64;
+  if (const std::optional<Limit> limit = limit_turn(source, index)) {
+    Draw draw(source.stream.bits(index));
+    return {"adversarial", draw_beyond(*limit, draw)};
+  }
   Plan plan = draw_plan(source, source.stream.bits(index));
   const std::optional<LayoutTurn> turn = input_turn(index);
   for (std::uint64_t k = 0; turn && k < kTries && !can_take(plan.sketch, *turn); ++k)

@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <initializer_list>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -233,6 +234,36 @@ Sketch draw_adversarial(Draw& draw, const SizeChoice& choice) {
 
 Sketch draw_exact(Draw& draw, const SizeChoice& choice) {
   return draw_any(draw, true, choice);
+}
+
+Sketch draw_beyond(Limit limit, Draw& draw) {
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  Dims& dims = sketch.dims;
+  dims = {1, 0, draw.between(1, 2), draw.between(1, 3), 1, 1, 1};
+  sketch.levels = draw_levels(draw, dims.L, 16, false);
+  switch (limit) {
+    case Limit::kQueries16Bits:
+      dims.Q = draw.one_of<std::int64_t>({65536, 65537, 65600, 70001});
+      break;
+    case Limit::kBatchInABlock:
+      dims.N = draw.one_of<std::int64_t>({1025, 1026, 1100, 2047, 2049, 4097});
+      break;
+    case Limit::kBatchInAGrid:
+      sketch.levels = {{1, draw.between(1, 2), 0}};
+      dims.N = draw.one_of<std::int64_t>({65536, 65537, 65600, 70001});
+      break;
+    case Limit::kSideSigned16Bits: {
+      const Extents lengths{32768, 32769, 40000, 65536, 65537, 70001};
+      sketch.levels = {{1, draw.one_of(lengths), 0}};
+      if (draw.chance(50)) std::swap(sketch.levels[0].height, sketch.levels[0].width);
+      dims.Q = draw.between(16, 64);
+      break;
+    }
+  }
+  place(sketch, Starts::kConsecutive, false, draw);
+  sketch.im2col_step = draw_step(draw, dims.N);
+  return sketch;
 }
 
 Sketch draw_degenerate(Draw& draw, const SizeChoice& choice) {
