@@ -38,6 +38,13 @@ class SubjectBatch {
     state_.subject.runner->prepare();
   }
 
+  /// The run is over: it is as if what the worker would be given, and what follows it, had not been drawn.
+  void withdraw() {
+    order_.erase(std::ranges::find_if(order_, [&](std::size_t each) { return given_.contains(each); }),
+                 order_.end());
+    given_.clear();
+  }
+
   /// Whether the worker's first call is still to come.
   bool is_first() const { return !given_.empty() && state_.calls_of_worker().empty(); }
 
@@ -111,7 +118,8 @@ class SubjectBatch {
       if (state_.stopped) break;
       const bool was_given = given_.contains(position);
       Comparison& comparison = comparisons[position];
-      count(state_.report, comparison);
+      count(state_.report, comparison, batch_.first + position);
+      if (!comparison.lost_worker.empty()) state_.forget_calls();
       state_.report.ratios.add(ratios[position]);
       if (was_given) state_.report.run_seconds += outcomes_[position].seconds;
       if (is_finding(comparison.verdict)) failures.push_back(failure_at(position, std::move(comparison)));
@@ -186,6 +194,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
     if (state->stopped) continue;
     running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
     running.back().second.admit(references);
+    if (options.limits.end.passed()) running.back().second.withdraw();
   }
   const auto evaluate = [&] {
     const Stopwatch watch;

@@ -17,7 +17,11 @@ Tally tally_of(const SubjectReport& subject) {
   return tally;
 }
 
-void count(SubjectReport& report, const Comparison& comparison) {
+void count(SubjectReport& report, const Comparison& comparison, std::optional<std::uint64_t> index) {
+  if (!comparison.lost_worker.empty() && comparison.verdict != Verdict::kCrashed) {
+    report.retries.push_back({index.value_or(static_cast<std::uint64_t>(report.cases)),
+                              comparison.lost_worker, comparison.verdict});
+  }
   if (is_finding(comparison.verdict) && !report.first_finding_case) {
     report.first_finding_case = static_cast<std::uint64_t>(report.cases);
   }

@@ -15,6 +15,13 @@
 
 namespace deformdiff {
 
+/// A case that one worker was lost on and another ran again.
+struct Retry {
+  std::uint64_t index = 0;
+  std::string lost_worker;  ///< as Outcome's
+  Verdict verdict = Verdict::kNotRun;
+};
+
 struct SubjectReport {
   std::string name;
   std::string block;
@@ -26,6 +33,7 @@ struct SubjectReport {
   double run_seconds = 0;                          ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
   std::optional<std::uint64_t> first_finding_case;
+  std::vector<Retry> retries;           ///< but for those that crashed again, which are findings that say so
   std::optional<std::int64_t> workers;  ///< that its runner started in a session; empty elsewhere
 };
 
@@ -52,8 +60,9 @@ struct Tally {
 
 Tally tally_of(const SubjectReport& subject);
 
-/// Adds one judged case to a subject's counts; its index is the number of those before it.
-void count(SubjectReport& report, const Comparison& comparison);
+/// Adds one judged case to a subject's counts. Its index, where none is given, is the number of those before
+/// it.
+void count(SubjectReport& report, const Comparison& comparison, std::optional<std::uint64_t> index = {});
 
 /// Appends another report's subjects and findings, and adds its counts and times.
 void append(SessionReport& all, SessionReport one);

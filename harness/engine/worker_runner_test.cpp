@@ -130,6 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{"fault/segfaults", Kind::kCrashed, "killed by SIGSEGV (Segmentation fault)", 2},
         Expectation{"fault/aborts", Kind::kCrashed, "killed by SIGABRT", 2},
         Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 3},
+        Expectation{"fault/stops", Kind::kCrashed, "stopped by SIGSTOP", 3},
         Expectation{"fault/exits", Kind::kCrashed, "left with exit code 0", 2},
         Expectation{"fault/babbles", Kind::kCrashed, "wrote nonsense into the channel: Segment", 2},
         Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
@@ -384,6 +385,8 @@ TEST(Loading, AWorkerThatDiesOnceIsStartedAgain) {
     const auto outcomes = runner->run(cases, {});
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
     EXPECT_EQ(runner->workers_started(), 2) << deed;
+    EXPECT_NE(outcomes[0].lost_worker.find(" on loading"), std::string::npos) << outcomes[0].lost_worker;
+    EXPECT_EQ(outcomes[1].lost_worker, "");
   }
 }
 
@@ -403,14 +406,36 @@ pid_t only_child() {
 
 TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
   for (const int signal : {SIGKILL, SIGTERM, SIGSTOP}) {
-    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 5});
-    expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 30});
+    const Outcome before = runner->run(std::span(&kCalm, 1), {}).at(0);
+    expect_copy(before, kCalm);
+    EXPECT_EQ(before.lost_worker, "");
     ::kill(only_child(), signal);
     const std::vector<Case> cases{kCalm, kTrigger};
+    const Stopwatch watch;
     const auto outcomes = runner->run(cases, {});
+    EXPECT_LT(watch.seconds(), 10) << "it waited for what was stopped";
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
     EXPECT_EQ(runner->workers_started(), 2) << signal;
+    const std::string name = std::string(" by SIG") + ::sigabbrev_np(signal);
+    EXPECT_NE(outcomes[0].lost_worker.find(name), std::string::npos) << outcomes[0].lost_worker;
+    EXPECT_EQ(outcomes[1].lost_worker, "");
   }
+}
+
+TEST(RunnerTest, APauseIsNoEnd) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
+  expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  const pid_t child = only_child();
+  ::kill(child, SIGSTOP);
+  const std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    ::kill(child, SIGCONT);
+  });
+  const Outcome outcome = runner->run(std::span(&kCalm, 1), {}).at(0);
+  expect_copy(outcome, kCalm);
+  EXPECT_EQ(outcome.lost_worker, "");
+  EXPECT_EQ(runner->workers_started(), 1);
 }
 
 /// The process that a message says was left behind.

@@ -65,6 +65,7 @@ set(faults
   segfaults=crashed
   aborts=crashed
   killed=crashed
+  stops=crashed
   exits=crashed
   babbles=crashed
   hangs=timed_out
