@@ -185,13 +185,23 @@ class MsDeformAttnGenerator : public Generator {
   std::vector<TriggerClass> triggers() const override { return trigger_classes(); }
 
   Case generate(const StreamChoice& choice, std::uint64_t index) const override {
-    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
-    const Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
-    source.sizes.check_names(block().name(), size_names());
+    const Source source = source_of(choice);
     const bool large =
-        !source.sizes.any() && has_large(chosen) && is_large(kLargePeriod, source.stream, index);
+        !source.sizes.any() && has_large(source.tiers) && is_large(kLargePeriod, source.stream, index);
     Case c = large ? large_case(index / kLargePeriod, source.stream.bits(index)) : ordinary(source, index);
     c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
+    return c;
+  }
+
+  std::optional<Case> outline(const StreamChoice& choice, std::uint64_t index) const override {
+    if (choice.only.empty()) return std::nullopt;
+    const Source source = source_of(choice);
+    const auto [tier, s] = plan_of(source, is_sibling(index) ? index - 1 : index);
+    const Dims& d = s.dims;
+    Case c = assemble(s, repeated_zero(s.dtype, {d.N, d.S, d.M, d.D}),
+                      repeated_zero(s.dtype, {d.N, d.Q, d.M, d.L, d.P, 2}),
+                      repeated_zero(s.dtype, {d.N, d.Q, d.M, d.L, d.P}));
+    c.provenance = {origin_of(choice), tier, choice.seed, index};
     return c;
   }
 
@@ -200,6 +210,13 @@ class MsDeformAttnGenerator : public Generator {
   }
 
  private:
+  static Source source_of(const StreamChoice& choice) {
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+    Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
+    source.sizes.check_names(block().name(), size_names());
+    return source;
+  }
+
   static bool has_large(const std::vector<Tier>& chosen) {
     return std::ranges::any_of(
         chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });

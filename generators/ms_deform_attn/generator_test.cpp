@@ -159,8 +159,25 @@ TEST(Generator, OnlyCasesThatMeetTheConditionsAreDrawn) {
   }
 }
 
+TEST(Generator, AnOutlineHasTheSizesOfItsCase) {
+  EXPECT_FALSE(generator().outline({1, {}, ""}, 0));
+  const StreamChoice choice{1, {}, "Q>=5,im2col_step<=3"};
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const Case c = generator().generate(choice, i);
+    const Case outline = generator().outline(choice, i).value();
+    EXPECT_EQ(outline.provenance, c.provenance);
+    EXPECT_EQ(dense_bytes(outline), dense_bytes(c)) << "case " << i;
+    EXPECT_EQ(block().working_memory(outline, {}), block().working_memory(c, {})) << "case " << i;
+    EXPECT_EQ(sizes_of_case(block(), outline), sizes_of_case(block(), c)) << "case " << i;
+  }
+  const Case large = generator().outline({1, {"typical"}, "N==64,Q==1048576,M==64,D==64"}, 0).value();
+  EXPECT_GT(dense_bytes(large), std::int64_t{1} << 33);
+  EXPECT_LT(storage_bytes(large), 1 << 12);
+}
+
 TEST(Generator, ConditionsThatNoCaseMeetsAreRefused) {
-  for (const char* only : {"D<=4,D>=8", "M%8==9", "X==1", "D==0", "P<1", "D==2000000", "L>=5,S<=3"}) {
+  for (const char* only : {"D<=4,D>=8", "M%8==9", "X==1", "D==0", "P<1", "D==2000000", "L>=5,S<=3",
+                           "N==1048576,Q==1048576,M==1048576,D==1048576"}) {
     EXPECT_THROW(generator().generate({1, {"typical"}, only}, 0), InputError) << only;
   }
 }

@@ -19,6 +19,10 @@ using Extents = std::vector<std::int64_t>;
 /// Multiply-adds that sizes without conditions make room for.
 constexpr std::int64_t kMostWork = std::int64_t{1} << 20;
 
+/// Products that conditions may ask for: the count of bytes of the largest tensor of such a case is far from
+/// overflowing, and the time that it takes is beyond use.
+constexpr double kLargestWork = 0x1p40;
+
 /// Axes whose extents may be extreme while the others make room.
 enum Axis : std::size_t { kN, kQ, kM, kD, kL, kP, kAxes };
 
@@ -146,6 +150,14 @@ void choose_dims(Dims& dims, const SizeChoice& choice, Draw& draw) {
     fixed[a] = choice.names(kNames[a]);
     const std::int64_t most = a == kL ? choice.most_levels() : kLargestSize;
     *axes[a] = choice.fit(kNames[a], std::min(*axes[a], most), 1, most, draw);
+  }
+  double work = 1;
+  for (std::size_t a = 0; a < kAxes; ++a) work *= fixed[a] ? static_cast<double>(*axes[a]) : 1;
+  if (work > kLargestWork) {
+    throw InputError(
+        fmt::format("--only {}: a case would have {:.3g} products N*Q*M*D*L*P, and {:.3g} are the "
+                    "most that one may have",
+                    choice.text(), work, kLargestWork));
   }
   fit(dims, fixed, kMostWork);
   if (!choice.names("S")) return;

@@ -14,12 +14,12 @@
 namespace deformdiff::cli {
 
 int run_fuzz(const Options& options) {
+  const Stopwatch watch;
   const std::vector<PlannedSession> sessions = plan_sessions(options);
   catch_interrupts();
   RunReport report;
   {
     ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
-    const Stopwatch watch;
     for (std::size_t i = 0; i < sessions.size() && !interrupted(); ++i) {
       progress.begin(i);
       SessionOptions session = session_options_of(options, sessions[i].cases);

@@ -107,7 +107,11 @@ class Session {
 
   void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end,
                  bool count_triggers) {
-    BatchSource source(*entry_.generator, stream_of(options_), begin, end);
+    BatchSource source(*entry_.generator, stream_of(options_), begin, end, [&](const Case& c) {
+      return std::ranges::any_of(group, [&](const SubjectState* state) {
+        return fits(state->subject.info, *entry_.block, c, options_.memory_limit);
+      });
+    });
     Batch batch = generate(source);
     while (!batch.cases.empty()) {
       if (std::all_of(group.begin(), group.end(), [](const auto* state) { return state->stopped; })) return;
@@ -124,14 +128,16 @@ class Session {
 
   Batch generate(BatchSource& source) {
     const Stopwatch watch;
-    Batch batch = source.next();
+    Batch batch = source.next(options_.limits.end);
     report_.split.generate += watch.seconds();
     return batch;
   }
 
   void count_triggers_of(const Batch& batch) {
-    for (const Case& c : batch.cases) {
-      for (const std::string& trigger : entry_.generator->triggers_hit(c)) ++report_.triggers[trigger];
+    for (std::size_t i = 0; i < batch.cases.size(); ++i) {
+      if (batch.outlines.contains(i)) continue;
+      for (const std::string& trigger : entry_.generator->triggers_hit(batch.cases[i]))
+        ++report_.triggers[trigger];
     }
   }
 
