@@ -113,7 +113,8 @@ TEST(TerminalReport, SaysWhatWasRunAgain) {
   cpu.retries.push_back({40, "left with exit code 3 on loading", Verdict::kOutOfBound});
   cpu.retries.push_back({41, "stopped by SIGSTOP (Stopped (signal))", Verdict::kAgree});
   EXPECT_NE(terminal_report(report).find("on case 12, and 2 more, of ms_deform_attn its"), std::string::npos);
-  EXPECT_NE(terminal_report(report).find("ran\n  them again: 1 out_of_bound, 2 agree."), std::string::npos)
+  EXPECT_NE(terminal_report(report).find("another ran them again: 1 out_of_bound, 2 agree."),
+            std::string::npos)
       << terminal_report(report);
   const auto json = nlohmann::json::parse(json_report(report));
   EXPECT_EQ(json["subjects"][0]["retried"].size(), 3U);
