@@ -30,6 +30,10 @@ Json audit_json(const AuditFinding& finding) {
       {"kind", finding.kind}, {"detail", finding.detail}, {"line", finding.line}, {"scope", finding.scope}};
 }
 
+Json retry_json(const Retry& retry) {
+  return {{"case", retry.index}, {"after", retry.lost_worker}, {"verdict", name_of(retry.verdict)}};
+}
+
 Json subject_json(const SubjectReport& subject) {
   Json json{{"name", subject.name}, {"block", subject.block}, {"cases", subject.cases}};
   json["verdicts"] = Json::object();
@@ -43,6 +47,8 @@ Json subject_json(const SubjectReport& subject) {
                    {"p99", finite(subject.ratios.quantile(0.99))},
                    {"max", finite(subject.ratios.max())}};
   if (subject.first_finding_case) json["first_finding_case"] = *subject.first_finding_case;
+  json["retried"] = Json::array();
+  for (const Retry& retry : subject.retries) json["retried"].push_back(retry_json(retry));
   if (subject.workers) json["workers"] = *subject.workers;
   return json;
 }

@@ -101,6 +101,29 @@ TEST(TerminalReport, NothingFound) {
             "Nothing found: 1 implementation agrees in 90 runs; 110 not judged.\n");
 }
 
+TEST(TerminalReport, SaysWhatWasRunAgain) {
+  RunReport report = sample();
+  SubjectReport& cpu = report.session.subjects[0];
+  cpu.retries = {{12, "killed by SIGTERM (Terminated)", Verdict::kAgree}};
+  EXPECT_NE(terminal_report(report).find(
+                "\nWarning: cpu: on case 12 of ms_deform_attn its worker was killed by SIGTERM\n"
+                "  (Terminated), and another ran it again: agree.\nNothing found"),
+            std::string::npos)
+      << terminal_report(report);
+  cpu.retries.push_back({40, "left with exit code 3 on loading", Verdict::kOutOfBound});
+  cpu.retries.push_back({41, "stopped by SIGSTOP (Stopped (signal))", Verdict::kAgree});
+  EXPECT_NE(terminal_report(report).find("on case 12, and 2 more, of ms_deform_attn its"), std::string::npos);
+  EXPECT_NE(terminal_report(report).find("another ran them again: 1 out_of_bound, 2 agree."),
+            std::string::npos)
+      << terminal_report(report);
+  const auto json = nlohmann::json::parse(json_report(report));
+  EXPECT_EQ(json["subjects"][0]["retried"].size(), 3U);
+  EXPECT_EQ(json["subjects"][0]["retried"][1],
+            nlohmann::json::parse(
+                R"({"case": 40, "after": "left with exit code 3 on loading", "verdict": "out_of_bound"})"));
+  EXPECT_EQ(json["subjects"][1]["retried"].size(), 0U);
+}
+
 TEST(TerminalReport, SeveralBlocksAreAMatrix) {
   EXPECT_EQ(terminal_report(several_blocks()),
             "                   a   b  worst\n"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <span>
 
@@ -115,6 +116,29 @@ std::string findings(const RunReport& report) {
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
+/// Cases that an implementation ran again in another worker: that no signal came of itself is not known.
+std::string retries(const std::vector<SubjectReport>& subjects) {
+  std::string text;
+  for (const SubjectReport& subject : subjects) {
+    if (subject.retries.empty()) continue;
+    std::map<Verdict, std::int64_t> verdicts;
+    for (const Retry& retry : subject.retries) ++verdicts[retry.verdict];
+    std::vector<std::string> counts;
+    for (const auto& [verdict, cases] : verdicts)
+      counts.push_back(fmt::format("{} {}", cases, name_of(verdict)));
+    const Retry& first = subject.retries.front();
+    const bool several = subject.retries.size() > 1;
+    text += wrapped(
+        "Warning: ",
+        fmt::format("{}: on case {}{} of {} its worker was {}, and another ran {} again: {}.", subject.name,
+                    first.index, several ? fmt::format(", and {} more,", subject.retries.size() - 1) : "",
+                    subject.block, first.lost_worker, several ? "them" : "it",
+                    several ? fmt::format("{}", fmt::join(counts, ", ")) : name_of(first.verdict)),
+        2);
+  }
+  return text;
+}
+
 /// The stages of one replay or recorded run. The stage that is at fault has a line of its own if it wants
 /// one; that of a run which agrees is cut.
 std::string scenario_row(std::span<const Scenario> stages, const ShortNames& names) {
@@ -215,7 +239,7 @@ std::string terminal_report(const RunReport& report) {
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())
     text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
-  text += "\n";
+  text += "\n" + retries(subjects);
   for (const std::string& warning : report.warnings) text += wrapped("Warning: ", warning + ".", 2);
   text += wrapped("", final_sentence(report), 0);
   for (const std::string& note : report.notes) text += wrapped("", note, 0);

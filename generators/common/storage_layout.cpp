@@ -274,4 +274,9 @@ std::vector<StorageTraits> simpler_traits(const StorageTraits& traits) {
   return simpler;
 }
 
+Tensor repeated_zero(DType dtype, const Shape& shape) {
+  auto zero = std::make_shared<const Tensor::Bytes>(size_of(dtype));
+  return Tensor(dtype, shape, Shape(shape.size(), 0), 0, std::move(zero));
+}
+
 }  // namespace deformdiff

@@ -53,4 +53,7 @@ std::int64_t storage_complexity(const Case& c);
 /// Traits with one thing less each; contiguous first.
 std::vector<StorageTraits> simpler_traits(const StorageTraits& traits);
 
+/// Of zeros that share one element of storage.
+Tensor repeated_zero(DType dtype, const Shape& shape);
+
 }  // namespace deformdiff

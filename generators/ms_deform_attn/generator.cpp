@@ -21,6 +21,9 @@ namespace {
 /// One case in so many is large.
 constexpr std::uint64_t kLargePeriod = 1000;
 
+/// One in so many is beyond a limit in one extent: all limits have had their turn in a run of usual length.
+constexpr std::uint64_t kLimitPeriod = 120;
+
 /// What a case shares with the one before it.
 enum class Sibling { kNone, kExtents, kTransposedExtents, kAllButOneInput };
 
@@ -129,9 +132,22 @@ Plan draw_plan(const Source& source, std::uint64_t key) {
   return {tier, draw_sketch(tier, draw, source.sizes)};
 }
 
+/// One case in kLimitPeriod of the adversarial ones goes beyond a limit, each limit in its turn. Not where
+/// conditions speak of sizes.
+std::optional<Limit> limit_turn(const Source& source, std::uint64_t index) {
+  const bool adversarial = std::ranges::find(source.tiers, "adversarial", &Tier::name) != source.tiers.end();
+  if (!adversarial || source.sizes.any() || !is_large(kLimitPeriod, source.stream.stream(5), index))
+    return std::nullopt;
+  return static_cast<Limit>(index / kLimitPeriod % kLimits);
+}
+
 /// Of case `index`. Where it is a layout's turn, one whose extents show it: most do.
 Plan plan_of(const Source& source, std::uint64_t index) {
   constexpr std::uint64_t kTries = 64;
+  if (const std::optional<Limit> limit = limit_turn(source, index)) {
+    Draw draw(source.stream.bits(index));
+    return {"adversarial", draw_beyond(*limit, draw)};
+  }
   Plan plan = draw_plan(source, source.stream.bits(index));
   const std::optional<LayoutTurn> turn = input_turn(index);
   for (std::uint64_t k = 0; turn && k < kTries && !can_take(plan.sketch, *turn); ++k)
@@ -169,13 +185,23 @@ class MsDeformAttnGenerator : public Generator {
   std::vector<TriggerClass> triggers() const override { return trigger_classes(); }
 
   Case generate(const StreamChoice& choice, std::uint64_t index) const override {
-    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
-    const Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
-    source.sizes.check_names(block().name(), size_names());
+    const Source source = source_of(choice);
     const bool large =
-        !source.sizes.any() && has_large(chosen) && is_large(kLargePeriod, source.stream, index);
+        !source.sizes.any() && has_large(source.tiers) && is_large(kLargePeriod, source.stream, index);
     Case c = large ? large_case(index / kLargePeriod, source.stream.bits(index)) : ordinary(source, index);
     c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
+    return c;
+  }
+
+  std::optional<Case> outline(const StreamChoice& choice, std::uint64_t index) const override {
+    if (choice.only.empty()) return std::nullopt;
+    const Source source = source_of(choice);
+    const auto [tier, s] = plan_of(source, is_sibling(index) ? index - 1 : index);
+    const Dims& d = s.dims;
+    Case c = assemble(s, repeated_zero(s.dtype, {d.N, d.S, d.M, d.D}),
+                      repeated_zero(s.dtype, {d.N, d.Q, d.M, d.L, d.P, 2}),
+                      repeated_zero(s.dtype, {d.N, d.Q, d.M, d.L, d.P}));
+    c.provenance = {origin_of(choice), tier, choice.seed, index};
     return c;
   }
 
@@ -184,6 +210,13 @@ class MsDeformAttnGenerator : public Generator {
   }
 
  private:
+  static Source source_of(const StreamChoice& choice) {
+    const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+    Source source{chosen, SizeChoice(choice.only), case_stream(choice, block().name(), chosen)};
+    source.sizes.check_names(block().name(), size_names());
+    return source;
+  }
+
   static bool has_large(const std::vector<Tier>& chosen) {
     return std::ranges::any_of(
         chosen, [](const Tier& tier) { return tier.name == "adversarial" || tier.name == "typical"; });

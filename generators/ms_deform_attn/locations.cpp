@@ -37,7 +37,7 @@ class Word {
 double border(Word& word, double n) {
   switch (word.below(4)) {
     case 0:
-      return 0;
+      return word.below(8) == 0 ? -0.0 : 0.0;
     case 1:
       return 1;
     case 2:

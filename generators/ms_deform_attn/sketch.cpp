@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <initializer_list>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,10 @@ using Extents = std::vector<std::int64_t>;
 
 /// Multiply-adds that sizes without conditions make room for.
 constexpr std::int64_t kMostWork = std::int64_t{1} << 20;
+
+/// Products that conditions may ask for: the count of bytes of the largest tensor of such a case is far from
+/// overflowing, and the time that it takes is beyond use.
+constexpr double kLargestWork = 0x1p40;
 
 /// Axes whose extents may be extreme while the others make room.
 enum Axis : std::size_t { kN, kQ, kM, kD, kL, kP, kAxes };
@@ -146,6 +151,14 @@ void choose_dims(Dims& dims, const SizeChoice& choice, Draw& draw) {
     const std::int64_t most = a == kL ? choice.most_levels() : kLargestSize;
     *axes[a] = choice.fit(kNames[a], std::min(*axes[a], most), 1, most, draw);
   }
+  double work = 1;
+  for (std::size_t a = 0; a < kAxes; ++a) work *= fixed[a] ? static_cast<double>(*axes[a]) : 1;
+  if (work > kLargestWork) {
+    throw InputError(
+        fmt::format("--only {}: a case would have {:.3g} products N*Q*M*D*L*P, and {:.3g} are the "
+                    "most that one may have",
+                    choice.text(), work, kLargestWork));
+  }
   fit(dims, fixed, kMostWork);
   if (!choice.names("S")) return;
   dims.S = choice.fit("S", std::max(dims.L, draw.magnitude(1, 1 << 12)), dims.L, kLargestSize, draw);
@@ -233,6 +246,36 @@ Sketch draw_adversarial(Draw& draw, const SizeChoice& choice) {
 
 Sketch draw_exact(Draw& draw, const SizeChoice& choice) {
   return draw_any(draw, true, choice);
+}
+
+Sketch draw_beyond(Limit limit, Draw& draw) {
+  Sketch sketch;
+  sketch.dtype = draw_dtype(draw);
+  Dims& dims = sketch.dims;
+  dims = {1, 0, draw.between(1, 2), draw.between(1, 3), 1, 1, 1};
+  sketch.levels = draw_levels(draw, dims.L, 16, false);
+  switch (limit) {
+    case Limit::kQueries16Bits:
+      dims.Q = draw.one_of<std::int64_t>({65536, 65537, 65600, 70001});
+      break;
+    case Limit::kBatchInABlock:
+      dims.N = draw.one_of<std::int64_t>({1025, 1026, 1100, 2047, 2049, 4097});
+      break;
+    case Limit::kBatchInAGrid:
+      sketch.levels = {{1, draw.between(1, 2), 0}};
+      dims.N = draw.one_of<std::int64_t>({65536, 65537, 65600, 70001});
+      break;
+    case Limit::kSideSigned16Bits: {
+      const Extents lengths{32768, 32769, 40000, 65536, 65537, 70001};
+      sketch.levels = {{1, draw.one_of(lengths), 0}};
+      if (draw.chance(50)) std::swap(sketch.levels[0].height, sketch.levels[0].width);
+      dims.Q = draw.between(16, 64);
+      break;
+    }
+  }
+  place(sketch, Starts::kConsecutive, false, draw);
+  sketch.im2col_step = draw_step(draw, dims.N);
+  return sketch;
 }
 
 Sketch draw_degenerate(Draw& draw, const SizeChoice& choice) {

@@ -5,6 +5,7 @@
 #include "generators/common/draw.h"
 #include "generators/common/size_choice.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,13 @@ Sketch draw_adversarial(Draw& draw, const SizeChoice& choice);
 
 /// An adversarial sketch whose sides are powers of two.
 Sketch draw_exact(Draw& draw, const SizeChoice& choice);
+
+/// What a count in too few bits, or the blocks and threads that one axis of a launch may have, limit.
+enum class Limit : std::uint8_t { kQueries16Bits, kBatchInABlock, kBatchInAGrid, kSideSigned16Bits };
+constexpr std::uint64_t kLimits = 4;
+
+/// Beyond the limit in one extent and tiny in the others.
+Sketch draw_beyond(Limit limit, Draw& draw);
 
 /// Empty along an axis, or of one element along most.
 Sketch draw_degenerate(Draw& draw, const SizeChoice& choice);

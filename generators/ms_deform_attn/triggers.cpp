@@ -38,8 +38,11 @@ void look_at_extents(const Problem& problem, Hits& hits) {
   hits.mark("batch_above_step", d.N > problem.im2col_step);
   hits.mark("batch_not_multiple_of_step", d.N > problem.im2col_step && d.N % problem.im2col_step != 0);
   hits.mark("batch_above_64", d.N > 64);
+  hits.mark("batch_above_1024", d.N > 1024);
+  hits.mark("batch_above_65535", d.N > 65535);
   hits.mark("queries_zero", d.Q == 0);
   hits.mark("queries_above_1024", d.Q > 1024);
+  hits.mark("queries_above_65535", d.Q > 65535);
   hits.mark("extent_zero", d.M * d.D * d.L * d.P == 0);
   hits.mark("groups_above_4096", groups > 4096);
   hits.mark("groups_above_65535", groups > 65535);
@@ -138,9 +141,15 @@ void look_at_special(T location, double pixel, double n, Hits& hits) {
   hits.mark("near_centre_float64", sizeof(T) == 8 && ulps > 3 && std::abs(pixel - nearest) < 1e-7);
 }
 
+template <typename T>
+bool is_negative_zero(T x) {
+  return x == 0 && std::signbit(x);
+}
+
 /// Marks what one coordinate is; returns whether it is inside the map's support.
 template <typename T>
 bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
+  hits.mark("negative_zero", is_negative_zero(location));
   hits.mark("nan_location", std::isnan(location));
   hits.mark("inf_location", std::isinf(location));
   if (!std::isfinite(location)) return false;
@@ -187,6 +196,7 @@ void look_at_points(const Problem& problem, Hits& hits) {
     hits.mark("nan_weight_inside", nan && x_inside && y_inside);
     hits.mark("nan_weight_outside", nan && !(x_inside && y_inside));
     hits.mark("inf_weight", std::isinf(w[at]));
+    hits.mark("negative_zero", is_negative_zero(w[at]));
     hits.mark("weights_negative", w[at] < 0);
     hits.mark("weights_zero", w[at] == 0);
   }
@@ -200,7 +210,7 @@ void look_at_points(const Problem& problem, Hits& hits) {
 template <typename Bits>
 struct Magnitudes {
   Bits largest = 0;  ///< finite
-  Bits above_infinity = 0, infinite = 0, subnormal = 0;
+  Bits above_infinity = 0, infinite = 0, subnormal = 0, negative_zero = 0;
 };
 
 /// Without branches, so that it runs in wide registers.
@@ -210,6 +220,7 @@ void look_at_block(const T* elements, std::size_t count, Magnitudes<Bits>& seen)
   const Bits normal = std::bit_cast<Bits>(std::numeric_limits<T>::min());
   for (std::size_t i = 0; i < count; ++i) {
     const Bits magnitude = std::bit_cast<Bits>(elements[i]) & std::numeric_limits<Bits>::max();
+    seen.negative_zero |= std::bit_cast<Bits>(elements[i]) == std::numeric_limits<Bits>::min() ? 1 : 0;
     seen.above_infinity |= magnitude > infinity ? 1 : 0;
     seen.infinite |= magnitude == infinity ? 1 : 0;
     seen.subnormal |= static_cast<Bits>(magnitude - 1) >= 0 && magnitude < normal ? 1 : 0;
@@ -233,6 +244,7 @@ void look_at_value(const Tensor& value, Hits& hits) {
   const T largest = std::bit_cast<T>(seen.largest);
   hits.mark("nan_value", seen.above_infinity != 0);
   hits.mark("inf_value", seen.infinite != 0);
+  hits.mark("negative_zero", seen.negative_zero != 0);
   hits.mark("subnormal", seen.subnormal != 0);
   hits.mark("near_overflow", largest > std::numeric_limits<T>::max() / 0x1p16F);
   hits.mark("beyond_float16", largest > 65504);

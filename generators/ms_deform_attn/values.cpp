@@ -38,6 +38,11 @@ struct ElementAt {
   std::uint64_t row_index;  ///< over batch and rows
 };
 
+/// Of sixteen zeros one is negative, by the lowest bits of `word`.
+double rarely_negative_zero(std::uint64_t word) {
+  return (word & 15) == 0 ? -0.0 : 0.0;
+}
+
 double ramp(const ElementAt& at, const CounterRandom& random) {
   const auto plane = static_cast<std::uint64_t>(((at.n * 64 + at.row.level) * 256 + at.m) * 4096 + at.d);
   const CounterRandom coefficients = random.stream(plane);
@@ -85,7 +90,7 @@ double element(ValueStyle style, const ElementAt& at, const CounterRandom& rando
     case ValueStyle::kConstant:
       return 1.375;
     case ValueStyle::kSparse:
-      return random.stream(3).below(at.row_index, 8) == 0 ? 1 + unit(word) : 0;
+      return random.stream(3).below(at.row_index, 8) == 0 ? 1 + unit(word) : rarely_negative_zero(word);
     case ValueStyle::kChecker:
       return parity * (1 + unit(word));
     case ValueStyle::kDecaying:
@@ -160,7 +165,7 @@ double raw_weight(WeightStyle style, std::uint64_t word, std::int64_t k, std::in
     case WeightStyle::kOneHot:
       return k == chosen ? 1 : 0;
     case WeightStyle::kSparse:
-      return (word & 0x3ff) < 341 ? 0 : 0.1 + u;
+      return (word & 0x3ff) < 341 ? rarely_negative_zero(word >> 10) : 0.1 + u;
     case WeightStyle::kEqual:
     case WeightStyle::kOnes:
       return 1;

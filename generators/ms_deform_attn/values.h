@@ -16,7 +16,7 @@ enum class ValueStyle : std::uint8_t {
   kIntegers,      ///< -8 to 8
   kCancellation,  ///< large, of alternating sign between neighbours, plus N(0, 1)
   kConstant,
-  kSparse,        ///< one pixel in eight is not zero
+  kSparse,        ///< one pixel in eight is not zero; some of the zeros are negative
   kChecker,       ///< sign alternating along x, y and channels
   kDecaying,      ///< N(0, 1) over 2^(channel mod 24)
   kWide,          ///< +-2^k, k uniform in [-20, 20]
@@ -31,7 +31,7 @@ enum class WeightStyle : std::uint8_t {
   kUniform,     ///< [0, 1), not normalised
   kNormal,      ///< of either sign
   kOneHot,
-  kSparse,  ///< a third zero
+  kSparse,  ///< a third zero, some of them negative
   kEqual,   ///< 1 / (L*P)
   kOnes,
   kTags,      ///< a number of its own for each level and point

@@ -98,6 +98,16 @@ std::map<std::string, std::string> other_names(const BlockDefinition& block) {
   return names;
 }
 
+Source source_of(const BlockDefinition& block, const Adapt& adapt, const StreamChoice& choice) {
+  const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
+  const SizeChoice sizes = choice.only.empty() ? SizeChoice() : SizeChoice(choice.only, other_names(block));
+  return {block, adapt, chosen, sizes, case_stream(choice, block.name(), chosen)};
+}
+
+bool has_large(const Source& source, std::uint64_t index) {
+  return source.tiers.front().name == "typical" && is_large(kLargePeriod, source.stream, index);
+}
+
 /// A case's sketch and the tier that it is of.
 struct Plan {
   std::string tier;
@@ -127,16 +137,34 @@ Plan plan_of(const Source& source, std::uint64_t index, bool large) {
   return plan;
 }
 
-/// The sketch of case `index`, or for a sibling of the one before it with its maps transposed, with tensors
-/// of its own.
-Case drawn(const Source& source, std::uint64_t index, bool large) {
-  const bool sibling = !large && is_sibling(index);
-  auto [tier, sketch] = plan_of(source, sibling ? index - 1 : index, large);
-  if (sibling) {
-    Sketch transposed = sketch;
-    transpose_maps(transposed);
-    if (source.sizes.admits(sizes_of(transposed))) sketch = std::move(transposed);
+/// What tensors a case of these sizes has: those of integers as they are, of the others a zero each.
+Case outline_of(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random) {
+  Case c{block.name(), sketch.attributes, {}, {}};
+  for (const TensorSpec& spec : block.tensors(sketch.attributes)) {
+    if (spec.optional && !sketch.given.contains(spec.name)) continue;
+    const Shape shape = shape_of(spec, sketch.extents);
+    const DType dtype = spec.kind == TensorSpec::Kind::kBool ? DType::kBool : sketch.dtype;
+    c.inputs.push_back({spec.name, spec.kind == TensorSpec::Kind::kInt64
+                                       ? *make_geometry(spec, shape, sketch, random)
+                                       : repeated_zero(dtype, shape)});
   }
+  return c;
+}
+
+/// The sketch of case `index`, or for a sibling of the one before it with its maps transposed.
+Plan plan_with_sibling(const Source& source, std::uint64_t index, bool large) {
+  const bool sibling = !large && is_sibling(index);
+  Plan plan = plan_of(source, sibling ? index - 1 : index, large);
+  if (sibling) {
+    Sketch transposed = plan.sketch;
+    transpose_maps(transposed);
+    if (source.sizes.admits(sizes_of(transposed))) plan.sketch = std::move(transposed);
+  }
+  return plan;
+}
+
+Case drawn(const Source& source, std::uint64_t index, bool large) {
+  const auto [tier, sketch] = plan_with_sibling(source, index, large);
   const CounterRandom elements = source.stream.stream(2).stream(index);
   Case c = fill_sketch(source.block, sketch, elements);
   Draw draw(elements.bits(0));
@@ -167,12 +195,18 @@ std::vector<std::string> DeepGenerator::triggers_hit(const Case& c) const {
 }
 
 Case DeepGenerator::generate(const StreamChoice& choice, std::uint64_t index) const {
-  const std::vector<Tier> chosen = choose_tiers(all_tiers(), choice.tiers);
-  const SizeChoice sizes = choice.only.empty() ? SizeChoice() : SizeChoice(choice.only, other_names(block_));
-  const Source source{block_, adapt_, chosen, sizes, case_stream(choice, block_.name(), chosen)};
-  const bool large = chosen.front().name == "typical" && is_large(kLargePeriod, source.stream, index);
-  Case c = drawn(source, index, large);
+  const Source source = source_of(block_, adapt_, choice);
+  Case c = drawn(source, index, has_large(source, index));
   c.provenance = {origin_of(choice), c.provenance.tier, choice.seed, index};
+  return c;
+}
+
+std::optional<Case> DeepGenerator::outline(const StreamChoice& choice, std::uint64_t index) const {
+  if (choice.only.empty()) return std::nullopt;
+  const Source source = source_of(block_, adapt_, choice);
+  const auto [tier, sketch] = plan_with_sibling(source, index, has_large(source, index));
+  Case c = outline_of(block_, sketch, source.stream.stream(2).stream(index).stream(2));
+  c.provenance = {origin_of(choice), tier, choice.seed, index};
   return c;
 }
 

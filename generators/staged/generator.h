@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ class DeepGenerator : public Generator {
   std::vector<TriggerClass> triggers() const override;
   using Generator::generate;
   Case generate(const StreamChoice& choice, std::uint64_t index) const override;
+  std::optional<Case> outline(const StreamChoice& choice, std::uint64_t index) const override;
   std::vector<std::string> triggers_hit(const Case& c) const override;
 
  private:

@@ -37,6 +37,21 @@ TEST_P(EveryBlock, CasesDependOnNothingBefore) {
   EXPECT_THROW(generator().generate(1, {"typically"}, 5), InputError);
 }
 
+TEST_P(EveryBlock, AnOutlineHasTheSizesOfItsCase) {
+  EXPECT_FALSE(generator().outline({1, {}, ""}, 0));
+  const StreamChoice choice{1, {}, "N>=0"};
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const Case c = generator().generate(choice, i);
+    const Case outline = generator().outline(choice, i).value();
+    EXPECT_EQ(outline.provenance, c.provenance);
+    EXPECT_EQ(outline.attributes, c.attributes);
+    EXPECT_EQ(dense_bytes(outline), dense_bytes(c)) << "case " << i;
+    EXPECT_EQ(block().working_memory(outline, {}), block().working_memory(c, {})) << "case " << i;
+    EXPECT_EQ(block().compute_dtype(outline), block().compute_dtype(c)) << "case " << i;
+    EXPECT_LT(storage_bytes(outline), 1 << 12) << "case " << i;
+  }
+}
+
 TEST_P(EveryBlock, EveryCaseIsValidAndEveryTriggerClassIsReached) {
   constexpr int kCases = 1500;
   std::map<std::string, int> hits;

@@ -344,6 +344,23 @@ TEST(DeepBlocks, FloatingTensorsAreOfOneDtype) {
             "block encoder_layer: hidden_states: dtype float16 found, float32 or float64 wanted");
 }
 
+TEST(Operator, SaysWhetherAMapIsEmptyOrTooLarge) {
+  const BlockDefinition& block = block_of("ms_deform_attn");
+  const auto refusal_of = [&](std::int64_t height, std::int64_t width) {
+    Case c = small_case(block);
+    const std::int64_t levels = c.input("spatial_shapes").dim(0);
+    std::vector<std::int64_t> sides(static_cast<std::size_t>(2 * levels), 1);
+    sides[0] = height;
+    sides[1] = width;
+    tensor_of(c, "spatial_shapes") = integers({levels, 2}, sides);
+    return refusal([&] { block.validate(c); });
+  };
+  constexpr std::int64_t kBeyond32Bits = std::int64_t{1} << 32;
+  EXPECT_NE(refusal_of(kBeyond32Bits, kBeyond32Bits).find(": more pixels than the"), std::string::npos);
+  EXPECT_NE(refusal_of(kBeyond32Bits, 1).find("rows of value"), std::string::npos);
+  EXPECT_NE(refusal_of(0, kBeyond32Bits).find("at least 1 x 1 wanted"), std::string::npos);
+}
+
 TEST(DeepBlocks, LevelsMustFillTheSequence) {
   for (const char* name : {"attention_layer", "encoder_layer", "pixel_decoder_encoder"}) {
     const BlockDefinition& block = block_of(name);
@@ -353,7 +370,8 @@ TEST(DeepBlocks, LevelsMustFillTheSequence) {
     tensor_of(c, "spatial_shapes") = integers({2, 2}, {-1, -2, 3, 4});
     EXPECT_NE(refusal([&] { block.validate(c); }).find("level 0 is -1 x -2"), std::string::npos);
     tensor_of(c, "spatial_shapes") = integers({2, 2}, {std::int64_t{1} << 62, 4, 3, 4});
-    EXPECT_NE(refusal([&] { block.validate(c); }).find("spatial_shapes"), std::string::npos);
+    EXPECT_NE(refusal([&] { block.validate(c); }).find("x 4: more pixels in all than 64 bits"),
+              std::string::npos);
     c = small_case(block);
     tensor_of(c, "level_start_index") = integers({2}, {0, 3});
     EXPECT_NE(refusal([&] { block.validate(c); }).find("level_start_index: [0, 3] found, [0, 2] wanted"),

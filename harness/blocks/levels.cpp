@@ -14,13 +14,15 @@ std::vector<LevelSize> level_sizes(const Case& c) {
   std::int64_t total = 0;
   for (std::size_t l = 0; 2 * l < sides.size(); ++l) {
     const LevelSize level{sides[2 * l], sides[2 * l + 1]};
+    const auto refuse = [&](const char* why) {
+      throw InputError(fmt::format("block {}: spatial_shapes: level {} is {} x {}{}", c.block, l,
+                                   level.height, level.width, why));
+    };
+    if (level.height < 1 || level.width < 1) refuse("; at least 1 x 1 wanted");
     std::int64_t area = 0;
-    if (level.height < 1 || level.width < 1 || __builtin_mul_overflow(level.height, level.width, &area) ||
+    if (__builtin_mul_overflow(level.height, level.width, &area) ||
         __builtin_add_overflow(total, area, &total)) {
-      throw InputError(
-          fmt::format("block {}: spatial_shapes: level {} is {} x {}; at least 1 x 1 wanted, and no more "
-                      "pixels in all than 64 bits count",
-                      c.block, l, level.height, level.width));
+      refuse(": more pixels in all than 64 bits count");
     }
     levels.push_back(level);
   }

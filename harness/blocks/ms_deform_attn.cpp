@@ -49,10 +49,14 @@ std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
   std::vector<Level> levels;
   for (std::size_t l = 0; l < first_rows.size(); ++l) {
     const Level level{sides[2 * l], sides[2 * l + 1], first_rows[l]};
-    std::int64_t area = 0;
-    if (level.height < 1 || level.width < 1 || __builtin_mul_overflow(level.height, level.width, &area)) {
+    if (level.height < 1 || level.width < 1) {
       refuse("spatial_shapes",
              fmt::format("level {} is {} x {}; at least 1 x 1 wanted", l, level.height, level.width));
+    }
+    std::int64_t area = 0;
+    if (__builtin_mul_overflow(level.height, level.width, &area)) {
+      refuse("spatial_shapes", fmt::format("level {} is {} x {}: more pixels than the {} rows of value", l,
+                                           level.height, level.width, rows));
     }
     if (level.start < 0 || area > rows || level.start > rows - area) {
       refuse("level_start_index",

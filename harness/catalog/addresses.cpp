@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
@@ -25,25 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kOperatorScheme = "torchop:";
 constexpr std::string_view kOperatorName = "::ms_deform_attn";
 constexpr std::string_view kWrongStage = "fault/wrong_stage:";
-
-WorkerList ask_worker(const std::vector<std::string>& argv) {
-  const auto patience = std::chrono::ceil<WorkerProcess::Clock::duration>(
-      std::chrono::duration<double>(RunLimits{}.start_timeout_seconds));
-  std::string why;
-  for (int starts = 0; starts < kWorkerStarts; ++starts) {
-    WorkerProcess worker(argv, 0);
-    if (worker.receive(WorkerProcess::Clock::now() + patience) == WorkerProcess::Event::kMessage) {
-      const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
-      return {hello.subjects, hello.environment};
-    }
-    why = fmt::format("{} {}", worker.describe_end(), worker.last_words());
-  }
-  throw InputError(fmt::format("{} does not start: {}", argv.front(), why));
-}
-
-bool is_fault_name(std::string_view name) {
-  return name.starts_with("fault/") || name.starts_with("control/");
-}
 
 const std::vector<SubjectInfo>& list_for(const std::string& name) {
   return (is_fault_name(name) ? faults_and_controls() : builtin_subjects()).subjects;
@@ -135,14 +115,40 @@ std::string worker_program() {
   return worker.string();
 }
 
-const WorkerList& builtin_subjects() {
-  static const WorkerList list = ask_worker({worker_program()});
+bool is_fault_name(std::string_view name) {
+  return name.starts_with("fault/") || name.starts_with("control/");
+}
+
+WorkerList ask_worker(const std::vector<std::string>& argv, const Deadline& end) {
+  using Event = WorkerProcess::Event;
+  const double patience = RunLimits{}.start_timeout_seconds;
+  std::string why;
+  Event event = Event::kEnded;
+  for (int starts = 0; starts < kWorkerStarts && event != Event::kDeadline; ++starts) {
+    WorkerProcess worker(argv, 0);
+    event = worker.receive(end.within(patience).time);
+    if (event == Event::kMessage) {
+      const wire::Hello hello = wire::decode_hello(worker.header(), worker.data());
+      return {hello.subjects, hello.environment};
+    }
+    why = event == Event::kNonsense  ? "it wrote nonsense: " + worker.describe_nonsense()
+          : event == Event::kStopped ? worker.describe_stop()
+          : event == Event::kEnded   ? worker.describe_end()
+          : end.passed()             ? "the time was up before it said what it serves"
+                         : fmt::format("it does not say within {:.4g} s what it serves", patience);
+    if (const std::string words = worker.last_words(); !words.empty()) why += "; its last words: " + words;
+  }
+  throw InputError(fmt::format("{} does not start: {}", argv.front(), why));
+}
+
+const WorkerList& builtin_subjects(const Deadline& end) {
+  static const WorkerList list = ask_worker({worker_program()}, end);
   return list;
 }
 
-const WorkerList& faults_and_controls() {
-  static const WorkerList list = [] {
-    WorkerList all = ask_worker({worker_program(), "--faults"});
+const WorkerList& faults_and_controls(const Deadline& end) {
+  static const WorkerList list = [&] {
+    WorkerList all = ask_worker({worker_program(), "--faults"}, end);
     std::erase_if(all.subjects, [](const SubjectInfo& info) { return !is_fault_name(info.name); });
     return all;
   }();

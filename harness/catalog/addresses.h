@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
@@ -21,9 +22,17 @@ struct WorkerList {
 std::string worker_program();
 
 /// The built-in implementations, or the faults and controls (names beginning with "fault/" and "control/").
-/// Asks a worker; throws InputError if there is none beside this program or it does not start.
-const WorkerList& builtin_subjects();
-const WorkerList& faults_and_controls();
+/// The first call asks a worker, as ask_worker() does; throws InputError if there is none beside this
+/// program.
+const WorkerList& builtin_subjects(const Deadline& end = {});
+const WorkerList& faults_and_controls(const Deadline& end = {});
+
+/// Whether the name is one of a fault or a control.
+bool is_fault_name(std::string_view name);
+
+/// The first message of the worker that these words start. Throws InputError if it dies before it says
+/// anything, whenever it is tried, or says nothing in a minute or until `end`.
+WorkerList ask_worker(const std::vector<std::string>& argv, const Deadline& end);
 
 /// Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
 /// missing library, and a bad declaration; also for what answers saved cases alone.

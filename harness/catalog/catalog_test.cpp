@@ -6,6 +6,7 @@
 #include "core/case_file.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "engine/stopwatch.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -118,6 +119,24 @@ TEST(Addresses, BlocksServed) {
   // A program that does not greet fails where it can be seen.
   const SubjectSpec broken{"broken", {{"/bin/false"}, "broken"}, {}, {}};
   EXPECT_EQ(blocks_served(broken, {}), std::set<std::string>{"ms_deform_attn"});
+}
+
+std::string why_not_asked(const std::vector<std::string>& argv, const Deadline& end) {
+  try {
+    ask_worker(argv, end);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "it said";
+}
+
+TEST(Addresses, AWorkerThatSaysNothingIsNotWaitedForLongerThanTheRunMayTake) {
+  const Stopwatch watch;
+  EXPECT_EQ(why_not_asked({"/bin/sleep", "100"}, Deadline().within(0.5)),
+            "/bin/sleep does not start: the time was up before it said what it serves");
+  EXPECT_LT(watch.seconds(), 10);
+  EXPECT_EQ(why_not_asked({"/bin/false"}, {}), "/bin/false does not start: left with exit code 1");
+  EXPECT_FALSE(ask_worker({worker_program()}, {}).subjects.empty());
 }
 
 TEST(Addresses, NamesAndAddresses) {

@@ -52,6 +52,9 @@ RunReport check(const CheckRequest& request) {
   try {
     ExportedModule module(request.model, request.limits);
     report.session.environment = module.environment();
+    const bool loaded = module.load_failure().kind == Outcome::Kind::kNotRun;
+    if (loaded && !module.lost_on_loading().empty())
+      report.warnings.push_back(fmt::format("loaded when tried again: {}", module.lost_on_loading()));
     check_loaded(request, module, report);
   } catch (const InputError& error) {
     throw InputError(about(request.model, error));

@@ -29,6 +29,9 @@ std::optional<Outcome> failure_of(WorkerProcess& worker, const char* doing) {
     case WorkerProcess::Event::kNonsense:
       what = fmt::format("it wrote nonsense into the channel: {}", worker.describe_nonsense());
       break;
+    case WorkerProcess::Event::kStopped:
+      what = worker.describe_stop();
+      break;
     case WorkerProcess::Event::kDeadline:
       return outcome_of(Outcome::Kind::kTimedOut,
                         fmt::format("{}: no answer within {} s", doing, kPatience.count()));
@@ -49,6 +52,7 @@ ExportedModule::ExportedModule(const std::filesystem::path& path, const RunLimit
   command_.insert(command_.end(), {worker_program(), "--module", path.string()});
   std::optional<WorkerProcess> started;
   for (int starts = 0; starts < kWorkerStarts; ++starts) {
+    lost_on_loading_ = load_failure_.message;
     started.emplace(command_, 0);
     load_failure_ = failure_of(*started, "on loading").value_or(Outcome{});
     if (load_failure_.kind != Outcome::Kind::kCrashed) break;

@@ -47,6 +47,9 @@ class ExportedModule {
   /// Kind kNotRun with an empty message if it could be loaded.
   const Outcome& load_failure() const { return load_failure_; }
 
+  /// What became of the worker that was to load it first; empty if that is the one that did.
+  const std::string& lost_on_loading() const { return lost_on_loading_; }
+
   /// One call with these inputs, in the module's order; `tap` shows the values on the way. What the module
   /// breaks is in the outcome.
   Outcome run(const std::string& mode, const std::vector<NamedTensor>& inputs, bool tap);
@@ -66,6 +69,7 @@ class ExportedModule {
   ModuleDescription description_;
   SubjectInfo info_;
   Outcome load_failure_;
+  std::string lost_on_loading_;
   std::map<std::string, std::string> environment_;
   std::map<std::string, std::unique_ptr<Runner>> runners_;  ///< by mode
 };

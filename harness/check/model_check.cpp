@@ -205,6 +205,7 @@ class ModelCheck {
     StagedComparison judged = same ? replay.judged
                                    : judge_stages(model_.entry(), replay.problem, outcome, subject_.info,
                                                   {.threads = request_.threads});
+    judged.comparison.lost_worker = outcome.lost_worker;
     judged.stages.clear();  // those of the interpreter's run, which have their rows
     record(scenario_name(name, mode), replay.problem, judged, [&](const Finding& finding) {
       return module_finding(request_, model_, mode, finding, replay.problem, judged.comparison);

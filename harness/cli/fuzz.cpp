@@ -8,6 +8,7 @@
 #include "cli/version.h"
 #include "engine/journal/session_journal.h"
 #include "engine/session.h"
+#include "engine/stopwatch.h"
 #include "reports/narrow_support.h"
 #include "reports/progress.h"
 
@@ -44,11 +45,13 @@ double seconds_for(double time, double spent, double of_block, std::size_t block
 }  // namespace
 
 int run_fuzz(const Options& typed) {
+  const Stopwatch watch;
   const Options options = as_resumed(typed);
   const std::vector<PlannedSession> sessions = plan_sessions(options);
   catch_interrupts();
   refuse_source_cases(options.out);
   RunJournal run = journal_of(options);
+  const double planning = watch.seconds();
   RunReport report;
   {
     ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
@@ -58,8 +61,8 @@ int run_fuzz(const Options& typed) {
       SessionJournal journal(run, *sessions[i].entry, session);
       if (options.time_seconds) {
         session.time_limit_seconds =
-            seconds_for(*options.time_seconds, run.seconds(), journal.seconds_before(), sessions.size(),
-                        sessions.size() - i);
+            seconds_for(*options.time_seconds, planning + run.seconds(), journal.seconds_before(),
+                        sessions.size(), sessions.size() - i);
       }
       const bool is_done = journal.is_finished(sessions[i].subjects) || session.time_limit_seconds == 0.0;
       append(report.session,

@@ -6,6 +6,7 @@
 #include "core/error.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -38,8 +39,25 @@ void check_tiers(const Options& options, const BlockEntry& entry) {
 /// runs.
 void check_conditions(const Options& options, const BlockEntry& entry) {
   constexpr std::uint64_t kCases = 8;
-  for (std::uint64_t i = 0; !options.only.empty() && i < kCases; ++i)
-    entry.generator->generate({options.seed, options.tiers, options.only}, i);
+  for (std::uint64_t i = 0; !options.only.empty() && i < kCases; ++i) {
+    const std::optional<Case> outline =
+        entry.generator->outline({options.seed, options.tiers, options.only}, i);
+    if (outline) entry.block->working_memory(*outline, {});  // refuses values that would be too large
+  }
+}
+
+/// Whatever needs to know what the workers of this program serve later asks no more: those that do not say so
+/// in time are waited for no longer than the run may take.
+void ask_workers(const Options& options, const Deadline& end) {
+  std::vector<std::string> names = options.subjects;
+  names.insert(names.end(), options.required.begin(), options.required.end());
+  const auto is_fault = [](const std::string& name) { return is_fault_name(name); };
+  if (std::ranges::any_of(names, is_fault)) faults_and_controls(end);
+  const bool asks_for_built_in = options.blocks.empty() || options.subjects.empty() ||
+                                 std::ranges::any_of(names, [&](const std::string& name) {
+                                   return name.find(':') == std::string::npos && !is_fault(name);
+                                 });
+  if (asks_for_built_in) builtin_subjects(end);
 }
 
 void check_required(const Options& options) {
@@ -65,11 +83,11 @@ std::vector<PlannedSession> typed_blocks(const Options& options) {
   return sessions;
 }
 
-std::vector<PlannedSession> served_blocks(const Options& options) {
+std::vector<PlannedSession> served_blocks(const Options& options, const RunLimits& limits) {
   std::vector<PlannedSession> sessions;
   for (const BlockEntry& entry : blocks()) sessions.push_back({.entry = &entry});
   for (const SubjectSpec& spec : parse_subjects(options.subjects)) {
-    const std::set<std::string> served = blocks_served(spec, run_limits_of(options));
+    const std::set<std::string> served = blocks_served(spec, limits);
     for (PlannedSession& session : sessions) {
       if (served.contains(session.entry->block->name())) session.subjects.push_back(spec);
     }
@@ -85,9 +103,12 @@ bool is_first_look(const Options& options) {
 }
 
 std::vector<PlannedSession> plan_sessions(const Options& options) {
+  RunLimits limits = run_limits_of(options);
+  if (options.time_seconds) limits.end = limits.end.within(*options.time_seconds);
+  ask_workers(options, limits.end);
   check_required(options);
   std::vector<PlannedSession> sessions =
-      options.blocks.empty() ? served_blocks(options) : typed_blocks(options);
+      options.blocks.empty() ? served_blocks(options, limits) : typed_blocks(options);
   for (PlannedSession& session : sessions) {
     check_tiers(options, *session.entry);
     check_conditions(options, *session.entry);

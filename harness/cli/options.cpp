@@ -54,7 +54,8 @@ std::string kind_names() {
 }
 
 void add_common(CLI::App& command, Options& options, Raw& raw) {
-  add_repeatable(command, "--report", raw.reports, "KIND[:FILE], repeatable; kinds: " + kind_names());
+  add_repeatable(command, "--report", raw.reports,
+                 "KIND[:FILE], repeatable, FILE - or none: standard output; kinds: " + kind_names());
   command.add_option("--progress", raw.progress,
                      "auto or never: a line on standard error, every ten seconds if that is no terminal");
   command.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
@@ -226,6 +227,7 @@ ReportTarget parse_report(const std::string& text) {
   if (colon != std::string::npos && target.file.empty()) {
     throw InputError(fmt::format("--report {}: a file name is wanted behind the colon", text));
   }
+  if (target.file == "-") target.file.clear();
   return target;
 }
 

@@ -93,6 +93,13 @@ TEST(Options, ARepeatableFlagDoesNotSwallowFiles) {
   EXPECT_EQ(parse({"judge", "--map", "value=v", "f.safetensors"}).mapping.at("value"), "v");
 }
 
+TEST(Options, AReportToADashGoesToStandardOutput) {
+  const Options options = parse({"fuzz", "--report", "json:-", "--report", "json:./-"});
+  ASSERT_EQ(options.reports.size(), 2U);
+  EXPECT_TRUE(options.reports[0].file.empty());
+  EXPECT_EQ(options.reports[1].file, "./-");
+}
+
 TEST(Options, TheTerminalReportIsTheDefault) {
   EXPECT_EQ(parse({"fuzz"}).reports.size(), 1U);
   EXPECT_TRUE(parse({"fuzz", "--quiet"}).reports.empty());

@@ -44,4 +44,11 @@ std::int64_t storage_bytes(const Case& c) {
   return bytes;
 }
 
+std::int64_t dense_bytes(const Case& c) {
+  std::int64_t bytes = 0;
+  for (const auto& [name, input] : c.inputs)
+    bytes += input.elements() * static_cast<std::int64_t>(size_of(input.dtype()));
+  return bytes;
+}
+
 }  // namespace deformdiff

@@ -46,4 +46,7 @@ std::int64_t element_count(const Case& c);
 /// Bytes of the storage of all inputs.
 std::int64_t storage_bytes(const Case& c);
 
+/// Bytes of all inputs, each in contiguous storage of its own.
+std::int64_t dense_bytes(const Case& c);
+
 }  // namespace deformdiff

@@ -41,6 +41,11 @@ class Generator {
   /// Case `index` of the stream: a function of both alone, on every machine. Throws InputError for tiers and
   /// names of sizes that there are not, and where no case meets the conditions.
   virtual Case generate(const StreamChoice& choice, std::uint64_t index) const = 0;
+
+  /// The sizes of case `index`: the same but that floating and boolean tensors repeat a zero, which takes no
+  /// memory. Nothing where no conditions make a case large. Throws as generate() does.
+  virtual std::optional<Case> outline(const StreamChoice&, std::uint64_t /*index*/) const { return {}; }
+
   Case generate(std::uint64_t seed, const std::vector<std::string>& tiers, std::uint64_t index) const {
     return generate({seed, tiers, {}}, index);
   }

@@ -201,13 +201,17 @@ std::string mostly_unjudged(const std::string& output, std::int64_t unjudged, st
 
 Comparison compare(const Outcome& outcome, const Reference& reference, const Contract& contract,
                    RatioHistogram* ratios) {
-  if (auto decided = decided_before_elements(outcome, reference)) return std::move(*decided);
   Comparison result;
-  result.verdict = Verdict::kAgree;
-  const std::string unjudged = judge_elements(outcome, reference, ratios, result);
-  if (!is_finding(result.verdict)) {
-    judge_after_elements(outcome, contract, unjudged.empty() ? reference.vacuous : unjudged, result);
+  if (auto decided = decided_before_elements(outcome, reference)) {
+    result = std::move(*decided);
+  } else {
+    result.verdict = Verdict::kAgree;
+    const std::string unjudged = judge_elements(outcome, reference, ratios, result);
+    if (!is_finding(result.verdict)) {
+      judge_after_elements(outcome, contract, unjudged.empty() ? reference.vacuous : unjudged, result);
+    }
   }
+  result.lost_worker = outcome.lost_worker;
   return result;
 }
 

@@ -36,6 +36,8 @@ struct Comparison {
 
   Unjudged unjudged;  ///< of the elements that agree, over all outputs
 
+  std::string lost_worker;  ///< as Outcome's
+
   // Filled by the judge of stages; `output` is then the stage that decided.
   bool untapped = false;                    ///< `output` was judged on a run that showed nothing but outputs
   bool estimated = false;                   ///< the admissible set was estimated, not derived

@@ -139,7 +139,9 @@ Finding& Investigator::shrunk_sibling(SubjectState& state, const Failure& failur
   }
   if (options_.limits.end.passed()) return known;  // what was not run shows nothing
 
-  Finding& finding = book_.add({signature, {}, sibling.needs});
+  FindingKey key{signature, {}, {}};
+  key.needs = sibling.needs;
+  Finding& finding = book_.add(key);
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   finding.evaluations = shrunk->evaluations;

@@ -38,6 +38,13 @@ class SubjectBatch {
     state_.subject.runner->prepare();
   }
 
+  /// The run is over: it is as if what the worker would be given, and what follows it, had not been drawn.
+  void withdraw() {
+    order_.erase(std::ranges::find_if(order_, [&](std::size_t each) { return given_.contains(each); }),
+                 order_.end());
+    given_.clear();
+  }
+
   /// Whether the worker's first call is still to come.
   bool is_first() const { return !given_.empty() && state_.calls_of_worker().empty(); }
 
@@ -113,11 +120,13 @@ class SubjectBatch {
       Comparison& comparison = comparisons[position];
       SubjectReport& counts = state_.latest.counts;
       count(counts, comparison, batch_.first + position);
+      if (!comparison.lost_worker.empty()) state_.forget_calls();
       counts.ratios.add(ratios[position]);
       if (was_given) counts.run_seconds += outcomes_[position].seconds;
       state_.note_done(batch_.first + position);
       if (is_finding(comparison.verdict)) {
-        note_places(entry_.places, batch_.cases[position], batch_.first + position, comparison, counts.places);
+        note_places(entry_.places, batch_.cases[position], batch_.first + position, comparison,
+                    counts.places);
         failures.push_back(failure_at(position, std::move(comparison)));
       }
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
@@ -193,6 +202,7 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
     if (state->stopped) continue;
     running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
     running.back().second.admit(references);
+    if (options.limits.end.passed()) running.back().second.withdraw();
   }
   const auto evaluate = [&] {
     const Stopwatch watch;

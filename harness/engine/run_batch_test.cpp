@@ -46,6 +46,32 @@ class RunBatch : public ScriptedSessionTest {
   int meanwhile_ = 0;
 };
 
+TEST_F(RunBatch, ACaseThatWasRunAgainIsTheFirstCallOfItsWorker) {
+  int calls = 0;
+  ScriptedSubject subject("third", [&](const Case& c, std::span<const Case>) {
+    Outcome outcome = thirds(c);
+    if (++calls == 3) outcome.lost_worker = "killed by SIGTERM (Terminated)";
+    return outcome;
+  });
+  SubjectState state = state_of(subject);
+  run({&state}, batch_of(5, 4));
+  ASSERT_EQ(state.report.retries.size(), 1U);
+  const Case& again = subject.calls[2].problem;
+  EXPECT_EQ(state.report.retries[0].index, again.provenance.index);
+  EXPECT_EQ(state.calls_of_worker().size(), 2U);
+  EXPECT_EQ(state.calls_of_worker().front(), again.provenance.index);
+}
+
+TEST_F(RunBatch, OnceTheDeadlineHasPassedNoCaseIsGivenOrReferred) {
+  ScriptedSubject subject("third", right);
+  SubjectState state = state_of(subject);
+  options_.limits.end = Deadline().within(0);
+  run({&state}, batch_of(5, 4));
+  EXPECT_TRUE(subject.calls.empty());
+  EXPECT_EQ(subject.batches_started, 0);
+  EXPECT_EQ(state.report.cases, 0);
+}
+
 TEST_F(RunBatch, EverySubjectOfTheGroupGetsTheBatch) {
   ScriptedSubject one("third", right), two("third", right);
   SubjectState first = state_of(one), second = state_of(two);

@@ -57,10 +57,10 @@ class Runner {
   virtual const std::map<std::string, std::string>& environment() const = 0;
 
   /// Gives the worker a batch and returns at once; finish() waits for the outcomes, one a case. A case
-  /// during which the worker died gets that as its outcome, if a signal that others send was the reason only
-  /// when it happens again in a fresh worker; the rest goes to a fresh worker. At the end of the run finish()
-  /// takes what the worker has ready, ends it, and returns the outcomes up to there; the last is kNotRun if
-  /// its case had been running for a while.
+  /// during which the worker died or was stopped gets that as its outcome, if a signal that others send was
+  /// the reason only when it happens again in a fresh worker, which Outcome::lost_worker tells; the rest goes
+  /// to a fresh worker. At the end of the run finish() takes what the worker has ready, ends it, and returns
+  /// the outcomes up to there; the last is kNotRun if its case had been running for a while.
   virtual void start(std::span<const Case> cases, CallMode mode) = 0;
   virtual std::vector<Outcome> finish() = 0;
 

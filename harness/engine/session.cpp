@@ -130,18 +130,22 @@ class Session {
   }
 
   void run_group(const std::vector<SubjectState*>& group, std::uint64_t begin, std::uint64_t end) {
-    BatchSource source(*entry_.generator, stream_of(options_), begin, begin);
+    BatchSource source(*entry_.generator, stream_of(options_), begin, begin, [&](const Case& c) {
+      return std::ranges::any_of(group, [&](const SubjectState* state) {
+        return fits(state->subject.info, *entry_.block, c, options_.memory_limit);
+      });
+    });
     DrawnCases latest;
     Stretch stretch{begin, begin, {}};
     const auto draw = [&]() -> Work {
       const Stopwatch watch;
-      Batch batch = source.next();
+      Batch batch = source.next(options_.limits.end);
       if (batch.cases.empty()) {
         const auto next = next_stretch(group, stretch.end, end);
         if (!next) return {};
         stretch = *next;
         source.go_on_at(stretch.first, stretch.end);
-        batch = source.next();
+        batch = source.next(options_.limits.end);
       }
       latest.split.generate += watch.seconds();
       return {std::move(batch), stretch.subjects};
@@ -191,6 +195,7 @@ class Session {
           work.subjects, [&](const SubjectState* state) { return state->latest.cases.contains(index); });
       if (!done || drawn_.cases.contains(index)) continue;
       latest.cases.add(index, index + 1);
+      if (work.batch.outlines.contains(i)) continue;
       for (const std::string& trigger : entry_.generator->triggers_hit(work.batch.cases[i])) {
         ++latest.triggers[trigger];
       }

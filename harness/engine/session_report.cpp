@@ -18,6 +18,9 @@ Tally tally_of(const SubjectReport& subject) {
 }
 
 void count(SubjectReport& report, const Comparison& comparison, std::uint64_t index) {
+  if (!comparison.lost_worker.empty() && comparison.verdict != Verdict::kCrashed) {
+    report.retries.push_back({index, comparison.lost_worker, comparison.verdict});
+  }
   if (is_finding(comparison.verdict)) {
     report.first_finding_case = std::min(report.first_finding_case.value_or(index), index);
   }
@@ -37,6 +40,7 @@ void add(SubjectReport& all, const SubjectReport& part) {
   all.run_seconds += part.run_seconds;
   all.ratios.add(part.ratios);
   add(part.places, all.places);
+  all.retries.insert(all.retries.end(), part.retries.begin(), part.retries.end());
   if (part.first_finding_case) {
     all.first_finding_case =
         std::min(all.first_finding_case.value_or(*part.first_finding_case), *part.first_finding_case);

@@ -16,6 +16,13 @@
 
 namespace deformdiff {
 
+/// A case that one worker was lost on and another ran again.
+struct Retry {
+  std::uint64_t index = 0;
+  std::string lost_worker;  ///< as Outcome's
+  Verdict verdict = Verdict::kNotRun;
+};
+
 struct SubjectReport {
   std::string name;
   std::string block;
@@ -28,6 +35,7 @@ struct SubjectReport {
   RatioHistogram ratios;
   ErrorPlaces places;  ///< of the wrong elements of a session; empty elsewhere
   std::optional<std::uint64_t> first_finding_case;
+  std::vector<Retry> retries;           ///< but for those that crashed again, which are findings that say so
   std::optional<std::int64_t> workers;  ///< that its runner started in a session; empty elsewhere
 };
 

@@ -40,6 +40,22 @@ TEST(Count, CountsReasonsOfWhatWasNotJudged) {
   EXPECT_FALSE(report.first_finding_case);
 }
 
+TEST(Count, KeepsWhatWasRunAgainUnlessItCrashedAgain) {
+  SubjectReport report;
+  Comparison comparison = with(Verdict::kAgree);
+  count(report, comparison);
+  comparison.lost_worker = "killed by SIGKILL (Killed)";
+  count(report, comparison);
+  count(report, comparison, 7);
+  comparison.verdict = Verdict::kCrashed;
+  count(report, comparison);
+  ASSERT_EQ(report.retries.size(), 2U);
+  EXPECT_EQ(report.retries[0].index, 1U);
+  EXPECT_EQ(report.retries[1].index, 7U);
+  EXPECT_EQ(report.retries[1].lost_worker, "killed by SIGKILL (Killed)");
+  EXPECT_EQ(report.retries[1].verdict, Verdict::kAgree);
+}
+
 TEST(Count, CountsVerdictsThatRestOnEstimates) {
   SubjectReport report;
   Comparison comparison = with(Verdict::kAgree);

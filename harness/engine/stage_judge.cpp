@@ -398,7 +398,9 @@ class StageJudge {
 
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {
-  return StageJudge(entry, c, outcome, info, options, ratios).judge();
+  StagedComparison judged = StageJudge(entry, c, outcome, info, options, ratios).judge();
+  judged.comparison.lost_worker = outcome.lost_worker;
+  return judged;
 }
 
 const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,

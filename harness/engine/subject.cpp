@@ -55,6 +55,11 @@ std::vector<Subject> open_subjects(std::vector<SubjectSpec> specs, const RunLimi
   return subjects;
 }
 
+bool fits(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit) {
+  const std::int64_t inputs = std::max(storage_bytes(c), dense_bytes(c));
+  return memory_limit <= 0 || inputs + block.working_memory(c, info.precision) <= memory_limit;
+}
+
 Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit) {
   if (!info.not_run.empty()) return outcome_of(Outcome::Kind::kNotRun, info.not_run);
   if (!info.blocks.contains(c.block)) return outcome_of(Outcome::Kind::kUnsupported, "block " + c.block);
@@ -68,8 +73,7 @@ Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::i
   }
   const std::string outside = block.outside_contract(c, info.contract);
   if (!outside.empty()) return outcome_of(Outcome::Kind::kUnsupported, outside);
-  const std::int64_t needed = storage_bytes(c) + block.working_memory(c, info.precision);
-  if (memory_limit > 0 && needed > memory_limit) return outcome_of(Outcome::Kind::kNotRun, "memory");
+  if (!fits(info, block, c, memory_limit)) return outcome_of(Outcome::Kind::kNotRun, "memory");
   return outcome_of(Outcome::Kind::kReturned, "");
 }
 

@@ -42,6 +42,10 @@ Subject open_subject(SubjectSpec spec, const RunLimits& limits);
 /// The same for several; their workers load side by side.
 std::vector<Subject> open_subjects(std::vector<SubjectSpec> specs, const RunLimits& limits);
 
+/// Whether case, subject and judge need at most so many bytes. 0 is no limit. Tensors' sizes alone are looked
+/// at: it holds of a case if it holds of its outline.
+bool fits(const SubjectInfo& info, const Block& block, const Case& c, std::int64_t memory_limit);
+
 /// Why this subject is not given this case: it cannot run here, the case is of another block or dtype,
 /// outside `supports` or its contract, or needs more bytes than `memory_limit`. Kind kUnsupported or kNotRun
 /// with the reason; kReturned if it may run. `memory_limit` 0 is no limit.

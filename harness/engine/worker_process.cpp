@@ -39,6 +39,9 @@ constexpr int kSliceMilliseconds = 200;
 constexpr std::size_t kReleased = 4 << 20;
 constexpr int kGraceMilliseconds = 1000;
 
+/// What limits a program's share of the processor stops it for less at a time.
+constexpr std::chrono::milliseconds kStopped{500};
+
 /// Descriptors that a worker is given: 0 to 4.
 constexpr int kGiven = 5;
 
@@ -118,6 +121,13 @@ class LiveWorkers {
 bool comes_from_elsewhere(int signal) {
   constexpr std::array kSignals{SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
   return std::ranges::find(kSignals, signal) != kSignals.end();
+}
+
+/// "SIGSEGV (Segmentation fault)"
+std::string text_of_signal(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  if (name == nullptr) return fmt::format("signal {}", signal);
+  return fmt::format("SIG{} ({})", name, ::sigdescr_np(signal));
 }
 
 /// posix_spawn with `given[i]` as descriptor i. A group of its own: an interrupt from the keyboard reaches
@@ -253,8 +263,27 @@ WorkerProcess::Event WorkerProcess::receive(Clock::time_point deadline) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     const bool something = wait(static_cast<int>(std::clamp<std::int64_t>(left, 0, kSliceMilliseconds)));
     if (!something && left <= 0) return Event::kDeadline;
-    if (!something) trim_standard_error();
+    if (something) continue;
+    if (stays_stopped()) return Event::kStopped;
+    trim_standard_error();
   }
+}
+
+/// 0 if it is not stopped. What a debugger stops is the debugger's.
+int WorkerProcess::stopping_signal() const {
+  siginfo_t stop{};
+  const bool stopped =
+      ::waitid(P_PID, static_cast<id_t>(pid_), &stop, WSTOPPED | WNOWAIT | WNOHANG) == 0 && stop.si_pid != 0;
+  return stopped ? stop.si_status : 0;
+}
+
+bool WorkerProcess::stays_stopped() {
+  if (stopping_signal() == 0) {
+    seen_stopped_.reset();
+    return false;
+  }
+  if (!seen_stopped_) seen_stopped_ = Clock::now();
+  return Clock::now() - *seen_stopped_ >= kStopped;
 }
 
 bool WorkerProcess::wait(int milliseconds) {
@@ -331,18 +360,18 @@ void WorkerProcess::release_data() {
               static_cast<off_t>(data_.size()));
 }
 
+std::string WorkerProcess::describe_stop() const {
+  return "stopped by " + text_of_signal(stopping_signal());
+}
+
 std::string WorkerProcess::describe_end() const {
   pollfd gone{process_.get(), POLLIN, 0};
   if (::poll(&gone, 1, kGraceMilliseconds) == 0) return "closed its channel and went on";
   siginfo_t end{};
   if (::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT) != 0) return "ended";
   if (end.si_code == CLD_EXITED) return fmt::format("left with exit code {}", end.si_status);
-  const int signal = end.si_status;
-  const char* name = ::sigabbrev_np(signal);
-  const char* description = ::sigdescr_np(signal);
-  if (name == nullptr) return fmt::format("killed by signal {}", signal);
-  return fmt::format("killed by SIG{} ({}){}", name, description,
-                     signal == SIGKILL ? ", as the system does when memory runs out" : "");
+  return fmt::format("killed by {}{}", text_of_signal(end.si_status),
+                     end.si_status == SIGKILL ? ", as the system does when memory runs out" : "");
 }
 
 bool WorkerProcess::was_hit_from_outside() const {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,9 +37,10 @@ class WorkerProcess {
   /// must have been read by the worker, which it has when it answered.
   void send(const wire::Message& message);
 
-  enum class Event { kMessage, kEnded, kNonsense, kDeadline };
+  enum class Event { kMessage, kEnded, kNonsense, kStopped, kDeadline };
 
-  /// Waits for the next message. What has been written before the worker ended is still received.
+  /// Waits for the next message. What has been written before the worker ended is still received. kStopped
+  /// where a signal has stopped it, as SIGSTOP does, and nothing has continued it for half a second.
   Event receive(Clock::time_point deadline);
 
   /// The message received last; valid until the next receive().
@@ -54,8 +56,11 @@ class WorkerProcess {
   /// After kEnded: how, in words: "killed by SIGSEGV (Segmentation fault)", "left with exit code 3".
   std::string describe_end() const;
 
-  /// After kEnded or kDeadline: whether it was killed or stopped by a signal that others send, as a system
-  /// does that runs out of memory, so that it need not be its own fault.
+  /// After kStopped: "stopped by SIGSTOP (Stopped (signal))".
+  std::string describe_stop() const;
+
+  /// After kEnded, kStopped or kDeadline: whether it was killed or stopped by a signal that others send, as a
+  /// system does that runs out of memory, so that it need not be its own fault.
   bool was_hit_from_outside() const;
 
   /// After kNonsense: the bytes at fault, printable.
@@ -74,6 +79,8 @@ class WorkerProcess {
   off_t written_to_standard_error() const;
   std::string standard_error(off_t begin, off_t bytes) const;
   bool wait(int milliseconds);
+  int stopping_signal() const;
+  bool stays_stopped();
 
   pid_t pid_ = -1;
   FileDescriptor process_;  ///< pidfd
@@ -84,6 +91,8 @@ class WorkerProcess {
   std::size_t consumed_ = 0, filled_ = 0;  ///< of received_: taken, and read so far
   bool ended_ = false;
   bool heard_of_ = false;  ///< has sent a message
+  std::optional<Clock::time_point>
+      seen_stopped_;       ///< first, if it was stopped whenever it was looked at since
   off_t words_begin_ = 0;  ///< in its standard error
   const std::byte* mapping_ = nullptr;
   std::size_t mapped_ = 0;

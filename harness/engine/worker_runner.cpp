@@ -128,6 +128,8 @@ class WorkerRunner : public Runner {
         return fail(Outcome::Kind::kCrashed, worker_->describe_end());
       case WorkerProcess::Event::kNonsense:
         return fail_for_nonsense();
+      case WorkerProcess::Event::kStopped:
+        return fail(Outcome::Kind::kCrashed, worker_->describe_stop());
       case WorkerProcess::Event::kDeadline:
         if (limits_.end.passed()) return give_up();
         if (Clock::now() < deadline) return;
@@ -195,6 +197,7 @@ class WorkerRunner : public Runner {
     const bool excused = !excused_ && worker_->was_hit_from_outside();
     if (excused) {
       excused_ = true;
+      lost_worker_ = std::move(message);
       stages_ahead_.clear();
     } else if (next_ < cases_.size()) {
       set_outcome(outcome_of(kind, std::move(message)));
@@ -207,7 +210,10 @@ class WorkerRunner : public Runner {
   void fail_to_start(Outcome::Kind kind, std::string message) {
     const bool hangs = kind == Outcome::Kind::kTimedOut && !worker_->was_hit_from_outside();
     worker_.reset();
-    if (++failed_starts_ < kWorkerStarts && !hangs) return send_rest();
+    if (++failed_starts_ < kWorkerStarts && !hangs) {
+      lost_worker_ = message + " on loading";
+      return send_rest();
+    }
     if (subject_) {
       starts_later_ = !hangs;
       refusal_ = outcome_of(Outcome::Kind::kNotRun, "its worker does not start again: " + message);
@@ -233,6 +239,7 @@ class WorkerRunner : public Runner {
 
   /// Of the case that the worker is at.
   void set_outcome(Outcome outcome) {
+    outcome.lost_worker = std::exchange(lost_worker_, {});
     outcomes_[next_++] = std::move(outcome);
     excused_ = false;
     first_call_ = false;
@@ -255,6 +262,7 @@ class WorkerRunner : public Runner {
   int failed_starts_ = 0;      ///< in a row
   bool starts_later_ = false;  ///< what is in refusal_ need not be so for the next cases
   bool excused_ = false;       ///< the case at next_ has lost a worker already
+  std::string lost_worker_;    ///< how the one ended that this one replaces at the case at next_
 
   std::map<std::string, std::string> environment_;
   std::optional<SubjectInfo> subject_;

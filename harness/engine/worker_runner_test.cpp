@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <filesystem>
 #include <memory>
 #include <poll.h>
@@ -129,6 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{"fault/segfaults", Kind::kCrashed, "killed by SIGSEGV (Segmentation fault)", 2},
         Expectation{"fault/aborts", Kind::kCrashed, "killed by SIGABRT", 2},
         Expectation{"fault/killed", Kind::kCrashed, "memory runs out", 3},
+        Expectation{"fault/stops", Kind::kCrashed, "stopped by SIGSTOP", 3},
         Expectation{"fault/exits", Kind::kCrashed, "left with exit code 0", 2},
         Expectation{"fault/babbles", Kind::kCrashed, "wrote nonsense into the channel: Segment", 2},
         Expectation{"fault/hangs", Kind::kTimedOut, "no answer within 1.5 s", 2, 1.5},
@@ -383,6 +385,8 @@ TEST(Loading, AWorkerThatDiesOnceIsStartedAgain) {
     const auto outcomes = runner->run(cases, {});
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
     EXPECT_EQ(runner->workers_started(), 2) << deed;
+    EXPECT_NE(outcomes[0].lost_worker.find(" on loading"), std::string::npos) << outcomes[0].lost_worker;
+    EXPECT_EQ(outcomes[1].lost_worker, "");
   }
 }
 
@@ -402,14 +406,36 @@ pid_t only_child() {
 
 TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
   for (const int signal : {SIGKILL, SIGTERM, SIGSTOP}) {
-    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 5});
-    expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 30});
+    const Outcome before = runner->run(std::span(&kCalm, 1), {}).at(0);
+    expect_copy(before, kCalm);
+    EXPECT_EQ(before.lost_worker, "");
     ::kill(only_child(), signal);
     const std::vector<Case> cases{kCalm, kTrigger};
+    const Stopwatch watch;
     const auto outcomes = runner->run(cases, {});
+    EXPECT_LT(watch.seconds(), 10) << "it waited for what was stopped";
     for (std::size_t i = 0; i < cases.size(); ++i) expect_copy(outcomes[i], cases[i]);
     EXPECT_EQ(runner->workers_started(), 2) << signal;
+    const std::string name = std::string(" by SIG") + ::sigabbrev_np(signal);
+    EXPECT_NE(outcomes[0].lost_worker.find(name), std::string::npos) << outcomes[0].lost_worker;
+    EXPECT_EQ(outcomes[1].lost_worker, "");
   }
+}
+
+TEST(RunnerTest, APauseIsNoEnd) {
+  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
+  expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
+  const pid_t child = only_child();
+  ::kill(child, SIGSTOP);
+  const std::jthread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    ::kill(child, SIGCONT);
+  });
+  const Outcome outcome = runner->run(std::span(&kCalm, 1), {}).at(0);
+  expect_copy(outcome, kCalm);
+  EXPECT_EQ(outcome.lost_worker, "");
+  EXPECT_EQ(runner->workers_started(), 1);
 }
 
 /// The process that a message says was left behind.
@@ -465,7 +491,28 @@ TEST(Loading, OperatorLibraries) {
   expect_on_loading(
       operators("", "missing"), Kind::kNotRun,
       "registers no missing::ms_deform_attn_forward; it registers fixture::ms_deform_attn_forward");
+  expect_on_loading(operators("", "missing"), Kind::kNotRun,
+                    ": name it FILE.so#fixture::ms_deform_attn or FILE.so#fixture_no_kernel::ms_deform_attn");
   expect_on_loading(operators("", "fixture_schema"), Kind::kNotRun, "is wanted");
+}
+
+WorkerCommand library(const std::string& file, const std::string& space) {
+  return {{DEFORMDIFF_WORKER, "--operator", file + "#" + space}, file + "#" + space};
+}
+
+TEST(Loading, WhatIsNoLibraryOfOperatorsIsToldHowToBecomeOne) {
+  const std::string text = testing::TempDir() + "no_library_" + std::to_string(::getpid()) + ".so";
+  std::FILE* const file = std::fopen(text.c_str(), "w");
+  std::fputs("no library", file);
+  std::fclose(file);
+  expect_on_loading(library(text, "mine"), Kind::kNotRun, "g++ -std=c++17 -O2 -shared -fPIC");
+  std::filesystem::remove(text);
+  Dl_info of_mathematics{};
+  double (*const cosine)(double) = &::cos;
+  ASSERT_NE(::dladdr(reinterpret_cast<void*>(cosine), &of_mathematics), 0);
+  expect_on_loading(library(of_mathematics.dli_fname, "mine"), Kind::kNotRun,
+                    "it registers no operators: TORCH_LIBRARY(mine, m) in its source must "
+                    "m.def(\"ms_deform_attn_forward(Tensor value, ");
 }
 
 /// True once the process is gone.

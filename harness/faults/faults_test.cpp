@@ -135,6 +135,12 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
        }},
       {"grid_capped", [] { return changed([](auto& s) { s.queries = 700; }); }},
       {"products_in_32_bits", with_many_products},
+      {"queries_in_16_bits", [] { return changed([](auto& s) { s.queries = 65537; }); }},
+      {"batch_beyond_grid", [] { return changed([](auto& s) { s.batch = 65536; }); }},
+      {"batch_beyond_block", [] { return changed([](auto& s) { s.batch = 1025; }); }},
+      {"sides_in_16_bits", [] { return changed([](auto& s) {
+                                  s.levels = {{1, 40000}};
+                                }); }},
       {"last_query_dropped", anything},
       {"tail_channels_zero", [] { return changed([](auto& s) { s.channels = 6; }); }},
       {"tail_channels_unwritten", [] { return changed([](auto& s) { s.channels = 6; }); }},

@@ -1,5 +1,6 @@
 // What lies beyond some extent is not computed.
 #include "faults/fault.h"
+#include "faults/plain_kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <algorithm>
@@ -43,6 +44,38 @@ at::Tensor products_in_32_bits(const Inputs& inputs) {
     zeroed_from(output.view({-1}), 0, kMostProducts / (channels * points) * channels);
   return output;
 }
+
+constexpr std::int64_t kIn16Bits = std::int64_t{1} << 16;
+
+/// The loop runs to the number of queries in 16 bits.
+at::Tensor queries_in_16_bits(const Inputs& inputs) {
+  const at::Tensor output = forward_cpu(inputs);
+  return zeroed_from(output, 1, output.size(1) % kIn16Bits);
+}
+
+/// A block for each of the batch along the axis of a grid that has 65535 at most: above that the launch
+/// fails, and nobody looks at its status.
+at::Tensor batch_beyond_grid(const Inputs& inputs) {
+  const at::Tensor output = forward_cpu(inputs);
+  return output.size(0) >= kIn16Bits ? zeroed_from(output, 0, 0) : output;
+}
+
+/// A thread for each of the batch, of which a block has 1024 at most.
+at::Tensor batch_beyond_block(const Inputs& inputs) {
+  return zeroed_from(forward_cpu(inputs), 0, 1024);
+}
+
+/// Pixels have indices of 16 bits: beyond 32767 they are negative, and outside.
+template <typename T>
+struct SidesIn16Bits : PlainKernel<T> {
+  using Base = PlainKernel<T>;
+  using Base::Base;
+  T pixel(const typename Base::Plane& plane, const typename Base::Level& level, std::int64_t y,
+          std::int64_t x, int dy, int dx) const override {
+    return Base::pixel(plane, level, static_cast<std::int16_t>(y + dy), static_cast<std::int16_t>(x + dx), 0,
+                       0);
+  }
+};
 
 at::Tensor last_query_dropped(const Inputs& inputs) {
   const at::Tensor output = forward_cpu(inputs);
@@ -102,6 +135,20 @@ SubjectList limit_faults() {
       list,
       {"products_in_32_bits", "groups beyond 2^31 products stay zero", "products_above_2_31", "out_of_bound"},
       products_in_32_bits);
+  add_fault(list,
+            {"queries_in_16_bits", "queries are counted in 16 bits", "queries_above_65535", "out_of_bound"},
+            queries_in_16_bits);
+  add_fault(list,
+            {"batch_beyond_grid", "zeros above a batch of 65535, where a launch fails unseen",
+             "batch_above_65535", "out_of_bound"},
+            batch_beyond_grid);
+  add_fault(list,
+            {"batch_beyond_block", "batches from 1024 on stay zero", "batch_above_1024", "out_of_bound"},
+            batch_beyond_block);
+  add_fault(list,
+            {"sides_in_16_bits", "pixels beyond the first 32768 along a side read as zero",
+             "side_above_32767", "out_of_bound"},
+            run_plain<SidesIn16Bits>);
   add_fault(list, {"last_query_dropped", "the last query stays zero", "", "out_of_bound"},
             last_query_dropped);
   add_fault(list,

@@ -190,6 +190,8 @@ SubjectList process_faults() {
   add("fault/aborts", "calls abort()", "crashed", then([] { std::abort(); }));
   add("fault/killed", "kills itself as the system does when memory runs out", "crashed",
       then([] { static_cast<void>(std::raise(SIGKILL)); }));
+  add("fault/stops", "stops itself, and waits to be continued", "crashed",
+      then([] { static_cast<void>(std::raise(SIGSTOP)); }));
   add("fault/exits", "calls exit(0)", "crashed", then([] { std::exit(0); }));
   add("fault/babbles", "writes nonsense into the channel", "crashed", babble);
   add("fault/hangs", "loops for ever", "timed_out", hang);

@@ -44,6 +44,10 @@ set(faults
   "strides_ignored=(out_of_bound|nonfinite_mismatch)"
   batch_remainder_dropped=out_of_bound
   grid_capped=out_of_bound
+  queries_in_16_bits=out_of_bound
+  batch_beyond_grid=out_of_bound
+  batch_beyond_block=out_of_bound
+  sides_in_16_bits=out_of_bound
   last_query_dropped=out_of_bound
   tail_channels_zero=out_of_bound
   tail_channels_unwritten=unwritten_output
@@ -61,6 +65,7 @@ set(faults
   segfaults=crashed
   aborts=crashed
   killed=crashed
+  stops=crashed
   exits=crashed
   babbles=crashed
   hangs=timed_out

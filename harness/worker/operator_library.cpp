@@ -6,6 +6,7 @@
 #include <deformdiff/ms_deform_attn.h>
 #include <dlfcn.h>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -16,6 +17,8 @@
 
 namespace deformdiff::worker {
 namespace {
+
+constexpr std::string_view kOperation = "::ms_deform_attn_forward";
 
 std::set<std::string> registered_operators() {
   std::set<std::string> names;
@@ -54,12 +57,29 @@ std::unique_ptr<Subject> make_subject(std::string name, std::string device, c10:
   });
 }
 
-std::string list_of(const std::set<std::string>& before) {
+/// Against another LibTorch, or without it, a library does not load.
+constexpr const char* kHowToCompile =
+    "wanted is a shared library compiled against deformdiff's LibTorch ('deformdiff --version'; T is its "
+    "folder): g++ -std=c++17 -O2 -shared -fPIC mine.cpp -o libmine.so -I$T/include "
+    "-I$T/include/torch/csrc/api/include -L$T/lib -ltorch_cpu -lc10";
+
+/// What the library registers instead of `name`, and what to do about it. `before` was registered without it.
+std::string why_not_found(const std::string& name, const std::set<std::string>& before) {
   std::vector<std::string> added;
-  for (const std::string& name : registered_operators()) {
-    if (!before.contains(name)) added.push_back(name);
+  std::string fix;
+  for (const std::string& each : registered_operators()) {
+    if (before.contains(each)) continue;
+    added.push_back(each);
+    if (!each.ends_with(kOperation)) continue;
+    const std::string space = each.substr(0, each.size() - kOperation.size());
+    fix += fmt::format("{}FILE.so#{}::ms_deform_attn", fix.empty() ? "name it " : " or ", space);
   }
-  return added.empty() ? "no operators" : fmt::format("{}", fmt::join(added, ", "));
+  if (fix.empty()) {
+    fix = fmt::format("TORCH_LIBRARY({}, m) in its source must m.def(\"{}\")", name.substr(0, name.find(':')),
+                      kMsDeformAttnForward);
+  }
+  return fmt::format("it registers {}: {}",
+                     added.empty() ? "no operators" : fmt::format("{}", fmt::join(added, ", ")), fix);
 }
 
 }  // namespace
@@ -70,16 +90,17 @@ std::variant<SubjectList, std::string> load_operators(const std::string& address
     return fmt::format("{}: an address FILE.so#namespace wanted", address);
   }
   const std::string file = address.substr(0, hash);
-  const std::string name = address.substr(hash + 1) + "::ms_deform_attn_forward";
+  const std::string name = address.substr(hash + 1) + std::string(kOperation);
   const std::set<std::string> before = registered_operators();
   // With a slash: the loader would look for a bare name in the system's folders.
   const std::string path = file.find('/') == std::string::npos ? "./" + file : file;
   if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
-    return fmt::format("{}: cannot be loaded: {}", file, ::dlerror());
+    return fmt::format("{}: cannot be loaded: {}; {}", file, ::dlerror(), kHowToCompile);
   }
   const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!found)
-    return fmt::format("{}: the library registers no {}; it registers {}", file, name, list_of(before));
+  if (!found) {
+    return fmt::format("{}: the library registers no {}; {}", file, name, why_not_found(name, before));
+  }
   if (!fits(found->schema())) {
     return fmt::format("{}: the library registers {}; {}::{} is wanted", file, toString(found->schema()),
                        address.substr(hash + 1), kMsDeformAttnForward);

@@ -81,7 +81,9 @@ void read_smallest(Finding& finding) {
 std::string stream_fingerprint(const BlockEntry& entry, const StreamChoice& choice) {
   std::uint64_t hash = 0;
   for (std::uint64_t i = 0; i < kFingerprintCases; ++i) {
-    const std::uint64_t each = content_hash(entry.generator->generate(choice, i));
+    // Of a case that may be too large to be drawn the sizes must do.
+    const std::optional<Case> outline = entry.generator->outline(choice, i);
+    const std::uint64_t each = content_hash(outline ? *outline : entry.generator->generate(choice, i));
     hash = hash_bytes(std::as_bytes(std::span(&each, 1)), hash);
   }
   return fmt::format("{:016x}", hash);

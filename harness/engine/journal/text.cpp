@@ -201,6 +201,9 @@ Json json_of(const CountedCases& counted) {
   if (!counts.not_judged.empty()) json["not_judged"] = counts.not_judged;
   if (counts.estimated > 0) json["estimated"] = counts.estimated;
   if (!counts.places.empty()) json["places"] = places_json(counts.places);
+  for (const Retry& retry : counts.retries) {
+    json["retries"].push_back({retry.index, retry.lost_worker, name_of(retry.verdict)});
+  }
   if (counts.first_finding_case) json["first_finding_case"] = *counts.first_finding_case;
   if (!counted.failures.empty()) json["failures"] = counted.failures;
   return json;
@@ -218,6 +221,11 @@ CountedCases counted_from(const Json& json) {
   }
   if (json.contains("estimated")) counts.estimated = json["estimated"];
   if (json.contains("places")) counts.places = places_from(json["places"]);
+  if (json.contains("retries")) {
+    for (const Json& retry : json["retries"]) {
+      counts.retries.push_back({retry.at(0), retry.at(1), verdict_from(retry.at(2))});
+    }
+  }
   if (json.contains("first_finding_case")) {
     counts.first_finding_case = json["first_finding_case"].get<std::uint64_t>();
   }
