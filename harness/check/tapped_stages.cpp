@@ -1,7 +1,6 @@
 #include "check/tapped_stages.h"
 
-#include "check/arrangements.h"
-#include "core/error.h"
+#include "check/stage_offers.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
@@ -10,23 +9,10 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <utility>
 
 namespace deformdiff {
 namespace {
-
-/// Operations that a framework's module of its own computes.
-bool is_module(const std::string& operation) {
-  static const std::set<std::string> kModules{"linear", "conv2d", "layer_norm", "group_norm", "relu", "gelu"};
-  return kModules.contains(operation);
-}
-
-/// A value that a submodule's path says is a stage's. In which order its axes lie, its shape may leave open.
-struct Offer {
-  LayoutEntry entry;
-  const Tensor* tensor;
-};
 
 /// Operations that change no element.
 bool only_moves(const std::string& operation) {
@@ -78,14 +64,14 @@ class StageFinder {
         taps_(outcome.stages),
         outputs_(outcome.outputs),
         values_(entry, c, info.precision, info.contract, threads),
-        stages_(model.block().stages(c)) {
+        stages_(model.block().stages(c)),
+        offers_(model, stages_, taps_) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
     const auto heads = model.attributes().find("num_heads");
     if (heads != model.attributes().end()) heads_ = static_cast<std::int64_t>(heads->second);
   }
 
   std::vector<NamedTensor> find() {
-    for (const NamedTensor& tap : taps_) offer_by_path(tap);
     take_outputs();
     if (taps_.empty()) {
       found_ = returned_;
@@ -102,37 +88,6 @@ class StageFinder {
   }
 
  private:
-  /// "PATH:out" is the stage PATH; "PATH:in" what that stage's operation is given.
-  void offer_by_path(const NamedTensor& tap) {
-    const std::size_t colon = tap.name.rfind(':');
-    if (colon == std::string::npos) return;
-    const std::string path = tap.name.substr(0, colon), side = tap.name.substr(colon + 1);
-    const auto theirs = model_.their_path(path);
-    if (!theirs) return;
-    if (side == "out") {
-      for (const LayoutEntry& entry : model_.names().stages(*theirs)) {
-        results_[entry.ours].push_back({entry, &tap.tensor});
-      }
-    } else if (side == "in" && is_leaf(path)) {
-      if (const auto entry = model_.names().stage(*theirs)) offer_argument(*entry, tap.tensor);
-    }
-  }
-
-  /// Calls no submodule: its argument is what its own operation is given.
-  bool is_leaf(const std::string& path) const {
-    return std::ranges::none_of(taps_,
-                                [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
-  }
-
-  /// A module's argument is the value that its stage's operation takes as x.
-  void offer_argument(const LayoutEntry& entry, const Tensor& tensor) {
-    const auto stage = std::ranges::find(stages_, entry.ours, &Stage::name);
-    if (stage == stages_.end() || !is_module(stage->operation)) return;
-    const auto x = std::ranges::find(stage->inputs, "x", &StageInput::name);
-    if (x == stage->inputs.end() || !only_reshapes(x->view)) return;
-    arguments_[x->value].push_back({entry, &tensor});
-  }
-
   /// What is returned is a stage as good as any.
   void take_outputs() {
     for (const OutputSpec& spec : model_.block().outputs(case_)) {
@@ -150,7 +105,7 @@ class StageFinder {
   void settle(const Stage& stage) {
     if (const auto known = found_.find(stage.name); known != found_.end())
       return values_.set_seen(stage, known->second);
-    const std::vector<Tensor> offered = offered_for(stage.name);
+    const std::vector<Tensor> offered = offers_.of(stage.name, specs_.at(stage.name), views_);
     if (offered.size() == 1) return take(stage, offered.front());
     if (const auto output = returned_.find(stage.name); output != returned_.end())
       return take(stage, output->second);
@@ -218,7 +173,7 @@ class StageFinder {
     for (std::size_t tap = earliest_source(stage); tap < end; ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != wanted.dtype) continue;
-      for (const View& view : views(tensor.shape(), wanted.shape, heads_)) {
+      for (const View& view : views_.views(tensor.shape(), wanted.shape, heads_)) {
         list.push_back({distance(rearranged(tensor, view), wanted), tap, &view});
       }
     }
@@ -242,7 +197,7 @@ class StageFinder {
     for (std::size_t tap = 0; tap < taps_.size(); ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != value.dtype()) continue;
-      for (const View& view : views(tensor.shape(), value.shape(), heads_)) {
+      for (const View& view : views_.views(tensor.shape(), value.shape(), heads_)) {
         if (rearranged(tensor, view) == value) return tap;
       }
     }
@@ -265,39 +220,6 @@ class StageFinder {
       places.insert(places.begin(), i);
     }
     return places;
-  }
-
-  /// What paths say the stage's value is: several where its axes may lie in several orders, or where a module
-  /// and its last part stand for the stage and differ. A result comes before an argument.
-  std::vector<Tensor> offered_for(const std::string& stage) {
-    for (const auto* offers : {&results_, &arguments_}) {
-      const auto found = offers->find(stage);
-      if (found == offers->end()) continue;
-      std::vector<Tensor> offered;
-      for (const Offer& offer : found->second) {
-        for (Tensor& way : ways_of(offer, specs_.at(stage))) {
-          if (std::ranges::find(offered, way) == offered.end()) offered.push_back(std::move(way));
-        }
-      }
-      if (!offered.empty()) return offered;
-    }
-    return {};
-  }
-
-  std::vector<Tensor> ways_of(const Offer& offer, const OutputSpec& spec) {
-    if (offer.tensor->dtype() != spec.dtype) return {};
-    std::vector<Tensor> ways;
-    const auto add = [&](Tensor way) {
-      if (way.shape() == spec.shape && std::ranges::find(ways, way) == ways.end())
-        ways.push_back(std::move(way));
-    };
-    for (const View& view : views(offer.tensor->shape(), spec.shape, 1)) add(rearranged(*offer.tensor, view));
-    try {
-      add(to_ours(offer.entry, *offer.tensor, spec.shape));
-    } catch (const InputError&) {
-      // Another shape than the framework's own: not that value.
-    }
-    return ways;
   }
 
   /// One of those offered or, with its axes in any order, tapped that lies in the stage's set. Of several
@@ -324,7 +246,7 @@ class StageFinder {
     std::vector<Tensor> values;
     for (const NamedTensor& tap : taps_) {
       if (tap.tensor.dtype() != wanted.dtype) continue;
-      for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
+      for (const View& view : views_.views(tap.tensor.shape(), wanted.shape, heads_)) {
         Tensor value = rearranged(tap.tensor, view);
         if (lies_in(value, stage.name, reference) && std::ranges::find(values, value) == values.end())
           values.push_back(std::move(value));
@@ -367,7 +289,8 @@ class StageFinder {
       }
       if (const auto known = found_.find(next.name); known != found_.end())
         return lies_in(known->second, next.name, *reference.reference);
-      return !all_matching(next, *reference.reference, offered_for(next.name)).empty();
+      return !all_matching(next, *reference.reference, offers_.of(next.name, specs_.at(next.name), views_))
+                  .empty();
     });
   }
 
@@ -383,12 +306,6 @@ class StageFinder {
                next.inputs, [&](const StageInput& input) { return is_it(input) || is_known(input.value); });
   }
 
-  const std::vector<View>& views(const Shape& from, const Shape& to, std::int64_t heads) {
-    const auto [known, is_new] = views_.try_emplace({from, to, heads});
-    if (is_new) known->second = arrangements(from, to, heads);
-    return known->second;
-  }
-
   const CheckedModel& model_;
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
@@ -397,10 +314,10 @@ class StageFinder {
   std::vector<Stage> stages_;
   std::int64_t heads_ = 1;
   std::map<std::string, OutputSpec> specs_;
-  std::map<std::string, std::vector<Offer>> results_, arguments_;  ///< by stage
+  StageOffers offers_;
   std::map<std::string, Tensor> returned_, found_;
   std::set<std::string> known_;  ///< stages that were found, or whose value can be no other
-  std::map<std::tuple<Shape, Shape, std::int64_t>, std::vector<View>> views_;
+  ViewCache views_;
 };
 
 }  // namespace
