@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -103,6 +104,10 @@ bool has_finest(const EditContext& context, Case& c) {
          std::ranges::any_of(specs, [](const TensorSpec& spec) { return has_extent(spec, "H"); });
 }
 
+bool counts_alone(const EditContext& context, Case& /*c*/) {
+  return context.source.parameters.empty();
+}
+
 bool equal_rows(const EditContext& context, Case& c) {
   if (has_operation(context.source.block, c, "group_norm")) return make_uniform(context, c);
   // Far from zero, and with neighbours that a sum of their squares cannot hold.
@@ -138,6 +143,33 @@ bool one_open_key(const EditContext& context, Case& c) {
   const std::int64_t keys = c.input("attention_mask").shape().back();
   return set_rows(c, "attention_mask",
                   [keys](std::int64_t row, std::int64_t key) { return key == (5 * row + 1) % keys ? 0 : 1; });
+}
+
+bool last_image_masked(const EditContext& context, Case& c) {
+  bool any = false;
+  for (const auto& [mask, open] : {std::pair{"attention_mask", 0}, std::pair{"mask", 1}}) {
+    if (!context.takes(mask)) continue;
+    const Tensor& given = c.input(mask);
+    const std::int64_t length = given.shape().back(), rows = given.elements() / length,
+                       images = context.source.block.dimensions(c).at("B");
+    any = set_rows(c, mask, [=](std::int64_t row, std::int64_t column) {
+      return row * images / rows == images - 1 && 2 * column >= length ? 1 - open : open;
+    });
+  }
+  return any;
+}
+
+/// Features of one value a channel, whose sign one pixel has changed: so have its mask logits.
+bool one_blocked_key(const EditContext& context, Case& c) {
+  if (!context.takes("mask_features") || !has_operation(context.source.block, c, "unblock_rows"))
+    return false;
+  const Tensor given = c.input("mask_features");
+  const std::int64_t width = given.dim(3), pixels = given.dim(2) * width;
+  return set_rows(c, "mask_features", [&](std::int64_t row, std::int64_t column) {
+    const std::int64_t at = row * width + column;
+    const double uniform = given.element(at / pixels * pixels);
+    return at % pixels == pixels / 2 ? -uniform : uniform;
+  });
 }
 
 /// Where masks are a threshold's: every logit a millionth of an ordinary one.
