@@ -22,6 +22,9 @@ class StageOffers {
   /// or where a module and its last part stand for the stage and differ. A result comes before an argument.
   std::vector<Tensor> of(const std::string& stage, const OutputSpec& spec, ViewCache& views) const;
 
+  /// Whether a path speaks of the stage.
+  bool has(const std::string& stage) const { return results_.contains(stage) || arguments_.contains(stage); }
+
  private:
   /// In which order its axes lie, its shape may leave open.
   struct Offer {

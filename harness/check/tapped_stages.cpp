@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace deformdiff {
@@ -63,7 +64,8 @@ class StageFinder {
         case_(c),
         taps_(outcome.stages),
         outputs_(outcome.outputs),
-        values_(entry, c, info.precision, info.contract, threads),
+        given_(entry, c, info.precision, info.contract, threads),
+        values_(given_),
         stages_(model.block().stages(c)),
         offers_(model, stages_, taps_) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
@@ -77,6 +79,7 @@ class StageFinder {
       found_ = returned_;
     } else {
       settle_from(0);
+      find_unnamed();
       find_culprits();
     }
     std::vector<NamedTensor> found;
@@ -130,6 +133,92 @@ class StageFinder {
     found_.emplace(stage.name, std::move(value));
   }
 
+  /// A stage that no path names, and whose inputs are known, was not found: the tapped value nearest to its
+  /// set, though outside, is the stage's if the model computed a value that has a name from it, as the block
+  /// does. An estimate would forgive it. In a wider dtype than the model's, constants may have been rounded
+  /// in more ways than sets say, as tables of a lower precision are: there that is no proof.
+  void find_unnamed() {
+    if (model_.block().compute_dtype(case_) != model_.dtype()) return;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const Stage& stage = stages_[i];
+      if (is_known(stage.name) || !knows_inputs(stage)) continue;
+      const StageReference reference = values_.refer(stage);
+      const std::vector<Candidate> nearest =
+          candidates(0, taps_.size(), reference.reference->outputs.front());
+      if (nearest.empty() || !std::isfinite(nearest.front().away)) continue;
+      const Tensor value = rearranged(taps_[nearest.front().tap].tensor, *nearest.front().view);
+      if (is_fault(stage, value, reference) && is_used_as(stage, value) &&
+          is_fault(stage, value, refer_freely(i)))
+        adopt(i, value);
+    }
+  }
+
+  static bool is_fault(const Stage& stage, const Tensor& value, const StageReference& reference) {
+    return is_finding(verdict_on(value, stage.name, *reference.reference));
+  }
+
+  /// The stage's set as it follows from the case's inputs and from what submodules return, whatever was found
+  /// between them: right code may compute it from other values than those, as an operator that fuses several
+  /// stages does beside them.
+  StageReference refer_freely(std::size_t place) const {
+    const auto is_given = [&](const Stage& stage) {
+      return offers_.has(stage.name) && found_.contains(stage.name);
+    };
+    std::set<std::string> wanted;
+    for (const StageInput& input : stages_[place].inputs) wanted.insert(input.value);
+    for (std::size_t i = place; i-- > 0;) {
+      if (!wanted.contains(stages_[i].name) || is_given(stages_[i])) continue;
+      for (const StageInput& input : stages_[i].inputs) wanted.insert(input.value);
+    }
+    StageValues values = given_;
+    for (const Stage& stage : std::span(stages_).first(place)) {
+      if (!wanted.contains(stage.name)) continue;
+      if (is_given(stage)) {
+        values.set_seen(stage, found_.at(stage.name));
+        continue;
+      }
+      const StageReference reference = values.refer(stage);
+      if (is_exact(reference.reference->outputs.front())) {
+        values.set_middle(stage, reference);
+      } else {
+        values.set_drawn(stage, reference);
+      }
+    }
+    return values.refer(stages_[place]);
+  }
+
+  /// The value becomes the stage's if it leads to one that has a name.
+  void adopt(std::size_t place, const Tensor& value) {
+    const auto found = found_;
+    const auto known = known_;
+    take(stages_[place], value);
+    settle_from(place + 1);
+    if (leads_to_a_name(place)) return;
+    found_ = found;
+    known_ = known;
+    settle_from(place);
+  }
+
+  /// Whether a value that a path names, or that is returned, lies in the set that follows from the stage's
+  /// value through others that were found and do so, too.
+  bool leads_to_a_name(std::size_t place) const {
+    std::set<std::string> reached{stages_[place].name};
+    for (const Stage& next : std::span(stages_).subspan(place + 1)) {
+      const bool follows = std::ranges::any_of(
+          next.inputs, [&](const StageInput& input) { return reached.contains(input.value); });
+      if (!follows || !knows_inputs(next)) continue;
+      const auto found = found_.find(next.name);
+      if (found != found_.end()) {
+        if (!lies_in(found->second, next.name, *values_.refer(next).reference)) return false;
+        if (has_name(next.name)) return true;
+      }
+      if (is_known(next.name)) reached.insert(next.name);
+    }
+    return false;
+  }
+
+  bool has_name(const std::string& stage) const { return returned_.contains(stage) || offers_.has(stage); }
+
   /// Where a value that was found is wrong and not all that it is computed from was found: which of that is
   /// wrong. The value from which the model computed what follows is the stage's, however far from its set.
   /// Only what is a finding anyway is looked into: nothing right is blamed for a value that it has not.
@@ -148,12 +237,14 @@ class StageFinder {
     return is_finding(verdict_on(found_.at(stage.name), stage.name, *values_.refer(stage).reference));
   }
 
+  /// Among what was computed after something that a suspect takes, and before what is wrong is tapped.
   bool find_culprit(const Stage& wrong) {
     const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
     for (const std::size_t i : sources_not_found(wrong)) {
       const Stage& stage = stages_[i];
       const StageReference reference = values_.refer(stage);
-      for (const Candidate& candidate : candidates(stage, end, reference.reference->outputs.front())) {
+      for (const Candidate& candidate :
+           candidates(earliest_source(stage), end, reference.reference->outputs.front())) {
         Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
         // Only a fault takes another's place.
         if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
@@ -166,11 +257,10 @@ class StageFinder {
     return false;
   }
 
-  /// Tapped values that may be the stage's, the nearest to its set first: those that were computed after
-  /// something that the stage takes, and before the place `end`, where what is wrong is tapped.
-  std::vector<Candidate> candidates(const Stage& stage, std::size_t end, const OutputReference& wanted) {
+  /// Values tapped from one place to another that may be those of a set, the nearest to it first.
+  std::vector<Candidate> candidates(std::size_t begin, std::size_t end, const OutputReference& wanted) {
     std::vector<Candidate> list;
-    for (std::size_t tap = earliest_source(stage); tap < end; ++tap) {
+    for (std::size_t tap = begin; tap < end; ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != wanted.dtype) continue;
       for (const View& view : views_.views(tensor.shape(), wanted.shape, heads_)) {
@@ -294,6 +384,10 @@ class StageFinder {
     });
   }
 
+  bool knows_inputs(const Stage& stage) const {
+    return std::ranges::all_of(stage.inputs, [&](const StageInput& input) { return is_known(input.value); });
+  }
+
   bool is_known(const std::string& value) const {
     return known_.contains(value) || case_.find_input(value) != nullptr;
   }
@@ -310,6 +404,7 @@ class StageFinder {
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
   const std::vector<NamedTensor>& outputs_;
+  const StageValues given_;  ///< the case's inputs alone
   StageValues values_;
   std::vector<Stage> stages_;
   std::int64_t heads_ = 1;
