@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -186,11 +187,6 @@ const Fault kFaults[] = {
      {"torch.linear(joined, self.cross_attn.out_proj.weight, self.cross_attn.out_proj.bias)",
       "torch.linear(joined, self.cross_attn.out_proj.weight.t(), self.cross_attn.out_proj.bias)"},
      "cross_attn"},
-    // Some units in the last place of what no path names, which an estimate of what follows forgives.
-    {"small",
-     {"memory + position_embeddings.transpose(0, 1)",
-      "torch.add(memory, position_embeddings.transpose(0, 1), alpha=1.0000003)"},
-     "cross_attn.key"},
     {"fused",
      {"  joined = context",
       "  context = torch.scaled_dot_product_attention(self.heads(q) * 2, self.heads(k), self.heads(v), "
@@ -200,6 +196,20 @@ const Fault kFaults[] = {
 
 INSTANTIATE_TEST_SUITE_P(CheckStages, FaultOfAttention, testing::ValuesIn(kFaults),
                          [](const auto& info) { return info.param.name; });
+
+/// By so little that an estimate of what follows forgives it.
+TEST(CheckStages, AValueWithoutANameIsSeenWhereItIsWrongByLittle) {
+  const Checked checked =
+      check_layer("small_fault", {"memory + position_embeddings.transpose(0, 1)",
+                                  "torch.add(memory, position_embeddings.transpose(0, 1), alpha=1.0000003)"});
+  ASSERT_EQ(checked.exit_code, 1) << checked.messages;
+  std::set<std::string> wrong;
+  for (const auto& row : checked.report.at("scenarios")) {
+    if (row.at("name") == "other_values" && row.at("verdict") == "out_of_bound")
+      wrong.insert(row.at("stage"));
+  }
+  EXPECT_EQ(wrong, std::set<std::string>{"cross_attn.key"});
+}
 
 /// Ways of computing that leave stages out, and are right.
 TEST(CheckStages, WhatIsComputedOtherwiseIsNotBlamed) {
