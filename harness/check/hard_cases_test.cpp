@@ -94,7 +94,7 @@ TEST(HardCases, AreThoseThatTheBlockCanHave) {
   const Names finest{"finest_one_row", "finest_one_column"};
   const Names resized{"same_size", "whole_multiple", "enlarged"};
   const Names norms{"equal_rows", "small_variance", "large_mean"};
-  const Names thresholds{"at_threshold", "near_threshold"};
+  const Names thresholds{"at_threshold", "near_threshold", "cancelling"};
   const Names padding{"padded_image", "scattered_mask", "one_open_key", "last_masked"};
   const Names counts{"very_many_rows", "very_many_columns"};
   const auto all = [](std::initializer_list<Names> lists) {
@@ -311,6 +311,22 @@ TEST(HardCases, GiveTheThresholdWhatTheyPromise) {
     // Of ordinary ones the largest is above 1 and far below 100.
     EXPECT_GT(largest, 1e-6) << block;
     EXPECT_LT(largest, 1e-4) << block;
+  }
+}
+
+TEST(HardCases, CancelLogitsInMasksThatAreResized) {
+  const auto largest = [](const Tensor& tensor) {
+    double most = 0;
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) most = std::max(most, std::abs(tensor.element(i)));
+    return most;
+  };
+  for (const char* block : {"mask_predictor", "transformer_decoder"}) {
+    const Model model(block);
+    const Case problem = named(model.cases(), "cancelling").problem;
+    const double before = largest(given_to(model.entry, problem, "resize", "x")),
+                 after = largest(given_to(model.entry, problem, "sigmoid", "x"));
+    EXPECT_LT(after, 1e-3 * before) << block;
+    EXPECT_GT(after, 1e-6 * before) << block;
   }
 }
 

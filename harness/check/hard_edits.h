@@ -42,5 +42,6 @@ bool one_open_key(const EditContext&, Case& c);       ///< of each query; one pi
 bool last_image_masked(const EditContext&, Case& c);  ///< half of its keys or columns; nothing of the others
 bool one_blocked_key(const EditContext&, Case& c);    ///< of all pixels, or all but one, by the query's sign
 bool near_threshold(const EditContext&, Case& c);     ///< mask logits a millionth of ordinary ones
+bool cancelling(const EditContext&, Case& c);  ///< mask logits whose neighbours nearly cancel when resized
 
 }  // namespace deformdiff

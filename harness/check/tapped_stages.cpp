@@ -64,8 +64,7 @@ class StageFinder {
         case_(c),
         taps_(outcome.stages),
         outputs_(outcome.outputs),
-        given_(entry, c, info.precision, info.contract, threads),
-        values_(given_),
+        values_(entry, c, info.precision, info.contract, threads),
         stages_(model.block().stages(c)),
         offers_(model, stages_, taps_) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
@@ -79,7 +78,7 @@ class StageFinder {
       found_ = returned_;
     } else {
       settle_from(0);
-      find_unnamed();
+      find_positions();
       find_culprits();
     }
     std::vector<NamedTensor> found;
@@ -133,58 +132,35 @@ class StageFinder {
     found_.emplace(stage.name, std::move(value));
   }
 
-  /// A stage that no path names, and whose inputs are known, was not found: the tapped value nearest to its
-  /// set, though outside, is the stage's if the model computed a value that has a name from it, as the block
-  /// does. An estimate would forgive it. In a wider dtype than the model's, constants may have been rounded
-  /// in more ways than sets say, as tables of a lower precision are: there that is no proof.
-  void find_unnamed() {
+  /// A stage of positions, computed from whole numbers alone, was not found: the tapped value nearest to its
+  /// set, though outside, is the stage's if the model computed from it, and from no right value, one that has
+  /// a name. An estimate would forgive it. Of features there are more ways to compute them than sets list,
+  /// and that is what estimates are for; so are positions in a wider dtype than the model's, where tables of
+  /// a lower precision are constants.
+  void find_positions() {
     if (model_.block().compute_dtype(case_) != model_.dtype()) return;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const Stage& stage = stages_[i];
-      if (is_known(stage.name) || !knows_inputs(stage)) continue;
+      if (is_known(stage.name) || !knows_inputs(stage) || !is_position(stage.name)) continue;
       const StageReference reference = values_.refer(stage);
       const std::vector<Candidate> nearest =
           candidates(0, taps_.size(), reference.reference->outputs.front());
       if (nearest.empty() || !std::isfinite(nearest.front().away)) continue;
       const Tensor value = rearranged(taps_[nearest.front().tap].tensor, *nearest.front().view);
-      if (is_fault(stage, value, reference) && is_used_as(stage, value) &&
-          is_fault(stage, value, refer_freely(i)))
+      StageValues right = values_;
+      right.set_middle(stage, reference);
+      if (is_finding(verdict_on(value, stage.name, *reference.reference)) && is_used_as(stage, value) &&
+          !is_used(stage, right))
         adopt(i, value);
     }
   }
 
-  static bool is_fault(const Stage& stage, const Tensor& value, const StageReference& reference) {
-    return is_finding(verdict_on(value, stage.name, *reference.reference));
-  }
-
-  /// The stage's set as it follows from the case's inputs and from what submodules return, whatever was found
-  /// between them: right code may compute it from other values than those, as an operator that fuses several
-  /// stages does beside them.
-  StageReference refer_freely(std::size_t place) const {
-    const auto is_given = [&](const Stage& stage) {
-      return offers_.has(stage.name) && found_.contains(stage.name);
-    };
-    std::set<std::string> wanted;
-    for (const StageInput& input : stages_[place].inputs) wanted.insert(input.value);
-    for (std::size_t i = place; i-- > 0;) {
-      if (!wanted.contains(stages_[i].name) || is_given(stages_[i])) continue;
-      for (const StageInput& input : stages_[i].inputs) wanted.insert(input.value);
-    }
-    StageValues values = given_;
-    for (const Stage& stage : std::span(stages_).first(place)) {
-      if (!wanted.contains(stage.name)) continue;
-      if (is_given(stage)) {
-        values.set_seen(stage, found_.at(stage.name));
-        continue;
-      }
-      const StageReference reference = values.refer(stage);
-      if (is_exact(reference.reference->outputs.front())) {
-        values.set_middle(stage, reference);
-      } else {
-        values.set_drawn(stage, reference);
-      }
-    }
-    return values.refer(stages_[place]);
+  /// Computed from no floating-point number of the case.
+  bool is_position(const std::string& name) const {
+    if (const Tensor* const input = case_.find_input(name)) return !is_floating(input->dtype());
+    const auto stage = std::ranges::find(stages_, name, &Stage::name);
+    return std::ranges::all_of(stage->inputs,
+                               [&](const StageInput& input) { return is_position(input.value); });
   }
 
   /// The value becomes the stage's if it leads to one that has a name.
@@ -404,7 +380,6 @@ class StageFinder {
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
   const std::vector<NamedTensor>& outputs_;
-  const StageValues given_;  ///< the case's inputs alone
   StageValues values_;
   std::vector<Stage> stages_;
   std::int64_t heads_ = 1;
