@@ -125,4 +125,10 @@ std::vector<View> arrangements(const Shape& from, const Shape& to, std::int64_t 
   return arranger.take();
 }
 
+const std::vector<View>& ViewCache::views(const Shape& from, const Shape& to, std::int64_t heads) {
+  const auto [known, is_new] = views_.try_emplace({from, to, heads});
+  if (is_new) known->second = arrangements(from, to, heads);
+  return known->second;
+}
+
 }  // namespace deformdiff

@@ -4,6 +4,8 @@
 #include "core/view.h"
 
 #include <cstdint>
+#include <map>
+#include <tuple>
 #include <vector>
 
 namespace deformdiff {
@@ -13,5 +15,14 @@ namespace deformdiff {
 /// of `heads` apart where the first axis of `to` holds batch times heads or the last one the channels of all
 /// heads. Empty if the number of elements is another.
 std::vector<View> arrangements(const Shape& from, const Shape& to, std::int64_t heads);
+
+/// The same, worked out once for each pair of shapes.
+class ViewCache {
+ public:
+  const std::vector<View>& views(const Shape& from, const Shape& to, std::int64_t heads);
+
+ private:
+  std::map<std::tuple<Shape, Shape, std::int64_t>, std::vector<View>> views_;
+};
 
 }  // namespace deformdiff

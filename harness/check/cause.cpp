@@ -59,12 +59,13 @@ bool only_with(const std::vector<Replay>& replays, Differ differ) {
   });
 }
 
-bool same_maps(const ReplaySizes& a, const ReplaySizes& b) {
-  return a.levels == b.levels && a.finest == b.finest && a.batch != b.batch;
+/// Other maps, or other queries.
+bool other_shape(const ReplaySizes& a, const ReplaySizes& b) {
+  return a.levels != b.levels || !(a.finest == b.finest) || a.queries != b.queries;
 }
 
-bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
-  return a.levels != b.levels || !(a.finest == b.finest);
+bool other_batch_alone(const ReplaySizes& a, const ReplaySizes& b) {
+  return !other_shape(a, b) && a.batch != b.batch;
 }
 
 /// What is baked is right at the sizes of the trace and wrong, or an error, at others, and stands in the
@@ -72,9 +73,9 @@ bool other_maps(const ReplaySizes& a, const ReplaySizes& b) {
 std::string baked_cause(const std::vector<Replay>& replays, const std::vector<AuditFinding>& audit) {
   const bool batch = has_audit(audit, audit_kind::kBakedBatch),
              shape = has_audit(audit, audit_kind::kBakedShape);
-  if (batch && only_with(replays, same_maps)) return "baked_batch";
+  if (batch && only_with(replays, other_batch_alone)) return "baked_batch";
   const auto by_either = [&](const ReplaySizes& a, const ReplaySizes& b) {
-    return other_maps(a, b) || (batch && same_maps(a, b));
+    return other_shape(a, b) || (batch && other_batch_alone(a, b));
   };
   return shape && only_with(replays, by_either) ? "baked_shape" : "";
 }

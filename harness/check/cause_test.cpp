@@ -75,6 +75,15 @@ TEST(Cause, SizesAreBakedOnlyWhereTheGraphShowsIt) {
       "Wrong only where K is 15 (right at 12).\nWrong in other_shape; right in same_shape, other_batch.\n");
 }
 
+TEST(Cause, AShapeIsBakedWhereOtherQueriesAloneFail) {
+  std::vector<Replay> replays{replay("same_shape", 1, kKeys, Verdict::kAgree),
+                              replay("other_batch", 2, kKeys, Verdict::kAgree),
+                              replay("other_queries", 1, kKeys, Verdict::kThrew)};
+  replays.back().sizes.queries = 10;
+  EXPECT_EQ(cause(replays, {audit_kind::kBakedShape}), "baked_shape");
+  EXPECT_EQ(cause(replays, {audit_kind::kBakedBatch}), "wrong_stage");
+}
+
 TEST(Cause, TheBatchIsBakedOnlyWhereTheGraphShowsIt) {
   std::vector<Replay> replays{replay("same_shape", 1, kKeys, Verdict::kAgree),
                               replay("other_batch", 2, kKeys, Verdict::kOutOfBound),

@@ -93,7 +93,13 @@ struct Change {
   std::string from, to;
 };
 
-Module decoder_layer(const Call& call, const Change& change) {
+std::string changed(std::string source, const Change& change) {
+  const std::size_t at = source.find(change.from);
+  if (at == std::string::npos) throw std::invalid_argument(change.from);
+  return source.replace(at, change.from.size(), change.to);
+}
+
+Module decoder_layer(const Call& call, const Change& of_layer, const Change& of_self_attention) {
   const Parts parts(call);
   Module cross = parts.module();
   for (const char* name : {"in_proj_weight", "in_proj_bias"}) {
@@ -104,7 +110,7 @@ Module decoder_layer(const Call& call, const Change& change) {
   for (const char* name : {"q_proj", "k_proj", "v_proj", "out_proj"}) {
     self.register_module(name, parts.linear(std::string("self_attn.") + name));
   }
-  self.define(kSelfAttention);
+  self.define(changed(kSelfAttention, of_self_attention));
   Module layer = parts.module();
   layer.register_module("cross_attn", cross);
   layer.register_module("self_attn", self);
@@ -112,18 +118,16 @@ Module decoder_layer(const Call& call, const Change& change) {
     layer.register_module(name, parts.norm(name));
   }
   for (const char* name : {"fc1", "fc2"}) layer.register_module(name, parts.linear(name));
-  std::string source = kLayer;
-  const std::size_t at = source.find(change.from);
-  if (at == std::string::npos) throw std::invalid_argument(change.from);
-  layer.define(source.replace(at, change.from.size(), change.to));
+  layer.define(changed(kLayer, of_layer));
   return layer;
 }
 
-Checked check_layer(const std::string& name, const Change& change) {
+Checked check_layer(const std::string& name, const Change& of_layer,
+                    const Change& of_self_attention = {"", ""}) {
   const TestCall owner = test_call("decoder_layer", 2, /*masked=*/true, at::kFloat);
   const Call call = owner();
   const std::filesystem::path model = folder() / (name + ".pt"), config = folder() / (name + ".config.json");
-  decoder_layer(call, change).save(model.string());
+  decoder_layer(call, of_layer, of_self_attention).save(model.string());
   std::ofstream(config) << R"({"num_heads": 2})";
   return check(name, model.string() + " --block decoder_layer --config " + config.string() +
                          example_flags(name, call));
@@ -206,6 +210,17 @@ TEST(CheckStages, WhatIsComputedOtherwiseIsNotBlamed) {
     const Checked checked = check_layer(std::string("right_") + name, change);
     EXPECT_EQ(checked.exit_code, 0) << name << checked.messages << checked.report.dump(1);
   }
+}
+
+/// As Detectron2's convolutions own norms that some code calls itself.
+TEST(CheckStages, AModuleWhosePartIsCalledOutsideOfItIsNotTheWhole) {
+  const Checked checked = check_layer("right_part_outside",
+                                      {"output, self_weights = self.self_attn.forward(x, position)",
+                                       "joined, self_weights = self.self_attn.forward(x, position)\n"
+                                       "  output = self.self_attn.out_proj.forward(joined)"},
+                                      {"self.out_proj.forward(joined)", "joined"});
+  EXPECT_EQ(checked.exit_code, 0) << checked.messages << checked.report.dump(1);
+  EXPECT_EQ(stages_of(checked, "same_shape").size(), 31U);
 }
 
 /// All lines of advice.

@@ -94,24 +94,27 @@ TEST(HardCases, AreThoseThatTheBlockCanHave) {
   const Names finest{"finest_one_row", "finest_one_column"};
   const Names resized{"same_size", "whole_multiple", "enlarged"};
   const Names norms{"equal_rows", "small_variance", "large_mean"};
-  const Names thresholds{"at_threshold", "near_threshold"};
-  const Names padding{"padded_image", "scattered_mask", "one_open_key"};
+  const Names thresholds{"at_threshold", "near_threshold", "cancelling"};
+  const Names padding{"padded_image", "scattered_mask", "one_open_key", "last_masked"};
+  const Names counts{"very_many_rows", "very_many_columns"};
   const auto all = [](std::initializer_list<Names> lists) {
     Names names = with({});
     for (const Names& list : lists) names.insert(list.begin(), list.end());
     return names;
   };
   const std::map<std::string, Names> wanted{
-      {"position_embedding", all({finest, {"scattered_mask"}})},
-      {"reference_points", all({levels, {"padded"}})},
+      {"position_embedding", all({finest, counts, {"scattered_mask", "last_masked"}})},
+      {"reference_points", all({levels, counts, {"padded"}})},
       {"attention_layer", all({levels, padding, {"large_scores", "odd_references"}})},
       {"encoder_layer", all({levels, norms, padding, {"large_scores", "odd_references"}})},
       {"pixel_decoder_encoder", all({levels, norms, padding, {"large_scores", "padded"}})},
       {"pixel_decoder",
        all({levels, finest, {"same_size", "whole_multiple", "reduced"}, norms, {"large_scores"}})},
-      {"decoder_layer", all({norms, {"large_scores", "equal_scores", "one_open_key", "mask_by_head"}})},
+      {"decoder_layer",
+       all({norms, {"large_scores", "equal_scores", "one_open_key", "mask_by_head", "last_masked"}})},
       {"mask_predictor", all({{"one_row", "one_column", "one_pixel"}, finest, resized, norms, thresholds})},
-      {"transformer_decoder", all({levels, finest, resized, thresholds, {"large_mean", "large_scores"}})},
+      {"transformer_decoder",
+       all({levels, finest, resized, thresholds, {"large_mean", "large_scores", "one_blocked_key"}})},
       {"mask2former_head", all({levels, finest, resized, norms, {"large_scores"}})}};
   for (const auto& [block, names] : wanted) {
     Names found;
@@ -166,6 +169,40 @@ TEST(HardCases, OpenOneKeyAQuery) {
       EXPECT_EQ(open, 1) << block;
     }
   }
+}
+
+TEST(HardCases, MaskTheLastImageAlone) {
+  const std::map<std::string, std::pair<std::string, double>> open{{"decoder_layer", {"attention_mask", 0}},
+                                                                   {"encoder_layer", {"attention_mask", 0}},
+                                                                   {"position_embedding", {"mask", 1}}};
+  for (const auto& [block, given] : open) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    const Case& problem = named(cases, "last_masked").problem;
+    const Tensor& mask = problem.input(given.first);
+    const std::int64_t of_one = mask.elements() / find_block_definition(block)->dimensions(problem).at("B");
+    std::set<std::int64_t> masked_images;
+    for (std::int64_t i = 0; i < mask.elements(); ++i) {
+      if (mask.element(i) != given.second) masked_images.insert(i / of_one);
+    }
+    EXPECT_EQ(masked_images, std::set<std::int64_t>{mask.elements() / of_one - 1}) << block;
+    EXPECT_GT(mask.elements() / of_one, 1) << block;
+  }
+}
+
+TEST(HardCases, BlockAsManyKeysAsAByteTakesForAll) {
+  const Model model("transformer_decoder");
+  const std::vector<ReplayCase> cases = model.cases();
+  const Tensor mask = given_to(model.entry, named(cases, "one_blocked_key").problem, "unblock_rows", "mask");
+  const std::int64_t keys = mask.shape().back();
+  std::set<std::int64_t> counts;
+  for (std::int64_t row = 0; row < mask.elements() / keys; ++row) {
+    std::int64_t blocked = 0;
+    for (std::int64_t key = 0; key < keys; ++key) blocked += mask.element(row * keys + key) != 0 ? 1 : 0;
+    counts.insert(blocked);
+  }
+  EXPECT_TRUE(std::ranges::any_of(counts, [&](std::int64_t blocked) {
+    return blocked != keys && blocked % 256 == keys % 256;
+  })) << testing::PrintToString(counts);
 }
 
 /// The sides of a map [B, C, H, W].
@@ -277,6 +314,22 @@ TEST(HardCases, GiveTheThresholdWhatTheyPromise) {
   }
 }
 
+TEST(HardCases, CancelLogitsInMasksThatAreResized) {
+  const auto largest = [](const Tensor& tensor) {
+    double most = 0;
+    for (std::int64_t i = 0; i < tensor.elements(); ++i) most = std::max(most, std::abs(tensor.element(i)));
+    return most;
+  };
+  for (const char* block : {"mask_predictor", "transformer_decoder"}) {
+    const Model model(block);
+    const Case problem = named(model.cases(), "cancelling").problem;
+    const double before = largest(given_to(model.entry, problem, "resize", "x")),
+                 after = largest(given_to(model.entry, problem, "sigmoid", "x"));
+    EXPECT_LT(after, 1e-3 * before) << block;
+    EXPECT_GT(after, 1e-6 * before) << block;
+  }
+}
+
 TEST(HardCases, CountMoreThanAByteHolds) {
   for (const char* block : {"position_embedding", "reference_points", "decoder_layer", "pixel_decoder"}) {
     const std::vector<ReplayCase> cases = Model(block).cases();
@@ -284,6 +337,21 @@ TEST(HardCases, CountMoreThanAByteHolds) {
       const Extents extents = find_block_definition(block)->dimensions(named(cases, name).problem);
       EXPECT_TRUE(std::ranges::any_of(extents, [](const auto& extent) { return extent.second > 256; }))
           << block;
+    }
+  }
+}
+
+TEST(HardCases, CountMoreThanAFloat16Holds) {
+  for (const char* block : {"position_embedding", "reference_points"}) {
+    const std::vector<ReplayCase> cases = Model(block).cases();
+    for (const char* name : {"very_many_rows", "very_many_columns"}) {
+      const ReplayCase& each = named(cases, name);
+      std::vector<LevelSize> sizes = each.sizes.levels;
+      sizes.push_back(each.sizes.finest);
+      const bool rows = name == std::string("very_many_rows");
+      EXPECT_TRUE(std::ranges::any_of(
+          sizes, [&](const LevelSize& size) { return (rows ? size.height : size.width) > 2048; }))
+          << block << " " << name;
     }
   }
 }

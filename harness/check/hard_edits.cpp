@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace deformdiff {
@@ -103,6 +104,10 @@ bool has_finest(const EditContext& context, Case& c) {
          std::ranges::any_of(specs, [](const TensorSpec& spec) { return has_extent(spec, "H"); });
 }
 
+bool counts_alone(const EditContext& context, Case& /*c*/) {
+  return context.source.parameters.empty();
+}
+
 bool equal_rows(const EditContext& context, Case& c) {
   if (has_operation(context.source.block, c, "group_norm")) return make_uniform(context, c);
   // Far from zero, and with neighbours that a sum of their squares cannot hold.
@@ -140,19 +145,67 @@ bool one_open_key(const EditContext& context, Case& c) {
                   [keys](std::int64_t row, std::int64_t key) { return key == (5 * row + 1) % keys ? 0 : 1; });
 }
 
-/// Where masks are a threshold's: every logit a millionth of an ordinary one.
-bool near_threshold(const EditContext& context, Case& c) {
+bool last_image_masked(const EditContext& context, Case& c) {
+  bool any = false;
+  for (const auto& [mask, open] : {std::pair{"attention_mask", 0}, std::pair{"mask", 1}}) {
+    if (!context.takes(mask)) continue;
+    const Tensor& given = c.input(mask);
+    const std::int64_t length = given.shape().back(), rows = given.elements() / length,
+                       images = context.source.block.dimensions(c).at("B");
+    any = set_rows(c, mask, [=](std::int64_t row, std::int64_t column) {
+      return row * images / rows == images - 1 && 2 * column >= length ? 1 - open : open;
+    });
+  }
+  return any;
+}
+
+/// Features of one value a channel, whose sign one pixel has changed: so have its mask logits.
+bool one_blocked_key(const EditContext& context, Case& c) {
+  if (!context.takes("mask_features") || !has_operation(context.source.block, c, "unblock_rows"))
+    return false;
+  const Tensor given = c.input("mask_features");
+  const std::int64_t width = given.dim(3), pixels = given.dim(2) * width;
+  return set_rows(c, "mask_features", [&](std::int64_t row, std::int64_t column) {
+    const std::int64_t at = row * width + column;
+    const double uniform = given.element(at / pixels * pixels);
+    return at % pixels == pixels / 2 ? -uniform : uniform;
+  });
+}
+
+namespace {
+
+/// What masks are made of, where they are a threshold's and the module takes it: `change` of the maps, row
+/// and column.
+template <typename Change>
+bool change_masks(const EditContext& context, Case& c, const Change& change) {
   if (!has_operation(context.source.block, c, "threshold")) return false;
   bool any = false;
   for (const char* maps : {"pixel_embeddings", "mask_features"}) {
     if (!context.takes(maps)) continue;
     const Tensor given = c.input(maps);
-    const std::int64_t width = given.dim(3);
-    any = set_rows(c, maps, [&](std::int64_t row, std::int64_t column) {
-      return 1e-6 * given.element(row * width + column);
-    });
+    any =
+        set_rows(c, maps, [&](std::int64_t row, std::int64_t column) { return change(given, row, column); });
   }
   return any;
+}
+
+}  // namespace
+
+/// Every logit a millionth of an ordinary one.
+bool near_threshold(const EditContext& context, Case& c) {
+  return change_masks(context, c, [](const Tensor& maps, std::int64_t row, std::int64_t column) {
+    return 1e-6 * maps.element(row * maps.dim(3) + column);
+  });
+}
+
+/// Squares of two by two pixels whose mean is 1e-4 of ordinary logits, less than what float16 or bfloat16
+/// lose of each pixel, and far more than float32 does.
+bool cancelling(const EditContext& context, Case& c) {
+  return change_masks(context, c, [](const Tensor& maps, std::int64_t row, std::int64_t column) {
+    const std::int64_t width = maps.dim(3), pixels = maps.dim(2) * width, at = row * width + column;
+    const double uniform = maps.element(at / pixels * pixels);
+    return ((row + column) % 2 == 0 ? uniform : -uniform) + 1e-4 * maps.element(at);
+  });
 }
 
 /// The exponentials of what a softmax is given overflow unless their largest is taken off.

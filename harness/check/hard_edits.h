@@ -23,6 +23,7 @@ bool resizes(const EditContext&, Case& c);  ///< looks: maps are resized to othe
 bool resizes_masks(const EditContext&, Case& c);         ///< looks: there are masks, and they are resized
 bool resizes_levels_alone(const EditContext&, Case& c);  ///< looks: levels are, and there are no masks
 bool has_finest(const EditContext&, Case& c);            ///< looks: there is a map that is no level
+bool counts_alone(const EditContext&, Case& c);  ///< looks: there are no parameters, and size costs little
 
 /// The first norm of rows is given rows of one number each; norms of groups, uniform maps.
 bool equal_rows(const EditContext&, Case& c);
@@ -37,7 +38,10 @@ bool large_mean(const EditContext&, Case& c);
 bool equal_scores(const EditContext&, Case& c);  ///< all keys are alike, to the bit; their values are not
 bool large_scores(const EditContext&,
                   Case& c);  ///< their exponentials overflow unless the largest is taken off
-bool one_open_key(const EditContext&, Case& c);    ///< of each query; one pixel of each padded image
-bool near_threshold(const EditContext&, Case& c);  ///< mask logits a millionth of ordinary ones
+bool one_open_key(const EditContext&, Case& c);       ///< of each query; one pixel of each padded image
+bool last_image_masked(const EditContext&, Case& c);  ///< half of its keys or columns; nothing of the others
+bool one_blocked_key(const EditContext&, Case& c);    ///< of all pixels, or all but one, by the query's sign
+bool near_threshold(const EditContext&, Case& c);     ///< mask logits a millionth of ordinary ones
+bool cancelling(const EditContext&, Case& c);  ///< mask logits whose neighbours nearly cancel when resized
 
 }  // namespace deformdiff

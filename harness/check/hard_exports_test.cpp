@@ -1,5 +1,6 @@
 // Exports that are wrong only on inputs that are rare: `deformdiff check` finds each without being given any.
 #include "check/tampered_export_test.h"
+#include "subjects/tracing/recorded_size.h"
 
 #include <memory>
 #include <ostream>
@@ -66,6 +67,30 @@ Tamper without_maximum(const Call&) {
   };
 }
 
+/// Softmax as kernels of the Flash type compute it, with log2 e as they are given it.
+Tampers by_exp2(double log2e) {
+  return [=](const Call&) -> Tamper {
+    const auto scores = std::make_shared<at::Tensor>();
+    return [=](const std::string& name, const at::Tensor& value) {
+      if (is_stage(name, "scores")) *scores = value;
+      if (!is_stage(name, "probabilities")) return value;
+      const at::Tensor products = *scores * log2e;
+      const at::Tensor powers = (products - products.amax({-1}, /*keepdim=*/true)).exp2();
+      return powers / powers.sum(-1, /*keepdim=*/true);
+    };
+  };
+}
+
+/// Masks are float16 numbers when they are resized; what is returned is not.
+Tamper resized_in_float16(const Call&) {
+  const auto logits = std::make_shared<at::Tensor>();
+  return [logits](const std::string& name, const at::Tensor& value) {
+    if (is_stage(name, "mask_logits")) *logits = value.to(at::kHalf).to(value.scalar_type());
+    if (!is_stage(name, "resized_mask_logits")) return value;
+    return resize_map(*logits, Size::of(value, 2), Size::of(value, 3));
+  };
+}
+
 Tamper threshold_included(const Call&) {
   const auto probabilities = std::make_shared<at::Tensor>();
   return [probabilities](const std::string& name, const at::Tensor& value) {
@@ -124,6 +149,7 @@ INSTANTIATE_TEST_SUITE_P(
         Export{"many_rows", "position_embedding", wrong_where("y_embed", has_many_rows), "many_rows"},
         Export{"without_epsilon", "decoder_layer", without_epsilon, "small_variance"},
         Export{"without_maximum", "decoder_layer", without_maximum, "large_scores"},
+        Export{"resized_in_float16", "mask_predictor", resized_in_float16, "cancelling"},
         Export{"threshold_included", "mask_predictor", threshold_included, "at_threshold"},
         Export{"masks_of_all_heads", "decoder_layer", masks_of_all_heads, "mask_by_head"}),
     [](const auto& info) { return std::string(info.param.name); });
@@ -149,6 +175,29 @@ Tamper of_one_pass(const Call& call) {
     return (*x - mean) / (variance + 1e-5).sqrt() * call.input("param.cross_attn_layer_norm.weight") +
            call.input("param.cross_attn_layer_norm.bias");
   };
+}
+
+/// A constant table of temperatures, of which one is off by a millionth.
+Tamper table_slightly_off(const Call&) {
+  return [](const std::string& name, const at::Tensor& value) {
+    if (name != "dim_t") return value;
+    at::Tensor table = value.clone();
+    table[2].mul_(1 + 1e-6);
+    return baked(table);
+  };
+}
+
+TEST(Positions, ATableThatNoPathNamesIsSeenWhereItIsSlightlyOff) {
+  const Checked checked = check("table", exported("table", "position_embedding", table_slightly_off));
+  ASSERT_EQ(checked.exit_code, 1) << checked.messages;
+  EXPECT_EQ(checked.report.at("first_diverging_stage"), "dim_t");
+}
+
+TEST(Softmax, ByExp2IsRightWithLog2OfEAndNothingElse) {
+  const Checked right = check("exp2", exported("exp2", "decoder_layer", by_exp2(1.4426950408889634)));
+  EXPECT_EQ(right.exit_code, 0) << right.messages << right.report.dump(1);
+  const Checked wrong = check("exp2_off", exported("exp2_off", "decoder_layer", by_exp2(1.4427)));
+  EXPECT_EQ(wrong.exit_code, 1) << wrong.messages;
 }
 
 TEST(Declarations, DecideWhatIsAgreed) {

@@ -74,6 +74,18 @@ ReplaySizes of_many_columns(std::size_t levels) {
   return of_one_large(levels, {2, 1}, {2, 260});
 }
 
+ReplaySizes of_very_many_rows(std::size_t levels) {
+  return of_one_large(levels, {1, 2}, {2100, 1});
+}
+
+ReplaySizes of_very_many_columns(std::size_t levels) {
+  return of_one_large(levels, {2, 1}, {1, 2100});
+}
+
+ReplaySizes of_257_pixels(std::size_t levels) {
+  return all_of(levels, {1, 257}, {1, 257});
+}
+
 ReplaySizes twin_levels(std::size_t levels) {
   ReplaySizes sizes = all_of(levels, {3, 5}, {6, 9});
   for (std::size_t l = 1; l < levels; l += 2) sizes.levels[l] = {5, 3};

@@ -15,9 +15,10 @@
 namespace deformdiff {
 namespace {
 
+constexpr std::int64_t kFree = 7;
+
 /// Of an extent that nothing tells. Channels that no projection changes are those of the queries.
 std::int64_t free_extent(const std::string& name, const Extents& known) {
-  constexpr std::int64_t kFree = 7;
   const bool is_width = name == "C" && known.contains("M") && known.contains("D");
   return is_width ? known.at("M") * known.at("D") : kFree;
 }
@@ -55,6 +56,17 @@ bool has_query_for_each_pixel(const ReplaySource& source) {
   const auto has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
   return has("spatial_shapes") && has("encoder_hidden_states") &&
          !source.module_inputs.contains("encoder_hidden_states");
+}
+
+/// Whether inputs alone say how many queries there are, and no parameter and no number of pixels.
+bool has_free_queries(const ReplaySource& source) {
+  bool of_an_input = false;
+  for (const TensorSpec& spec : source.block.tensors(source.attributes)) {
+    if (!has_extent(spec, "Q")) continue;
+    if (spec.is_parameter()) return false;
+    of_an_input = of_an_input || source.module_inputs.contains(spec.name);
+  }
+  return of_an_input && !has_query_for_each_pixel(source);
 }
 
 constexpr const char* kCoordinates = "R";  ///< of a reference: 2 of a point, 4 of a box
@@ -111,6 +123,7 @@ Extents extents_of(const ReplaySource& source, const ReplaySizes& sizes) {
     extents[fmt::format("H{}", l)] = sizes.levels[l].height;
     extents[fmt::format("W{}", l)] = sizes.levels[l].width;
   }
+  if (sizes.queries > 0) extents["Q"] = sizes.queries;
   extents.insert(source.configured.begin(), source.configured.end());
   if (has_query_for_each_pixel(source)) extents["Q"] = pixels;
   // What parameters say holds; of the example's shapes only what nothing else says.
@@ -179,6 +192,10 @@ ReplaySizes sizes_of(const ReplaySource& source) {
     take(fmt::format("H{}", l), sizes.levels[l].height);
     take(fmt::format("W{}", l), sizes.levels[l].width);
   }
+  if (has_free_queries(source)) {
+    sizes.queries = kFree;
+    take("Q", sizes.queries);
+  }
   std::int64_t pixels = 0;
   if (has_query_for_each_pixel(source)) take("Q", pixels);
   take("K", pixels);
@@ -191,13 +208,16 @@ ReplaySizes sizes_of(const ReplaySource& source) {
 
 std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySizes& base,
                                      std::uint64_t seed) {
-  ReplaySizes other_batch = base;
+  ReplaySizes other_batch = base, other_queries = base;
   ++other_batch.batch;
+  constexpr std::int64_t kMoreQueries = 3;
+  other_queries.queries += kMoreQueries;
   std::vector<ReplayCase> cases{{"same_shape", base, {}},
                                 {"other_values", base, {}},
                                 {"other_batch", other_batch, {}},
                                 {"transposed", changed(base, transposed), {}},
                                 {"other_shape", changed(base, larger), {}}};
+  if (base.queries > 0) cases.push_back({"other_queries", other_queries, {}});
   for (ReplayCase& each : cases) {
     each.problem = replay_case(source, each.sizes, seed++);
     source.block.validate(each.problem);

@@ -17,6 +17,7 @@ struct ReplaySizes {
   std::int64_t batch = 1;
   std::vector<LevelSize> levels;  ///< from low to high resolution
   LevelSize finest{};             ///< of the map that is finer than all levels, where a block has one
+  std::int64_t queries = 0;       ///< where inputs alone say how many; 0: as the example has it
   friend bool operator==(const ReplaySizes&, const ReplaySizes&) = default;
 };
 
@@ -56,7 +57,7 @@ Case replay_case(const ReplaySource& source, const ReplaySizes& sizes, std::uint
 void derive_again(const ReplaySource& source, Case& c);
 
 /// One case for each promise of the block's definition: other values of the same sizes, another batch, the
-/// transposed aspect ratio (as many pixels) and other sizes of maps.
+/// transposed aspect ratio (as many pixels), other sizes of maps and, where they are an input, more queries.
 std::vector<ReplayCase> replay_cases(const ReplaySource& source, const ReplaySizes& base, std::uint64_t seed);
 
 /// Maps of nearly one value a channel: the mask predicted for a query then tends to be all of one kind, as it

@@ -6,6 +6,7 @@
 #include "blocks/small_case_test.h"
 #include "catalog/catalog.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,39 @@ TEST(ReplayCases, TakeNoConfigurationThatTheTraceContradicts) {
   Known levels("reference_points");
   levels.configured = {{"L", 3}};
   EXPECT_NE(levels.refused().find("has 2 levels"), std::string::npos) << levels.refused();
+}
+
+/// The number of queries in each replay; 0 where the block has none.
+std::map<std::string, std::int64_t> queries_of(const ReplaySource& source) {
+  std::map<std::string, std::int64_t> queries;
+  for (const ReplayCase& each : replay_cases(source, sizes_of(source), 1)) {
+    const Extents extents = source.block.dimensions(each.problem);
+    queries[each.name] = extents.contains("Q") ? extents.at("Q") : 0;
+  }
+  return queries;
+}
+
+TEST(ReplayCases, HaveOtherNumbersOfQueriesWhereTheyAreAnInput) {
+  for (const char* block : {"attention_layer", "decoder_layer", "mask_predictor"}) {
+    const Known known(block);
+    const std::int64_t traced = known.definition.dimensions(known.problem).at("Q");
+    const auto queries = queries_of(known.source());
+    EXPECT_EQ(queries.at("other_batch"), traced) << block;
+    EXPECT_GT(queries.at("other_queries"), traced) << block;
+    // Some go wrong from the eighth on, of which a file that was never traced says nothing.
+    Known script(block);
+    script.example.clear();
+    script.configured = {{"L", 2}, {"R", 2}};
+    EXPECT_GT(queries_of(script.source()).at("other_queries"), 8) << block;
+  }
+}
+
+TEST(ReplayCases, HaveTheQueriesThatParametersOrPixelsSay) {
+  for (const char* block : {"encoder_layer", "pixel_decoder", "transformer_decoder", "mask2former_head"})
+    EXPECT_FALSE(queries_of(Known(block).source()).contains("other_queries")) << block;
+  Known of_pixels("attention_layer", {"encoder_hidden_states"});
+  of_pixels.inputs.erase("encoder_hidden_states");
+  EXPECT_FALSE(queries_of(of_pixels.source()).contains("other_queries"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "check/tapped_stages.h"
 
-#include "check/arrangements.h"
-#include "core/error.h"
+#include "check/stage_offers.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
@@ -10,23 +9,11 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
+#include <span>
 #include <utility>
 
 namespace deformdiff {
 namespace {
-
-/// Operations that a framework's module of its own computes.
-bool is_module(const std::string& operation) {
-  static const std::set<std::string> kModules{"linear", "conv2d", "layer_norm", "group_norm", "relu", "gelu"};
-  return kModules.contains(operation);
-}
-
-/// A value that a submodule's path says is a stage's. In which order its axes lie, its shape may leave open.
-struct Offer {
-  LayoutEntry entry;
-  const Tensor* tensor;
-};
 
 /// Operations that change no element.
 bool only_moves(const std::string& operation) {
@@ -78,19 +65,20 @@ class StageFinder {
         taps_(outcome.stages),
         outputs_(outcome.outputs),
         values_(entry, c, info.precision, info.contract, threads),
-        stages_(model.block().stages(c)) {
+        stages_(model.block().stages(c)),
+        offers_(model, stages_, taps_) {
     for (const OutputSpec& value : model.block().stage_values(c)) specs_.emplace(value.name, value);
     const auto heads = model.attributes().find("num_heads");
     if (heads != model.attributes().end()) heads_ = static_cast<std::int64_t>(heads->second);
   }
 
   std::vector<NamedTensor> find() {
-    for (const NamedTensor& tap : taps_) offer_by_path(tap);
     take_outputs();
     if (taps_.empty()) {
       found_ = returned_;
     } else {
       settle_from(0);
+      find_positions();
       find_culprits();
     }
     std::vector<NamedTensor> found;
@@ -102,37 +90,6 @@ class StageFinder {
   }
 
  private:
-  /// "PATH:out" is the stage PATH; "PATH:in" what that stage's operation is given.
-  void offer_by_path(const NamedTensor& tap) {
-    const std::size_t colon = tap.name.rfind(':');
-    if (colon == std::string::npos) return;
-    const std::string path = tap.name.substr(0, colon), side = tap.name.substr(colon + 1);
-    const auto theirs = model_.their_path(path);
-    if (!theirs) return;
-    if (side == "out") {
-      for (const LayoutEntry& entry : model_.names().stages(*theirs)) {
-        results_[entry.ours].push_back({entry, &tap.tensor});
-      }
-    } else if (side == "in" && is_leaf(path)) {
-      if (const auto entry = model_.names().stage(*theirs)) offer_argument(*entry, tap.tensor);
-    }
-  }
-
-  /// Calls no submodule: its argument is what its own operation is given.
-  bool is_leaf(const std::string& path) const {
-    return std::ranges::none_of(taps_,
-                                [&](const NamedTensor& tap) { return tap.name.starts_with(path + "."); });
-  }
-
-  /// A module's argument is the value that its stage's operation takes as x.
-  void offer_argument(const LayoutEntry& entry, const Tensor& tensor) {
-    const auto stage = std::ranges::find(stages_, entry.ours, &Stage::name);
-    if (stage == stages_.end() || !is_module(stage->operation)) return;
-    const auto x = std::ranges::find(stage->inputs, "x", &StageInput::name);
-    if (x == stage->inputs.end() || !only_reshapes(x->view)) return;
-    arguments_[x->value].push_back({entry, &tensor});
-  }
-
   /// What is returned is a stage as good as any.
   void take_outputs() {
     for (const OutputSpec& spec : model_.block().outputs(case_)) {
@@ -150,7 +107,7 @@ class StageFinder {
   void settle(const Stage& stage) {
     if (const auto known = found_.find(stage.name); known != found_.end())
       return values_.set_seen(stage, known->second);
-    const std::vector<Tensor> offered = offered_for(stage.name);
+    const std::vector<Tensor> offered = offers_.of(stage.name, specs_.at(stage.name), views_);
     if (offered.size() == 1) return take(stage, offered.front());
     if (const auto output = returned_.find(stage.name); output != returned_.end())
       return take(stage, output->second);
@@ -175,6 +132,69 @@ class StageFinder {
     found_.emplace(stage.name, std::move(value));
   }
 
+  /// A stage of positions, computed from whole numbers alone, was not found: the tapped value nearest to its
+  /// set, though outside, is the stage's if the model computed from it, and from no right value, one that has
+  /// a name. An estimate would forgive it. Of features there are more ways to compute them than sets list,
+  /// and that is what estimates are for; so are positions in a wider dtype than the model's, where tables of
+  /// a lower precision are constants.
+  void find_positions() {
+    if (model_.block().compute_dtype(case_) != model_.dtype()) return;
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const Stage& stage = stages_[i];
+      if (is_known(stage.name) || !knows_inputs(stage) || !is_position(stage.name)) continue;
+      const StageReference reference = values_.refer(stage);
+      const std::vector<Candidate> nearest =
+          candidates(0, taps_.size(), reference.reference->outputs.front());
+      if (nearest.empty() || !std::isfinite(nearest.front().away)) continue;
+      const Tensor value = rearranged(taps_[nearest.front().tap].tensor, *nearest.front().view);
+      StageValues right = values_;
+      right.set_middle(stage, reference);
+      if (is_finding(verdict_on(value, stage.name, *reference.reference)) && is_used_as(stage, value) &&
+          !is_used(stage, right))
+        adopt(i, value);
+    }
+  }
+
+  /// Computed from no floating-point number of the case.
+  bool is_position(const std::string& name) const {
+    if (const Tensor* const input = case_.find_input(name)) return !is_floating(input->dtype());
+    const auto stage = std::ranges::find(stages_, name, &Stage::name);
+    return std::ranges::all_of(stage->inputs,
+                               [&](const StageInput& input) { return is_position(input.value); });
+  }
+
+  /// The value becomes the stage's if it leads to one that has a name.
+  void adopt(std::size_t place, const Tensor& value) {
+    const auto found = found_;
+    const auto known = known_;
+    take(stages_[place], value);
+    settle_from(place + 1);
+    if (leads_to_a_name(place)) return;
+    found_ = found;
+    known_ = known;
+    settle_from(place);
+  }
+
+  /// Whether a value that a path names, or that is returned, lies in the set that follows from the stage's
+  /// value through others that were found and do so, too.
+  bool leads_to_a_name(std::size_t place) const {
+    std::set<std::string> reached{stages_[place].name};
+    for (const Stage& next : std::span(stages_).subspan(place + 1)) {
+      const bool follows = std::ranges::any_of(
+          next.inputs, [&](const StageInput& input) { return reached.contains(input.value); });
+      if (!follows || !knows_inputs(next)) continue;
+      const auto found = found_.find(next.name);
+      if (found != found_.end()) {
+        if (!lies_in(found->second, next.name, *values_.refer(next).reference)) return false;
+        if (has_name(next.name)) return true;
+      }
+      if (is_known(next.name)) reached.insert(next.name);
+    }
+    return false;
+  }
+
+  bool has_name(const std::string& stage) const { return returned_.contains(stage) || offers_.has(stage); }
+
   /// Where a value that was found is wrong and not all that it is computed from was found: which of that is
   /// wrong. The value from which the model computed what follows is the stage's, however far from its set.
   /// Only what is a finding anyway is looked into: nothing right is blamed for a value that it has not.
@@ -193,12 +213,14 @@ class StageFinder {
     return is_finding(verdict_on(found_.at(stage.name), stage.name, *values_.refer(stage).reference));
   }
 
+  /// Among what was computed after something that a suspect takes, and before what is wrong is tapped.
   bool find_culprit(const Stage& wrong) {
     const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
     for (const std::size_t i : sources_not_found(wrong)) {
       const Stage& stage = stages_[i];
       const StageReference reference = values_.refer(stage);
-      for (const Candidate& candidate : candidates(stage, end, reference.reference->outputs.front())) {
+      for (const Candidate& candidate :
+           candidates(earliest_source(stage), end, reference.reference->outputs.front())) {
         Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
         // Only a fault takes another's place.
         if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
@@ -211,14 +233,13 @@ class StageFinder {
     return false;
   }
 
-  /// Tapped values that may be the stage's, the nearest to its set first: those that were computed after
-  /// something that the stage takes, and before the place `end`, where what is wrong is tapped.
-  std::vector<Candidate> candidates(const Stage& stage, std::size_t end, const OutputReference& wanted) {
+  /// Values tapped from one place to another that may be those of a set, the nearest to it first.
+  std::vector<Candidate> candidates(std::size_t begin, std::size_t end, const OutputReference& wanted) {
     std::vector<Candidate> list;
-    for (std::size_t tap = earliest_source(stage); tap < end; ++tap) {
+    for (std::size_t tap = begin; tap < end; ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != wanted.dtype) continue;
-      for (const View& view : views(tensor.shape(), wanted.shape, heads_)) {
+      for (const View& view : views_.views(tensor.shape(), wanted.shape, heads_)) {
         list.push_back({distance(rearranged(tensor, view), wanted), tap, &view});
       }
     }
@@ -242,7 +263,7 @@ class StageFinder {
     for (std::size_t tap = 0; tap < taps_.size(); ++tap) {
       const Tensor& tensor = taps_[tap].tensor;
       if (tensor.dtype() != value.dtype()) continue;
-      for (const View& view : views(tensor.shape(), value.shape(), heads_)) {
+      for (const View& view : views_.views(tensor.shape(), value.shape(), heads_)) {
         if (rearranged(tensor, view) == value) return tap;
       }
     }
@@ -265,39 +286,6 @@ class StageFinder {
       places.insert(places.begin(), i);
     }
     return places;
-  }
-
-  /// What paths say the stage's value is: several where its axes may lie in several orders, or where a module
-  /// and its last part stand for the stage and differ. A result comes before an argument.
-  std::vector<Tensor> offered_for(const std::string& stage) {
-    for (const auto* offers : {&results_, &arguments_}) {
-      const auto found = offers->find(stage);
-      if (found == offers->end()) continue;
-      std::vector<Tensor> offered;
-      for (const Offer& offer : found->second) {
-        for (Tensor& way : ways_of(offer, specs_.at(stage))) {
-          if (std::ranges::find(offered, way) == offered.end()) offered.push_back(std::move(way));
-        }
-      }
-      if (!offered.empty()) return offered;
-    }
-    return {};
-  }
-
-  std::vector<Tensor> ways_of(const Offer& offer, const OutputSpec& spec) {
-    if (offer.tensor->dtype() != spec.dtype) return {};
-    std::vector<Tensor> ways;
-    const auto add = [&](Tensor way) {
-      if (way.shape() == spec.shape && std::ranges::find(ways, way) == ways.end())
-        ways.push_back(std::move(way));
-    };
-    for (const View& view : views(offer.tensor->shape(), spec.shape, 1)) add(rearranged(*offer.tensor, view));
-    try {
-      add(to_ours(offer.entry, *offer.tensor, spec.shape));
-    } catch (const InputError&) {
-      // Another shape than the framework's own: not that value.
-    }
-    return ways;
   }
 
   /// One of those offered or, with its axes in any order, tapped that lies in the stage's set. Of several
@@ -324,7 +312,7 @@ class StageFinder {
     std::vector<Tensor> values;
     for (const NamedTensor& tap : taps_) {
       if (tap.tensor.dtype() != wanted.dtype) continue;
-      for (const View& view : views(tap.tensor.shape(), wanted.shape, heads_)) {
+      for (const View& view : views_.views(tap.tensor.shape(), wanted.shape, heads_)) {
         Tensor value = rearranged(tap.tensor, view);
         if (lies_in(value, stage.name, reference) && std::ranges::find(values, value) == values.end())
           values.push_back(std::move(value));
@@ -367,8 +355,13 @@ class StageFinder {
       }
       if (const auto known = found_.find(next.name); known != found_.end())
         return lies_in(known->second, next.name, *reference.reference);
-      return !all_matching(next, *reference.reference, offered_for(next.name)).empty();
+      return !all_matching(next, *reference.reference, offers_.of(next.name, specs_.at(next.name), views_))
+                  .empty();
     });
+  }
+
+  bool knows_inputs(const Stage& stage) const {
+    return std::ranges::all_of(stage.inputs, [&](const StageInput& input) { return is_known(input.value); });
   }
 
   bool is_known(const std::string& value) const {
@@ -383,12 +376,6 @@ class StageFinder {
                next.inputs, [&](const StageInput& input) { return is_it(input) || is_known(input.value); });
   }
 
-  const std::vector<View>& views(const Shape& from, const Shape& to, std::int64_t heads) {
-    const auto [known, is_new] = views_.try_emplace({from, to, heads});
-    if (is_new) known->second = arrangements(from, to, heads);
-    return known->second;
-  }
-
   const CheckedModel& model_;
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
@@ -397,10 +384,10 @@ class StageFinder {
   std::vector<Stage> stages_;
   std::int64_t heads_ = 1;
   std::map<std::string, OutputSpec> specs_;
-  std::map<std::string, std::vector<Offer>> results_, arguments_;  ///< by stage
+  StageOffers offers_;
   std::map<std::string, Tensor> returned_, found_;
   std::set<std::string> known_;  ///< stages that were found, or whose value can be no other
-  std::map<std::tuple<Shape, Shape, std::int64_t>, std::vector<View>> views_;
+  ViewCache views_;
 };
 
 }  // namespace

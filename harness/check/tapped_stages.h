@@ -14,9 +14,10 @@ namespace deformdiff {
 /// another order than ours: where a shape leaves that open, the order is the one in which the value lies in
 /// the stage's set, or from which the model computed what follows. Where a value that was found is wrong and
 /// what it is computed from was not found, a value is taken for one of these, whether it lies in its set or
-/// not, if the model computed what follows from it as the block does. Otherwise a stage that computes
-/// something else and that no path names is not found, and shows where it is used. `entry` is the model's, or
-/// the same block with other bounds.
+/// not, if the model computed what follows from it as the block does. Positions, which
+/// follow from whole numbers alone, are found so even where nothing else is wrong. Otherwise a stage that
+/// computes something else and that no path names is not found, and shows where it is used. `entry` is the
+/// model's, or the same block with other bounds.
 std::vector<NamedTensor> find_stages(const CheckedModel& model, const BlockEntry& entry, const Case& c,
                                      const Outcome& outcome, const SubjectInfo& info, int threads);
 

@@ -38,6 +38,7 @@ struct Element {
 struct Setting {
   DType dtype;
   Rounding rounding;
+  Coordinates coordinates;
   Variance variance;
   FunctionUlps ulps;
 

@@ -186,7 +186,7 @@ template std::vector<std::string> element_classes(Evaluator<double>&, std::span<
 
 Setting setting_of(DType dtype, const Precision& precision) {
   const Rounding rounding = is_floating(dtype) ? rounding_of(dtype, precision) : Rounding{};
-  return {dtype, rounding, precision.variance, precision.ulps};
+  return {dtype, rounding, precision.coordinates, precision.variance, precision.ulps};
 }
 
 std::span<const std::int64_t> integers(const Case& c, const std::string& name) {

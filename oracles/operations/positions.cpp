@@ -95,12 +95,13 @@ class Coordinates : public Elementwise<T> {
   std::vector<std::int32_t> counts_;
 };
 
-/// pow(temperature, e), e a rounded quotient.
+/// pow(temperature, e) or exp(e log(temperature)), e a rounded quotient.
 template <typename T>
 class Temperatures : public Elementwise<T> {
  public:
   Temperatures(const Case& c, const Setting& setting)
-      : Elementwise<T>(setting, {c.attribute("count")}, 40 + 2 * setting.ulps.pow),
+      : Elementwise<T>(setting, {c.attribute("count")},
+                       40 + 2 * std::max(setting.ulps.pow, setting.ulps.exp)),
         base_(c.number("temperature")) {
     require(base_ > 0, c, "temperature must be positive");
   }
@@ -113,10 +114,13 @@ class Temperatures : public Elementwise<T> {
     // pow(x, 0) and pow(1, y) are 1 in every library.
     if (exponent == 0 || base_ == 1) return;
     const auto e = static_cast<double>(exponent);
-    double shift = fits<T>(exponent) ? 0 : this->unit() * e * std::abs(std::log(base_));
-    if (!fits<T>(base_)) shift += this->unit() * e;
-    out.terms[kTranscendental] =
-        out.magnitude * (this->setting_.relative(this->setting_.ulps.pow) + std::expm1(shift));
+    const double logarithm = e * std::abs(std::log(base_));
+    const double of_exponent = fits<T>(exponent) ? 0 : this->unit() * logarithm;
+    const double by_pow = this->setting_.relative(this->setting_.ulps.pow) +
+                          std::expm1(of_exponent + (fits<T>(base_) ? 0 : this->unit() * e));
+    const double by_exp = this->setting_.relative(this->setting_.ulps.exp) +
+                          std::expm1(of_exponent + 2 * this->unit() * logarithm);
+    out.terms[kTranscendental] = out.magnitude * std::max(by_pow, by_exp);
     out.terms[kUnderflow] = this->underflow();
   }
   double base_;

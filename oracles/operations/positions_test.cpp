@@ -70,15 +70,20 @@ TYPED_TEST(Positions, DivisionByACountOfZeroIsKnown) {
 TYPED_TEST(Positions, TemperaturesArePowers) {
   using T = TypeParam;
   Ratios ratios("temperatures");
+  Precision of_one_ulp;
+  of_one_ulp.ulps.pow = of_one_ulp.ulps.exp = 1;
   for (const double temperature : {10000.0, 20.0, 0.3, 1.0}) {
     for (const int count : {1, 2, 7, 16, 128, 130}) {
-      const OutputReference reference =
-          refer_in(kDTypeOf<T>, "temperatures", {{"count", count}, {"temperature", temperature}}, {});
-      std::vector<T> powers;
-      for (int i = 0; i < count; ++i)
-        powers.push_back(
-            std::pow(static_cast<T>(temperature), static_cast<T>(2 * (i / 2)) / static_cast<T>(count)));
+      const OutputReference reference = refer_in(
+          kDTypeOf<T>, "temperatures", {{"count", count}, {"temperature", temperature}}, {}, of_one_ulp);
+      std::vector<T> powers, exponentials;
+      for (int i = 0; i < count; ++i) {
+        const T exponent = static_cast<T>(2 * (i / 2)) / static_cast<T>(count);
+        powers.push_back(std::pow(static_cast<T>(temperature), exponent));
+        exponentials.push_back(std::exp(exponent * static_cast<T>(std::log(temperature))));
+      }
       ratios.check("pow", reference, powers);
+      ratios.check("exp", reference, exponentials);
       EXPECT_EQ(reference.value[0], 1);
       EXPECT_EQ(reference.bound[0], 0);
     }

@@ -20,9 +20,22 @@ struct Sample {
   bool exact = false;  ///< on a pixel for every formula
 };
 
-/// Position (i + 1/2) in / out - 1/2, with the shift of its formulas (README, "Operations").
+/// How far a position that grid_sample makes of 2 (i + 1/2) / out - 1 may be off, in units of u (README,
+/// "Resizing"); 0 where nothing rounds.
 template <typename T>
-Sample<T> sample_at(std::int64_t i, std::int64_t in, std::int64_t out, double unit) {
+double grid_shift(std::int64_t i, std::int64_t in, std::int64_t out) {
+  const auto size = static_cast<Wide<T>>(in);
+  const Wide<T> twice = static_cast<Wide<T>>(2 * i + 1) / static_cast<Wide<T>>(out);
+  const Wide<T> scaled = twice * size / 2, position = scaled - Wide<T>(0.5);
+  const bool exact = is_power_of_two(static_cast<double>(out)) && fits<T>(twice) && fits<T>(twice - 1) &&
+                     fits<T>(scaled) && fits<T>(position);
+  if (exact) return 0;
+  return static_cast<double>(4 * scaled + std::abs(scaled - size / 2) + std::abs(position));
+}
+
+/// Position (i + 1/2) in / out - 1/2, with the shift of its formulas (README, "Resizing").
+template <typename T>
+Sample<T> sample_at(std::int64_t i, std::int64_t in, std::int64_t out, const Setting& setting) {
   const Wide<T> ratio = static_cast<Wide<T>>(in) / static_cast<Wide<T>>(out);
   const Wide<T> scaled = static_cast<Wide<T>>((2 * i + 1) * in) / static_cast<Wide<T>>(2 * out);
   const Wide<T> offset =
@@ -35,9 +48,12 @@ Sample<T> sample_at(std::int64_t i, std::int64_t in, std::int64_t out, double un
                      fits<T>(ratio * static_cast<Wide<T>>(i)) && fits<T>(scaled) && fits<T>(offset) &&
                      fits<T>(position);
   if (!exact) {
-    sample.shift = unit * (2 * static_cast<double>(scaled) + static_cast<double>(std::abs(position)) +
-                           static_cast<double>(std::abs(offset)));
+    sample.shift = 2 * static_cast<double>(scaled) + static_cast<double>(std::abs(position)) +
+                   static_cast<double>(std::abs(offset));
   }
+  if (setting.coordinates != Coordinates::kFused)
+    sample.shift = std::max(sample.shift, grid_shift<T>(i, in, out));
+  sample.shift *= setting.rounding.unit;
   sample.position = std::clamp<Wide<T>>(position, 0, static_cast<Wide<T>>(in));
   const auto cell_of = [in](double t) {
     return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::floor(t)), 0, in - 1);
@@ -94,9 +110,9 @@ class Resize : public Rowwise<T> {
 
   void prepare(int /*threads*/) override {
     for (std::int64_t i = 0; i < this->shape_[2]; ++i)
-      rows_.push_back(sample_at<T>(i, height_, this->shape_[2], this->unit()));
+      rows_.push_back(sample_at<T>(i, height_, this->shape_[2], this->setting_));
     for (std::int64_t i = 0; i < this->shape_[3]; ++i)
-      columns_.push_back(sample_at<T>(i, width_, this->shape_[3], this->unit()));
+      columns_.push_back(sample_at<T>(i, width_, this->shape_[3], this->setting_));
   }
 
   std::vector<std::string> describe(std::int64_t element) const override {

@@ -10,7 +10,7 @@ template <typename T>
 class Resizing : public testing::Test {};
 TYPED_TEST_SUITE(Resizing, Floats);
 
-enum class Source { kScale, kQuotient, kAffine };
+enum class Source { kScale, kQuotient, kAffine, kGrid, kGridReciprocal };
 enum class Blend { kProducts, kNested, kLerp, kLerpFromFar };
 
 template <typename T>
@@ -26,6 +26,12 @@ Place<T> place(std::int64_t i, std::int64_t in, std::int64_t out, Source source)
   if (source == Source::kQuotient)
     position = (t + T(0.5)) * static_cast<T>(in) / static_cast<T>(out) - T(0.5);
   if (source == Source::kAffine) position = t * scale + (scale * T(0.5) - T(0.5));
+  if (source == Source::kGrid || source == Source::kGridReciprocal) {
+    // grid_sample, clamped to the border.
+    const T grid = source == Source::kGrid ? (t + T(0.5)) / static_cast<T>(out) * 2 - 1
+                                           : (t + T(0.5)) * (1 / static_cast<T>(out)) * 2 - 1;
+    position = std::min(((grid + 1) * static_cast<T>(in) - 1) / 2, static_cast<T>(in - 1));
+  }
   position = std::max<T>(position, 0);
   const std::int64_t first = std::min(static_cast<std::int64_t>(position), in - 1);
   return {first, std::min(first + 1, in - 1), std::min<T>(position - static_cast<T>(first), 1)};
@@ -42,7 +48,11 @@ T blend(T a, T b, T c, T d, T x, T y, Blend how) {
 }
 
 constexpr std::pair<Source, const char*> kSources[] = {
-    {Source::kScale, "scale"}, {Source::kQuotient, "quotient"}, {Source::kAffine, "affine"}};
+    {Source::kScale, "scale"},
+    {Source::kQuotient, "quotient"},
+    {Source::kAffine, "affine"},
+    {Source::kGrid, "grid_sample"},
+    {Source::kGridReciprocal, "grid_sample, by a reciprocal"}};
 constexpr std::pair<Blend, const char*> kBlends[] = {{Blend::kProducts, "products"},
                                                      {Blend::kNested, "nested"},
                                                      {Blend::kLerp, "lerp"},
@@ -85,10 +95,31 @@ TYPED_TEST(Resizing, TheSameSizeIsTheSameMap) {
   using T = TypeParam;
   Dice dice(2);
   const auto x = dice.uniforms<T>(35, -1, 1);
-  const OutputReference r = refer("resize", {{"height", 5}, {"width", 7}}, {named("x", {1, 1, 5, 7}, x)});
+  Precision fused;
+  fused.coordinates = Coordinates::kFused;
+  const OutputReference r =
+      refer("resize", {{"height", 5}, {"width", 7}}, {named("x", {1, 1, 5, 7}, x)}, fused);
   for (std::size_t i = 0; i < 35; ++i) {
     EXPECT_EQ(r.value[i], x[i]);
     EXPECT_EQ(r.bound[i], 0);
+  }
+}
+
+/// For grid_sample too, but only where 2 (i + 1/2) / size - 1 does not round.
+TYPED_TEST(Resizing, TheSameSizeIsNearlyTheSameMapByGridSample) {
+  using T = TypeParam;
+  constexpr double kUnit = std::numeric_limits<T>::epsilon() / 2;
+  Dice dice(3);
+  const auto x = dice.uniforms<T>(35, -1, 1);
+  const OutputReference dyadic =
+      refer("resize", {{"height", 4}, {"width", 8}}, {named("x", {1, 1, 4, 8}, dice.uniforms<T>(32, -1, 1))});
+  for (std::size_t i = 0; i < 32; ++i) EXPECT_EQ(dyadic.bound[i], 0);
+  const OutputReference other = refer("resize", {{"height", 5}, {"width", 7}}, {named("x", {1, 1, 5, 7}, x)});
+  for (std::size_t i = 0; i < 35; ++i) {
+    EXPECT_EQ(other.value[i], x[i]);
+    EXPECT_GT(other.bound[i], 0);
+    // Shifts of at most 5.5 * 5 and 5.5 * 7 u, slopes of at most 2, and weights.
+    EXPECT_LT(other.bound[i], 200 * kUnit);
   }
 }
 

@@ -27,6 +27,76 @@ std::vector<T> softmax_in(const std::vector<T>& x, bool subtract, bool reciproca
   return p;
 }
 
+enum class Exp2 {
+  kOfDifference,     ///< exp2((x - max) c), c = log2 e
+  kOfProducts,       ///< exp2(x c - max c)
+  kContracted,       ///< the same, x c - max c in one fma
+  kUnshifted,        ///< exp2(x c)
+  kOfDifferenceOff,  ///< the first, c to three decimals
+  kOfProductsOff     ///< the second, c to three decimals
+};
+
+template <typename T>
+std::vector<T> softmax_by_exp2(const std::vector<T>& x, Exp2 how) {
+  const bool off = how == Exp2::kOfDifferenceOff || how == Exp2::kOfProductsOff;
+  const T c = off ? T(1.443) : static_cast<T>(1.44269504088896340735992468100189214L);
+  const T largest = *std::max_element(x.begin(), x.end());
+  std::vector<T> p;
+  T sum = 0;
+  for (const T t : x) {
+    T z = (t - largest) * c;
+    if (how == Exp2::kOfProducts || how == Exp2::kOfProductsOff) {
+      const T product = t * c;
+      z = product - largest * c;
+    }
+    if (how == Exp2::kContracted) z = std::isinf(t) ? t : std::fma(t, c, -(largest * c));
+    if (how == Exp2::kUnshifted) z = t * c;
+    p.push_back(std::exp2(z));
+    sum += p.back();
+  }
+  for (T& t : p) t /= sum;
+  return p;
+}
+
+/// As kernels of the Flash type do, far from zero too.
+TYPED_TEST(Exponentials, SoftmaxByExp2) {
+  using T = TypeParam;
+  Ratios ratios("softmax");
+  Dice dice(4);
+  double least_off = std::numeric_limits<double>::infinity();
+  for (int round = 0; round < 3000; ++round) {
+    const std::int64_t length = dice.between(3, 60);
+    const double size = std::exp2(dice.uniform(0, 7)),
+                 middle = round % 3 == 0 ? dice.uniform(-1000, 1000) : 0;
+    auto x = dice.uniforms<T>(length, middle - size, middle + size);
+    x[0] = -kInfinity<T>;
+    x[static_cast<std::size_t>(length / 2)] = static_cast<T>(middle + size);
+    x.back() = static_cast<T>(middle + size - 1);
+    const OutputReference reference = refer("softmax", {}, {named("x", {1, length}, x)});
+    ratios.check("exp2 of the difference", reference, softmax_by_exp2(x, Exp2::kOfDifference));
+    ratios.check("exp2 of products", reference, softmax_by_exp2(x, Exp2::kOfProducts));
+    ratios.check("exp2, contracted", reference, softmax_by_exp2(x, Exp2::kContracted));
+    if (middle == 0 && size < 60)
+      ratios.check("exp2, not shifted", reference, softmax_by_exp2(x, Exp2::kUnshifted));
+    if (middle != 0) continue;
+    for (const Exp2 off : {Exp2::kOfDifferenceOff, Exp2::kOfProductsOff})
+      least_off = std::min(least_off, worst(reference, softmax_by_exp2(x, off)));
+  }
+  EXPECT_GT(least_off, 1);
+}
+
+/// A penalty of finite size under a mask widens nothing, and an offset no more than products with log2 e do.
+TYPED_TEST(Exponentials, SoftmaxStaysSharpBesidePenalties) {
+  using T = TypeParam;
+  const OutputReference plain = refer("softmax", {}, {named<T>("x", {1, 3}, {1, 2, -kInfinity<T>})}),
+                        penalised = refer("softmax", {}, {named<T>("x", {1, 3}, {1, 2, T(-1e9)})}),
+                        far = refer("softmax", {}, {named<T>("x", {1, 2}, {1001, 1002})});
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_NEAR(penalised.bound[i], plain.bound[i], plain.bound[i] / 4);
+    EXPECT_LT(far.bound[i], 1100 * std::numeric_limits<T>::epsilon());
+  }
+}
+
 TYPED_TEST(Exponentials, SoftmaxByEveryFormula) {
   using T = TypeParam;
   Ratios ratios("softmax");

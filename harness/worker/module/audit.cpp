@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -324,13 +325,24 @@ class Auditor {
     if (!extents || !flow_.of(node->input(0)).data) return;
     for (std::size_t i = 1; i < extents->size(); ++i) {
       const auto extent = (*extents)[i];
-      if (!extent || *extent < kSomeTokens || is_extent_of_parameter(*extent)) continue;
+      if (!extent || *extent < 2 || is_extent_of_parameter(*extent)) continue;
+      if (*extent < kSomeTokens && (i != 1 || !is_axis_of_sequence(*extents))) continue;
       const std::string known = facts_.sizes.explain(*extent);
       if (known.empty()) continue;
       add(audit_kind::kBakedShape, node,
           fmt::format("fixes axis {} at {}, when traced {}", i, *extent, known));
       return;
     }
+  }
+
+  /// Whether axis 1 can be no other than the length of a sequence: axis 0 is computed, and what follows is
+  /// the channels, as a parameter has them, or one extent that is computed.
+  bool is_axis_of_sequence(const std::vector<std::optional<std::int64_t>>& extents) {
+    if (extents.size() < 3 || extents[0]) return false;
+    if (extents.size() == 3 && !extents[2]) return true;
+    std::int64_t channels = 1;
+    for (const auto& extent : std::span(extents).subspan(2)) channels *= extent.value_or(0);
+    return is_extent_of_parameter(channels) && channels > 0;
   }
 
   bool is_extent_of_parameter(std::int64_t extent) {

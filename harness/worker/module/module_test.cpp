@@ -294,6 +294,29 @@ TEST(ModuleAudit, MapsOfFixedExtents) {
   EXPECT_EQ(audit_of(with_fc(fixed.c_str())), (Findings{"baked_shape ", "baked_shape "}));
 }
 
+/// Of a module with a linear layer of four channels that was traced on x of shape [1, 5, 4].
+Findings audit_of_traced(const std::string& result) {
+  const Folder folder;
+  Module module = with_fc(("def forward(self, x):\n"
+                           "  y = self.fc.forward(x)\n"
+                           "  return " +
+                           result)
+                              .c_str());
+  module.store_traced_inputs("forward", {counting({1, 5, 4})});
+  module.save(folder / "traced.pt");
+  return audit_of(std::get<Module>(load_module(folder / "traced.pt")), folder / "traced.pt");
+}
+
+TEST(ModuleAudit, FewTokensOfFixedNumber) {
+  for (const char* fixed : {"y.view(x.size(0), 5, 2, 2)", "y.reshape(x.size(0), 5, x.size(2))"})
+    EXPECT_EQ(audit_of_traced(fixed), Findings{"baked_shape "}) << fixed;
+  // Computed; another axis than that of the tokens; another number than theirs; nothing says what follows it.
+  for (const char* right :
+       {"y.view(x.size(0), x.size(1), 2, 2)", "y.view(x.size(0), 2, 5, 2)",
+        "y.view(x.size(0), 10, x.size(2) // 2)", "y.view(x.size(0), 5, 2, x.size(2) // 2)"})
+    EXPECT_EQ(audit_of_traced(right), Findings{}) << right;
+}
+
 TEST(ModuleAudit, BatchesOfFixedSize) {
   const auto of_map = [](const char* rest) {
     Module module = module_of("Net");
