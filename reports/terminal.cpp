@@ -1,6 +1,7 @@
 #include "reports/layout.h"
 #include "reports/matrix.h"
 #include "reports/run_report.h"
+#include "reports/summary.h"
 #include "reports/tally.h"
 
 #include <algorithm>
@@ -15,15 +16,6 @@ namespace deformdiff {
 namespace {
 
 constexpr std::size_t kLongestName = 33;
-
-/// Of these subjects, in their order, each once.
-std::vector<std::string> names_of(const std::vector<SubjectReport>& subjects) {
-  std::vector<std::string> names;
-  for (const SubjectReport& subject : subjects) {
-    if (std::ranges::find(names, subject.name) == names.end()) names.push_back(subject.name);
-  }
-  return names;
-}
 
 std::size_t block_count(const std::vector<SubjectReport>& subjects) {
   std::set<std::string> blocks;
@@ -50,36 +42,37 @@ std::string table(const std::vector<SubjectReport>& subjects) {
   return text + shown.legend();
 }
 
-/// Each reason once, with how many cases it kept from being judged, the most frequent first.
+/// Each reason once, with how many cases it kept from being judged.
 std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t longest_name) {
   const ShortNames shown(names_of(subjects), longest_name);
-  struct Reason {
-    std::string text;
-    std::int64_t cases = 0;
-    std::vector<std::string> who;
-  };
-  std::vector<Reason> all;
-  for (const SubjectReport& subject : subjects) {
-    for (const auto& [text, cases] : subject.not_judged) {
-      auto reason = std::ranges::find(all, text, &Reason::text);
-      if (reason == all.end()) reason = all.insert(all.end(), {text, 0, {}});
-      reason->cases += cases;
-      const std::string& name = shown.of(subject.name);
-      if (std::ranges::find(reason->who, name) == reason->who.end()) reason->who.push_back(name);
-    }
-  }
-  std::ranges::stable_sort(all, std::greater(), &Reason::cases);
+  const std::vector<Reason> all = reasons_of(subjects);
   const std::size_t width = all.empty() ? 0 : fmt::format("{}", all.front().cases).size();
   std::string text = all.empty() ? "" : "\nNot judged:\n";
   for (const Reason& reason : all) {
     constexpr std::size_t kNamed = 3;
-    const auto count = static_cast<std::int64_t>(reason.who.size());
-    const std::string who = reason.who.size() <= kNamed ? fmt::format("{}", fmt::join(reason.who, ", "))
-                                                        : counted(count, "implementation");
+    std::vector<std::string> names;
+    for (const std::string& subject : reason.subjects) names.push_back(shown.of(subject));
+    const std::string who = names.size() <= kNamed
+                                ? fmt::format("{}", fmt::join(names, ", "))
+                                : counted(static_cast<std::int64_t>(names.size()), "implementation");
     text += wrapped(fmt::format("  {:>{}} ", reason.cases, width), fmt::format("{} ({})", reason.text, who),
                     width + 5);
   }
   return text;
+}
+
+/// Trigger classes that the run did not reach, on two lines.
+std::string coverage(const RunReport& report) {
+  const std::vector<TriggerClass> missing = never_reached(report);
+  if (missing.empty()) return "";
+  constexpr std::size_t kWidth = 2 * kColumns - 30;
+  std::string text = fmt::format("{} of {} trigger classes:", missing.size(), report.trigger_classes.size());
+  std::size_t named = 0;
+  for (; named < missing.size() && text.size() + missing[named].name.size() < kWidth; ++named) {
+    text += fmt::format("{} {}", named > 0 ? "," : "", missing[named].name);
+  }
+  if (named < missing.size()) text += fmt::format(" and {} more", missing.size() - named);
+  return "\n" + wrapped("Never reached: ", text, 2);
 }
 
 std::string finding_text(const Finding& finding) {
@@ -101,7 +94,7 @@ std::string finding_text(const Finding& finding) {
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
   } else {
-    text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+    text += fmt::format("  {}\n", replay_command(finding));
   }
   return text;
 }
@@ -174,32 +167,6 @@ std::string audit_text(const RunReport& report) {
   return text;
 }
 
-std::string final_sentence(const RunReport& report) {
-  const std::vector<SubjectReport>& subjects = report.session.subjects;
-  Tally total;
-  std::set<std::string> agreeing;
-  for (const SubjectReport& subject : subjects) {
-    const Tally tally = tally_of(subject);
-    total.agree += tally.agree;
-    total.found += tally.found;
-    total.not_judged += tally.not_judged;
-    if (tally.agree > 0) agreeing.insert(subject.name);
-  }
-  const std::string not_judged = fmt::format("{} not judged.", total.not_judged);
-  if (total.found > 0 || !report.session.findings.empty()) {
-    return fmt::format("{} found in {} of {}; {}",
-                       counted(static_cast<std::int64_t>(report.session.findings.size()), "failure"),
-                       total.found, counted(total.judged(), "judged run"), not_judged);
-  }
-  if (total.agree == 0) {
-    return fmt::format("Nothing was judged: none of {} could show anything.",
-                       counted(total.not_judged, "run"));
-  }
-  return fmt::format("Nothing found: {} agree{} in {}; {}",
-                     counted(static_cast<std::int64_t>(agreeing.size()), "implementation"),
-                     agreeing.size() == 1 ? "s" : "", counted(total.agree, "run"), not_judged);
-}
-
 }  // namespace
 
 std::string terminal_report(const RunReport& report) {
@@ -209,8 +176,8 @@ std::string terminal_report(const RunReport& report) {
   if (!several_blocks || report.verbose) text += table(subjects);
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
-  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + scenario_table(report) +
-          audit_text(report) + findings(report);
+  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + coverage(report) +
+          scenario_table(report) + audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())

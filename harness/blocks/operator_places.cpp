@@ -4,18 +4,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include <fmt/format.h>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-/// The cell along one side of a coordinate, a fraction of the map.
-int map_cell(double fraction) {
-  constexpr double kMargin = 0.25;
-  constexpr double kLast = kMapCells - 1;
-  const double cell = std::floor((fraction + kMargin) / (1 + 2 * kMargin) * kMapCells);
-  return static_cast<int>(std::clamp(cell, 0.0, kLast));
+/// The cell along one side of a point at this fraction of a side of so many pixels.
+int map_cell(double fraction, std::int64_t pixels) {
+  const auto side = static_cast<double>(pixels);
+  const double at = fraction * side - 0.5;  // pixel centres are at whole numbers
+  if (at <= -1) return 0;
+  if (at < 0) return 1;
+  if (at >= side) return kMapCells - 1;
+  if (at > side - 1) return kMapCells - 2;
+  constexpr int kInside = kMapCells - 4;
+  return 2 + std::min(kInside - 1, static_cast<int>(at / std::max(1.0, side - 1) * kInside));
 }
 
 }  // namespace
@@ -42,9 +47,10 @@ std::vector<Place> places(const Case& c, std::string_view, const Shape& shape,
       const double y = locations.element(2 * (first + point) + 1);
       if (std::isnan(x) || std::isnan(y)) continue;
       const std::int64_t level = point / d.P;
+      const Level& map = problem.levels[static_cast<std::size_t>(level)];
       places.push_back({level < kLastLevelApart ? fmt::format("map of level {}", level)
                                                 : fmt::format("maps of level {} and above", kLastLevelApart),
-                        kMapCells, kMapCells, map_cell(y) * kMapCells + map_cell(x)});
+                        kMapCells, kMapCells, map_cell(y, map.height) * kMapCells + map_cell(x, map.width)});
     }
   }
   return places;

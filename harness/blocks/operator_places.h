@@ -5,8 +5,9 @@
 
 namespace deformdiff::ms_deform_attn {
 
-/// Cells along each side of a map's grid: the middle two thirds are the map, the rest is a margin of a
-/// quarter of the side. What lies further outside is counted in the outermost cells.
+/// Cells along each side of a map's grid. The outermost are where a point reaches no pixel, those next to
+/// them where it lies beyond the centre of the first or last pixel, the others equal parts from one to the
+/// other.
 constexpr int kMapCells = 12;
 
 /// Levels from this one on share a grid.
