@@ -15,7 +15,7 @@
 namespace deformdiff {
 namespace {
 
-std::string replaced(std::string text, std::span<const std::pair<char, std::string_view>> by) {
+std::string replaced(const std::string& text, std::span<const std::pair<char, std::string_view>> by) {
   std::string result;
   for (const char c : valid_text(text)) {
     const auto other = std::ranges::find(by, c, &std::pair<char, std::string_view>::first);
@@ -28,10 +28,16 @@ std::string replaced(std::string text, std::span<const std::pair<char, std::stri
   return result;
 }
 
-/// Of a workflow command's message, or of a property of it.
-std::string escaped(const std::string& text) {
-  static constexpr std::array<std::pair<char, std::string_view>, 5> kEscapes{
-      {{'%', "%25"}, {'\r', "%0D"}, {'\n', "%0A"}, {':', "%3A"}, {',', "%2C"}}};
+/// As the message of a workflow command.
+std::string message(const std::string& text) {
+  static constexpr std::array<std::pair<char, std::string_view>, 2> kEscapes{{{'%', "%25"}, {'\n', "%0A"}}};
+  return replaced(text, kEscapes);
+}
+
+/// As a property of one.
+std::string property(const std::string& text) {
+  static constexpr std::array<std::pair<char, std::string_view>, 4> kEscapes{
+      {{'%', "%25"}, {'\n', "%0A"}, {':', "%3A"}, {',', "%2C"}}};
   return replaced(text, kEscapes);
 }
 
@@ -104,12 +110,12 @@ std::string github_annotations(const RunReport& report) {
   std::string text;
   for (const Finding& finding : report.session.findings) {
     const std::string title = fmt::format("{} in {}", finding.signature.rule, finding.signature.subject);
-    const std::string file = finding.case_path.string();
-    text += fmt::format("::error file={},title={}::{}{}\n", escaped(file), escaped(title),
-                        escaped(finding.one_line),
-                        finding.not_saved.empty() ? "%0A" + escaped(replay_command(finding)) : "");
+    std::string lines = finding.one_line;
+    if (finding.not_saved.empty()) lines += "\n" + replay_command(finding);
+    text += fmt::format("::error file={},title={}::{}\n", property(finding.case_path.string()),
+                        property(title), message(lines));
   }
-  for (const std::string& warning : report.warnings) text += fmt::format("::warning::{}\n", escaped(warning));
+  for (const std::string& warning : report.warnings) text += fmt::format("::warning::{}\n", message(warning));
   return text;
 }
 

@@ -68,7 +68,7 @@ std::string interval_drawing(const WrongElement& worst) {
                         fmt::format("Right is {} to {}; got {}.", number_text(low), number_text(high),
                                     number_text(worst.got)),
                         content),
-                "The green band is what correct arithmetic can give.");
+                "");
 }
 
 std::string position_drawing(const WrongElement& worst) {

@@ -132,7 +132,7 @@ std::string index_of(const std::vector<const Finding*>& findings) {
   return table("All of them, in the order below",
                heading_cell("", true) + heading_cell("implementation") + heading_cell("rule") +
                    heading_cell("what was wrong") + heading_cell("cases", true),
-               "<tbody>" + rows + "</tbody>");
+               "<tbody>" + rows + "</tbody>", "stack");
 }
 
 /// How to read the drawings, once.

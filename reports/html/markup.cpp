@@ -83,11 +83,12 @@ std::string figure(std::string_view drawing, std::string_view caption) {
   return fmt::format("<figure>{}{}</figure>\n", drawing, below);
 }
 
-std::string table(std::string_view caption, std::string_view head, std::string_view body) {
+std::string table(std::string_view caption, std::string_view head, std::string_view body,
+                  std::string_view style) {
   return fmt::format(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table>"
+      "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table class=\"{}\">"
       "<caption>{}</caption>\n<thead><tr>{}</tr></thead>\n{}</table></div>\n",
-      caption, head, body);
+      style, caption, head, body);
 }
 
 std::string heading_cell(std::string_view text, bool numbers) {

@@ -31,8 +31,10 @@ std::string drawing(double width, double height, std::string_view title, std::st
 /// A drawing with a line below it, which is HTML and may be empty.
 std::string figure(std::string_view drawing, std::string_view caption);
 
-/// A table that scrolls sideways where it must. `head` and `body` are rows; the caption is HTML.
-std::string table(std::string_view caption, std::string_view head, std::string_view body);
+/// A table that scrolls sideways where it must. `head` and `body` are rows; the caption is HTML, `style` the
+/// table's class.
+std::string table(std::string_view caption, std::string_view head, std::string_view body,
+                  std::string_view style = "");
 
 /// A column's heading; `numbers` stand at the right.
 std::string heading_cell(std::string_view text, bool numbers = false);

@@ -33,7 +33,7 @@ std::string ratio_of(const Scenario& stage) {
   return std::isfinite(stage.ratio) ? fmt::format("{:.3g}", stage.ratio) : "inf";
 }
 
-std::string stage_row(const Scenario& stage, bool is_first_wrong) {
+std::string stage_row(const Scenario& stage, bool is_first_wrong, bool shows_inherited) {
   const bool wrong = is_finding(stage.verdict);
   const char* const kind = wrong ? "wrong" : stage.verdict == Verdict::kAgree ? "" : "idle";
   std::string remarks =
@@ -41,34 +41,42 @@ std::string stage_row(const Scenario& stage, bool is_first_wrong) {
   if (is_first_wrong) remarks += " <span class=\"bad-text\">\u2190 diverges first</span>";
   if (stage.estimated) remarks += " <span class=\"quiet\">(estimated bound)</span>";
   if (!stage.reason.empty())
-    remarks += fmt::format("<br><span class=\"quiet\">{}</span>", escaped(stage.reason));
+    remarks += fmt::format("<br/><span class=\"quiet\">{}</span>", escaped(stage.reason));
   // Powers of ten: a ratio from 1e-6 to 1e6 with 1 in the middle, an inherited error from rounding to all.
-  return fmt::format(
-      "<tr class=\"{}{}\"><td class=\"rail\"></td><th scope=\"row\">{}{}</th><td "
-      "class=\"n\">{}</td><td>{}</td>"
-      "<td class=\"n\">{}</td><td>{}</td></tr>\n",
+  std::string row = fmt::format(
+      "<tr class=\"{}{}\"><td class=\"rail\"></td><th scope=\"row\">{}{}</th><td class=\"n\">{}</td>"
+      "<td>{}</td>",
       kind, is_first_wrong ? " first" : "", escaped(stage.stage), remarks, ratio_of(stage),
-      bar(stage.ratio, -6, 6, wrong ? "over" : "ok", true),
-      stage.inherited > 0 ? fmt::format("{:.2g}", stage.inherited) : "",
-      bar(stage.inherited, -16, 0, "tb", false));
+      bar(stage.ratio, -6, 6, wrong ? "over" : "ok", true));
+  if (shows_inherited) {
+    row += fmt::format("<td class=\"n\">{}</td><td>{}</td>",
+                       stage.inherited > 0 ? fmt::format("{:.2g}", stage.inherited) : "",
+                       bar(stage.inherited, -16, 0, "tb", false));
+  }
+  return row + "</tr>\n";
 }
 
 /// The stages of one run as a chain.
 std::string chain(std::span<const Scenario> stages) {
   const auto first_wrong = std::ranges::find_if(stages, is_finding, &Scenario::verdict);
+  const bool inherited =
+      std::ranges::any_of(stages, [](const Scenario& stage) { return stage.inherited > 0; });
   std::string rows;
   for (auto stage = stages.begin(); stage != stages.end(); ++stage) {
-    rows += stage_row(*stage, stage == first_wrong && stage->stage != "outputs");
+    rows += stage_row(*stage, stage == first_wrong && stage->stage != "outputs", inherited);
   }
-  return table(
-      fmt::format(
-          "{}: its stages in the order in which they are computed. Error/bound: what the stage itself "
-          "does to the inputs that it got, 1 is the edge of what is admissible. Inherited: what came "
-          "in from the stages before it, beside the largest value.",
-          escaped(stages.front().name)),
-      "<td class=\"rail\"></td>" + heading_cell("stage") + heading_cell("error/bound", true) +
-          heading_cell("") + heading_cell("inherited", true) + heading_cell(""),
-      "<tbody>" + rows + "</tbody>");
+  std::string caption = fmt::format(
+      "{}: its stages in the order in which they are computed. Error/bound: what the stage itself does to "
+      "the "
+      "inputs that it got; 1, the dashed line, is the edge of what is admissible.",
+      escaped(stages.front().name));
+  std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + heading_cell("error/bound", true) +
+                     heading_cell("");
+  if (inherited) {
+    caption += " Inherited: what came in from the stages before it, beside the largest value.";
+    head += heading_cell("inherited", true) + heading_cell("");
+  }
+  return table(caption, head, "<tbody>" + rows + "</tbody>");
 }
 
 std::string summary_of(std::span<const Scenario> stages) {
@@ -86,7 +94,7 @@ std::string summary_of(std::span<const Scenario> stages) {
 std::string audit_of(const RunReport& report) {
   std::string text;
   for (const AuditFinding& finding : report.audit) {
-    text += fmt::format("<li><b>{}</b>: {}<br><code>{}</code>{}</li>\n", escaped(finding.kind),
+    text += fmt::format("<li><b>{}</b>: {}<br/><code>{}</code>{}</li>\n", escaped(finding.kind),
                         escaped(finding.detail), escaped(finding.line),
                         finding.scope.empty() ? "" : fmt::format(" in {}", escaped(finding.scope)));
   }
@@ -126,7 +134,7 @@ std::string stages_section(const RunReport& report) {
   });
   for (auto run = runs.begin(); run != runs.end(); ++run) {
     const bool open = run == runs.begin() && run != agreeing.begin();
-    text += fmt::format("<details{}><summary><b>{}</b>: {}</summary>\n{}</details>\n", open ? " open" : "",
+    text += fmt::format("<details{}><summary><b>{}</b>: {}</summary>\n{}</details>\n", open ? " open=\"\"" : "",
                         escaped(run->front().name), summary_of(*run), chain(*run));
   }
   return section("stages", "Stage by stage", text);

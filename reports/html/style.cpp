@@ -43,6 +43,7 @@ h4{font-size:.95rem;margin:14px 0 4px}
 .sentence{font-size:1.05rem;margin:10px 0}
 .group{display:inline-block;background:var(--note-soft);color:var(--note);border-radius:6px;padding:2px 10px;margin:0 0 8px}
 .drawn{display:flex;flex-wrap:wrap;gap:12px 28px;align-items:flex-start}
+.drawn .scroll{flex:0 1 300px;margin:8px 0}.drawn figcaption{max-width:26ch}
 figure{margin:8px 0;max-width:100%;overflow-x:auto}
 figcaption{color:var(--muted);font-size:.85rem;max-width:46ch}
 svg{display:block;max-width:100%;height:auto}
@@ -86,7 +87,9 @@ svg .g{fill:var(--good)}
 .ta{fill:var(--a);background:var(--a)}.tb{fill:var(--b);background:var(--b)}.tc{fill:var(--c);background:var(--c)}
 .td{fill:var(--d);background:var(--d)}.te{fill:var(--e);background:var(--e)}
 @media(max-width:600px){header,main,footer,nav{padding:0 12px}.verdict{padding:14px 16px}.verdict h1{font-size:1.35rem}
-.card{padding:12px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.tiles dd{font-size:1.3rem}th,td{padding:5px 8px}}
+.card{padding:12px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.tiles dd{font-size:1.3rem}th,td{padding:5px 8px}
+.stack thead{display:none}.stack tr{display:block;border-top:1px solid var(--line);padding:6px 8px}
+.stack td{display:inline;border:0;padding:0 6px 0 0;overflow-wrap:anywhere}}
 @media print{:root{--page:#fff}body{font-size:11pt}nav,.skip{display:none}.card,figure,tr{break-inside:avoid}
 h2,h3{break-after:avoid}.scroll,figure{overflow:visible}details::details-content{content-visibility:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
