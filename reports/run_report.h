@@ -59,6 +59,7 @@ struct RunReport {
   std::vector<std::string> warnings;
   std::vector<std::string> notes;  ///< for people: what else they may want to know
   bool verbose = false;            ///< for people: of several blocks, a table of each
+  bool colour = false;             ///< for people: as a terminal shows them
 
   // check, and judge of deep blocks.
   std::vector<Scenario> scenarios;

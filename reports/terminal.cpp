@@ -1,3 +1,4 @@
+#include "reports/colour.h"
 #include "reports/layout.h"
 #include "reports/matrix.h"
 #include "reports/run_report.h"
@@ -24,7 +25,7 @@ std::size_t block_count(const std::vector<SubjectReport>& subjects) {
 }
 
 /// A line an implementation; headed by the block where there are several.
-std::string table(const std::vector<SubjectReport>& subjects) {
+std::string table(const std::vector<SubjectReport>& subjects, bool colour) {
   std::vector<std::string> names = names_of(subjects);
   names.emplace_back("subject");
   const ShortNames shown(names, kLongestName);
@@ -35,9 +36,10 @@ std::string table(const std::vector<SubjectReport>& subjects) {
   for (const SubjectReport& subject : subjects) {
     if (several_blocks && subject.block != block) text += fmt::format("\n{}\n", block = subject.block);
     const Tally tally = tally_of(subject);
-    text +=
-        fmt::format("{:<{}} {:>7} {:>7} {:>6} {:>10}  {}\n", shown.of(subject.name), shown.width(),
-                    subject.cases, tally.agree, tally.found, tally.not_judged, ratio_text(subject.ratios));
+    const std::string found = fmt::format("{:>6}", tally.found);
+    text += fmt::format("{:<{}} {:>7} {:>7} {} {:>10}  {}\n", shown.of(subject.name), shown.width(),
+                        subject.cases, tally.agree, coloured(found, Colour::kBad, colour && tally.found > 0),
+                        tally.not_judged, ratio_text(subject.ratios));
   }
   return text + shown.legend();
 }
@@ -72,14 +74,15 @@ std::string coverage(const RunReport& report) {
     text += fmt::format("{} {}", named > 0 ? "," : "", missing[named].name);
   }
   if (named < missing.size()) text += fmt::format(" and {} more", missing.size() - named);
-  return "\n" + wrapped("Never reached: ", text, 2);
+  return "\n" + coloured(wrapped("Never reached: ", text, 2), Colour::kQuiet, report.colour);
 }
 
-std::string finding_text(const Finding& finding) {
-  std::string text =
-      fmt::format("\n{} ({})\n", finding.one_line,
-                  finding.count > 0 ? counted(finding.count, "case")
-                                    : "met while another was shrunk, in no case of the run itself");
+std::string finding_text(const Finding& finding, bool colour) {
+  const std::string seen = finding.count > 0 ? counted(finding.count, "case")
+                                             : "met while another was shrunk, in no case of the run itself";
+  const std::string line = wrapped("", fmt::format("{} ({})", finding.one_line, seen), 2);
+  std::string text = "\n" + coloured(line, Colour::kBad, colour);
+  if (!finding.group.empty()) text += wrapped("  ", finding.group, 2);
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                         finding.shrunk_elements, finding.evaluations,
@@ -103,7 +106,7 @@ std::string finding_text(const Finding& finding) {
 std::string findings(const RunReport& report) {
   std::string text, excused;
   for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(finding);
+    (finding.excused_by.empty() ? text : excused) += finding_text(finding, report.colour);
   }
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
@@ -153,7 +156,8 @@ std::string scenario_table(const RunReport& report) {
       "est.: stages with an estimated bound; stage: the first at fault, or the one\n"
       "nearest its bound.\n";
   if (report.first_diverging_stage.empty()) return text;
-  return text + fmt::format("\nFirst diverging stage: {}\n", report.first_diverging_stage);
+  const std::string first = fmt::format("First diverging stage: {}\n", report.first_diverging_stage);
+  return text + "\n" + coloured(first, Colour::kBad, report.colour);
 }
 
 std::string audit_text(const RunReport& report) {
@@ -162,8 +166,10 @@ std::string audit_text(const RunReport& report) {
     text += fmt::format("  {}: {}\n    {}{}\n", finding.kind, finding.detail, finding.line,
                         finding.scope.empty() ? "" : fmt::format("\n    in {}", finding.scope));
   }
-  if (!report.cause.empty()) text += fmt::format("\nCause: {}\n", report.cause);
-  for (const std::string& line : report.advice) text += fmt::format("  {}\n", line);
+  if (!report.cause.empty()) {
+    text += "\n" + coloured(fmt::format("Cause: {}\n", report.cause), Colour::kBad, report.colour);
+  }
+  for (const std::string& line : report.advice) text += wrapped("  ", line, 2);
   return text;
 }
 
@@ -173,7 +179,7 @@ std::string terminal_report(const RunReport& report) {
   const std::vector<SubjectReport>& subjects = report.session.subjects;
   const bool several_blocks = block_count(subjects) > 1;
   std::string text;
-  if (!several_blocks || report.verbose) text += table(subjects);
+  if (!several_blocks || report.verbose) text += table(subjects, report.colour);
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
   text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + coverage(report) +
@@ -183,8 +189,11 @@ std::string terminal_report(const RunReport& report) {
   if (!report.read_as_int64.empty())
     text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
   text += "\n";
-  for (const std::string& warning : report.warnings) text += wrapped("Warning: ", warning + ".", 2);
-  text += wrapped("", final_sentence(report), 0);
+  for (const std::string& warning : report.warnings) {
+    text += coloured(wrapped("Warning: ", warning + ".", 2), Colour::kNote, report.colour);
+  }
+  const Colour colour = report.exit_code == 0 ? Colour::kGood : Colour::kBad;
+  text += coloured(wrapped("", final_sentence(report), 0), colour, report.colour);
   for (const std::string& note : report.notes) text += wrapped("", note, 0);
   if (!report.only.empty()) {
     text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,

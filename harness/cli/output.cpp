@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include "core/files.h"
+#include "reports/colour.h"
 #include "reports/exit_code.h"
 #include "reports/report_kinds.h"
 
@@ -37,12 +38,14 @@ void write_reports(const Options& options, RunReport& report) {
   report.seed = options.seed;
   report.only = options.only;
   report.verbose = options.verbose;
+  report.colour = wants_colour(::fileno(stdout));
   // What can be shown is shown, also where a file cannot be written.
   for (const ReportTarget& target : options.reports) {
     const ReportKind& kind = *find_report_kind(target.kind);
     if (kind.announce != nullptr) std::fputs(kind.announce(report).c_str(), stdout);
     if (target.file.empty() && !is_for_step_summary(target)) std::fputs(kind.write(report).c_str(), stdout);
   }
+  report.colour = false;
   for (const ReportTarget& target : options.reports) {
     const ReportKind& kind = *find_report_kind(target.kind);
     if (!target.file.empty()) write_file(target.file, kind.write(report));

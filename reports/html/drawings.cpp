@@ -1,6 +1,7 @@
 #include "reports/html/drawings.h"
 
 #include "core/place.h"
+#include "engine/compare.h"
 #include "reports/html/markup.h"
 
 #include <algorithm>
@@ -86,8 +87,10 @@ std::string position_drawing(const WrongElement& worst) {
     return std::pair{within / columns / tall, within % columns / wide};
   };
   std::set<std::pair<std::int64_t, std::int64_t>> wrong;
+  // Of more than are listed, nobody knows where the others are.
+  const bool all_known = worst.wrong.size() < Comparison::kListed;
   for (const std::int64_t element : worst.wrong) {
-    if (element / (rows * columns) == slice) wrong.insert(cell_of(element));
+    if (all_known && element / (rows * columns) == slice) wrong.insert(cell_of(element));
   }
   const std::int64_t down = (rows + tall - 1) / tall;
   const std::int64_t across = (columns + wide - 1) / wide;
@@ -113,13 +116,13 @@ std::string position_drawing(const WrongElement& worst) {
   const std::string scale =
       tall * wide > 1 ? fmt::format("; a square is {} \u00d7 {} elements", tall, wide) : "";
   const std::string name = fmt::format("{}{}", worst.output, index_text(at));
+  const std::string others_text = all_known
+                                      ? "the pale ones are wrong too"
+                                      : fmt::format("{} elements or more are wrong", worst.wrong.size());
   return figure(drawing(width + 2, height + 2, "Where the wrong element stands in " + worst.output,
-                        fmt::format("{} of shape {}; {} squares hold wrong elements.", name, to_string(shape),
-                                    wrong.size()),
-                        content),
-                fmt::format("<code>{}</code> in {}{} of shape {}: the full square is the element, the pale "
-                            "ones are wrong too{}.",
-                            escaped(name), escaped(worst.output), slice_text(at), to_string(shape), scale));
+                        fmt::format("{} of shape {}; {}.", name, to_string(shape), others_text), content),
+                fmt::format("<code>{}</code> in {}{} of shape {}: the full square; {}{}.", escaped(name),
+                            escaped(worst.output), slice_text(at), to_string(shape), others_text, scale));
 }
 
 }  // namespace deformdiff::html

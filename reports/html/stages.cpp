@@ -13,6 +13,9 @@ namespace {
 
 constexpr double kBarWidth = 130;
 
+/// Begins the heading of a number and the bar beside it.
+constexpr const char* kBesideBar = "<th scope=\"colgroup\" colspan=\"2\">";
+
 /// A number on a logarithmic scale as a bar; `first` and `last` are the powers of ten at its ends.
 std::string bar(double value, double first, double last, const char* style, bool marks_one) {
   if (!(value > 0)) return "";
@@ -45,11 +48,11 @@ std::string stage_row(const Scenario& stage, bool is_first_wrong, bool shows_inh
   // Powers of ten: a ratio from 1e-6 to 1e6 with 1 in the middle, an inherited error from rounding to all.
   std::string row = fmt::format(
       "<tr class=\"{}{}\"><td class=\"rail\"></td><th scope=\"row\">{}{}</th><td class=\"n\">{}</td>"
-      "<td>{}</td>",
+      "<td class=\"bar\">{}</td>",
       kind, is_first_wrong ? " first" : "", escaped(stage.stage), remarks, ratio_of(stage),
       bar(stage.ratio, -6, 6, wrong ? "over" : "ok", true));
   if (shows_inherited) {
-    row += fmt::format("<td class=\"n\">{}</td><td>{}</td>",
+    row += fmt::format("<td class=\"n\">{}</td><td class=\"bar\">{}</td>",
                        stage.inherited > 0 ? fmt::format("{:.2g}", stage.inherited) : "",
                        bar(stage.inherited, -16, 0, "tb", false));
   }
@@ -70,11 +73,10 @@ std::string chain(std::span<const Scenario> stages) {
       "the "
       "inputs that it got; 1, the dashed line, is the edge of what is admissible.",
       escaped(stages.front().name));
-  std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + heading_cell("error/bound", true) +
-                     heading_cell("");
+  std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + kBesideBar + "error/bound</th>";
   if (inherited) {
     caption += " Inherited: what came in from the stages before it, beside the largest value.";
-    head += heading_cell("inherited", true) + heading_cell("");
+    head += kBesideBar + std::string("inherited</th>");
   }
   return table(caption, head, "<tbody>" + rows + "</tbody>");
 }
@@ -134,8 +136,8 @@ std::string stages_section(const RunReport& report) {
   });
   for (auto run = runs.begin(); run != runs.end(); ++run) {
     const bool open = run == runs.begin() && run != agreeing.begin();
-    text += fmt::format("<details{}><summary><b>{}</b>: {}</summary>\n{}</details>\n", open ? " open=\"\"" : "",
-                        escaped(run->front().name), summary_of(*run), chain(*run));
+    text += fmt::format("<details{}><summary><b>{}</b>: {}</summary>\n{}</details>\n",
+                        open ? " open=\"\"" : "", escaped(run->front().name), summary_of(*run), chain(*run));
   }
   return section("stages", "Stage by stage", text);
 }

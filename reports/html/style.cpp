@@ -43,7 +43,7 @@ h4{font-size:.95rem;margin:14px 0 4px}
 .sentence{font-size:1.05rem;margin:10px 0}
 .group{display:inline-block;background:var(--note-soft);color:var(--note);border-radius:6px;padding:2px 10px;margin:0 0 8px}
 .drawn{display:flex;flex-wrap:wrap;gap:12px 28px;align-items:flex-start}
-.drawn .scroll{flex:0 1 300px;margin:8px 0}.drawn figcaption{max-width:26ch}
+.drawn .scroll{flex:0 1 300px;margin:8px 0}.drawn figcaption{max-width:34ch}
 figure{margin:8px 0;max-width:100%;overflow-x:auto}
 figcaption{color:var(--muted);font-size:.85rem;max-width:46ch}
 svg{display:block;max-width:100%;height:auto}
@@ -53,7 +53,7 @@ code,pre{font:0.88rem/1.45 ui-monospace,monospace}
 .facts{color:var(--muted);font-size:.92rem;margin:8px 0 0;padding-left:20px}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px;margin:10px 0}
 table{border-collapse:collapse;width:100%;font-size:.92rem;overflow-wrap:normal}
-caption{text-align:left;padding:10px 12px;color:var(--muted);font-size:.88rem}
+caption{text-align:left;max-width:calc(100vw - 44px);padding:10px 12px;color:var(--muted);font-size:.88rem}
 th,td{padding:5px 12px;text-align:left;vertical-align:middle;border-top:1px solid var(--line)}
 thead th{font-weight:600;white-space:nowrap}
 tbody th{font-weight:500}
@@ -62,7 +62,7 @@ th.block{background:var(--page);font-weight:650}
 td.bad,.bad-text{color:var(--bad);font-weight:650}
 .quiet{color:var(--muted)}
 details{margin:8px 0}summary{cursor:pointer;padding:4px 0}
-.rail{width:20px;padding:0;position:relative}
+td.rail{width:20px;min-width:20px;padding:0;position:relative}
 tbody .rail::before{content:"";position:absolute;left:9px;top:0;bottom:0;width:2px;background:var(--line)}
 tbody .rail::after{content:"";position:absolute;left:5px;top:50%;margin-top:-5px;width:10px;height:10px;border-radius:50%;
 background:var(--good)}
@@ -89,7 +89,8 @@ svg .g{fill:var(--good)}
 @media(max-width:600px){header,main,footer,nav{padding:0 12px}.verdict{padding:14px 16px}.verdict h1{font-size:1.35rem}
 .card{padding:12px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.tiles dd{font-size:1.3rem}th,td{padding:5px 8px}
 .stack thead{display:none}.stack tr{display:block;border-top:1px solid var(--line);padding:6px 8px}
-.stack td{display:inline;border:0;padding:0 6px 0 0;overflow-wrap:anywhere}}
+.stack td{display:inline-block;max-width:100%;border:0;padding:0 8px 0 0;overflow-wrap:anywhere}
+.stack td:last-child,td.bar{display:none}td.rail+th{overflow-wrap:anywhere;min-width:12ch}}
 @media print{:root{--page:#fff}body{font-size:11pt}nav,.skip{display:none}.card,figure,tr{break-inside:avoid}
 h2,h3{break-after:avoid}.scroll,figure{overflow:visible}details::details-content{content-visibility:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
