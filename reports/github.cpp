@@ -111,7 +111,7 @@ std::string github_annotations(const RunReport& report) {
   for (const Finding& finding : report.session.findings) {
     const std::string title = fmt::format("{} in {}", finding.signature.rule, finding.signature.subject);
     std::string lines = finding.one_line;
-    if (finding.not_saved.empty()) lines += "\n" + replay_command(finding);
+    if (finding.not_saved.empty()) lines += fmt::format("\n{}", replay_command(finding));
     text += fmt::format("::error file={},title={}::{}\n", property(finding.case_path.string()),
                         property(title), message(lines));
   }

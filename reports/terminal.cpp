@@ -67,21 +67,22 @@ std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t long
 std::string coverage(const RunReport& report) {
   const std::vector<TriggerClass> missing = never_reached(report);
   if (missing.empty()) return "";
-  constexpr std::size_t kWidth = 2 * kColumns - 30;
+  constexpr std::size_t kWidth = 2 * kColumns - 45;
   std::string text = fmt::format("{} of {} trigger classes:", missing.size(), report.trigger_classes.size());
   std::size_t named = 0;
   for (; named < missing.size() && text.size() + missing[named].name.size() < kWidth; ++named) {
     text += fmt::format("{} {}", named > 0 ? "," : "", missing[named].name);
   }
   if (named < missing.size()) text += fmt::format(" and {} more", missing.size() - named);
-  return "\n" + coloured(wrapped("Never reached: ", text, 2), Colour::kQuiet, report.colour);
+  const std::string lines = wrapped("Never reached: ", text, 2);
+  return fmt::format("\n{}", coloured(lines, Colour::kQuiet, report.colour));
 }
 
 std::string finding_text(const Finding& finding, bool colour) {
   const std::string seen = finding.count > 0 ? counted(finding.count, "case")
                                              : "met while another was shrunk, in no case of the run itself";
   const std::string line = wrapped("", fmt::format("{} ({})", finding.one_line, seen), 2);
-  std::string text = "\n" + coloured(line, Colour::kBad, colour);
+  std::string text = fmt::format("\n{}", coloured(line, Colour::kBad, colour));
   if (!finding.group.empty()) text += wrapped("  ", finding.group, 2);
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
@@ -157,7 +158,7 @@ std::string scenario_table(const RunReport& report) {
       "nearest its bound.\n";
   if (report.first_diverging_stage.empty()) return text;
   const std::string first = fmt::format("First diverging stage: {}\n", report.first_diverging_stage);
-  return text + "\n" + coloured(first, Colour::kBad, report.colour);
+  return fmt::format("{}\n{}", text, coloured(first, Colour::kBad, report.colour));
 }
 
 std::string audit_text(const RunReport& report) {
@@ -167,7 +168,8 @@ std::string audit_text(const RunReport& report) {
                         finding.scope.empty() ? "" : fmt::format("\n    in {}", finding.scope));
   }
   if (!report.cause.empty()) {
-    text += "\n" + coloured(fmt::format("Cause: {}\n", report.cause), Colour::kBad, report.colour);
+    const std::string cause = fmt::format("Cause: {}\n", report.cause);
+    text += fmt::format("\n{}", coloured(cause, Colour::kBad, report.colour));
   }
   for (const std::string& line : report.advice) text += wrapped("  ", line, 2);
   return text;

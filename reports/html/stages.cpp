@@ -13,20 +13,16 @@ namespace {
 
 constexpr double kBarWidth = 130;
 
-/// Begins the heading of a number and the bar beside it.
-constexpr const char* kBesideBar = "<th scope=\"colgroup\" colspan=\"2\">";
-
 /// A number on a logarithmic scale as a bar; `first` and `last` are the powers of ten at its ends.
 std::string bar(double value, double first, double last, const char* style, bool marks_one) {
-  if (!(value > 0)) return "";
   const auto place = [&](double power) {
     return std::clamp((power - first) / (last - first), 0.0, 1.0) * kBarWidth;
   };
-  const double length = std::isfinite(value) ? place(std::log10(value)) : kBarWidth;
+  const double length = !(value > 0) ? 0 : std::isfinite(value) ? place(std::log10(value)) : kBarWidth;
   const std::string one =
       marks_one ? fmt::format("<path class=\"one\" d=\"M{} 0v12\"/>", coordinate(place(0))) : "";
   return fmt::format(
-      "<svg aria-hidden=\"true\" width=\"{0}\" height=\"12\" viewBox=\"0 0 {0} 12\">"
+      "<svg class=\"bar\" aria-hidden=\"true\" width=\"{0}\" height=\"12\" viewBox=\"0 0 {0} 12\">"
       "<rect class=\"track\" y=\"2\" width=\"{0}\" height=\"8\"/>"
       "<rect class=\"{1}\" y=\"2\" width=\"{2}\" height=\"8\"/>{3}</svg>",
       kBarWidth, style, coordinate(length), one);
@@ -47,12 +43,11 @@ std::string stage_row(const Scenario& stage, bool is_first_wrong, bool shows_inh
     remarks += fmt::format("<br/><span class=\"quiet\">{}</span>", escaped(stage.reason));
   // Powers of ten: a ratio from 1e-6 to 1e6 with 1 in the middle, an inherited error from rounding to all.
   std::string row = fmt::format(
-      "<tr class=\"{}{}\"><td class=\"rail\"></td><th scope=\"row\">{}{}</th><td class=\"n\">{}</td>"
-      "<td class=\"bar\">{}</td>",
-      kind, is_first_wrong ? " first" : "", escaped(stage.stage), remarks, ratio_of(stage),
+      "<tr class=\"{}{}\"><td class=\"rail\"></td><th scope=\"row\">{}{}</th><td class=\"n\">{}{}</td>", kind,
+      is_first_wrong ? " first" : "", escaped(stage.stage), remarks, ratio_of(stage),
       bar(stage.ratio, -6, 6, wrong ? "over" : "ok", true));
   if (shows_inherited) {
-    row += fmt::format("<td class=\"n\">{}</td><td class=\"bar\">{}</td>",
+    row += fmt::format("<td class=\"n\">{}{}</td>",
                        stage.inherited > 0 ? fmt::format("{:.2g}", stage.inherited) : "",
                        bar(stage.inherited, -16, 0, "tb", false));
   }
@@ -73,10 +68,10 @@ std::string chain(std::span<const Scenario> stages) {
       "the "
       "inputs that it got; 1, the dashed line, is the edge of what is admissible.",
       escaped(stages.front().name));
-  std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + kBesideBar + "error/bound</th>";
+  std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + heading_cell("error/bound", true);
   if (inherited) {
     caption += " Inherited: what came in from the stages before it, beside the largest value.";
-    head += kBesideBar + std::string("inherited</th>");
+    head += heading_cell("inherited", true);
   }
   return table(caption, head, "<tbody>" + rows + "</tbody>");
 }

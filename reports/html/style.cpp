@@ -46,7 +46,7 @@ h4{font-size:.95rem;margin:14px 0 4px}
 .drawn .scroll{flex:0 1 300px;margin:8px 0}.drawn figcaption{max-width:34ch}
 figure{margin:8px 0;max-width:100%;overflow-x:auto}
 figcaption{color:var(--muted);font-size:.85rem;max-width:46ch}
-svg{display:block;max-width:100%;height:auto}
+svg{display:block;max-width:100%;height:auto}svg.bar{display:inline-block;vertical-align:-1px;margin-left:12px}
 pre{margin:8px 0;padding:10px 12px;background:var(--page);border:1px solid var(--line);border-radius:8px;overflow-x:auto;
 white-space:pre-wrap;user-select:all}
 code,pre{font:0.88rem/1.45 ui-monospace,monospace}
@@ -90,7 +90,7 @@ svg .g{fill:var(--good)}
 .card{padding:12px}.tiles{grid-template-columns:repeat(2,1fr);gap:8px}.tiles dd{font-size:1.3rem}th,td{padding:5px 8px}
 .stack thead{display:none}.stack tr{display:block;border-top:1px solid var(--line);padding:6px 8px}
 .stack td{display:inline-block;max-width:100%;border:0;padding:0 8px 0 0;overflow-wrap:anywhere}
-.stack td:last-child,td.bar{display:none}td.rail+th{overflow-wrap:anywhere;min-width:12ch}}
+.stack td:last-child{display:none}svg.bar{display:none}td.rail+th{overflow-wrap:anywhere;min-width:19ch}}
 @media print{:root{--page:#fff}body{font-size:11pt}nav,.skip{display:none}.card,figure,tr{break-inside:avoid}
 h2,h3{break-after:avoid}.scroll,figure{overflow:visible}details::details-content{content-visibility:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
