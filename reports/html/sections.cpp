@@ -53,8 +53,7 @@ std::string results_section(const RunReport& report) {
   }
   const std::string results = table(
       "Error/bound is an element's error beside the largest that correct arithmetic can have: 1, the dashed "
-      "line, is the "
-      "edge. A bar is an octave, its height the logarithm of the number of elements.",
+      "line, is the edge. A bar is an octave, its height the logarithm of the number of elements.",
       heading_cell("implementation") + heading_cell("cases", true) + heading_cell("agree", true) +
           heading_cell("found", true) + heading_cell("not judged", true) + heading_cell("largest", true) +
           heading_cell("error/bound"),

@@ -65,8 +65,7 @@ std::string chain(std::span<const Scenario> stages) {
   }
   std::string caption = fmt::format(
       "{}: its stages in the order in which they are computed. Error/bound: what the stage itself does to "
-      "the "
-      "inputs that it got; 1, the dashed line, is the edge of what is admissible.",
+      "the inputs that it got; 1, the dashed line, is the edge of what is admissible.",
       escaped(stages.front().name));
   std::string head = "<td class=\"rail\"></td>" + heading_cell("stage") + heading_cell("error/bound", true);
   if (inherited) {

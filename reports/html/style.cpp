@@ -46,7 +46,7 @@ h4{font-size:.95rem;margin:14px 0 4px}
 .drawn .scroll{flex:0 1 300px;margin:8px 0}.drawn figcaption{max-width:34ch}
 figure{margin:8px 0;max-width:100%;overflow-x:auto}
 figcaption{color:var(--muted);font-size:.85rem;max-width:46ch}
-svg{display:block;max-width:100%;height:auto}svg.bar{display:inline-block;vertical-align:-1px;margin-left:12px}
+svg{display:block;max-width:100%;height:auto}svg.bar{display:inline-block;max-width:none;vertical-align:-1px;margin-left:12px}
 pre{margin:8px 0;padding:10px 12px;background:var(--page);border:1px solid var(--line);border-radius:8px;overflow-x:auto;
 white-space:pre-wrap;user-select:all}
 code,pre{font:0.88rem/1.45 ui-monospace,monospace}
