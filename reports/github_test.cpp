@@ -42,13 +42,15 @@ TEST(GithubReport, IsASummary) {
 
 TEST(GithubReport, NamesTheStageTheCauseAndMissedCanaries) {
   RunReport report = sample_check();
-  report.canaries = {{"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  report.canaries = {{"fault/a", "ms_deform_attn", "out_of_bound", "out_of_bound", 5, 4, true},
+                     {"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
   const std::string text = github_report(report);
   for (const char* const part :
        {"First diverging stage: **fc2**", "Cause: **wrong\\_stage**", "Look at fc2.",
         "- fault/b in ms\\_deform\\_attn: agree in 5 cases, out\\_of\\_bound wanted"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
+  EXPECT_EQ(text.find("fault/a"), std::string::npos);
 }
 
 }  // namespace

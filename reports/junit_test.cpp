@@ -74,6 +74,9 @@ TEST_F(JunitReport, IsATestCaseForEachReplayedCase) {
   EXPECT_EQ(replay.attribute("failures").as_int(), 1);
   EXPECT_EQ(replay.attribute("skipped").as_int(), 1);
   EXPECT_STREQ(replay.attribute("time").value(), "0.750");
+  const pugi::xml_node failure = replay.find_child([](pugi::xml_node each) { return each.child("failure"); });
+  EXPECT_STREQ(failure.child("failure").attribute("message").value(), "what it said");
+  EXPECT_STREQ(failure.child_value("failure"), "deformdiff replay a.json");
   EXPECT_STREQ(test("replay", "b.json").child("skipped").attribute("message").value(), "not_run: no device");
 }
 

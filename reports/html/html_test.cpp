@@ -1,4 +1,5 @@
 #include "core/files.h"
+#include "engine/compare.h"
 #include "reports/html/charts.h"
 #include "reports/html/drawings.h"
 #include "reports/html/markup.h"
@@ -7,6 +8,7 @@
 
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <pugixml.hpp>
 #include <string>
 
@@ -90,13 +92,21 @@ TEST(IntervalDrawing, IsEmptyWithoutFiniteNumbers) {
 }
 
 TEST(PositionDrawing, MarksTheElementAndTheOthersOfItsSlice) {
-  // Slice 1 of [2, 2, 3]: element [1, 1, 2] at the lower right, [1, 0, 0] wrong too, [0, 0, 0] elsewhere.
-  const std::string text = position_drawing({"out", {2, 2, 3}, 11, 0, 1, 0, {0, 6, 11}});
+  // Slice 1 of [2, 2, 3]: element [1, 1, 2] at the lower right, [1, 0, 0] wrong too, [0, 0, 1] elsewhere.
+  const std::string text = position_drawing({"out", {2, 2, 3}, 11, 0, 1, 0, {1, 6, 11}});
   EXPECT_TRUE(holds(text, "class=\"worst\" d=\"M45 23h22v22h-22z\"")) << text;
   EXPECT_TRUE(holds(text, "class=\"wrongs\" d=\"M1 1h22v22h-22zM45 23h22v22h-22z\"")) << text;
   EXPECT_TRUE(holds(text, "<code>out[1, 1, 2]</code> in out[1, :, :] of shape [2, 2, 3]")) << text;
   EXPECT_TRUE(is_well_formed(text));
   EXPECT_EQ(position_drawing(wrong_element()), "");
+}
+
+TEST(PositionDrawing, OfMoreThanAreListedMarksTheElementAlone) {
+  std::vector<std::int64_t> wrong(Comparison::kListed);
+  std::iota(wrong.begin(), wrong.end(), 0);
+  const std::string text = position_drawing({"out", {10, 10}, 99, 0, 1, 0, wrong});
+  EXPECT_TRUE(holds(text, "class=\"wrongs\" d=\"\"")) << text;
+  EXPECT_TRUE(holds(text, "64 elements or more are wrong")) << text;
 }
 
 TEST(PositionDrawing, OfALargeOutputHasSquaresOfSeveralElements) {
@@ -154,10 +164,10 @@ TEST(PlaceChart, StandsOutWhereErrorsSitElsewhere) {
   EXPECT_TRUE(is_well_formed(chart.figure));
 }
 
-TEST(PlaceChart, AFewErrorsOfOneCaseAreNoPattern) {
+TEST(PlaceChart, TheErrorsOfTwoCasesAreNoPattern) {
   PlaceCounts counts{1, kAxisParts, std::vector<std::int64_t>(kAxisParts, 0),
-                     std::vector<std::int64_t>(kAxisParts, 1)};
-  counts.wrong.back() = 16;
+                     std::vector<std::int64_t>(kAxisParts, 2)};
+  counts.wrong.back() = 32;
   EXPECT_FALSE(place_chart("query", counts).stands_out);
 }
 
