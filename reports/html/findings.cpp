@@ -98,7 +98,7 @@ std::string reproduction_of(const Finding& finding, const std::optional<SavedCas
 
 std::string drawn(const Finding& finding, const std::optional<SavedCase>& saved) {
   if (!finding.worst || finding.worst->shape.empty()) return "";
-  const bool has_values = finding.signature.rule != name_of(Verdict::kUnwrittenOutput);
+  const bool has_values = finding.signature.rule == name_of(Verdict::kOutOfBound);
   std::string text = has_values ? interval_drawing(*finding.worst) : "";
   if (saved && saved->problem.block == "ms_deform_attn") {
     text += operator_drawing(saved->problem, *finding.worst);

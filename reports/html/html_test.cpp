@@ -187,6 +187,12 @@ TEST_F(HtmlReport, DrawsTheFindingAndHoldsItsCase) {
   }
 }
 
+TEST_F(HtmlReport, DrawsAnIntervalOnlyWhereOneWasLeft) {
+  RunReport report = sample_run();
+  report.session.findings[0].signature.rule = "nonfinite_mismatch";
+  EXPECT_FALSE(holds(html_report(report), "class=\"band\""));
+}
+
 TEST_F(HtmlReport, NeedsNothingButItself) {
   RunReport report = sample_run();
   report.session.findings = {saved(operator_case(), "a.json")};

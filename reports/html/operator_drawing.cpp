@@ -233,10 +233,11 @@ std::string points_table(const std::vector<Point>& points, std::int64_t levels) 
   for (std::size_t i = 0; i < std::min(points.size(), kMostListed); ++i) {
     const Point& point = points[i];
     rows += fmt::format(
-        "<tr><th scope=\"row\">{}p{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td>"
-        "<td class=\"n\">{}</td></tr>\n",
-        levels > 1 ? fmt::format("level {}, ", point.level) : "", point.number, number_text(point.x),
-        number_text(point.y), number_text(point.weight));
+        "<tr><th scope=\"row\" class=\"whole\">{}p{}</th><td class=\"n\">{:.6g}</td><td "
+        "class=\"n\">{:.6g}</td>"
+        "<td class=\"n\">{:.6g}</td></tr>\n",
+        levels > 1 ? fmt::format("level {}, ", point.level) : "", point.number, point.x, point.y,
+        point.weight);
   }
   const std::string more =
       points.size() > kMostListed ? fmt::format("; the first {} of {}", kMostListed, points.size()) : "";
