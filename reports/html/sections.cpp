@@ -106,8 +106,8 @@ namespace {
 constexpr std::string_view kPlacesKey =
     R"(<p class="quiet">Up to 16 wrong elements of each failing case, beside
 as many drawn at random from the same outputs. An axis is divided into 16 parts from its first index to its last.
-On a map are the element's sampling points: the full line joins the centres of the outermost pixels, the dashed
-one is as far as a point reaches any pixel. Cells with too few of both are blank.</p>
+On a map are the points of elements that have a single one with a weight other than 0: the full line joins the
+centres of the outermost pixels, the dashed one is as far as a point reaches any pixel. Cells with too few of both are blank.</p>
 <ul class="key"><li><svg aria-hidden="true" width="96" height="14"><path class="h0" d="M0 1h15v12h-15z"/>
 <path class="h1" d="M16 1h15v12h-15z"/><path class="h2" d="M32 1h15v12h-15z"/>
 <path class="h3" d="M48 1h15v12h-15z"/><path class="h4" d="M64 1h15v12h-15z"/>
