@@ -1,4 +1,5 @@
 #include "reports/run_report.h"
+#include "reports/summary.h"
 
 #include <cmath>
 
@@ -98,6 +99,21 @@ Json finding_json(const Finding& finding) {
   return json;
 }
 
+Json replayed_json(const ReplayedCase& replayed) {
+  Json json{{"case", replayed.path},       {"block", replayed.block},
+            {"subject", replayed.subject}, {"verdict", name_of(replayed.verdict)},
+            {"outcome", replayed.outcome}, {"seconds", replayed.seconds}};
+  if (!replayed.reason.empty()) json["reason"] = replayed.reason;
+  return json;
+}
+
+Json canary_json(const Canary& canary) {
+  Json json{{"name", canary.name}, {"block", canary.block}, {"expected", canary.expected},
+            {"got", canary.got},   {"cases", canary.cases}, {"as_expected", canary.as_expected}};
+  if (canary.first_case) json["first_case"] = *canary.first_case;
+  return json;
+}
+
 }  // namespace
 
 std::string json_report(const RunReport& report) {
@@ -117,6 +133,18 @@ std::string json_report(const RunReport& report) {
                    {"run", session.split.run},
                    {"oracle", session.split.oracle},
                    {"compare", session.split.compare}};
+  if (report.command == "fuzz") {
+    json["never_reached"] = Json::array();
+    for (const TriggerClass& each : never_reached(report)) json["never_reached"].push_back(each.name);
+  }
+  if (report.command == "replay") {
+    json["replayed"] = Json::array();
+    for (const ReplayedCase& each : report.replayed) json["replayed"].push_back(replayed_json(each));
+  }
+  if (report.command == "selftest" || !report.canaries.empty()) {
+    json["canaries"] = Json::array();
+    for (const Canary& each : report.canaries) json["canaries"].push_back(canary_json(each));
+  }
   if (report.command == "check" || !report.scenarios.empty()) {
     json["scenarios"] = Json::array();
     for (const Scenario& scenario : report.scenarios) json["scenarios"].push_back(scenario_json(scenario));

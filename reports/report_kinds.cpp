@@ -6,11 +6,11 @@
 namespace deformdiff {
 
 std::span<const ReportKind> report_kinds() {
-  static constexpr std::array<ReportKind, 5> kKinds{{{"terminal", terminal_report},
-                                                     {"json", json_report},
-                                                     {"junit", nullptr},
-                                                     {"html", nullptr},
-                                                     {"github", nullptr}}};
+  static constexpr std::array<ReportKind, 5> kKinds{{{"terminal", terminal_report, nullptr},
+                                                     {"json", json_report, nullptr},
+                                                     {"junit", junit_report, nullptr},
+                                                     {"html", html_report, nullptr},
+                                                     {"github", github_report, github_annotations}}};
   return kKinds;
 }
 

@@ -11,7 +11,9 @@ namespace deformdiff {
 
 struct ReportKind {
   std::string_view name;
-  std::string (*write)(const RunReport& report);  ///< null for what is promised and not built yet
+  std::string (*write)(const RunReport& report);
+  /// What goes to standard output wherever the report is written to; null if nothing does.
+  std::string (*announce)(const RunReport& report);
 };
 
 std::span<const ReportKind> report_kinds();

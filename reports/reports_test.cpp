@@ -124,6 +124,36 @@ TEST(TerminalReport, SaysWhatWasRunAgain) {
   EXPECT_EQ(json["subjects"][1]["retried"].size(), 0U);
 }
 
+TEST(TerminalReport, NamesTriggerClassesThatWereNotReached) {
+  RunReport report = sample();
+  report.trigger_classes = {{"border_exact", ""}, {"subnormal", ""}, {"inf_value", ""}};
+  EXPECT_NE(terminal_report(report).find("\nNever reached: 2 of 3 trigger classes: subnormal, inf_value\n"),
+            std::string::npos)
+      << terminal_report(report);
+  for (int i = 0; i < 60; ++i) report.trigger_classes.push_back({"class_of_number_" + std::to_string(i), ""});
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("class_of_number_0"), std::string::npos) << text;
+  EXPECT_NE(text.find(" more\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("class_of_number_9,"), std::string::npos) << text;
+  EXPECT_LE(longest_line(text), 80U);
+}
+
+TEST(TerminalReport, FindingsAndAdviceAreOfEightyColumns) {
+  RunReport report = with_finding();
+  report.session.findings[0].case_path = "a.json";
+  report.session.findings[0].one_line +=
+      std::string(" and more of it in words") + std::string(40, 'x') + " and still more, until it is long";
+  report.session.findings[0].group =
+      "What these have in common takes more than one line, too: points beyond a "
+      "border, in maps of one pixel";
+  report.cause = "wrong_stage";
+  report.advice = {
+      "It is advice that takes more than a line to give, since it says what to do and why, in words."};
+  const std::string text = terminal_report(report);
+  EXPECT_LE(longest_line(text), 80U) << text;
+  EXPECT_NE(text.find("\n  What these have in common"), std::string::npos) << text;
+}
+
 TEST(TerminalReport, SeveralBlocksAreAMatrix) {
   EXPECT_EQ(terminal_report(several_blocks()),
             "                   a   b  worst\n"
@@ -378,6 +408,34 @@ TEST(Progress, OfATimedRunIsTheTime) {
   RunPlan plan{{{"ms_deform_attn", 1000000, 1}}, 28800};
   EXPECT_EQ(progress_text(plan, {0, {500, 0, 100, "", 490}, 0, 3600}, 79),
             "ms_deform_attn: 500 cases, 5/s, all agree; 1:00:00 of 8:00:00, 7:00:00 left");
+}
+
+TEST(JsonReport, AFindingHasItsWrongElement) {
+  RunReport report = with_finding();
+  report.session.findings[0].worst =
+      WrongElement{"output", {2, 3}, 4, std::numeric_limits<double>::quiet_NaN(), 2, 0.5, {4, 5}};
+  report.session.findings[0].group = "one point";
+  const auto json = nlohmann::json::parse(json_report(report));
+  const auto wanted = nlohmann::json::parse(
+      R"({"output": "output", "shape": [2, 3], "element": 4, "got": "nan", "wanted": 2.0, "bound": 0.5})");
+  EXPECT_EQ(json["findings"][0]["worst"], wanted);
+  EXPECT_EQ(json["findings"][0]["group"], "one point");
+  EXPECT_FALSE(nlohmann::json::parse(json_report(with_finding()))["findings"][0].contains("worst"));
+}
+
+TEST(JsonReport, SaysWhatWasNotReachedReplayedAndOfCanaries) {
+  RunReport report = sample();
+  report.trigger_classes = {{"border_exact", ""}, {"subnormal", ""}};
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["never_reached"], nlohmann::json({"subnormal"}));
+  report.command = "replay";
+  report.replayed = {{"a.json", "ms_deform_attn", "cpu", Verdict::kThrew, "why", "reproduces", 0.5}};
+  report.canaries = {{"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  const auto json = nlohmann::json::parse(json_report(report));
+  EXPECT_FALSE(json.contains("never_reached"));
+  EXPECT_EQ(json["replayed"][0]["verdict"], "threw");
+  EXPECT_EQ(json["replayed"][0]["reason"], "why");
+  EXPECT_EQ(json["canaries"][0]["as_expected"], false);
+  EXPECT_FALSE(json["canaries"][0].contains("first_case"));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
+#include "reports/colour.h"
 #include "reports/layout.h"
 #include "reports/matrix.h"
 #include "reports/run_report.h"
+#include "reports/summary.h"
 #include "reports/tally.h"
 
 #include <algorithm>
@@ -17,15 +19,6 @@ namespace {
 
 constexpr std::size_t kLongestName = 33;
 
-/// Of these subjects, in their order, each once.
-std::vector<std::string> names_of(const std::vector<SubjectReport>& subjects) {
-  std::vector<std::string> names;
-  for (const SubjectReport& subject : subjects) {
-    if (std::ranges::find(names, subject.name) == names.end()) names.push_back(subject.name);
-  }
-  return names;
-}
-
 std::size_t block_count(const std::vector<SubjectReport>& subjects) {
   std::set<std::string> blocks;
   for (const SubjectReport& subject : subjects) blocks.insert(subject.block);
@@ -33,7 +26,7 @@ std::size_t block_count(const std::vector<SubjectReport>& subjects) {
 }
 
 /// A line an implementation; headed by the block where there are several.
-std::string table(const std::vector<SubjectReport>& subjects) {
+std::string table(const std::vector<SubjectReport>& subjects, bool colour) {
   std::vector<std::string> names = names_of(subjects);
   names.emplace_back("subject");
   const ShortNames shown(names, kLongestName);
@@ -44,50 +37,54 @@ std::string table(const std::vector<SubjectReport>& subjects) {
   for (const SubjectReport& subject : subjects) {
     if (several_blocks && subject.block != block) text += fmt::format("\n{}\n", block = subject.block);
     const Tally tally = tally_of(subject);
-    text +=
-        fmt::format("{:<{}} {:>7} {:>7} {:>6} {:>10}  {}\n", shown.of(subject.name), shown.width(),
-                    subject.cases, tally.agree, tally.found, tally.not_judged, ratio_text(subject.ratios));
+    const std::string found = fmt::format("{:>6}", tally.found);
+    text += fmt::format("{:<{}} {:>7} {:>7} {} {:>10}  {}\n", shown.of(subject.name), shown.width(),
+                        subject.cases, tally.agree, coloured(found, Colour::kBad, colour && tally.found > 0),
+                        tally.not_judged, ratio_text(subject.ratios));
   }
   return text + shown.legend();
 }
 
-/// Each reason once, with how many cases it kept from being judged, the most frequent first.
+/// Each reason once, with how many cases it kept from being judged.
 std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t longest_name) {
   const ShortNames shown(names_of(subjects), longest_name);
-  struct Reason {
-    std::string text;
-    std::int64_t cases = 0;
-    std::vector<std::string> who;
-  };
-  std::vector<Reason> all;
-  for (const SubjectReport& subject : subjects) {
-    for (const auto& [text, cases] : subject.not_judged) {
-      auto reason = std::ranges::find(all, text, &Reason::text);
-      if (reason == all.end()) reason = all.insert(all.end(), {text, 0, {}});
-      reason->cases += cases;
-      const std::string& name = shown.of(subject.name);
-      if (std::ranges::find(reason->who, name) == reason->who.end()) reason->who.push_back(name);
-    }
-  }
-  std::ranges::stable_sort(all, std::greater(), &Reason::cases);
+  const std::vector<Reason> all = reasons_of(subjects);
   const std::size_t width = all.empty() ? 0 : fmt::format("{}", all.front().cases).size();
   std::string text = all.empty() ? "" : "\nNot judged:\n";
   for (const Reason& reason : all) {
     constexpr std::size_t kNamed = 3;
-    const auto count = static_cast<std::int64_t>(reason.who.size());
-    const std::string who = reason.who.size() <= kNamed ? fmt::format("{}", fmt::join(reason.who, ", "))
-                                                        : counted(count, "implementation");
+    std::vector<std::string> names;
+    for (const std::string& subject : reason.subjects) names.push_back(shown.of(subject));
+    const std::string who = names.size() <= kNamed
+                                ? fmt::format("{}", fmt::join(names, ", "))
+                                : counted(static_cast<std::int64_t>(names.size()), "implementation");
     text += wrapped(fmt::format("  {:>{}} ", reason.cases, width), fmt::format("{} ({})", reason.text, who),
                     width + 5);
   }
   return text;
 }
 
-std::string finding_text(const Finding& finding) {
-  std::string text =
-      fmt::format("\n{} ({})\n", finding.one_line,
-                  finding.count > 0 ? counted(finding.count, "case")
-                                    : "met while another was shrunk, in no case of the run itself");
+/// Trigger classes that the run did not reach, on two lines.
+std::string coverage(const RunReport& report) {
+  const std::vector<TriggerClass> missing = never_reached(report);
+  if (missing.empty()) return "";
+  constexpr std::size_t kWidth = 2 * kColumns - 45;
+  std::string text = fmt::format("{} of {} trigger classes:", missing.size(), report.trigger_classes.size());
+  std::size_t named = 0;
+  for (; named < missing.size() && text.size() + missing[named].name.size() < kWidth; ++named) {
+    text += fmt::format("{} {}", named > 0 ? "," : "", missing[named].name);
+  }
+  if (named < missing.size()) text += fmt::format(" and {} more", missing.size() - named);
+  const std::string lines = wrapped("Never reached: ", text, 2);
+  return fmt::format("\n{}", coloured(lines, Colour::kQuiet, report.colour));
+}
+
+std::string finding_text(const Finding& finding, bool colour) {
+  const std::string seen = finding.count > 0 ? counted(finding.count, "case")
+                                             : "met while another was shrunk, in no case of the run itself";
+  const std::string line = wrapped("", fmt::format("{} ({})", finding.one_line, seen), 2);
+  std::string text = fmt::format("\n{}", coloured(line, Colour::kBad, colour));
+  if (!finding.group.empty()) text += wrapped("  ", finding.group, 2);
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                         finding.shrunk_elements, finding.evaluations,
@@ -102,7 +99,7 @@ std::string finding_text(const Finding& finding) {
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
   } else {
-    text += fmt::format("  deformdiff replay {}\n", finding.case_path.string());
+    text += fmt::format("  {}\n", replay_command(finding));
   }
   return text;
 }
@@ -111,7 +108,7 @@ std::string finding_text(const Finding& finding) {
 std::string findings(const RunReport& report) {
   std::string text, excused;
   for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(finding);
+    (finding.excused_by.empty() ? text : excused) += finding_text(finding, report.colour);
   }
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
@@ -184,7 +181,8 @@ std::string scenario_table(const RunReport& report) {
       "est.: stages with an estimated bound; stage: the first at fault, or the one\n"
       "nearest its bound.\n";
   if (report.first_diverging_stage.empty()) return text;
-  return text + fmt::format("\nFirst diverging stage: {}\n", report.first_diverging_stage);
+  const std::string first = fmt::format("First diverging stage: {}\n", report.first_diverging_stage);
+  return fmt::format("{}\n{}", text, coloured(first, Colour::kBad, report.colour));
 }
 
 std::string audit_text(const RunReport& report) {
@@ -193,35 +191,12 @@ std::string audit_text(const RunReport& report) {
     text += fmt::format("  {}: {}\n    {}{}\n", finding.kind, finding.detail, finding.line,
                         finding.scope.empty() ? "" : fmt::format("\n    in {}", finding.scope));
   }
-  if (!report.cause.empty()) text += fmt::format("\nCause: {}\n", report.cause);
-  for (const std::string& line : report.advice) text += fmt::format("  {}\n", line);
+  if (!report.cause.empty()) {
+    const std::string cause = fmt::format("Cause: {}\n", report.cause);
+    text += fmt::format("\n{}", coloured(cause, Colour::kBad, report.colour));
+  }
+  for (const std::string& line : report.advice) text += wrapped("  ", line, 2);
   return text;
-}
-
-std::string final_sentence(const RunReport& report) {
-  const std::vector<SubjectReport>& subjects = report.session.subjects;
-  Tally total;
-  std::set<std::string> agreeing;
-  for (const SubjectReport& subject : subjects) {
-    const Tally tally = tally_of(subject);
-    total.agree += tally.agree;
-    total.found += tally.found;
-    total.not_judged += tally.not_judged;
-    if (tally.agree > 0) agreeing.insert(subject.name);
-  }
-  const std::string not_judged = fmt::format("{} not judged.", total.not_judged);
-  if (total.found > 0 || !report.session.findings.empty()) {
-    return fmt::format("{} found in {} of {}; {}",
-                       counted(static_cast<std::int64_t>(report.session.findings.size()), "failure"),
-                       total.found, counted(total.judged(), "judged run"), not_judged);
-  }
-  if (total.agree == 0) {
-    return fmt::format("Nothing was judged: none of {} could show anything.",
-                       counted(total.not_judged, "run"));
-  }
-  return fmt::format("Nothing found: {} agree{} in {}; {}",
-                     counted(static_cast<std::int64_t>(agreeing.size()), "implementation"),
-                     agreeing.size() == 1 ? "s" : "", counted(total.agree, "run"), not_judged);
 }
 
 }  // namespace
@@ -230,18 +205,21 @@ std::string terminal_report(const RunReport& report) {
   const std::vector<SubjectReport>& subjects = report.session.subjects;
   const bool several_blocks = block_count(subjects) > 1;
   std::string text;
-  if (!several_blocks || report.verbose) text += table(subjects);
+  if (!several_blocks || report.verbose) text += table(subjects, report.colour);
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
-  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + scenario_table(report) +
-          audit_text(report) + findings(report);
+  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + coverage(report) +
+          scenario_table(report) + audit_text(report) + findings(report);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())
     text += fmt::format("\nRead as int64: {}\n", fmt::join(report.read_as_int64, ", "));
   text += "\n" + retries(subjects);
-  for (const std::string& warning : report.warnings) text += wrapped("Warning: ", warning + ".", 2);
-  text += wrapped("", final_sentence(report), 0);
+  for (const std::string& warning : report.warnings) {
+    text += coloured(wrapped("Warning: ", warning + ".", 2), Colour::kNote, report.colour);
+  }
+  const Colour colour = report.exit_code == 0 ? Colour::kGood : Colour::kBad;
+  text += coloured(wrapped("", final_sentence(report), 0), colour, report.colour);
   for (const std::string& note : report.notes) text += wrapped("", note, 0);
   if (!report.only.empty()) {
     text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,

@@ -5,15 +5,17 @@
 
 namespace deformdiff::ms_deform_attn {
 
-/// Cells along each side of a map's grid: the middle two thirds are the map, the rest is a margin of a
-/// quarter of the side. What lies further outside is counted in the outermost cells.
+/// Cells along each side of a map's grid. The outermost are where a point reaches no pixel, those next to
+/// them where it lies beyond the centre of the first or last pixel, the others equal parts from one to the
+/// other.
 constexpr int kMapCells = 12;
 
 /// Levels from this one on share a grid.
 constexpr std::int64_t kLastLevelApart = 4;
 
-/// "batch", "query", "head", "channel", and "map of level 0" for each sampling point; points of NaN are
-/// left out. As deformdiff::Places: `c` is a valid case, `shape` its output's.
+/// "batch", "query", "head", "channel"; and "map of level 0" for the point of an element that has a single
+/// one of a weight other than 0, for of several nobody knows which one is at fault. A point of NaN is left
+/// out. As deformdiff::Places: `c` is a valid case, `shape` its output's.
 std::vector<Place> places(const Case& c, std::string_view output, const Shape& shape,
                           std::span<const std::int64_t> elements);
 

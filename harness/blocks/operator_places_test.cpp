@@ -4,23 +4,23 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-/// N 1, M 2, D 4, Q 2, L 2, P 1; the maps are single pixels.
-Case case_with(const std::vector<float>& locations) {
-  const Tensor value(DType::kFloat32, {1, 2, 2, 4}, Tensor::Bytes(16 * sizeof(float)));
-  const Tensor weights(DType::kFloat32, {1, 2, 2, 2, 1}, Tensor::Bytes(8 * sizeof(float)));
+/// N 1, M 2, D 4, Q 2, L 2, P 1; level 0 is 1 x 9, level 1 a single pixel.
+Case case_with(const std::vector<float>& locations, const std::vector<float>& weights) {
+  const Tensor value(DType::kFloat32, {1, 10, 2, 4}, Tensor::Bytes(80 * sizeof(float)));
   return {"ms_deform_attn",
           {{"im2col_step", 64}},
           {{"value", value},
-           {"spatial_shapes", int64_tensor({2, 2}, {1, 1, 1, 1})},
-           {"level_start_index", int64_tensor({2}, {0, 1})},
+           {"spatial_shapes", int64_tensor({2, 2}, {1, 9, 1, 1})},
+           {"level_start_index", int64_tensor({2}, {0, 9})},
            {"sampling_loc", Tensor::of<float>(DType::kFloat32, {1, 2, 2, 2, 1, 2}, std::span(locations))},
-           {"attn_weight", weights}},
+           {"attn_weight", Tensor::of<float>(DType::kFloat32, {1, 2, 2, 2, 1}, std::span(weights))}},
           {}};
 }
 
@@ -33,28 +33,55 @@ const Place* find(const std::vector<Place>& places, const std::string& grid) {
   return found == places.end() ? nullptr : &*found;
 }
 
+/// The weights of query 1 and head 0, on level 0 and on level 1; 0 elsewhere.
+std::vector<float> weights_of(float on_level_0, float on_level_1) {
+  return {0, 0, 0, 0, on_level_0, on_level_1, 0, 0};
+}
+
 TEST(OperatorPlaces, AxesThatDivideSomething) {
   // Query 1, head 0, channel 2.
-  const auto at = places_of(case_with(std::vector<float>(16, 0.5F)), 10);
+  const auto at = places_of(case_with(std::vector<float>(16, 0.5F), weights_of(1, 1)), 10);
   EXPECT_EQ(find(at, "batch"), nullptr);
   EXPECT_EQ(find(at, "query")->cell, kAxisParts / 2);
   EXPECT_EQ(find(at, "head")->cell, 0);
   EXPECT_EQ(find(at, "channel")->cell, kAxisParts / 2);
 }
 
-TEST(OperatorPlaces, PointsOfTheElementsQueryAndHeadAlone) {
+TEST(OperatorPlaces, TheElementsOnlyPoint) {
   std::vector<float> locations(16, std::numeric_limits<float>::quiet_NaN());
-  // Query 1, head 0: level 0 at the left border, half way down; level 1 far beyond the lower right.
+  // Query 1, head 0: level 0 at the left border, on the row's centre; level 1 far beyond the lower right.
   locations[8] = 0;
   locations[9] = 0.5F;
   locations[10] = locations[11] = 1e30F;
-  const Case c = case_with(locations);
-  const auto at = places_of(c, 10);
-  EXPECT_EQ(find(at, "map of level 0")->rows, kMapCells);
-  EXPECT_EQ(find(at, "map of level 0")->columns, kMapCells);
-  EXPECT_EQ(find(at, "map of level 0")->cell, 6 * kMapCells + 2);
-  EXPECT_EQ(find(at, "map of level 1")->cell, kMapCells * kMapCells - 1);
-  EXPECT_EQ(find(places_of(c, 14), "map of level 0"), nullptr);
+  const auto first = places_of(case_with(locations, weights_of(0.5F, 0)), 10);
+  EXPECT_EQ(find(first, "map of level 0")->rows, kMapCells);
+  EXPECT_EQ(find(first, "map of level 0")->columns, kMapCells);
+  EXPECT_EQ(find(first, "map of level 0")->cell, 2 * kMapCells + 1);
+  EXPECT_EQ(find(first, "map of level 1"), nullptr);
+  const auto second = places_of(case_with(locations, weights_of(0, -1)), 10);
+  EXPECT_EQ(find(second, "map of level 1")->cell, kMapCells * kMapCells - 1);
+}
+
+TEST(OperatorPlaces, OfSeveralPointsOrNoneOrANanThereIsNoMap) {
+  const std::vector<float> inside(16, 0.5F), nan(16, std::numeric_limits<float>::quiet_NaN());
+  for (const Case& c : {case_with(inside, weights_of(1, 1)), case_with(inside, weights_of(0, 0)),
+                        case_with(nan, weights_of(1, 0))}) {
+    EXPECT_EQ(find(places_of(c, 10), "map of level 0"), nullptr);
+    EXPECT_EQ(find(places_of(c, 10), "map of level 1"), nullptr);
+  }
+}
+
+TEST(OperatorPlaces, ColumnsOfAMapAreByWhatAPointReaches) {
+  // Pixel coordinates along nine pixels, and the column of each.
+  const std::vector<std::pair<float, int>> columns{{-1.5F, 0}, {-1, 0},   {-0.5F, 1}, {0, 2},
+                                                   {0.9F, 2},  {1.1F, 3}, {7.9F, 9},  {8, 9},
+                                                   {8.5F, 10}, {9, 11},   {20, 11}};
+  for (const auto& [x, column] : columns) {
+    std::vector<float> locations(16, 0.5F);
+    locations[8] = (x + 0.5F) / 9;
+    const auto at = places_of(case_with(locations, weights_of(1, 0)), 10);
+    EXPECT_EQ(find(at, "map of level 0")->cell % kMapCells, column) << x;
+  }
 }
 
 }  // namespace

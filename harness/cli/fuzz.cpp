@@ -1,5 +1,6 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
 #include "cli/commands.h"
+#include "cli/coverage.h"
 #include "cli/fuzz_plan.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
@@ -16,6 +17,15 @@
 #include <cstdio>
 
 namespace deformdiff::cli {
+namespace {
+
+std::vector<std::string> blocks_of(const std::vector<PlannedSession>& sessions) {
+  std::vector<std::string> names;
+  for (const PlannedSession& session : sessions) names.push_back(session.entry->block->name());
+  return names;
+}
+
+}  // namespace
 
 namespace {
 
@@ -76,6 +86,7 @@ int run_fuzz(const Options& typed) {
   }
   if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
   warn_of_narrow_support(report);
+  report.trigger_classes = reachable_classes(blocks_of(sessions), options.tiers);
   if (is_first_look(options)) {
     report.notes.emplace_back(
         "That was a first look, with few cases of what is slow: --cases N takes N of each block, --time 10m "

@@ -15,7 +15,7 @@
 namespace deformdiff::cli {
 
 struct ReportTarget {
-  std::string kind;            ///< one of report_kinds() that is built
+  std::string kind;            ///< one of report_kinds()
   std::filesystem::path file;  ///< empty for standard output
 };
 

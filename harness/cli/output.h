@@ -6,6 +6,11 @@
 
 namespace deformdiff::cli {
 
+/// Writes every report that was asked for; that of GitHub Actions, where it has no file, to the step's
+/// summary if there is one. The report's exit code is decided already. Throws InputError if a file cannot be
+/// written.
+void write_reports(const Options& options, RunReport& report);
+
 /// Decides the exit code, writes every report that was asked for, and returns the code. Throws InputError if
 /// a report's file cannot be written.
 int finish(const Options& options, RunReport& report);

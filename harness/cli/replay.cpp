@@ -86,8 +86,12 @@ class Replayer {
       report_.session.findings.push_back(std::move(finding));
     }
     const std::string runs = judged.runs > 1 ? fmt::format(", after {} runs", judged.runs) : "";
-    say(options_, fmt::format("{}: {}: {} ({}{})\n", run.path.string(), subject.spec.name,
-                              name_of(comparison.verdict), against_expectation(run.saved, judgement), runs));
+    const std::string outcome = against_expectation(run.saved, judgement) + runs;
+    say(options_, fmt::format("{}: {}: {} ({})\n", run.path.string(), subject.spec.name,
+                              name_of(comparison.verdict), outcome));
+    report_.replayed.push_back(
+        {run.path.string(), run.saved.problem.block, subject.spec.name, comparison.verdict,
+         comparison.verdict == Verdict::kAgree ? "" : comparison.reason, outcome, judgement.outcome.seconds});
   }
 
   const Options& options_;

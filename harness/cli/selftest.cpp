@@ -6,9 +6,12 @@
 #include "cli/session_options.h"
 #include "cli/sharpness.h"
 #include "engine/session.h"
+#include "engine/stopwatch.h"
 #include "reports/progress.h"
+#include "reports/summary.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -81,43 +84,50 @@ bool is_expected(const std::string& expected, const std::string& rule) {
          (expected == name_of(Verdict::kOutOfBound) && rule == name_of(Verdict::kNonfiniteMismatch));
 }
 
-/// Returns how many faults were missed, found with another verdict than theirs, or could not be run.
-int print_faults(const Options& options, const SessionReport& session) {
-  int wrong = 0;
+/// What was found of it, beside what must be.
+Canary canary_of(const SessionReport& session, const SubjectReport& subject) {
+  const Finding* const finding = finding_of(session, subject.name);
+  Canary canary{subject.name, subject.block, subject.info.expected, "agree", subject.cases, {}, false};
+  if (finding == nullptr) return canary;
+  canary.got = finding->signature.rule;
+  canary.first_case = finding->first_case;
+  canary.as_expected = is_expected(subject.info.expected, finding->signature.rule);
+  return canary;
+}
+
+/// How many faults were missed, found with another verdict than theirs, or could not be run.
+std::int64_t wrong_ones(const std::vector<Canary>& canaries) {
+  return std::ranges::count(canaries, false, &Canary::as_expected);
+}
+
+void print_faults(const Options& options, const SessionReport& session, std::int64_t wrong) {
   std::string text =
       fmt::format("{:<35} {:<18} {:>7} {:>17}\n", "fault", "verdict", "case", "shrunk elements");
   for (const SubjectReport& subject : session.subjects) {
     const Finding* finding = finding_of(session, subject.name);
     if (finding == nullptr) {
-      ++wrong;
       text += fmt::format("{:<35} NOT FOUND in {} cases\n", subject.name, subject.cases);
       continue;
     }
     const bool expected = is_expected(subject.info.expected, finding->signature.rule);
-    wrong += expected ? 0 : 1;
     text += fmt::format("{:<35} {:<18} {:>7} {:>6} of {:>7}{}\n", subject.name, finding->signature.rule,
                         finding->first_case, finding->shrunk_elements, finding->original_elements,
                         expected ? "" : fmt::format("\n  EXPECTED {}", subject.info.expected));
   }
   text += fmt::format("{} of {} faults found with the verdict they must get.\n\n",
-                      session.subjects.size() - static_cast<std::size_t>(wrong), session.subjects.size());
+                      std::ssize(session.subjects) - wrong, session.subjects.size());
   say(options, text);
-  return wrong;
 }
 
-/// Returns the number of false alarms.
-std::int64_t print_correct(const Options& options, const SessionReport& session) {
-  std::int64_t alarms = 0;
+void print_correct(const Options& options, const SessionReport& session) {
   std::string text = fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9} {:>8}\n", "correct implementation", "cases",
                                  "judged", "alarms", "median", "max");
   for (const SubjectReport& subject : session.subjects) {
     const Tally tally = tally_of(subject);
-    alarms += tally.found;
     text += fmt::format("{:<35} {:>7} {:>7} {:>8} {:>9.3g} {:>8.3g}\n", subject.name, subject.cases,
                         tally.judged(), tally.found, subject.ratios.quantile(0.5), subject.ratios.max());
   }
-  say(options, text + fmt::format("{} false alarms.\n\n", alarms));
-  return alarms;
+  say(options, text + fmt::format("{} false alarms.\n\n", tally_of(session).found));
 }
 
 std::string first_text(const std::optional<std::uint64_t>& first) {
@@ -151,15 +161,29 @@ void print_sharpness(const Options& options, const BlockEntry& entry, std::int64
 
 int run_selftest(const Options& options) {
   const BlockEntry& entry = blocks().front();
-  const int wrong = print_faults(options, run_faults(options, entry));
+  const Stopwatch watch;
+  RunReport report;
+  const SessionReport faults = run_faults(options, entry);
+  for (const SubjectReport& subject : faults.subjects) {
+    report.canaries.push_back(canary_of(faults, subject));
+  }
+  print_faults(options, faults, wrong_ones(report.canaries));
 
   std::vector<SubjectSpec> correct = parse_subjects({});
   std::ranges::move(named_with("control/", entry, ""), std::back_inserter(correct));
-  const std::int64_t alarms =
-      print_correct(options, run_session(options, entry, std::move(correct), false, kCasesForCorrect));
+  report.session = run_session(options, entry, std::move(correct), false, kCasesForCorrect);
+  print_correct(options, report.session);
 
   print_sharpness(options, entry, options.cases.value_or(kCasesForCorrect));
-  return wrong > 0 || alarms > 0 ? 1 : 0;
+  report.session.seconds = watch.seconds();
+  const bool alarmed = tally_of(report.session).found > 0;
+  report.exit_code = wrong_ones(report.canaries) > 0 || alarmed ? 1 : 0;
+  Options others = options;
+  std::erase_if(others.reports, [](const ReportTarget& target) {
+    return target.kind == "terminal" && target.file.empty();  // what was printed is that
+  });
+  write_reports(others, report);
+  return report.exit_code;
 }
 
 }  // namespace deformdiff::cli

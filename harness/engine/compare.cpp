@@ -1,5 +1,6 @@
 #include "engine/compare.h"
 
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -116,6 +117,7 @@ void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const Ele
   result.verdict = Verdict::kNonfiniteMismatch;
   blame(wanted, got, element, result);
   result.ratio = 0;
+  if ((admits & kAdmitsFinite) == 0) result.wanted = std::numeric_limits<double>::quiet_NaN();
   result.violating = found.nonfinite_elements;
   result.sampled = found.nonfinite_sample.elements();
   std::string expected = admitted_kinds(admits);

@@ -26,7 +26,7 @@ struct Comparison {
   Shape shape;  ///< of `output`; empty where no element is to blame
   std::int64_t element = -1;
   double got = 0;
-  double wanted = 0;
+  double wanted = 0;  ///< NaN where no finite number is due
   double bound = 0;
   double ratio = 0;             ///< |got - wanted| / bound; infinity where the bound is 0 and they differ
   std::int64_t violations = 0;  ///< elements outside their set

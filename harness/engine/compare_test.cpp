@@ -196,6 +196,17 @@ TEST(Compare, WrongKindsOfNumberComeBeforeDistances) {
   EXPECT_EQ(result.reason, "output[1] = nan, wanted 2; 2 of 2 elements are wrong");
 }
 
+TEST(Compare, WhereNoNumberIsDueNoneIsWanted) {
+  Reference reference = reference_of<float>({1, 2}, {0, 0});
+  reference.outputs.front().admits = {kAdmitsFinite, kAdmitsNan | kAdmitsPlusInf};
+  const Comparison result = compare(returned<float>({1, 2}), reference, {});
+  EXPECT_EQ(result.verdict, Verdict::kNonfiniteMismatch);
+  EXPECT_EQ(result.element, 1);
+  EXPECT_EQ(result.shape, Shape{2});
+  EXPECT_EQ(result.sampled, std::vector<std::int64_t>{1});
+  EXPECT_TRUE(std::isnan(result.wanted));
+}
+
 TEST(Compare, FindsTheOneFaultAmongManyOutputs) {
   Reference reference = reference_of<float>({1}, {1});
   reference.outputs.push_back(reference.outputs.front());

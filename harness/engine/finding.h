@@ -18,7 +18,7 @@ struct WrongElement {
   std::string output;  ///< or the stage to blame
   Shape shape;         ///< of that
   std::int64_t element = 0;
-  double got = 0, wanted = 0, bound = 0;  ///< all 0 of one that was never written
+  double got = 0, wanted = 0, bound = 0;  ///< as in Comparison; all 0 of one that was never written
   std::vector<std::int64_t> wrong;        ///< the first that have the verdict, in order; at most kListed
 };
 

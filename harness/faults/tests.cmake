@@ -151,6 +151,6 @@ foreach(pair IN LISTS wrong_stages)
     deformdiff_command_test(${name} fault
       fuzz --block ${block} --subject fault/wrong_stage:${stage}:${size} --first-finding --cases 20 --seed 1
       --no-shrink --out ${out}/${folder})
-    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION ": out_of_bound: ${pattern}\\[")
+    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION ": out_of_bound:[ \n]+${pattern}\\[")
   endforeach()
 endforeach()
