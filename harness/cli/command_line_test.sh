@@ -109,6 +109,67 @@ saved_recording() {
   grep -q 'a recording cannot be run on other inputs: give --subject' errors || fail "$(cat errors)"
 }
 
+# The finding of `fault`, in findings/ of the present folder, where cases/ is made too.
+found_in_folder() {
+  cd "$folder" || fail "no $folder"
+  mkdir cases
+  expect 1 '"$program" "${fault[@]}" --out . >printed'
+  finding=$(echo findings/*.json)
+}
+
+promote_open() {
+  found_in_folder
+  expect 0 '"$program" promote "$finding" --as zeros --note "one for people" >printed'
+  local place=cases/ms_deform_attn/open/zeros.json
+  grep -q "deformdiff replay $place" printed || fail "$(cat printed)"
+  [ ! -e "$finding" ] || fail "the finding is still in findings/"
+  grep -q '"note": "one for people"' "$place" || fail "$(cat "$place")"
+  expect 1 '"$program" replay "$place" >printed'
+  grep -q 'out_of_bound (reproduces)' printed || fail "$(cat printed)"
+  expect 0 '"$program" replay --origin "$place" >printed'
+  sed -i 's|fault/range_from_zero|cpu|' "$place"
+  expect 1 '"$program" replay --origin "$place" >printed'
+  grep -q 'GONE: promote it with --fixed' printed || fail "$(cat printed)"
+  expect 0 '"$program" promote "$place" --fixed >printed'
+  [ -e cases/ms_deform_attn/regression/zeros.json ] || fail "$(find cases)"
+}
+
+# Right implementations agree on it, and the fault still fails.
+promote_fixed() {
+  found_in_folder
+  expect 0 '"$program" promote "$finding" --fixed --as zeros --cases cases >printed'
+  local place=cases/ms_deform_attn/regression/zeros.json
+  expect 0 '"$program" replay "$place" >printed'
+  grep -q ': composite: agree (as expected)' printed || fail "$(cat printed)"
+  expect 0 '"$program" replay --origin "$place" >printed'
+  grep -q 'fault/range_from_zero: out_of_bound (as it must)' printed || fail "$(cat printed)"
+  sed -i 's|"data": \[0.5, 0\]|"data": [0.5, 0.5]|' "$place"
+  expect 1 '"$program" replay --origin "$place" >printed'
+  grep -q 'DIFFERS: the case no longer shows the failure' printed || fail "$(cat printed)"
+  sed -i 's|"subject": "fault/range_from_zero"|"subject": "torchop:gone.so#mine"|' "$place"
+  expect 4 '"$program" replay --origin "$place" >printed'
+  grep -q 'not run: .*there is no file gone.so' printed || fail "$(cat printed)"
+}
+
+promote_refuses() {
+  found_in_folder
+  expect 0 'cp "$finding" copy.json'
+  expect 0 '"$program" promote copy.json --as zeros >printed'
+  expect 2 '"$program" promote "$finding" --as zeros 2>errors'
+  grep -q 'zeros.json: is there already: choose another name with --as' errors || fail "$(cat errors)"
+  expect 2 '"$program" promote "$finding" --as ../zeros 2>errors'
+  expect 2 '"$program" promote "$finding" --cases nosuch 2>errors'
+  grep -q -- '--cases nosuch: there is no such folder' errors || fail "$(cat errors)"
+  expect 2 '"$program" promote "$finding" --note "" --as "" --cases "" 2>errors'
+  [ -e "$finding" ] || fail "a refused finding is gone"
+  rm -r cases
+  expect 2 '"$program" promote "$finding" 2>errors'
+  grep -q 'there is no folder cases/ here' errors || fail "$(cat errors)"
+  sed -i '/"signature"/d' "$finding"
+  expect 2 '"$program" promote "$finding" 2>errors'
+  grep -q "field 'signature' is missing" errors || fail "$(cat errors)"
+}
+
 rm -rf "$folder"
 mkdir -p "$folder"
 "$test"

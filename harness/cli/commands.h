@@ -13,6 +13,7 @@ int run_judge(const Options& options);
 int run_check(const Options& options);
 int run_list(const Options& options);
 int run_selftest(const Options& options);
+int run_promote(const Options& options);
 int run_bench(const Options& options);
 
 }  // namespace deformdiff::cli

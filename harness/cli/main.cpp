@@ -34,9 +34,9 @@ int run(int argc, const char* const* argv) {
     return 0;
   }
   const std::map<std::string, int (*)(const Options&)> commands{
-      {"fuzz", run_fuzz},       {"replay", run_replay},     {"shrink", run_shrink},
-      {"explain", run_explain}, {"judge", run_judge},       {"check", run_check},
-      {"list", run_list},       {"selftest", run_selftest}, {"bench", run_bench}};
+      {"fuzz", run_fuzz},   {"replay", run_replay},  {"shrink", run_shrink}, {"explain", run_explain},
+      {"judge", run_judge}, {"check", run_check},    {"list", run_list},     {"selftest", run_selftest},
+      {"bench", run_bench}, {"promote", run_promote}};
   return commands.at(options.command)(options);
 }
 

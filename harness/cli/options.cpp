@@ -112,8 +112,14 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   add_path(replay, "CASE", options.files, "saved cases").required();
   add_repeatable(replay, "--subject", options.subjects,
                  "implementation or address, repeatable (default: as recorded)");
-  replay.add_option("--worker-prefix", options.worker_prefix,
-                    "command to start the worker under, as in \"gdb --args\"");
+  replay
+      .add_flag("--origin", options.origin,
+                "on the implementation that each case came from: does the case still show what it says?")
+      ->excludes("--subject");
+  replay
+      .add_option("--worker-prefix", options.worker_prefix,
+                  "command to start the worker under, as in \"gdb --args\"")
+      ->excludes("--origin");
   add_case_timeout(replay, raw);
   add_common(replay, options, raw);
 
@@ -132,6 +138,20 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   add_repeatable(explain, "--subject", options.subjects, "implementation or address (default: as recorded)")
       .expected(1);
   add_common(explain, options, raw);
+}
+
+void add_promote(CLI::App& app, Options& options) {
+  CLI::App& promote = *app.add_subcommand("promote", "move a finding's case among those that are kept");
+  add_path(promote, "FINDING", options.files, "a saved case of a failure: it and its companion move")
+      .required()
+      ->expected(1);
+  promote.add_option("--as", options.name, "name of the case there (default: the file's)");
+  promote.add_option("--note", options.note, "one line for people (default: the finding's)");
+  promote.add_flag("--fixed", options.fixed,
+                   "into CASES/BLOCK/regression/, which must agree (default: open/, which must still fail)");
+  add_path(promote, "--cases", options.cases_folder, "folder of the cases (default: cases/ here)");
+  promote.add_flag("--quiet", options.quiet, "print nothing but errors");
+  promote.footer("Exit codes: 0 it is there; 2 bad usage, or it cannot be: then nothing is changed.");
 }
 
 void add_declare(CLI::App& command, Raw& raw) {
@@ -241,6 +261,9 @@ void convert(const Raw& raw, Options& options) {
       not_available_yet(fmt::format("{} --report {}", options.command, target.kind));
     }
   }
+  if (options.origin && !options.reports.empty()) {
+    throw InputError("--origin: prints a line a case and takes no --report");
+  }
   if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
   if (raw.progress != "auto" && raw.progress != "never") {
     throw InputError(fmt::format("--progress {}: auto or never wanted", raw.progress));
@@ -290,6 +313,7 @@ Options parse_options(int argc, const char* const* argv) {
       "3 the harness itself failed; 4 nothing was judged.");
   add_fuzz(app, options, raw);
   add_case_commands(app, options, raw);
+  add_promote(app, options);
   add_judge(app, options, raw);
   add_check(app, options, raw);
   add_other_commands(app, options, raw);

@@ -49,6 +49,7 @@ struct Options {
   double budget_seconds = 60;
   std::int64_t evaluations = 2000;
   std::filesystem::path output;
+  bool origin = false;        ///< replay; on what each case came from
   std::string worker_prefix;  ///< replay; words before the worker's command line
   std::string layout;
   std::filesystem::path config;
@@ -58,6 +59,12 @@ struct Options {
   std::vector<std::string> output_order;
   Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
+
+  // promote, emit, bisect
+  std::string name;                    ///< of the promoted case; empty: the file's
+  std::string note;                    ///< of the promoted case; empty: the finding's
+  bool fixed = false;                  ///< into regression/, not open/
+  std::filesystem::path cases_folder;  ///< empty: cases/ in the working directory
 
   std::string topic;  ///< list
 };
