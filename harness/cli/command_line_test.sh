@@ -117,6 +117,62 @@ found_in_folder() {
   finding=$(echo findings/*.json)
 }
 
+bisect_versions() {
+  found_in_folder
+  expect 0 '"$program" bisect "$finding" --versions cpu,composite,traced/op,fault/range_from_zero,fault/range_from_zero \
+    --report json:report.json >printed'
+  grep -q '^first bad: fault/range_from_zero$' printed || fail "$(cat printed)"
+  grep -q '^good     traced/op: agree$' printed || fail "$(cat printed)"
+  grep -q '^bad      fault/range_from_zero: out_of_bound: output\[0, 0, 0\] = 0' printed || fail "$(cat printed)"
+  tr -d ' \n' <report.json | grep -q '"first_bad":\["fault/range_from_zero"\]' || fail "$(cat report.json)"
+  expect 0 '"$program" bisect "$finding" --versions cpu,torchop:gone.so#m,fault/range_from_zero >printed'
+  grep -q '^skipped  torchop:gone.so#m: there is no file gone.so' printed || fail "$(cat printed)"
+  grep -q 'first bad one is one of these, .*: torchop:gone.so#m fault/range_from_zero$' printed || fail "$(cat printed)"
+  expect 1 '"$program" bisect "$finding" --versions fault/range_from_zero,cpu >printed'
+  grep -q 'is the order old to new?' printed || fail "$(cat printed)"
+  expect 1 '"$program" bisect "$finding" --versions cpu,composite >printed'
+  expect 1 '"$program" bisect "$finding" --versions fault/range_from_zero >printed'
+  expect 4 '"$program" bisect "$finding" --versions torchop:gone.so#m >printed'
+  expect 2 '"$program" bisect "$finding" 2>errors'
+  expect 2 '"$program" bisect "$finding" --versions cpu,nosuch 2>errors'
+  expect 2 '"$program" bisect nosuch.json --versions cpu 2>errors'
+  # To git 2 would be a bad version.
+  expect 130 '"$program" bisect nosuch.json --run true 2>errors'
+  expect 130 '"$program" bisect "$finding" --run true --nosuch 2>errors'
+  expect 1 '"$program" bisect "$finding" --run true >printed'
+  expect 0 '"$program" bisect "$finding" --run true --subject cpu >printed'
+  expect 125 '"$program" bisect "$finding" --run false >printed'
+  expect 125 '"$program" bisect "$finding" --run true --subject torchop:gone.so#m >printed'
+}
+
+# The library gives what the file `deed` says; one commit cannot be built.
+bisect_git() {
+  local library=$4
+  git --version >/dev/null || { echo "no git"; exit 77; }
+  cd "$folder" || fail "no $folder"
+  expect 1 '"$program" fuzz --block ms_deform_attn --subject "torchop:$library#fixture::ms_deform_attn" --cases 40 --seed 1 \
+    --first-finding --out . >printed'
+  git init -q tree
+  cd tree || fail "no tree"
+  git config user.name Nobody
+  git config user.email nobody@localhost
+  local i
+  for i in 1 2 3 4 5 6 7 8; do
+    if [ "$i" -lt 6 ]; then echo ones; else echo zeros; fi >deed
+    rm -f broken
+    [ "$i" -ne 4 ] || touch broken
+    echo "$i" >number
+    git add -A
+    git commit -qm "commit $i"
+  done
+  git bisect start HEAD HEAD~7 >../printed
+  # shellcheck disable=SC2016
+  expect 0 'git bisect run sh -c '\''DEFORMDIFF_FIXTURE=$(cat deed) "$0" bisect "$1" --run "test ! -e broken"'\'' \
+    "$program" ../findings/*.json >../printed 2>&1'
+  grep -q 'is the first bad commit' ../printed || fail "$(cat ../printed)"
+  [ "$(git show -s --format=%s refs/bisect/bad)" = "commit 6" ] || fail "$(cat ../printed)"
+}
+
 promote_open() {
   found_in_folder
   expect 0 '"$program" promote "$finding" --as zeros --note "one for people" >printed'
@@ -172,4 +228,4 @@ promote_refuses() {
 
 rm -rf "$folder"
 mkdir -p "$folder"
-"$test"
+"$test" "$@"

@@ -26,7 +26,7 @@ struct Raw {
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
   std::vector<std::string> mapping, declarations;
-  bool resume = false;
+  bool resume = false, python = false;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
 };
@@ -154,6 +154,48 @@ void add_promote(CLI::App& app, Options& options) {
   promote.footer("Exit codes: 0 it is there; 2 bad usage, or it cannot be: then nothing is changed.");
 }
 
+void add_emit(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& emit = *app.add_subcommand("emit", "a script, or a bug report, that shows a failure to others");
+  add_path(emit, "CASE", options.files, "a saved case").required()->expected(1);
+  emit.add_flag("--python", raw.python, "a Python script that needs PyTorch or numpy, and nothing of ours");
+  emit.add_flag("--issue", options.issue, "the text of a bug report around that, in Markdown");
+  add_path(emit, "-o", options.output, "file to write (default: standard output)");
+  add_repeatable(emit, "--subject", options.subjects, "implementation or address (default: as recorded)")
+      .expected(1);
+  emit.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
+  emit.footer(
+      "Exit codes: 0 it is written; 2 bad usage, or a failure that no script can show; 4 the case does not "
+      "fail.");
+}
+
+void add_bisect(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& bisect = *app.add_subcommand("bisect", "which version is the first that a saved case fails on");
+  add_path(bisect, "CASE", options.files, "a saved case").required()->expected(1);
+  CLI::Option& versions = *bisect.add_option(
+      "--versions", options.versions,
+      "A,B,C: libraries, addresses or names, old to new; a library alone stands in the case's address");
+  bisect
+      .add_option(
+          "--run", options.run,
+          "for git bisect run: a line for the shell that builds what is checked out, before the case is "
+          "judged")
+      ->excludes(&versions);
+  add_repeatable(bisect, "--subject", options.subjects,
+                 "with --run: implementation or address (default: as recorded)")
+      .expected(1)
+      ->excludes(&versions);
+  add_case_timeout(bisect, raw);
+  add_repeatable(bisect, "--report", raw.reports, "KIND[:FILE], repeatable; kinds: terminal, json");
+  bisect.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
+  bisect.add_flag("--quiet", options.quiet, "print nothing but errors");
+  bisect.footer(
+      "Exit codes with --versions: 0 the first bad one, or those that it is among, are named; 1 none is "
+      "named; 2 "
+      "bad\nusage or an unreadable file; 4 none could be tested. With --run, as git wants them: 0 good; 1 "
+      "bad; 125 "
+      "cannot\nbe tested; above 128 bad usage or an interrupt, which ends the bisection.");
+}
+
 void add_declare(CLI::App& command, Raw& raw) {
   add_repeatable(command, "--declare", raw.declarations,
                  "KEY=VALUE, repeatable: how it computes and what it promises (deformdiff list addresses)");
@@ -217,7 +259,7 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
                  "implementation or address, repeatable (default: every built-in one)");
   add_common(bench, options, raw);
 
-  for (const char* later : {"report", "merge", "emit"}) {
+  for (const char* later : {"report", "merge"}) {
     app.add_subcommand(later)->group("")->allow_extras();
   }
 }
@@ -243,7 +285,7 @@ void want_folder_of(const ReportTarget& target) {
 }
 
 void refuse_unbuilt(const Options& options, const Raw& raw) {
-  for (const char* later : {"report", "merge", "emit"}) {
+  for (const char* later : {"report", "merge"}) {
     if (options.command == later) not_available_yet(later);
   }
   if (raw.resume) not_available_yet("--resume");
@@ -254,12 +296,18 @@ void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
   for (const ReportTarget& target : options.reports) want_folder_of(target);
-  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench"};
+  static const std::set<std::string> kReporting{"fuzz", "replay", "judge", "check", "bench", "bisect"};
   for (const ReportTarget& target : options.reports) {
     const bool as_always = target.kind == "terminal" && target.file.empty();
     if (!as_always && !kReporting.contains(options.command)) {
       not_available_yet(fmt::format("{} --report {}", options.command, target.kind));
     }
+  }
+  if (options.command == "emit" && !raw.python && !options.issue) {
+    throw InputError("emit: say what to write: --python, or --issue for a bug report around it");
+  }
+  if (options.command == "bisect" && options.versions.empty() && options.run.empty()) {
+    throw InputError("bisect: give --versions A,B,C, or --run COMMAND for git bisect run");
   }
   if (options.origin && !options.reports.empty()) {
     throw InputError("--origin: prints a line a case and takes no --report");
@@ -314,6 +362,8 @@ Options parse_options(int argc, const char* const* argv) {
   add_fuzz(app, options, raw);
   add_case_commands(app, options, raw);
   add_promote(app, options);
+  add_emit(app, options, raw);
+  add_bisect(app, options, raw);
   add_judge(app, options, raw);
   add_check(app, options, raw);
   add_other_commands(app, options, raw);

@@ -63,7 +63,10 @@ struct Options {
   // promote, emit, bisect
   std::string name;                    ///< of the promoted case; empty: the file's
   std::string note;                    ///< of the promoted case; empty: the finding's
+  bool issue = false;                  ///< a bug report around the script
   bool fixed = false;                  ///< into regression/, not open/
+  std::string versions;                ///< bisect: A,B,C, old to new
+  std::string run;                     ///< bisect: a line for the shell; empty with `versions`
   std::filesystem::path cases_folder;  ///< empty: cases/ in the working directory
 
   std::string topic;  ///< list

@@ -102,7 +102,6 @@ TEST(Options, TheTerminalReportIsTheDefault) {
 TEST(Options, WhatIsPromisedAndNotBuiltSaysSo) {
   const std::vector<std::vector<const char*>> later{{"report", "d"},
                                                     {"merge", "a", "b", "-o", "c"},
-                                                    {"emit", "c.json", "--python"},
                                                     {"fuzz", "--resume"},
                                                     {"fuzz", "--shard", "1/2"},
                                                     {"fuzz", "--report", "junit"},
@@ -189,7 +188,7 @@ TEST(Options, HelpAndVersionAreText) {
 TEST(Options, HelpNamesOnlyWhatIsBuilt) {
   const std::string all = parse({"--help"}).message + parse({"fuzz", "--help"}).message;
   for (const char* const later :
-       {"not available", "merge", "emit", "--resume", "--shard", "junit", "html", "github"}) {
+       {"not available", "merge", "--resume", "--shard", "junit", "html", "github"}) {
     EXPECT_EQ(all.find(later), std::string::npos) << later;
   }
 }

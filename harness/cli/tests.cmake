@@ -48,9 +48,25 @@ deformdiff_shell_tests(
   served_blocks
   verbose_tables
   plain_progress
+  bisect_versions
   promote_open
   promote_fixed
   promote_refuses)
+
+# Scripts for others, run by the Python of the wheel; skipped where that has not what they need.
+function(deformdiff_script_tests)
+  foreach(name IN LISTS ARGN)
+    add_test(NAME emit/${name} COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/emit/script_test.sh
+      $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/emit_test/${name} ${name} ${DEFORMDIFF_PYTHON}
+      $<TARGET_FILE:operator_fixture>)
+    set_tests_properties(emit/${name} PROPERTIES LABELS cli TIMEOUT 600 SKIP_RETURN_CODE 77)
+  endforeach()
+endfunction()
+deformdiff_script_tests(operator operator_that_crashes builtin recorded formulas)
+
+add_test(NAME bisect/git COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh $<TARGET_FILE:deformdiff>
+  ${CMAKE_CURRENT_BINARY_DIR}/cli_test/bisect_git bisect_git $<TARGET_FILE:operator_fixture>)
+set_tests_properties(bisect/git PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CODE 77)
 
 add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}/README.md
   $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
