@@ -69,8 +69,10 @@ Json finding_json(const Finding& finding) {
             {"reproduction_runs", finding.reproduction_runs},
             {"other_bits", finding.other_bits},
             {"excused_by", finding.excused_by},
+            {"status", name_of(finding.status)},
             {"one_line", finding.one_line}};
   if (finding.smallest) json["needs"] = text_of(finding.smallest->needs);
+  if (!finding.kept_case.empty()) json["kept_case"] = finding.kept_case.string();
   if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
   return json;
 }

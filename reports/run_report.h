@@ -26,6 +26,7 @@ struct RunReport {
   std::uint64_t seed = 0;
   std::string only;  ///< fuzz: conditions that every case meets; empty if there were none
   int exit_code = 0;
+  bool known_fail = false;  ///< fuzz: known findings make the exit code 1 too
   SessionReport session;
   std::vector<std::string> ignored;        ///< judge: tensors of the file that nothing was made of
   std::vector<std::string> read_as_int64;  ///< its inputs of narrower integers, with their dtype

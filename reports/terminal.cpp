@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <span>
 
@@ -98,6 +99,11 @@ std::string finding_text(const Finding& finding) {
   if (!finding.excused_by.empty()) {
     text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
   }
+  if (finding.status == FindingStatus::kRegression) {
+    text += fmt::format("  a regression: this was fixed: {}\n", finding.kept_case.string());
+  } else if (finding.status == FindingStatus::kKnown) {
+    text += fmt::format("  known: {}\n", finding.kept_case.string());
+  }
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
   } else {
@@ -106,12 +112,16 @@ std::string finding_text(const Finding& finding) {
   return text;
 }
 
-/// Those that a declaration would excuse come last and apart.
+/// Those that are known, and those that a declaration would excuse, come last and apart.
 std::string findings(const RunReport& report) {
-  std::string text, excused;
+  std::string text, known, excused;
   for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(finding);
+    std::string& group = finding.status == FindingStatus::kKnown ? known
+                         : finding.excused_by.empty()            ? text
+                                                                 : excused;
+    group += finding_text(finding);
   }
+  if (!known.empty()) text += "\nKnown:\n" + known;
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
@@ -200,6 +210,16 @@ std::string final_sentence(const RunReport& report) {
                      agreeing.size() == 1 ? "s" : "", counted(total.agree, "run"), not_judged);
 }
 
+/// Of findings some of which are kept; empty if all are new.
+std::string status_sentence(const std::vector<Finding>& findings) {
+  std::map<FindingStatus, std::int64_t> counts;
+  for (const Finding& finding : findings) ++counts[finding.status];
+  if (counts[FindingStatus::kNew] == static_cast<std::int64_t>(findings.size())) return "";
+  return fmt::format("Of these {} new, {} known, {}.\n", counts[FindingStatus::kNew],
+                     counts[FindingStatus::kKnown],
+                     counted(counts[FindingStatus::kRegression], "regression"));
+}
+
 }  // namespace
 
 std::string terminal_report(const RunReport& report) {
@@ -218,6 +238,7 @@ std::string terminal_report(const RunReport& report) {
   text += "\n";
   for (const std::string& warning : report.warnings) text += wrapped("Warning: ", warning + ".", 2);
   text += wrapped("", final_sentence(report), 0);
+  text += status_sentence(report.session.findings);
   for (const std::string& note : report.notes) text += wrapped("", note, 0);
   if (!report.only.empty()) {
     text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,

@@ -173,6 +173,29 @@ bisect_git() {
   [ "$(git show -s --format=%s refs/bisect/bad)" = "commit 6" ] || fail "$(cat ../printed)"
 }
 
+# Of cases/ in the working directory, unless told otherwise.
+known_findings() {
+  found_in_folder
+  expect 1 '"$program" "${fault[@]}" --out again --report json:r.json >printed'
+  grep -q '"status": "new"' r.json || fail "$(cat r.json)"
+  expect 0 '"$program" promote "$finding" --as zeros >printed'
+  expect 0 '"$program" "${fault[@]}" --out again >printed'
+  grep -q '  known: cases/ms_deform_attn/open/zeros.json' printed || fail "$(cat printed)"
+  grep -q '^Of these 0 new, 1 known, 0 regressions.$' printed || fail "$(cat printed)"
+  expect 1 '"$program" "${fault[@]}" --out again --known-fail >printed'
+  expect 1 '"$program" "${fault[@]}" --subject fault/half_pixel --out again >printed'
+  grep -q '^Of these [1-9][0-9]* new, 1 known, 0 regressions.$' printed || fail "$(cat printed)"
+  expect 0 '"$program" promote cases/ms_deform_attn/open/zeros.json --fixed >printed'
+  mv cases elsewhere
+  expect 1 '"$program" "${fault[@]}" --out again --known elsewhere --report terminal --report json:r.json >printed'
+  grep -q '  a regression: this was fixed: elsewhere/ms_deform_attn/regression/zeros.json' printed || fail "$(cat printed)"
+  grep -q '"status": "regression"' r.json || fail "$(cat r.json)"
+  expect 2 '"$program" "${fault[@]}" --out again --known nosuch 2>errors'
+  echo '{' >elsewhere/ms_deform_attn/regression/broken.json
+  expect 2 '"$program" "${fault[@]}" --out again --known elsewhere 2>errors'
+  grep -q 'regression/broken.json' errors || fail "$(cat errors)"
+}
+
 promote_open() {
   found_in_folder
   expect 0 '"$program" promote "$finding" --as zeros --note "one for people" >printed'

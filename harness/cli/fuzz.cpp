@@ -1,7 +1,9 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
+#include "cli/cases_folder.h"
 #include "cli/commands.h"
 #include "cli/fuzz_plan.h"
 #include "cli/interrupt.h"
+#include "cli/known_cases.h"
 #include "cli/output.h"
 #include "cli/session_options.h"
 #include "engine/session.h"
@@ -15,8 +17,11 @@ namespace deformdiff::cli {
 
 int run_fuzz(const Options& options) {
   const std::vector<PlannedSession> sessions = plan_sessions(options);
+  const auto cases = find_cases_folder(options.known, "--known");
+  const KnownCases known = cases ? KnownCases(*cases) : KnownCases();
   catch_interrupts();
   RunReport report;
+  report.known_fail = options.known_fail;
   {
     ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
     const Stopwatch watch;
@@ -31,6 +36,7 @@ int run_fuzz(const Options& options) {
       append(report.session, fuzz(*sessions[i].entry, sessions[i].subjects, session, progress));
     }
   }
+  known.mark(report.session.findings);
   if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
   warn_of_narrow_support(report);
   if (is_first_look(options)) {

@@ -102,6 +102,9 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
+  add_path(fuzz, "--known", options.known,
+           "folder of cases whose failures are known, or regressions (default: cases/ here, if it is there)");
+  fuzz.add_flag("--known-fail", options.known_fail, "exit 1 for known findings too");
   add_repeatable(fuzz, "--require", options.required,
                  "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);

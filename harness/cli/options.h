@@ -35,6 +35,8 @@ struct Options {
   std::vector<std::string> tiers;
   std::string only;  ///< fuzz: conditions that every case meets
   std::vector<std::string> required;
+  std::filesystem::path known;  ///< fuzz: folder of cases; empty: cases/ in the working directory
+  bool known_fail = false;      ///< known findings are failures of the run too
   std::optional<std::int64_t> cases;
   std::optional<double> time_seconds;
   std::uint64_t seed = 0;

@@ -49,6 +49,7 @@ deformdiff_shell_tests(
   verbose_tables
   plain_progress
   bisect_versions
+  known_findings
   promote_open
   promote_fixed
   promote_refuses)
