@@ -91,10 +91,12 @@ Json finding_json(const Finding& finding) {
             {"reproduction_runs", finding.reproduction_runs},
             {"other_bits", finding.other_bits},
             {"excused_by", finding.excused_by},
+            {"status", name_of(finding.status)},
             {"one_line", finding.one_line}};
   if (!finding.group.empty()) json["group"] = finding.group;
   if (finding.worst) json["worst"] = wrong_element_json(*finding.worst);
   if (finding.smallest) json["needs"] = text_of(finding.smallest->needs);
+  if (!finding.kept_case.empty()) json["kept_case"] = finding.kept_case.string();
   if (!finding.not_saved.empty()) json["not_saved"] = finding.not_saved;
   return json;
 }

@@ -366,6 +366,55 @@ TEST(JsonReport, InfiniteRatiosStayNumbers) {
   EXPECT_TRUE(nlohmann::json::parse(json_report(report))["subjects"][0]["ratio"]["max"].is_number());
 }
 
+TEST(ExitCode, IsOfWhatIsNotKnown) {
+  RunReport report = with_finding();
+  Finding& finding = report.session.findings.front();
+  std::int64_t cases = 0;
+  for (const SubjectReport& subject : report.session.subjects) cases += tally_of(subject).found;
+  ASSERT_GT(cases, 0);
+  finding.count = cases;
+  finding.status = FindingStatus::kKnown;
+  EXPECT_EQ(decide_exit_code(report, {}), 0);
+  report.known_fail = true;
+  EXPECT_EQ(decide_exit_code(report, {}), 1);
+  report.known_fail = false;
+  finding.status = FindingStatus::kRegression;
+  EXPECT_EQ(decide_exit_code(report, {}), 1);
+  finding.status = FindingStatus::kKnown;
+  finding.count = cases - 1;
+  EXPECT_EQ(decide_exit_code(report, {}), 1) << "a case failed of which nothing is known";
+}
+
+TEST(TerminalReport, SaysWhatIsKnownAndWhatWasFixed) {
+  RunReport report = with_finding();
+  EXPECT_EQ(terminal_report(report).find("known"), std::string::npos);
+  report.session.findings.push_back(report.session.findings.front());
+  report.session.findings.push_back(report.session.findings.front());
+  report.session.findings[0].status = FindingStatus::kKnown;
+  report.session.findings[0].kept_case = "cases/b/open/x.json";
+  report.session.findings[1].status = FindingStatus::kRegression;
+  report.session.findings[1].kept_case = "cases/b/regression/y.json";
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("  a regression: this was fixed: cases/b/regression/y.json\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\nKnown:\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  known: cases/b/open/x.json\n"), std::string::npos) << text;
+  EXPECT_GT(text.find("\nKnown:\n"), text.find("a regression")) << text;
+  EXPECT_NE(text.find("Of these 1 new, 1 known, 1 regression.\n"), std::string::npos) << text;
+}
+
+TEST(JsonReport, SaysWhatIsKnownAndWhatWasFixed) {
+  RunReport report = with_finding();
+  nlohmann::json json = nlohmann::json::parse(json_report(report));
+  EXPECT_EQ(json["findings"][0]["status"], "new");
+  EXPECT_FALSE(json["findings"][0].contains("kept_case"));
+  report.session.findings[0].status = FindingStatus::kRegression;
+  report.session.findings[0].kept_case = "cases/b/regression/y.json";
+  json = nlohmann::json::parse(json_report(report));
+  EXPECT_EQ(json["findings"][0]["status"], "regression");
+  EXPECT_EQ(json["findings"][0]["kept_case"], "cases/b/regression/y.json");
+}
+
 TEST(ExitCode, FollowsFindingsAgreementAndRequirements) {
   RunReport nothing_found = sample();
   EXPECT_EQ(decide_exit_code(nothing_found, {}), 0);

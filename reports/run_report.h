@@ -50,6 +50,7 @@ struct RunReport {
   std::uint64_t seed = 0;
   std::string only;  ///< fuzz: conditions that every case meets; empty if there were none
   int exit_code = 0;
+  bool known_fail = false;  ///< fuzz: known findings make the exit code 1 too
   SessionReport session;
   std::vector<TriggerClass> trigger_classes;  ///< fuzz: those that its tiers can reach
   std::vector<ReplayedCase> replayed;         ///< replay

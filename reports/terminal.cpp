@@ -96,6 +96,11 @@ std::string finding_text(const Finding& finding, bool colour) {
   if (!finding.excused_by.empty()) {
     text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
   }
+  if (finding.status == FindingStatus::kRegression) {
+    text += fmt::format("  a regression: this was fixed: {}\n", finding.kept_case.string());
+  } else if (finding.status == FindingStatus::kKnown) {
+    text += fmt::format("  known: {}\n", finding.kept_case.string());
+  }
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
   } else {
@@ -104,12 +109,16 @@ std::string finding_text(const Finding& finding, bool colour) {
   return text;
 }
 
-/// Those that a declaration would excuse come last and apart.
+/// Those that are known, and those that a declaration would excuse, come last and apart.
 std::string findings(const RunReport& report) {
-  std::string text, excused;
+  std::string text, known, excused;
   for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(finding, report.colour);
+    std::string& group = finding.status == FindingStatus::kKnown ? known
+                         : finding.excused_by.empty()            ? text
+                                                                 : excused;
+    group += finding_text(finding, report.colour);
   }
+  if (!known.empty()) text += "\nKnown:\n" + known;
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
 
@@ -199,6 +208,16 @@ std::string audit_text(const RunReport& report) {
   return text;
 }
 
+/// Of findings some of which are kept; empty if all are new.
+std::string status_sentence(const std::vector<Finding>& findings) {
+  std::map<FindingStatus, std::int64_t> counts;
+  for (const Finding& finding : findings) ++counts[finding.status];
+  if (counts[FindingStatus::kNew] == static_cast<std::int64_t>(findings.size())) return "";
+  return fmt::format("Of these {} new, {} known, {}.\n", counts[FindingStatus::kNew],
+                     counts[FindingStatus::kKnown],
+                     counted(counts[FindingStatus::kRegression], "regression"));
+}
+
 }  // namespace
 
 std::string terminal_report(const RunReport& report) {
@@ -220,6 +239,7 @@ std::string terminal_report(const RunReport& report) {
   }
   const Colour colour = report.exit_code == 0 ? Colour::kGood : Colour::kBad;
   text += coloured(wrapped("", final_sentence(report), 0), colour, report.colour);
+  text += status_sentence(report.session.findings);
   for (const std::string& note : report.notes) text += wrapped("", note, 0);
   if (!report.only.empty()) {
     text += fmt::format("Only cases that meet {} were drawn: --only '{}' --seed {}\n", report.only,

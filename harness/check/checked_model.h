@@ -39,6 +39,9 @@ class CheckedModel {
   /// lacks.
   std::vector<NamedTensor> arguments(const Case& c) const;
 
+  /// Of the block's outputs, in the module's order.
+  const std::vector<LayoutEntry>& outputs() const { return outputs_; }
+
   /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays
   /// as it is, and is then judged to have the wrong structure.
   void name_outputs(Outcome& outcome) const;

@@ -145,25 +145,28 @@ std::string mode_of(const Address& address) {
 
 }  // namespace
 
-SubjectSpec module_subject(const std::string& typed, int threads) {
+ModuleAddress parse_module_address(const std::string& typed, int threads) {
   const Address address =
       parse_address(typed, kModuleScheme,
                     {"block", "layout", "attributes", "params", "input_order", "output_order", "mode"});
-  SubjectSpec spec;
   try {
-    const CheckRequest request = request_of(address, threads);
-    const std::string mode = mode_of(address);
-    spec.one_run = mode == module_mode::kInterpreter;
-    spec.make_runner = [=](const WorkerCommand& command, const RunLimits& limits) {
-      CheckRequest limited = request;
-      limited.limits = limits;
-      return std::make_unique<ModuleRunner>(std::move(limited), mode, command.argv);
-    };
+    return {request_of(address, threads), mode_of(address)};
   } catch (const InputError& error) {
     throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
   }
+}
+
+SubjectSpec module_subject(const std::string& typed, int threads) {
+  const ModuleAddress address = parse_module_address(typed, threads);
+  SubjectSpec spec;
+  spec.one_run = address.mode == module_mode::kInterpreter;
+  spec.make_runner = [=](const WorkerCommand& command, const RunLimits& limits) {
+    CheckRequest limited = address.request;
+    limited.limits = limits;
+    return std::make_unique<ModuleRunner>(std::move(limited), address.mode, command.argv);
+  };
   spec.name = typed;
-  spec.library = address.file.string();
+  spec.library = address.request.model.string();
   return spec;
 }
 

@@ -17,6 +17,14 @@ namespace deformdiff {
 /// makes of it: "executor", "frozen", "inference".
 constexpr std::string_view kModuleScheme = "torchscript:";
 
+struct ModuleAddress {
+  CheckRequest request;
+  std::string mode;  ///< one of module_mode
+};
+
+/// Throws InputError for an address that is none, and for a file that is not there.
+ModuleAddress parse_module_address(const std::string& address, int threads);
+
 /// A case is given to the module if the parameters in it are the module's. Words in front of the worker's
 /// command line go to the spec's `command`. Throws InputError for an address that is none, and for a file
 /// that is not there.

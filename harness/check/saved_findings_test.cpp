@@ -19,15 +19,14 @@ Tampers scaled(double factor) {
   };
 }
 
-/// The program's exit code, run in the root folder, and what it printed.
+/// A program's exit code, run in the root folder, and what it printed.
 struct Ran {
   int exit_code;
   std::string printed;
 };
-Ran run_elsewhere(const std::string& arguments) {
+Ran run_elsewhere(const std::string& arguments, const std::string& program = DEFORMDIFF_PROGRAM) {
   const fs::path printed = folder() / "saved.printed";
-  const std::string command =
-      fmt::format("cd / && {} {} > {} 2>&1", DEFORMDIFF_PROGRAM, arguments, printed.string());
+  const std::string command = fmt::format("cd / && {} {} > {} 2>&1", program, arguments, printed.string());
   const int status = std::system(command.c_str());
   std::stringstream text;
   text << std::ifstream(printed).rdbuf();
@@ -86,6 +85,40 @@ TEST(SavedFindings, AreGoneOnceTheModelIsMended) {
   const Ran missing = run_elsewhere("replay " + saved);
   EXPECT_EQ(missing.exit_code, 2);
   EXPECT_NE(missing.printed.find("there is no file"), std::string::npos) << missing.printed;
+}
+
+// In every way in which LibTorch runs a module, and as Python runs it.
+TEST(SavedFindings, AreShownByAScript) {
+  const Ran torch = run_elsewhere("-c 'import torch'", DEFORMDIFF_PYTHON);
+  if (torch.exit_code != 0) GTEST_SKIP() << DEFORMDIFF_PYTHON << ": " << torch.printed;
+  const std::string saved = saved_finding(check("shown", exported("shown", "decoder_layer", scaled(1.01))));
+  const std::string script = (folder() / "shown.py").string();
+  for (const char* mode : {"interpreter", "executor", "frozen", "inference"}) {
+    const Ran emitted = run_elsewhere(fmt::format("emit {} --python -o {} --subject '{}&mode={}'", saved,
+                                                  script, read_case(saved).subject, mode));
+    EXPECT_EQ(emitted.exit_code, 0) << emitted.printed;
+    const Ran shown = run_elsewhere(script, DEFORMDIFF_PYTHON);
+    EXPECT_EQ(shown.exit_code, 1) << mode << shown.printed;
+    EXPECT_NE(shown.printed.find("\nresults[0][0, "), std::string::npos) << shown.printed;
+    exported("mended", "decoder_layer", scaled(1));
+    const Ran mended = run_elsewhere(script + " " + (folder() / "mended.pt").string(), DEFORMDIFF_PYTHON);
+    EXPECT_EQ(mended.exit_code, 0) << mode << mended.printed;
+  }
+}
+
+// What is too small for the outputs' sets shows where it is.
+TEST(SavedFindings, OfAStageAloneAreShownByItsNumbers) {
+  const Ran numpy = run_elsewhere("-c 'import numpy'", DEFORMDIFF_PYTHON);
+  if (numpy.exit_code != 0) GTEST_SKIP() << DEFORMDIFF_PYTHON << ": " << numpy.printed;
+  const std::string saved =
+      saved_finding(check("small", exported("small", "decoder_layer", scaled(1 + 3e-6))));
+  const std::string script = (folder() / "small.py").string();
+  const Ran emitted = run_elsewhere(fmt::format("emit {} --python -o {}", saved, script));
+  EXPECT_EQ(emitted.exit_code, 0) << emitted.printed;
+  const Ran shown = run_elsewhere(script, DEFORMDIFF_PYTHON);
+  EXPECT_EQ(shown.exit_code, 1) << shown.printed;
+  EXPECT_NE(shown.printed.find("activation_fn["), std::string::npos) << shown.printed;
+  EXPECT_NE(shown.printed.find(", as expected"), std::string::npos) << shown.printed;
 }
 
 // A module answers with its own parameters, whatever the case holds.

@@ -109,6 +109,146 @@ saved_recording() {
   grep -q 'a recording cannot be run on other inputs: give --subject' errors || fail "$(cat errors)"
 }
 
+# The finding of `fault`, in findings/ of the present folder, where cases/ is made too.
+found_in_folder() {
+  cd "$folder" || fail "no $folder"
+  mkdir cases
+  expect 1 '"$program" "${fault[@]}" --out . >printed'
+  finding=$(echo findings/*.json)
+}
+
+bisect_versions() {
+  found_in_folder
+  expect 0 '"$program" bisect "$finding" --versions cpu,composite,traced/op,fault/range_from_zero,fault/range_from_zero \
+    --report json:report.json >printed'
+  grep -q '^first bad: fault/range_from_zero$' printed || fail "$(cat printed)"
+  grep -q '^good     traced/op: agree$' printed || fail "$(cat printed)"
+  grep -q '^bad      fault/range_from_zero: out_of_bound: output\[0, 0, 0\] = 0' printed || fail "$(cat printed)"
+  tr -d ' \n' <report.json | grep -q '"first_bad":\["fault/range_from_zero"\]' || fail "$(cat report.json)"
+  expect 0 '"$program" bisect "$finding" --versions cpu,torchop:gone.so#m,fault/range_from_zero >printed'
+  grep -q '^skipped  torchop:gone.so#m: there is no file gone.so' printed || fail "$(cat printed)"
+  grep -q 'first bad one is one of these, .*: torchop:gone.so#m fault/range_from_zero$' printed || fail "$(cat printed)"
+  expect 1 '"$program" bisect "$finding" --versions fault/range_from_zero,cpu >printed'
+  grep -q 'is the order old to new?' printed || fail "$(cat printed)"
+  expect 1 '"$program" bisect "$finding" --versions cpu,composite >printed'
+  expect 1 '"$program" bisect "$finding" --versions fault/range_from_zero >printed'
+  expect 4 '"$program" bisect "$finding" --versions torchop:gone.so#m >printed'
+  expect 2 '"$program" bisect "$finding" 2>errors'
+  expect 2 '"$program" bisect "$finding" --versions cpu,nosuch 2>errors'
+  expect 2 '"$program" bisect nosuch.json --versions cpu 2>errors'
+  # To git 2 would be a bad version.
+  expect 130 '"$program" bisect nosuch.json --run true 2>errors'
+  expect 130 '"$program" bisect "$finding" --run true --nosuch 2>errors'
+  expect 1 '"$program" bisect "$finding" --run true >printed'
+  expect 0 '"$program" bisect "$finding" --run true --subject cpu >printed'
+  expect 125 '"$program" bisect "$finding" --run false >printed'
+  expect 125 '"$program" bisect "$finding" --run true --subject torchop:gone.so#m >printed'
+}
+
+# The library gives what the file `deed` says; one commit cannot be built.
+bisect_git() {
+  local library=$4
+  git --version >/dev/null || { echo "no git"; exit 77; }
+  cd "$folder" || fail "no $folder"
+  expect 1 '"$program" fuzz --block ms_deform_attn --subject "torchop:$library#fixture::ms_deform_attn" --cases 40 --seed 1 \
+    --first-finding --out . >printed'
+  git init -q tree
+  cd tree || fail "no tree"
+  git config user.name Nobody
+  git config user.email nobody@localhost
+  local i
+  for i in 1 2 3 4 5 6 7 8; do
+    if [ "$i" -lt 6 ]; then echo ones; else echo zeros; fi >deed
+    rm -f broken
+    [ "$i" -ne 4 ] || touch broken
+    echo "$i" >number
+    git add -A
+    git commit -qm "commit $i"
+  done
+  git bisect start HEAD HEAD~7 >../printed
+  # shellcheck disable=SC2016
+  expect 0 'git bisect run sh -c '\''DEFORMDIFF_FIXTURE=$(cat deed) "$0" bisect "$1" --run "test ! -e broken"'\'' \
+    "$program" ../findings/*.json >../printed 2>&1'
+  grep -q 'is the first bad commit' ../printed || fail "$(cat ../printed)"
+  [ "$(git show -s --format=%s refs/bisect/bad)" = "commit 6" ] || fail "$(cat ../printed)"
+}
+
+# Of cases/ in the working directory, unless told otherwise.
+known_findings() {
+  found_in_folder
+  expect 1 '"$program" "${fault[@]}" --out again --report json:r.json >printed'
+  grep -q '"status": "new"' r.json || fail "$(cat r.json)"
+  expect 0 '"$program" promote "$finding" --as zeros >printed'
+  expect 0 '"$program" "${fault[@]}" --out again >printed'
+  grep -q '  known: cases/ms_deform_attn/open/zeros.json' printed || fail "$(cat printed)"
+  grep -q '^Of these 0 new, 1 known, 0 regressions.$' printed || fail "$(cat printed)"
+  expect 1 '"$program" "${fault[@]}" --out again --known-fail >printed'
+  expect 1 '"$program" "${fault[@]}" --subject fault/half_pixel --out again >printed'
+  grep -q '^Of these [1-9][0-9]* new, 1 known, 0 regressions.$' printed || fail "$(cat printed)"
+  expect 0 '"$program" promote cases/ms_deform_attn/open/zeros.json --fixed >printed'
+  mv cases elsewhere
+  expect 1 '"$program" "${fault[@]}" --out again --known elsewhere --report terminal --report json:r.json >printed'
+  grep -q '  a regression: this was fixed: elsewhere/ms_deform_attn/regression/zeros.json' printed || fail "$(cat printed)"
+  grep -q '"status": "regression"' r.json || fail "$(cat r.json)"
+  expect 2 '"$program" "${fault[@]}" --out again --known nosuch 2>errors'
+  echo '{' >elsewhere/ms_deform_attn/regression/broken.json
+  expect 2 '"$program" "${fault[@]}" --out again --known elsewhere 2>errors'
+  grep -q 'regression/broken.json' errors || fail "$(cat errors)"
+}
+
+promote_open() {
+  found_in_folder
+  expect 0 '"$program" promote "$finding" --as zeros --note "one for people" >printed'
+  local place=cases/ms_deform_attn/open/zeros.json
+  grep -q "deformdiff replay $place" printed || fail "$(cat printed)"
+  [ ! -e "$finding" ] || fail "the finding is still in findings/"
+  grep -q '"note": "one for people"' "$place" || fail "$(cat "$place")"
+  expect 1 '"$program" replay "$place" >printed'
+  grep -q 'out_of_bound (reproduces)' printed || fail "$(cat printed)"
+  expect 0 '"$program" replay --origin "$place" >printed'
+  sed -i 's|fault/range_from_zero|cpu|' "$place"
+  expect 1 '"$program" replay --origin "$place" >printed'
+  grep -q 'GONE: promote it with --fixed' printed || fail "$(cat printed)"
+  expect 0 '"$program" promote "$place" --fixed >printed'
+  [ -e cases/ms_deform_attn/regression/zeros.json ] || fail "$(find cases)"
+}
+
+# Right implementations agree on it, and the fault still fails.
+promote_fixed() {
+  found_in_folder
+  expect 0 '"$program" promote "$finding" --fixed --as zeros --cases cases >printed'
+  local place=cases/ms_deform_attn/regression/zeros.json
+  expect 0 '"$program" replay "$place" >printed'
+  grep -q ': composite: agree (as expected)' printed || fail "$(cat printed)"
+  expect 0 '"$program" replay --origin "$place" >printed'
+  grep -q 'fault/range_from_zero: out_of_bound (as it must)' printed || fail "$(cat printed)"
+  sed -i 's|"data": \[0.5, 0\]|"data": [0.5, 0.5]|' "$place"
+  expect 1 '"$program" replay --origin "$place" >printed'
+  grep -q 'DIFFERS: the case no longer shows the failure' printed || fail "$(cat printed)"
+  sed -i 's|"subject": "fault/range_from_zero"|"subject": "torchop:gone.so#mine"|' "$place"
+  expect 4 '"$program" replay --origin "$place" >printed'
+  grep -q 'not run: .*there is no file gone.so' printed || fail "$(cat printed)"
+}
+
+promote_refuses() {
+  found_in_folder
+  expect 0 'cp "$finding" copy.json'
+  expect 0 '"$program" promote copy.json --as zeros >printed'
+  expect 2 '"$program" promote "$finding" --as zeros 2>errors'
+  grep -q 'zeros.json: is there already: choose another name with --as' errors || fail "$(cat errors)"
+  expect 2 '"$program" promote "$finding" --as ../zeros 2>errors'
+  expect 2 '"$program" promote "$finding" --cases nosuch 2>errors'
+  grep -q -- '--cases nosuch: there is no such folder' errors || fail "$(cat errors)"
+  expect 2 '"$program" promote "$finding" --note "" --as "" --cases "" 2>errors'
+  [ -e "$finding" ] || fail "a refused finding is gone"
+  rm -r cases
+  expect 2 '"$program" promote "$finding" 2>errors'
+  grep -q 'there is no folder cases/ here' errors || fail "$(cat errors)"
+  sed -i '/"signature"/d' "$finding"
+  expect 2 '"$program" promote "$finding" 2>errors'
+  grep -q "field 'signature' is missing" errors || fail "$(cat errors)"
+}
+
 rm -rf "$folder"
 mkdir -p "$folder"
-"$test"
+"$test" "$@"

@@ -13,8 +13,16 @@ int run_judge(const Options& options);
 int run_check(const Options& options);
 int run_list(const Options& options);
 int run_selftest(const Options& options);
+int run_promote(const Options& options);
+int run_emit(const Options& options);
+int run_bisect(const Options& options);
 int run_bench(const Options& options);
 int run_report(const Options& options);
 int run_merge(const Options& options);
+
+/// Exit codes of `bisect --run`, beside 0 good and 1 bad, as `git bisect run` understands them: this version
+/// cannot be tested; above this one, the bisection is to end.
+constexpr int kGitSkip = 125;
+constexpr int kGitAbort = 128;
 
 }  // namespace deformdiff::cli

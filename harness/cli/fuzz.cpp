@@ -1,8 +1,10 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
+#include "cli/cases_folder.h"
 #include "cli/commands.h"
 #include "cli/coverage.h"
 #include "cli/fuzz_plan.h"
 #include "cli/interrupt.h"
+#include "cli/known_cases.h"
 #include "cli/output.h"
 #include "cli/resumed.h"
 #include "cli/session_options.h"
@@ -58,11 +60,14 @@ int run_fuzz(const Options& typed) {
   const Stopwatch watch;
   const Options options = as_resumed(typed);
   const std::vector<PlannedSession> sessions = plan_sessions(options);
+  const auto cases = find_cases_folder(options.known, "--known");
+  const KnownCases known = cases ? KnownCases(*cases) : KnownCases();
   catch_interrupts();
   refuse_source_cases(options.out);
   RunJournal run = journal_of(options);
   const double planning = watch.seconds();
   RunReport report;
+  report.known_fail = options.known_fail;
   {
     ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
     for (std::size_t i = 0; i < sessions.size() && !interrupted() && report.session.broken_off.empty(); ++i) {
@@ -84,6 +89,7 @@ int run_fuzz(const Options& typed) {
   if (!report.session.broken_off.empty()) {
     std::fprintf(stderr, "deformdiff: %s\n", report.session.broken_off.c_str());
   }
+  known.mark(report.session.findings);
   if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
   warn_of_narrow_support(report);
   report.trigger_classes = reachable_classes(blocks_of(sessions), options.tiers);

@@ -4,11 +4,14 @@
 #include "core/error.h"
 #include "engine/journal/journal_error.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fcntl.h>
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -37,8 +40,18 @@ int run(int argc, const char* const* argv) {
   const std::map<std::string, int (*)(const Options&)> commands{
       {"fuzz", run_fuzz},   {"replay", run_replay}, {"shrink", run_shrink}, {"explain", run_explain},
       {"judge", run_judge}, {"check", run_check},   {"list", run_list},     {"selftest", run_selftest},
-      {"bench", run_bench}, {"report", run_report}, {"merge", run_merge}};
+      {"bench", run_bench}, {"report", run_report}, {"merge", run_merge},   {"promote", run_promote},
+      {"emit", run_emit},   {"bisect", run_bisect}};
   return commands.at(options.command)(options);
+}
+
+/// Under `git bisect run` 2 and 3 would say that the version is bad.
+int exit_code_of_error(int argc, char** argv, int code) {
+  const std::vector<std::string_view> words(argv, argv + argc);
+  const bool for_git =
+      argc > 1 && words[1] == "bisect" &&
+      std::ranges::any_of(words, [](std::string_view word) { return word.starts_with("--run"); });
+  return for_git ? deformdiff::cli::kGitAbort + code : code;
 }
 
 }  // namespace
@@ -49,12 +62,12 @@ int main(int argc, char** argv) {
     return checked_output(run(argc, argv));
   } catch (const deformdiff::InputError& error) {
     std::fprintf(stderr, "deformdiff: %s\n", error.what());
-    return 2;
+    return exit_code_of_error(argc, argv, 2);
   } catch (const deformdiff::JournalError& error) {
     std::fprintf(stderr, "deformdiff: %s\n", error.what());
     return 3;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "deformdiff: internal error: %s\n", error.what());
-    return 3;
+    return exit_code_of_error(argc, argv, 3);
   }
 }

@@ -26,6 +26,7 @@ struct Raw {
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
   std::vector<std::string> mapping, declarations;
+  bool python = false;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
 };
@@ -100,6 +101,9 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
+  add_path(fuzz, "--known", options.known,
+           "folder of cases whose failures are known, or regressions (default: cases/ here, if it is there)");
+  fuzz.add_flag("--known-fail", options.known_fail, "exit 1 for known findings too");
   add_repeatable(fuzz, "--require", options.required,
                  "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);
@@ -110,8 +114,14 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   add_path(replay, "CASE", options.files, "saved cases").required();
   add_repeatable(replay, "--subject", options.subjects,
                  "implementation or address, repeatable (default: as recorded)");
-  replay.add_option("--worker-prefix", options.worker_prefix,
-                    "command to start the worker under, as in \"gdb --args\"");
+  replay
+      .add_flag("--origin", options.origin,
+                "on the implementation that each case came from: does the case still show what it says?")
+      ->excludes("--subject");
+  replay
+      .add_option("--worker-prefix", options.worker_prefix,
+                  "command to start the worker under, as in \"gdb --args\"")
+      ->excludes("--origin");
   add_case_timeout(replay, raw);
   add_common(replay, options, raw);
 
@@ -130,6 +140,62 @@ void add_case_commands(CLI::App& app, Options& options, Raw& raw) {
   add_repeatable(explain, "--subject", options.subjects, "implementation or address (default: as recorded)")
       .expected(1);
   add_common(explain, options, raw);
+}
+
+void add_promote(CLI::App& app, Options& options) {
+  CLI::App& promote = *app.add_subcommand("promote", "move a finding's case among those that are kept");
+  add_path(promote, "FINDING", options.files, "a saved case of a failure: it and its companion move")
+      .required()
+      ->expected(1);
+  promote.add_option("--as", options.name, "name of the case there (default: the file's)");
+  promote.add_option("--note", options.note, "one line for people (default: the finding's)");
+  promote.add_flag("--fixed", options.fixed,
+                   "into CASES/BLOCK/regression/, which must agree (default: open/, which must still fail)");
+  add_path(promote, "--cases", options.cases_folder, "folder of the cases (default: cases/ here)");
+  promote.add_flag("--quiet", options.quiet, "print nothing but errors");
+  promote.footer("Exit codes: 0 it is there; 2 bad usage, or it cannot be: then nothing is changed.");
+}
+
+void add_emit(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& emit = *app.add_subcommand("emit", "a script, or a bug report, that shows a failure to others");
+  add_path(emit, "CASE", options.files, "a saved case").required()->expected(1);
+  emit.add_flag("--python", raw.python, "a Python script that needs PyTorch or numpy, and nothing of ours");
+  emit.add_flag("--issue", options.issue, "the text of a bug report around that, in Markdown");
+  add_path(emit, "-o", options.output, "file to write (default: standard output)");
+  add_repeatable(emit, "--subject", options.subjects, "implementation or address (default: as recorded)")
+      .expected(1);
+  emit.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
+  emit.footer(
+      "Exit codes: 0 it is written; 2 bad usage, or a failure that no script can show; 4 the case does not "
+      "fail.");
+}
+
+void add_bisect(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& bisect = *app.add_subcommand("bisect", "which version is the first that a saved case fails on");
+  add_path(bisect, "CASE", options.files, "a saved case").required()->expected(1);
+  CLI::Option& versions = *bisect.add_option(
+      "--versions", options.versions,
+      "A,B,C: libraries, addresses or names, old to new; a library alone stands in the case's address");
+  bisect
+      .add_option(
+          "--run", options.run,
+          "for git bisect run: a line for the shell that builds what is checked out, before the case is "
+          "judged")
+      ->excludes(&versions);
+  add_repeatable(bisect, "--subject", options.subjects,
+                 "with --run: implementation or address (default: as recorded)")
+      .expected(1)
+      ->excludes(&versions);
+  add_case_timeout(bisect, raw);
+  add_repeatable(bisect, "--report", raw.reports, "KIND[:FILE], repeatable; kinds: terminal, json");
+  bisect.add_option("--threads", raw.threads, "threads of the oracle (default: all cores)");
+  bisect.add_flag("--quiet", options.quiet, "print nothing but errors");
+  bisect.footer(
+      "Exit codes with --versions: 0 the first bad one, or those that it is among, are named; 1 none is "
+      "named; 2 "
+      "bad\nusage or an unreadable file; 4 none could be tested. With --run, as git wants them: 0 good; 1 "
+      "bad; 125 "
+      "cannot\nbe tested; above 128 bad usage or an interrupt, which ends the bisection.");
 }
 
 void add_declare(CLI::App& command, Raw& raw) {
@@ -210,9 +276,6 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
   add_common(bench, options, raw);
 
   add_journal_commands(app, options, raw);
-  for (const char* later : {"emit"}) {
-    app.add_subcommand(later)->group("")->allow_extras();
-  }
 }
 
 ReportTarget parse_report(const std::string& text) {
@@ -235,24 +298,26 @@ void want_folder_of(const ReportTarget& target) {
                                folder.string()));
 }
 
-void refuse_unbuilt(const Options& options, const Raw& raw) {
-  for (const char* later : {"emit"}) {
-    if (options.command == later) not_available_yet(later);
-  }
-}
-
 void convert(const Raw& raw, Options& options) {
-  refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
   for (const ReportTarget& target : options.reports) want_folder_of(target);
   static const std::set<std::string> kReporting{"fuzz",     "replay", "judge", "check",
-                                                "selftest", "report", "merge"};
+                                                "selftest", "report", "merge", "bisect"};
   for (const ReportTarget& target : options.reports) {
     const bool as_always = target.kind == "terminal" && target.file.empty();
     const bool measured = options.command == "bench" && (target.kind == "terminal" || target.kind == "json");
     if (!as_always && !measured && !kReporting.contains(options.command)) {
       not_available_yet(fmt::format("{} --report {}", options.command, target.kind));
     }
+  }
+  if (options.command == "emit" && !raw.python && !options.issue) {
+    throw InputError("emit: say what to write: --python, or --issue for a bug report around it");
+  }
+  if (options.command == "bisect" && options.versions.empty() && options.run.empty()) {
+    throw InputError("bisect: give --versions A,B,C, or --run COMMAND for git bisect run");
+  }
+  if (options.origin && !options.reports.empty()) {
+    throw InputError("--origin: prints a line a case and takes no --report");
   }
   if (options.reports.empty() && !options.quiet) options.reports.push_back({"terminal", {}});
   if (raw.progress != "auto" && raw.progress != "never") {
@@ -313,6 +378,9 @@ Options parse_options(int argc, const char* const* argv) {
       "3 the harness itself failed; 4 nothing was judged.");
   add_fuzz(app, options, raw);
   add_case_commands(app, options, raw);
+  add_promote(app, options);
+  add_emit(app, options, raw);
+  add_bisect(app, options, raw);
   add_judge(app, options, raw);
   add_check(app, options, raw);
   add_other_commands(app, options, raw);

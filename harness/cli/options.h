@@ -36,6 +36,8 @@ struct Options {
   std::vector<std::string> tiers;
   std::string only;  ///< fuzz: conditions that every case meets
   std::vector<std::string> required;
+  std::filesystem::path known;  ///< fuzz: folder of cases; empty: cases/ in the working directory
+  bool known_fail = false;      ///< known findings are failures of the run too
   std::optional<std::int64_t> cases;
   std::optional<double> time_seconds;
   std::uint64_t seed = 0;
@@ -54,6 +56,7 @@ struct Options {
   double budget_seconds = 60;
   std::int64_t evaluations = 2000;
   std::filesystem::path output;
+  bool origin = false;        ///< replay; on what each case came from
   std::string worker_prefix;  ///< replay; words before the worker's command line
   std::string layout;
   std::filesystem::path config;
@@ -63,6 +66,15 @@ struct Options {
   std::vector<std::string> output_order;
   Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
+
+  // promote, emit, bisect
+  std::string name;                    ///< of the promoted case; empty: the file's
+  std::string note;                    ///< of the promoted case; empty: the finding's
+  bool issue = false;                  ///< a bug report around the script
+  bool fixed = false;                  ///< into regression/, not open/
+  std::string versions;                ///< bisect: A,B,C, old to new
+  std::string run;                     ///< bisect: a line for the shell; empty with `versions`
+  std::filesystem::path cases_folder;  ///< empty: cases/ in the working directory
 
   std::string topic;              ///< list
   std::filesystem::path against;  ///< report

@@ -1,6 +1,7 @@
 // Saved cases, judged again.
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/origin.h"
 #include "cli/output.h"
 #include "cli/saved_run.h"
 #include "cli/session_options.h"
@@ -102,6 +103,7 @@ class Replayer {
 }  // namespace
 
 int run_replay(const Options& options) {
+  if (options.origin) return run_origin(options);
   const Stopwatch watch;
   Replayer replayer(options);
   catch_interrupts();

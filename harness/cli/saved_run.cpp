@@ -38,7 +38,8 @@ SavedRun load_saved_run(const std::filesystem::path& path, const Options& option
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", path.string(), error.what()));
   }
-  const bool recorded = options.subjects.empty() && !run.saved.subject_sha256.empty();
+  const bool recorded =
+      options.subjects.empty() && !run.saved.subject.empty() && !run.saved.subject_sha256.empty();
   if (recorded && sha256_of_file(run.subjects.front().library) != run.saved.subject_sha256) {
     run.warning = fmt::format("{}: {} is not the file that was recorded (its SHA-256 differs)", path.string(),
                               run.subjects.front().library);

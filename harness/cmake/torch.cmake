@@ -25,3 +25,8 @@ target_link_options(deformdiff_torch INTERFACE -fopenmp)
 # nvidia wheels lie beside torch, torch's own RPATH finds them; the toolkit is in the loader's path.
 target_link_options(deformdiff_torch INTERFACE
   -Wl,--disable-new-dtags -Wl,-rpath,${DEFORMDIFF_TORCH_DIR}/lib -Wl,--allow-shlib-undefined)
+
+# Where LibTorch is that of a wheel, the Python that it was installed for: for tests of scripts that need it.
+file(REAL_PATH ${DEFORMDIFF_TORCH_DIR} torch_folder)
+cmake_path(SET torch_prefix NORMALIZE ${torch_folder}/../../../..)
+set(DEFORMDIFF_PYTHON ${torch_prefix}/bin/python CACHE FILEPATH "Python with PyTorch and numpy, for tests of scripts")

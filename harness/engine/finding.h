@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
@@ -22,6 +23,12 @@ struct WrongElement {
   std::vector<std::int64_t> wrong;        ///< the first that have the verdict, in order; at most kListed
 };
 
+/// Beside the cases that are kept.
+enum class FindingStatus : std::uint8_t { kNew, kKnown, kRegression };
+
+/// "new", "known", "regression"
+std::string_view name_of(FindingStatus status);
+
 struct Finding {
   Signature signature;
   std::string group;                  ///< in words, what findings of other signatures share; empty if none do
@@ -29,7 +36,9 @@ struct Finding {
   std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
   bool left_out = false;   ///< excused_by leaves the case out, and what else it says is not settled yet
   int decade = 0;          ///< floor(log10(ratio)) of the saved case; 0 where there is no ratio
-  std::int64_t count = 0;  ///< cases of the run that showed it; 0 if only shrinking met it
+  FindingStatus status = FindingStatus::kNew;
+  std::filesystem::path kept_case;  ///< that has its signature; empty if it is new
+  std::int64_t count = 0;           ///< cases of the run that showed it; 0 if only shrinking met it
   std::uint64_t first_case = 0;
   std::filesystem::path case_path;
   std::string not_saved;  ///< why there is no file at case_path; empty if there is one

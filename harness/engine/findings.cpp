@@ -60,6 +60,10 @@ void name(Finding& finding, const FindingKey& key) {
 
 }  // namespace
 
+std::string_view name_of(FindingStatus status) {
+  return status == FindingStatus::kNew ? "new" : status == FindingStatus::kKnown ? "known" : "regression";
+}
+
 std::string one_line(const std::string& subject, const Comparison& comparison, const Case& c,
                      std::size_t earlier_calls) {
   std::string line = fmt::format("{}: {}: {} on a case of {} numbers", subject, name_of(comparison.verdict),
