@@ -54,6 +54,29 @@ double seconds_for(double time, double spent, double of_block, std::size_t block
   return std::clamp(time / static_cast<double>(blocks) - of_block, 0.0, left);
 }
 
+/// Every block of the plan, one after the other.
+SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSession>& sessions,
+                          double planning, RunJournal& run) {
+  SessionReport all;
+  const auto may_go_on = [&] { return !interrupted() && all.broken_off.empty(); };
+  ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
+  for (std::size_t i = 0; i < sessions.size() && may_go_on(); ++i) {
+    const auto& [entry, subjects, stages, cases] = sessions[i];
+    progress.begin(i);
+    SessionOptions session = session_options_of(options, cases);
+    SessionJournal journal(run, *entry, session);
+    if (options.time_seconds) {
+      session.time_limit_seconds =
+          seconds_for(*options.time_seconds, planning + run.seconds(), journal.seconds_before(),
+                      sessions.size(), sessions.size() - i);
+    }
+    const bool is_done = journal.is_finished(subjects) || session.time_limit_seconds == 0.0;
+    append(all, is_done ? journal.earlier_report() : fuzz(*entry, subjects, session, progress, &journal));
+  }
+  if (may_go_on()) run.finish(all.environment);
+  return all;
+}
+
 }  // namespace
 
 int run_fuzz(const Options& typed) {
@@ -65,27 +88,9 @@ int run_fuzz(const Options& typed) {
   catch_interrupts();
   refuse_source_cases(options.out);
   RunJournal run = journal_of(options);
-  const double planning = watch.seconds();
   RunReport report;
   report.known_fail = options.known_fail;
-  {
-    ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
-    for (std::size_t i = 0; i < sessions.size() && !interrupted() && report.session.broken_off.empty(); ++i) {
-      progress.begin(i);
-      SessionOptions session = session_options_of(options, sessions[i].cases);
-      SessionJournal journal(run, *sessions[i].entry, session);
-      if (options.time_seconds) {
-        session.time_limit_seconds =
-            seconds_for(*options.time_seconds, planning + run.seconds(), journal.seconds_before(),
-                        sessions.size(), sessions.size() - i);
-      }
-      const bool is_done = journal.is_finished(sessions[i].subjects) || session.time_limit_seconds == 0.0;
-      append(report.session,
-             is_done ? journal.earlier_report()
-                     : fuzz(*sessions[i].entry, sessions[i].subjects, session, progress, &journal));
-    }
-    if (!interrupted() && report.session.broken_off.empty()) run.finish(report.session.environment);
-  }
+  report.session = fuzz_blocks(options, sessions, watch.seconds(), run);
   if (!report.session.broken_off.empty()) {
     std::fprintf(stderr, "deformdiff: %s\n", report.session.broken_off.c_str());
   }

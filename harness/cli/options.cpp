@@ -80,6 +80,12 @@ void add_run_options(CLI::App& command, Raw& raw) {
   add_case_timeout(command, raw);
 }
 
+void add_known(CLI::App& command, Options& options) {
+  add_path(command, "--known", options.known,
+           "folder of cases whose failures are known, or regressions (default: cases/ here, if it is there)");
+  command.add_flag("--known-fail", options.known_fail, "exit 1 for known findings too");
+}
+
 void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& fuzz =
       *app.add_subcommand("fuzz", "generate cases, run and judge implementations, shrink what is found");
@@ -101,9 +107,7 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
-  add_path(fuzz, "--known", options.known,
-           "folder of cases whose failures are known, or regressions (default: cases/ here, if it is there)");
-  fuzz.add_flag("--known-fail", options.known_fail, "exit 1 for known findings too");
+  add_known(fuzz, options);
   add_repeatable(fuzz, "--require", options.required,
                  "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);
@@ -246,11 +250,13 @@ void add_journal_commands(CLI::App& app, Options& options, Raw& raw) {
   add_path(report, "DIR", options.files, "folder of a fuzz run (its --out)").required()->expected(1);
   add_path(report, "--against", options.against,
            "folder of an earlier run: what is new, gone, slower, sharper");
+  add_known(report, options);
   add_common(report, options, raw);
 
   CLI::App& merge = *app.add_subcommand("merge", "join the folders of several runs of one stream of cases");
   add_path(merge, "DIR", options.files, "folders of fuzz runs").required();
   add_path(merge, "-o", options.output, "folder to write").required();
+  add_known(merge, options);
   add_common(merge, options, raw);
 }
 

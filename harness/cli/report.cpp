@@ -1,5 +1,8 @@
 // Reports of runs that were journalled: of one folder, of several made one, of one beside another.
+#include "cli/cases_folder.h"
 #include "cli/commands.h"
+#include "cli/coverage.h"
+#include "cli/known_cases.h"
 #include "cli/output.h"
 #include "engine/journal/merge.h"
 #include "engine/journal/sum_of_runs.h"
@@ -14,8 +17,17 @@
 namespace deformdiff::cli {
 namespace {
 
+std::vector<std::string> blocks_of(const std::vector<JournalledRun>& runs) {
+  std::set<std::string> names;
+  for (const JournalledRun& run : runs) {
+    for (const auto& [block, of_run] : run.blocks) names.insert(block);
+  }
+  return {names.begin(), names.end()};
+}
+
 /// The run, or the runs that were merged, as one report.
-RunReport report_of(const std::filesystem::path& folder, std::vector<std::string>& required) {
+RunReport report_of(const Options& options, const std::filesystem::path& folder,
+                    std::vector<std::string>& required) {
   const std::vector<JournalledRun> runs = read_journal(folder);
   RunReport report;
   SumOfRuns sum = sum_of_runs(runs, folder);
@@ -33,13 +45,17 @@ RunReport report_of(const std::filesystem::path& folder, std::vector<std::string
     }
   }
   required.assign(names.begin(), names.end());
+  report.trigger_classes = reachable_classes(blocks_of(runs), runs.front().run.stream.tiers);
+  const auto cases = find_cases_folder(options.known, "--known");
+  if (cases) KnownCases(*cases).mark(report.session.findings);
+  report.known_fail = options.known_fail;
   warn_of_narrow_support(report);
   return report;
 }
 
 int show(const Options& options, const std::filesystem::path& folder) {
   Options as_run = options;
-  RunReport report = report_of(folder, as_run.required);
+  RunReport report = report_of(options, folder, as_run.required);
   as_run.command = "fuzz";
   as_run.seed = report.seed;
   as_run.only = report.only;
@@ -52,8 +68,8 @@ int run_report(const Options& options) {
   const std::filesystem::path& folder = options.files.front();
   if (options.against.empty()) return show(options, folder);
   std::vector<std::string> ignored;
-  const RunReport now = report_of(folder, ignored);
-  const RunReport before = report_of(options.against, ignored);
+  const RunReport now = report_of(options, folder, ignored);
+  const RunReport before = report_of(options, options.against, ignored);
   say(options, against_report(now, before));
   return 0;
 }
