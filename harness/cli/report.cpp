@@ -4,6 +4,7 @@
 #include "cli/coverage.h"
 #include "cli/known_cases.h"
 #include "cli/output.h"
+#include "core/error.h"
 #include "engine/journal/merge.h"
 #include "engine/journal/sum_of_runs.h"
 #include "reports/against.h"
@@ -29,6 +30,7 @@ std::vector<std::string> blocks_of(const std::vector<JournalledRun>& runs) {
 RunReport report_of(const Options& options, const std::filesystem::path& folder,
                     std::vector<std::string>& required) {
   const std::vector<JournalledRun> runs = read_journal(folder);
+  if (runs.empty()) throw InputError(fmt::format("{}: no run was begun here", folder.string()));
   RunReport report;
   SumOfRuns sum = sum_of_runs(runs, folder);
   report.session = std::move(sum.session);
