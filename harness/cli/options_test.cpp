@@ -130,6 +130,19 @@ TEST(Options, EveryKindOfReportIsThereForWhatJudges) {
   }
 }
 
+TEST(Options, WhatACommandIsToDoMustBeSaid) {
+  EXPECT_NE(refusal({"emit", "c.json"}).find("--python"), std::string::npos);
+  EXPECT_TRUE(parse({"emit", "c.json", "--issue"}).issue);
+  EXPECT_NE(refusal({"bisect", "c.json"}).find("--versions A,B,C"), std::string::npos);
+  EXPECT_EQ(parse({"bisect", "c.json", "--versions", "a.so,b.so"}).versions, "a.so,b.so");
+  EXPECT_NE(refusal({"bisect", "c.json", "--versions", "a.so", "--run", "make"}).find("--run"),
+            std::string::npos);
+  EXPECT_NE(refusal({"replay", "c.json", "--origin", "--report", "json"}).find("takes no --report"),
+            std::string::npos);
+  EXPECT_NE(refusal({"replay", "c.json", "--origin", "--subject", "cpu"}).find("--subject"),
+            std::string::npos);
+}
+
 TEST(Options, ReplayTakesAPrefixOfTheWorker) {
   EXPECT_EQ(parse({"replay", "c.json", "--worker-prefix", "gdb --args"}).worker_prefix, "gdb --args");
 }
