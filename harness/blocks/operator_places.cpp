@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -44,6 +45,7 @@ std::vector<Place> places(const Case& c, std::string_view, const Shape& shape,
   const Tensor locations = problem.sampling_loc.contiguous();
   const Tensor weights = problem.attn_weight.contiguous();
   std::vector<Place> places;
+  std::set<std::int64_t> seen;  // channels share their point
   const auto add_axis = [&](const char* name, std::int64_t index, std::int64_t extent) {
     if (extent > 1) places.push_back(place_on_axis(name, index, extent));
   };
@@ -56,7 +58,7 @@ std::vector<Place> places(const Case& c, std::string_view, const Shape& shape,
     add_axis("channel", at[2] % d.D, d.D);
     const std::int64_t first = ((at[0] * d.Q + at[1]) * d.M + head) * d.L * d.P;
     const std::optional<std::int64_t> point = only_point(weights, first, d.L * d.P);
-    if (!point) continue;
+    if (!point || !seen.insert(first).second) continue;
     const double x = locations.element(2 * (first + *point));
     const double y = locations.element(2 * (first + *point) + 1);
     if (std::isnan(x) || std::isnan(y)) continue;

@@ -14,8 +14,9 @@ constexpr int kMapCells = 12;
 constexpr std::int64_t kLastLevelApart = 4;
 
 /// "batch", "query", "head", "channel"; and "map of level 0" for the point of an element that has a single
-/// one of a weight other than 0, for of several nobody knows which one is at fault. A point of NaN is left
-/// out. As deformdiff::Places: `c` is a valid case, `shape` its output's.
+/// one of a weight other than 0, for of several nobody knows which one is at fault. Elements that share their
+/// point count once there; a point of NaN is left out. As deformdiff::Places: `c` is a valid case, `shape`
+/// its output's.
 std::vector<Place> places(const Case& c, std::string_view output, const Shape& shape,
                           std::span<const std::int64_t> elements);
 

@@ -62,6 +62,13 @@ TEST(OperatorPlaces, TheElementsOnlyPoint) {
   EXPECT_EQ(find(second, "map of level 1")->cell, kMapCells * kMapCells - 1);
 }
 
+TEST(OperatorPlaces, ChannelsShareTheirPoint) {
+  const Case c = case_with(std::vector<float>(16, 0.5F), weights_of(1, 0));
+  const auto both = places(c, "output", {1, 2, 8}, std::vector<std::int64_t>{10, 11});
+  EXPECT_EQ(std::ranges::count(both, "map of level 0", &Place::grid), 1);
+  EXPECT_EQ(std::ranges::count(both, "query", &Place::grid), 2);
+}
+
 TEST(OperatorPlaces, OfSeveralPointsOrNoneOrANanThereIsNoMap) {
   const std::vector<float> inside(16, 0.5F), nan(16, std::numeric_limits<float>::quiet_NaN());
   for (const Case& c : {case_with(inside, weights_of(1, 1)), case_with(inside, weights_of(0, 0)),

@@ -67,14 +67,27 @@ std::string ratio_chart(const RatioHistogram& ratios, const std::string& whose) 
 
 namespace {
 
-// A cell's colour: the part of errors among errors and drawn elements, half of which is what chance gives.
+// A cell's colour: the part of errors among errors and drawn elements, as if there were as many of both; half
+// is what chance gives.
 constexpr int kColours = 6;
 constexpr std::int64_t kTooFew = 6;
 
-int colour_of(std::int64_t wrong, std::int64_t drawn) {
+struct Totals {
+  double wrong, drawn;
+};
+
+Totals totals_of(const PlaceCounts& counts) {
+  const auto sum = [](const std::vector<std::int64_t>& each) {
+    return static_cast<double>(std::accumulate(each.begin(), each.end(), std::int64_t{0}));
+  };
+  return {sum(counts.wrong), sum(counts.drawn)};
+}
+
+int colour_of(std::int64_t wrong, std::int64_t drawn, const Totals& totals) {
   static constexpr std::array<double, kColours - 1> kEdges{0.15, 0.38, 0.62, 0.75, 0.9};
-  const double part = static_cast<double>(wrong) / static_cast<double>(wrong + drawn);
-  return static_cast<int>(std::ranges::upper_bound(kEdges, part) - kEdges.begin());
+  const double errors = wrong == 0 ? 0 : static_cast<double>(wrong) / totals.wrong;
+  const double chance = drawn == 0 ? 0 : static_cast<double>(drawn) / totals.drawn;
+  return static_cast<int>(std::ranges::upper_bound(kEdges, errors / (errors + chance)) - kEdges.begin());
 }
 
 std::string cell_text(const PlaceCounts& counts, std::size_t cell) {
@@ -85,27 +98,35 @@ std::string cell_text(const PlaceCounts& counts, std::size_t cell) {
 }
 
 /// The cell in which errors are most in excess.
-std::size_t excess_cell(const PlaceCounts& counts) {
+std::size_t excess_cell(const PlaceCounts& counts, const Totals& totals) {
+  const auto excess = [&](std::size_t cell) {
+    return static_cast<double>(counts.wrong[cell]) * totals.drawn -
+           static_cast<double>(counts.drawn[cell]) * totals.wrong;
+  };
   std::size_t most = 0;
   for (std::size_t cell = 1; cell < counts.wrong.size(); ++cell) {
-    if (counts.wrong[cell] - counts.drawn[cell] > counts.wrong[most] - counts.drawn[most]) most = cell;
+    if (excess(cell) > excess(most)) most = cell;
   }
   return most;
 }
 
-/// The two-sample chi-squared statistic, in standard deviations from what chance gives. For reading only.
-/// Elements of one case are not independent: at worst they count as one.
-double difference(const PlaceCounts& counts) {
+/// The two-sample chi-squared statistic, in standard deviations from what chance gives. For reading only. On
+/// an axis elements of one case are not independent, at worst they count as one; on a map no two share their
+/// point.
+double difference(const PlaceCounts& counts, const Totals& totals) {
+  if (totals.wrong == 0 || totals.drawn == 0) return 0;
+  const double scale = std::sqrt(totals.drawn / totals.wrong);
   double sum = 0;
   int cells = -1;
   for (std::size_t cell = 0; cell < counts.wrong.size(); ++cell) {
-    const auto both = static_cast<double>(counts.wrong[cell] + counts.drawn[cell]);
-    if (both == 0) continue;
-    const auto apart = static_cast<double>(counts.wrong[cell] - counts.drawn[cell]);
-    sum += apart * apart / both;
+    const auto wrong = static_cast<double>(counts.wrong[cell]);
+    const auto drawn = static_cast<double>(counts.drawn[cell]);
+    if (wrong + drawn == 0) continue;
+    const double apart = wrong * scale - drawn / scale;
+    sum += apart * apart / (wrong + drawn);
     ++cells;
   }
-  sum /= static_cast<double>(ElementSample::kMost);
+  if (counts.rows == 1) sum /= static_cast<double>(ElementSample::kMost);
   return cells < 1 ? 0 : (sum - cells) / std::sqrt(2.0 * cells);
 }
 
@@ -115,12 +136,13 @@ PlaceChart place_chart(const std::string& grid, const PlaceCounts& counts) {
   const bool is_map = counts.rows > 1;
   const double side = is_map ? 14 : 17;
   const double tall = is_map ? side : 24;
+  const Totals totals = totals_of(counts);
   std::array<std::string, kColours> paths;
   for (std::size_t cell = 0; cell < counts.wrong.size(); ++cell) {
     const std::int64_t both = counts.wrong[cell] + counts.drawn[cell];
     if (both < kTooFew) continue;
     const auto columns = static_cast<std::size_t>(counts.columns);
-    paths.at(static_cast<std::size_t>(colour_of(counts.wrong[cell], counts.drawn[cell]))) +=
+    paths.at(static_cast<std::size_t>(colour_of(counts.wrong[cell], counts.drawn[cell], totals))) +=
         fmt::format("M{} {}h{}v{}h-{}z", coordinate(static_cast<double>(cell % columns) * side + 1),
                     coordinate(static_cast<double>(cell / columns) * tall + 1), side - 1, tall - 1, side - 1);
   }
@@ -129,6 +151,7 @@ PlaceChart place_chart(const std::string& grid, const PlaceCounts& counts) {
     if (!paths[colour].empty())
       content += fmt::format("<path class=\"h{}\" d=\"{}\"/>", colour, paths[colour]);
   }
+  if (content.empty()) return {};
   const double width = counts.columns * side + 2;
   const double height = counts.rows * tall + 2;
   content = fmt::format("<rect class=\"pad\" x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\"/>", width - 1,
@@ -142,17 +165,16 @@ PlaceChart place_chart(const std::string& grid, const PlaceCounts& counts) {
                       coordinate(skipped * side + 0.5), coordinate((counts.columns - 2 * skipped) * side));
     }
   }
-  const std::int64_t wrong = std::accumulate(counts.wrong.begin(), counts.wrong.end(), std::int64_t{0});
   constexpr double kTelling = 4;
-  const std::size_t most = excess_cell(counts);
-  const bool stands_out = difference(counts) > kTelling;
+  const std::size_t most = excess_cell(counts, totals);
+  const bool stands_out = difference(counts, totals) > kTelling;
   const std::string what = stands_out
                                ? fmt::format("most in excess at {}: {} of errors, {} drawn",
                                              cell_text(counts, most), counts.wrong[most], counts.drawn[most])
                                : "as chance would have it";
   const std::string caption = fmt::format("<b>{}</b>: {}", escaped(grid), what);
   return {figure(drawing(width, height, "Errors by " + grid,
-                         fmt::format("{} places of errors, {}.", wrong, what), content),
+                         fmt::format("{} places of errors, {}.", totals.wrong, what), content),
                  caption),
           stands_out};
 }

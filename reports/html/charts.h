@@ -15,7 +15,7 @@ std::string ratio_chart(const RatioHistogram& ratios, const std::string& whose);
 
 /// Where errors sit on one grid, beside elements drawn at random from the same outputs.
 struct PlaceChart {
-  std::string figure;
+  std::string figure;       ///< empty where there are too few of both
   bool stands_out = false;  ///< whether errors and drawn elements stand in other places
 };
 PlaceChart place_chart(const std::string& grid, const PlaceCounts& counts);

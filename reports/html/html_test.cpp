@@ -164,6 +164,20 @@ TEST(PlaceChart, StandsOutWhereErrorsSitElsewhere) {
   EXPECT_TRUE(is_well_formed(chart.figure));
 }
 
+TEST(PlaceChart, OnAMapEveryPointCounts) {
+  // Twice as many elements are drawn as are wrong, all of them in two cells.
+  PlaceCounts counts{2, 2, {10, 10, 0, 0}, {20, 20, 0, 0}};
+  EXPECT_FALSE(place_chart("map", counts).stands_out);
+  EXPECT_TRUE(holds(place_chart("map", counts).figure, "class=\"h2\""));
+  counts.wrong = {20, 0, 0, 0};
+  const PlaceChart chart = place_chart("map", counts);
+  EXPECT_TRUE(chart.stands_out);
+  EXPECT_TRUE(holds(chart.figure, "row 1, column 1 of 2 \u00d7 2: 20 of errors, 20 drawn")) << chart.figure;
+  counts.wrong = {1, 0, 0, 0};
+  counts.drawn = {0, 1, 0, 0};
+  EXPECT_EQ(place_chart("map", counts).figure, "");
+}
+
 TEST(PlaceChart, TheErrorsOfTwoCasesAreNoPattern) {
   PlaceCounts counts{1, kAxisParts, std::vector<std::int64_t>(kAxisParts, 0),
                      std::vector<std::int64_t>(kAxisParts, 2)};
