@@ -74,6 +74,7 @@ std::string findings_list(const std::vector<Finding>& findings) {
   std::string text;
   for (const Finding& finding : findings) {
     text += fmt::format("\n- {} ({})\n", plain(finding.one_line), counted(finding.count, "case"));
+    if (finding.status != FindingStatus::kNew) text += fmt::format("  {}\n", plain(status_text(finding)));
     if (!finding.group.empty()) text += fmt::format("  {}\n", plain(finding.group));
     if (!finding.excused_by.empty()) {
       text += fmt::format("  No failure with {}: declare it if that is meant.\n", plain(finding.excused_by));
@@ -109,11 +110,12 @@ std::string canaries_text(const std::vector<Canary>& canaries) {
 std::string github_annotations(const RunReport& report) {
   std::string text;
   for (const Finding& finding : report.session.findings) {
+    const bool counts = finding.status != FindingStatus::kKnown || report.known_fail;
     const std::string title = fmt::format("{} in {}", finding.signature.rule, finding.signature.subject);
     std::string lines = finding.one_line;
     if (finding.not_saved.empty()) lines += fmt::format("\n{}", replay_command(finding));
-    text += fmt::format("::error file={},title={}::{}\n", property(finding.case_path.string()),
-                        property(title), message(lines));
+    text += fmt::format("::{} file={},title={}::{}\n", counts ? "error" : "notice",
+                        property(finding.case_path.string()), property(title), message(lines));
   }
   for (const std::string& warning : report.warnings) text += fmt::format("::warning::{}\n", message(warning));
   return text;

@@ -78,4 +78,16 @@ std::vector<TriggerClass> never_reached(const RunReport& report) {
   return missing;
 }
 
+std::string status_text(const Finding& finding) {
+  switch (finding.status) {
+    case FindingStatus::kNew:
+      return "";
+    case FindingStatus::kKnown:
+      return fmt::format("known: {}", finding.kept_case.string());
+    case FindingStatus::kRegression:
+      return fmt::format("a regression: it was fixed once, {}", finding.kept_case.string());
+  }
+  return "";
+}
+
 }  // namespace deformdiff

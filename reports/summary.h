@@ -33,4 +33,7 @@ std::vector<Reason> reasons_of(const std::vector<SubjectReport>& subjects);
 /// Trigger classes that the run could reach and did not.
 std::vector<TriggerClass> never_reached(const RunReport& report);
 
+/// What a finding is beside the cases that are kept, with the case's path; empty of a new one.
+std::string status_text(const Finding& finding);
+
 }  // namespace deformdiff

@@ -41,7 +41,7 @@ h4{font-size:.95rem;margin:14px 0 4px}
 .finding{border-left:5px solid var(--bad)}.finding.excused{border-left-color:var(--note)}
 .where{color:var(--muted);margin:0;font-size:.92rem}
 .sentence{font-size:1.05rem;margin:10px 0}
-.group{display:inline-block;background:var(--note-soft);color:var(--note);border-radius:6px;padding:2px 10px;margin:0 0 8px}
+.group,.status{display:inline-block;background:var(--note-soft);color:var(--note);border-radius:6px;padding:2px 10px;margin:0 0 8px}
 .drawn{display:flex;flex-wrap:wrap;gap:12px 28px;align-items:flex-start}
 .whole{white-space:nowrap}.drawn .scroll{flex:0 1 auto;max-width:100%;margin:8px 0}.drawn figcaption{max-width:34ch}
 figure{margin:8px 0;max-width:100%;overflow-x:auto}
