@@ -18,11 +18,11 @@ bool is_module(const std::string& operation) {
 }
 
 /// PATH, the number of its call in the run with the "#", and side of a tap "PATH#K:side".
-struct Place {
+struct TapPlace {
   std::string path, call, side;
 };
 
-Place place_of(const std::string& tap) {
+TapPlace place_of(const std::string& tap) {
   const std::size_t colon = tap.rfind(':');
   if (colon == std::string::npos) return {};
   const std::size_t number = std::min(tap.rfind('#', colon), colon);
@@ -34,13 +34,13 @@ bool is_part(const std::string& path, const std::string& whole) {
 }
 
 /// Calls no submodule: its argument is what its own operation is given.
-bool is_leaf(const std::vector<Place>& places, const std::string& path) {
-  return std::ranges::none_of(places, [&](const Place& each) { return is_part(each.path, path); });
+bool is_leaf(const std::vector<TapPlace>& places, const std::string& path) {
+  return std::ranges::none_of(places, [&](const TapPlace& each) { return is_part(each.path, path); });
 }
 
 /// A part of the module is called once the module has returned: what that returned is not the whole.
-bool returns_before_a_part(std::span<const Place> after, const Place& result) {
-  return std::ranges::any_of(after, [&](const Place& each) {
+bool returns_before_a_part(std::span<const TapPlace> after, const TapPlace& result) {
+  return std::ranges::any_of(after, [&](const TapPlace& each) {
     return each.side == "in" && each.call == result.call && is_part(each.path, result.path);
   });
 }
@@ -49,10 +49,10 @@ bool returns_before_a_part(std::span<const Place> after, const Place& result) {
 
 StageOffers::StageOffers(const CheckedModel& model, const std::vector<Stage>& stages,
                          const std::vector<NamedTensor>& taps) {
-  std::vector<Place> places;
+  std::vector<TapPlace> places;
   for (const NamedTensor& tap : taps) places.push_back(place_of(tap.name));
   for (std::size_t i = 0; i < taps.size(); ++i) {
-    const Place& place = places[i];
+    const TapPlace& place = places[i];
     const auto theirs = model.their_path(place.path + place.call);
     if (place.side.empty() || !theirs) continue;
     if (place.side == "out" && !returns_before_a_part(std::span(places).subspan(i), place)) {
