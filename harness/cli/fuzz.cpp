@@ -41,6 +41,15 @@ double seconds_for(double time, double spent, double of_block, std::size_t block
   return std::clamp(time / static_cast<double>(blocks) - of_block, 0.0, left);
 }
 
+/// What the run came to is reported also where this cannot be written.
+void finish_journal(RunJournal& run, SessionReport& session) {
+  try {
+    run.finish(session.environment);
+  } catch (const JournalError& error) {
+    session.broken_off = error.what();
+  }
+}
+
 }  // namespace
 
 int run_fuzz(const Options& typed) {
@@ -66,7 +75,7 @@ int run_fuzz(const Options& typed) {
              is_done ? journal.earlier_report()
                      : fuzz(*sessions[i].entry, sessions[i].subjects, session, progress, &journal));
     }
-    if (!interrupted() && report.session.broken_off.empty()) run.finish(report.session.environment);
+    if (!interrupted() && report.session.broken_off.empty()) finish_journal(run, report.session);
   }
   if (!report.session.broken_off.empty()) {
     std::fprintf(stderr, "deformdiff: %s\n", report.session.broken_off.c_str());
