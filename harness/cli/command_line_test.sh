@@ -1,22 +1,8 @@
 #!/usr/bin/env bash
 # What only a shell can set up: command_line_test.sh PROGRAM FOLDER TEST, where TEST is a function below.
-set -uo pipefail
+source "$(dirname "$0")/shell_test.sh"
 
-readonly program=$1 folder=$2 test=$3
 fault=(fuzz --block ms_deform_attn --subject fault/range_from_zero --cases 40 --seed 1 --first-finding)
-
-fail() {
-  echo "$test: $*"
-  exit 1
-}
-
-# expect CODE COMMAND...: the exit code that the command, a line for the shell, must have.
-expect() {
-  local wanted=$1 code=0
-  shift
-  eval "$@" || code=$?
-  [ "$code" -eq "$wanted" ] || fail "exit $code, wanted $wanted: $*"
-}
 
 full_output() { expect 2 '"$program" list rules >/dev/full'; }
 closed_output() { expect 2 '"$program" list rules >&-'; }
@@ -109,6 +95,4 @@ saved_recording() {
   grep -q 'a recording cannot be run on other inputs: give --subject' errors || fail "$(cat errors)"
 }
 
-rm -rf "$folder"
-mkdir -p "$folder"
-"$test"
+run_test
