@@ -173,3 +173,6 @@ add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)
 set_tests_properties(selftest/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
+add_test(NAME slurm/nightly CONFIGURATIONS nightly COMMAND ${PROJECT_SOURCE_DIR}/harness/slurm/slurm_test.sh
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/slurm)
+set_tests_properties(slurm/nightly PROPERTIES LABELS nightly SKIP_RETURN_CODE 77 TIMEOUT 1800)
