@@ -219,7 +219,7 @@ vanished_library() {
   rm library.so
   kill -9 $(workers)
   ends 1
-  grep -Eq '[0-9]+ not_run: .*library.so: cannot be loaded' printed || fail "$(cat printed)"
+  grep -Eq '"not_run: .*library.so: cannot be loaded' run.json || fail "$(cat run.json)"
   grep -Eq '^cpu +200 ' printed || fail "the run did not go on: $(cat printed)"
   expect 1 '"$program" report run --report json:report.json'
   same run.json report.json
