@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <memory>
 #include <string_view>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -32,13 +31,12 @@ void eat_memory() {
   for (std::vector<std::unique_ptr<std::byte[]>> eaten;;) eaten.emplace_back(new std::byte[kMeal]);
 }
 
-/// Into every pipe that this process can write to, the channel among them.
+/// Into whatever this process can write to, the channel among it.
 void babble() {
   constexpr std::string_view nonsense = "Segmentation fault? Never heard of it.\n";
   for (int descriptor = 3; descriptor < 256; ++descriptor) {
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0 || !S_ISFIFO(status.st_mode)) continue;
-    if ((::fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDONLY) continue;
+    const int flags = ::fcntl(descriptor, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) continue;
     static_cast<void>(!::write(descriptor, nonsense.data(), nonsense.size()));
   }
 }
