@@ -1,22 +1,10 @@
 #!/usr/bin/env bash
 # What only a shell can set up: command_line_test.sh PROGRAM FOLDER TEST, where TEST is a function below.
-set -uo pipefail
+source "$(dirname "$0")/shell_test.sh"
 
-readonly program=$1 folder=$2 test=$3
+readonly fixture=${4:-}  # a library for bisect_git
+
 fault=(fuzz --block ms_deform_attn --subject fault/range_from_zero --cases 40 --seed 1 --first-finding)
-
-fail() {
-  echo "$test: $*"
-  exit 1
-}
-
-# expect CODE COMMAND...: the exit code that the command, a line for the shell, must have.
-expect() {
-  local wanted=$1 code=0
-  shift
-  eval "$@" || code=$?
-  [ "$code" -eq "$wanted" ] || fail "exit $code, wanted $wanted: $*"
-}
 
 full_output() { expect 2 '"$program" list rules >/dev/full'; }
 closed_output() { expect 2 '"$program" list rules >&-'; }
@@ -147,7 +135,7 @@ bisect_versions() {
 
 # The library gives what the file `deed` says; one commit cannot be built.
 bisect_git() {
-  local library=$4
+  local library=$fixture
   git --version >/dev/null || { echo "no git"; exit 77; }
   cd "$folder" || fail "no $folder"
   expect 1 '"$program" fuzz --block ms_deform_attn --subject "torchop:$library#fixture::ms_deform_attn" --cases 40 --seed 1 \
@@ -249,6 +237,4 @@ promote_refuses() {
   grep -q "field 'signature' is missing" errors || fail "$(cat errors)"
 }
 
-rm -rf "$folder"
-mkdir -p "$folder"
-"$test" "$@"
+run_test

@@ -54,6 +54,15 @@ double seconds_for(double time, double spent, double of_block, std::size_t block
   return std::clamp(time / static_cast<double>(blocks) - of_block, 0.0, left);
 }
 
+/// What the run came to is reported also where this cannot be written.
+void finish_journal(RunJournal& run, SessionReport& session) {
+  try {
+    run.finish(session.environment);
+  } catch (const JournalError& error) {
+    session.broken_off = error.what();
+  }
+}
+
 /// Every block of the plan, one after the other.
 SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSession>& sessions,
                           double planning, RunJournal& run) {
@@ -73,7 +82,7 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
     const bool is_done = journal.is_finished(subjects) || session.time_limit_seconds == 0.0;
     append(all, is_done ? journal.earlier_report() : fuzz(*entry, subjects, session, progress, &journal));
   }
-  if (may_go_on()) run.finish(all.environment);
+  if (may_go_on()) finish_journal(run, all);
   return all;
 }
 

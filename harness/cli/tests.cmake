@@ -23,21 +23,21 @@ add_test(NAME judge/declared COMMAND deformdiff judge
   ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
 set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
 
-# What only a shell can set up.
-function(deformdiff_shell_tests)
+# What only a shell can set up: functions of a script. Exit code 77 is a skipped one.
+function(deformdiff_shell_tests script)
   foreach(name IN LISTS ARGN)
-    add_test(NAME cli/${name} COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh
+    add_test(NAME cli/${name} COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/${script}
       $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/cli_test/${name} ${name})
-    set_tests_properties(cli/${name} PROPERTIES LABELS cli TIMEOUT 120)
+    set_tests_properties(cli/${name} PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CODE 77)
   endforeach()
 endfunction()
-deformdiff_shell_tests(full_output closed_output saved_recording)
+deformdiff_shell_tests(command_line_test.sh full_output closed_output saved_recording)
 
 if(NOT TARGET deformdiff-worker)
   return()
 endif()
 
-deformdiff_shell_tests(
+deformdiff_shell_tests(command_line_test.sh
   closed_output_spares_files
   conditions_reach_the_cases
   endless_input
@@ -68,6 +68,26 @@ deformdiff_script_tests(operator operator_that_crashes builtin recorded formulas
 add_test(NAME bisect/git COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh $<TARGET_FILE:deformdiff>
   ${CMAKE_CURRENT_BINARY_DIR}/cli_test/bisect_git bisect_git $<TARGET_FILE:operator_fixture>)
 set_tests_properties(bisect/git PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CODE 77)
+
+# Each is several runs of some seconds.
+set(journal_tests
+  killed_and_resumed
+  shards_merged
+  resume_refuses_other_cases
+  second_process_is_refused
+  read_only_folder
+  full_disk
+  removed_journal
+  damaged_journal
+  ended_by_interrupt
+  ended_by_termination
+  second_signal_ends_at_once
+  vanished_library)
+deformdiff_shell_tests(journal_test.sh ${journal_tests})
+list(TRANSFORM journal_tests PREPEND cli/)
+set_tests_properties(${journal_tests} PROPERTIES TIMEOUT 600)
+set_tests_properties(cli/vanished_library PROPERTIES
+  ENVIRONMENT "DEFORMDIFF_FIXTURE_LIBRARY=$<TARGET_FILE:operator_fixture>")
 
 add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}/README.md
   $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
@@ -184,3 +204,6 @@ target_precompile_headers(written_reports_test REUSE_FROM deformdiff_subjects)
 add_dependencies(written_reports_test deformdiff deformdiff-worker)
 target_compile_definitions(written_reports_test PRIVATE DEFORMDIFF_PROGRAM="$<TARGET_FILE:deformdiff>"
   DEFORMDIFF_OUT="${CMAKE_CURRENT_BINARY_DIR}" DEFORMDIFF_SOURCE="${PROJECT_SOURCE_DIR}")
+add_test(NAME slurm/nightly CONFIGURATIONS nightly COMMAND ${PROJECT_SOURCE_DIR}/harness/slurm/slurm_test.sh
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/slurm)
+set_tests_properties(slurm/nightly PROPERTIES LABELS nightly SKIP_RETURN_CODE 77 TIMEOUT 1800)

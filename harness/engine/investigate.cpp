@@ -27,7 +27,7 @@ std::string remarks_on(const Finding& finding) {
   const int runs = finding.reproduction_runs;
   if (finding.other_bits) text += ", a second run on the same inputs gives other bits";
   if (finding.reproduction_rate == 1) return text;
-  if (runs == 0) return text + ", not run again: the time was up";
+  if (runs == 0) return text + ", not run again: the time was up, or its worker did not start";
   if (finding.reproduction_rate == 0) {
     return text + fmt::format(", not seen again in {} {}", runs, runs == 1 ? "run" : "runs");
   }

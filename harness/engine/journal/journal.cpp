@@ -59,7 +59,7 @@ decltype(auto) told(const fs::path& file, Work&& work) {
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw InputError(fmt::format("{}: cannot create: {}", folder.string(), error.message()));
+  if (error) throw JournalError(fmt::format("{}: cannot be created: {}", folder.string(), error.message()));
 }
 
 void want_ours(SQLite::Database& database, const fs::path& file) {
@@ -96,12 +96,23 @@ struct Journal::Database {
   template <typename... Values>
   void run(std::unique_ptr<SQLite::Statement>& statement, const char* text, const Values&... values) {
     told(file, [&] {
+      want_in_place();
       if (!statement) statement = std::make_unique<SQLite::Statement>(connection, text);
       int place = 0;
       (statement->bind(++place, values), ...);
       statement->exec();
       statement->reset();
     });
+  }
+
+  /// Where the file's name is gone, SQLite would write on into what nobody will find.
+  void want_in_place() {
+    int moved = 0;
+    sqlite3_file_control(connection.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved == 0) return;
+    throw JournalError(
+        fmt::format("{}: was removed or replaced during the run; the findings until then are in {}",
+                    file.string(), (file.parent_path() / "findings").string()));
   }
 
   fs::path file;

@@ -27,7 +27,8 @@ struct JournalledRun {
 /// is none, or it is none of ours.
 std::vector<JournalledRun> read_journal(const std::filesystem::path& folder);
 
-/// A journal that is written. All of it throws JournalError where the disk or the file fails.
+/// A journal that is written. All of it throws JournalError where the disk or the file fails, or the file is
+/// removed meanwhile.
 class Journal {
  public:
   /// Begins anew in the folder, which is made; what was there stays beside it as journal.previous.sqlite.

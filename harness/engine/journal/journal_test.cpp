@@ -195,6 +195,19 @@ TEST_F(JournalTest, ANewRunKeepsTheJournalBefore) {
   EXPECT_EQ(read("run").subjects[0].cases, 300);
 }
 
+TEST_F(JournalTest, ARemovedJournalEndsTheRun) {
+  Journal journal = Journal::create(folder("run"));
+  journal.write_run({});
+  std::filesystem::remove(journal_path(folder("run")));
+  EXPECT_THROW(journal.write_run({}), JournalError);
+}
+
+TEST_F(JournalTest, AFolderThatCannotBeMade) {
+  std::filesystem::create_directories(options_.out);
+  std::ofstream(folder("file")) << "no folder";
+  EXPECT_THROW(Journal::create(folder("file") / "run"), JournalError);
+}
+
 TEST_F(JournalTest, RefusesWhatIsNone) {
   std::filesystem::create_directories(folder("run"));
   EXPECT_THROW(read_journal(folder("run")), InputError);
