@@ -1,3 +1,4 @@
+#include "reports/causes.h"
 #include "reports/layout.h"
 #include "reports/matrix.h"
 #include "reports/run_report.h"
@@ -106,11 +107,15 @@ std::string finding_text(const Finding& finding) {
   return text;
 }
 
-/// Those that a declaration would excuse come last and apart.
+/// Those of one group together, under its sentence; those that a declaration would excuse, where they are in
+/// no group, come last and apart.
 std::string findings(const RunReport& report) {
   std::string text, excused;
-  for (const Finding& finding : report.session.findings) {
-    (finding.excused_by.empty() ? text : excused) += finding_text(finding);
+  for (const Cause& cause : causes_of(report.session.findings)) {
+    const Finding& first = *cause.front();
+    if (!first.group.empty()) text += "\n" + wrapped("", first.group, 0);
+    const bool apart = first.group.empty() && !first.excused_by.empty();
+    for (const Finding* finding : cause) (apart ? excused : text) += finding_text(*finding);
   }
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;
 }
@@ -187,8 +192,11 @@ std::string final_sentence(const RunReport& report) {
   }
   const std::string not_judged = fmt::format("{} not judged.", total.not_judged);
   if (total.found > 0 || !report.session.findings.empty()) {
-    return fmt::format("{} found in {} of {}; {}",
+    const std::size_t causes = causes_of(report.session.findings).size();
+    const bool grouped = causes < report.session.findings.size();
+    return fmt::format("{}{} found in {} of {}; {}",
                        counted(static_cast<std::int64_t>(report.session.findings.size()), "failure"),
+                       grouped ? " of " + counted(static_cast<std::int64_t>(causes), "cause") : "",
                        total.found, counted(total.judged(), "judged run"), not_judged);
   }
   if (total.agree == 0) {
