@@ -7,7 +7,7 @@
 
 namespace deformdiff {
 
-/// Findings of one cause: of one group, or a single one.
+/// Findings of one cause: of one group, or that one declaration excuses, or a single one.
 using Cause = std::vector<const Finding*>;
 
 /// In the order of each one's first finding. Into the findings, which must outlive the result.

@@ -212,6 +212,14 @@ TEST(TerminalReport, FindingsOfOneGroupStandTogetherUnderItsSentence) {
   // The same words of another implementation are about another cause.
   report.session.findings[2].signature.subject = "mine";
   EXPECT_NE(terminal_report(report).find("\n3 failures found in 3 of"), std::string::npos);
+
+  // What one declaration excuses is of one cause too.
+  for (Finding& finding : report.session.findings) {
+    finding.group.clear();
+    finding.signature.subject = "mine";
+    finding.excused_by = "level_start_index=ignored";
+  }
+  EXPECT_NE(terminal_report(report).find("\n3 failures of 1 cause found in 3 of"), std::string::npos);
 }
 
 TEST(TerminalReport, SaysWhichCasesWereDrawn) {

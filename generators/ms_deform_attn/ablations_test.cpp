@@ -119,7 +119,7 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
     std::int64_t count = 0;
     while (const std::optional<Case> way = ways()) {
       const Level kept = parse(*way).levels[0];
-      const Level& level = parse(*c).levels[static_cast<std::size_t>(count++)];
+      const Level level = parse(*c).levels[static_cast<std::size_t>(count++)];
       EXPECT_EQ(kept.height, level.height);
       EXPECT_EQ(kept.width, level.width);
     }

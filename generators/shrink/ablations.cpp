@@ -8,10 +8,11 @@ namespace deformdiff {
 Ablation ablation(const BlockDefinition& block, std::string words, WaysWithout ways) {
   const auto without = [&block, ways = std::move(ways)](const Case& c) -> CaseStream {
     const auto draft = std::make_shared<const Draft>(draft_of(block, c));
-    return [draft, step = ways(*draft), next = std::int64_t{0}]() mutable -> std::optional<Case> {
+    return [c, draft, step = ways(*draft), next = std::int64_t{0}]() mutable -> std::optional<Case> {
       while (next < step.count) {
         const std::optional<Draft> changed = step.make(*draft, next++);
         if (!changed) continue;
+        if (changed->dense == draft->dense) return c;
         Case candidate = case_of(*changed);
         const bool kept = draft_of(*draft->block, candidate).dense == changed->dense;
         if (kept && is_valid(*draft->block, candidate)) return candidate;

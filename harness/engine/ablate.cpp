@@ -3,6 +3,7 @@
 #include "engine/number_kinds.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 namespace deformdiff {
@@ -29,9 +30,11 @@ Case contiguous(Case c) {
   return c;
 }
 
+/// No way for a case whose layout would be lost with its dtype.
 Ablation in_dtype(const Block& block, DType dtype) {
   return {std::string(name_of(dtype)), [&block, dtype](const Case& c) {
             if (block.compute_dtype(c) == dtype) return single(c);
+            if (contiguous(c) != c) return single(std::nullopt);
             return single(if_valid(block, block.converted(c, dtype)));
           }};
 }
@@ -80,7 +83,7 @@ Effect Ablator::effect_on_all(const FailingCases& failing, const Ablation& ablat
   const Effect on_smallest = effect_on(failing.smallest, ablation);
   if (on_smallest == Effect::kFails) return Effect::kFails;
   bool contradicted = false;
-  for (const Case& original : failing.originals) {
+  for (const Case& original : failing.originals | std::views::take(kAblatedOriginals)) {
     const Effect effect = effect_on(original, ablation);
     if (effect == Effect::kVanishes) ++cases;
     contradicted = contradicted || effect == Effect::kFails;
@@ -126,8 +129,9 @@ AblatedFailure Ablator::ablate(const FailingCases& given) {
   }
   if (std::ranges::find(seen.effects, Effect::kVanishes) == seen.effects.end()) {
     for (const Case& original : failing.originals) {
+      if (seen.plainest == Effect::kFails) break;
       const Effect effect = plainest_effect(original);
-      if (seen.plainest != Effect::kFails && effect != Effect::kUnknown) seen.plainest = effect;
+      if (effect != Effect::kUnknown) seen.plainest = effect;
     }
   }
   return may_go_on() && fails(given.smallest) ? seen : result;

@@ -6,6 +6,7 @@
 #include "engine/judge.h"
 #include "engine/subject.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -39,6 +40,9 @@ struct AblatedFailure {
 /// Judgements that one finding may take, and the ways without something that are tried.
 constexpr int kMostAblationRuns = 80;
 constexpr int kMostWays = 8;
+
+/// Originals from which one thing at a time is taken away; everything at once is from all that there are.
+constexpr std::size_t kAblatedOriginals = 3;
 
 /// The smallest case says what is not needed: it is there for one cause. That something is needed must hold
 /// of the originals too, whose numbers are ordinary ones: a smallest case fails by so little that any change

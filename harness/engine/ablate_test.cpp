@@ -108,6 +108,15 @@ TEST_F(AblatorTest, WhatFailsOnThePlainestCaseSaysSo) {
   EXPECT_EQ(either.plainest, kVanishes);
 }
 
+TEST_F(AblatorTest, ThePlainestIsOfAllOriginalsAndOneOfThemIsEnough) {
+  // The last original alone fails when all is taken away.
+  const auto fails = [](const Case& c) { return contains(c, 7) || has_large(c) || numbers_of(c).size() > 1; };
+  std::vector<std::vector<float>> originals(kAblatedOriginals + 1, {1, 2000});
+  EXPECT_EQ(ablate({1000, 2000}, originals, fails).plainest, kVanishes);
+  originals.back() = {7, 2};
+  EXPECT_EQ(ablate({1000, 2000}, originals, fails).plainest, kFails);
+}
+
 TEST_F(AblatorTest, WhatIsLastingStaysAwayWhereItIsNotNeeded) {
   // Several numbers fail, and so does a large one, whatever is beside it.
   const auto fails = [](const Case& c) { return numbers_of(c).size() > 1 || has_large(c); };
@@ -128,7 +137,7 @@ TEST_F(AblatorTest, WhatDoesNotFailAgainIsNotLookedAt) {
 }
 
 TEST_F(AblatorTest, RunsNoMoreThanItMayAndSaysNothingThen) {
-  std::vector<std::vector<float>> originals(40, {1, 2, 3, 4, 5, 6, 3000});
+  std::vector<std::vector<float>> originals(kMostAblationRuns, {1, 2, 3, 4, 5, 6, 3000});
   const AblatedFailure failure =
       ablate({1, 2}, originals, [](const Case& c) { return numbers_of(c).size() > 1; });
   EXPECT_EQ(runs_, kMostAblationRuns);
@@ -154,6 +163,7 @@ TEST(AblationsOfAnyBlock, TakeAwayLayoutKindsOfNumbersAndTheDtype) {
   const Case dense = by_words["contiguous tensors"].without(c)().value();
   EXPECT_TRUE(dense.input("x").is_contiguous());
   EXPECT_EQ(numbers_of(dense), (std::vector{3.F, 3.F}));
+  EXPECT_EQ(by_words["float64"].without(c)(), std::nullopt) << "the layout would go too";
 }
 
 TEST(AblationsOfAnyBlock, GiveNoCaseThatTheBlockRefuses) {

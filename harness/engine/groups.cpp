@@ -12,9 +12,11 @@
 namespace deformdiff {
 namespace {
 
-/// Originals of a finding that are run, the smallest of those that are kept, and the size of the largest.
-constexpr std::size_t kOriginals = 3;
+/// Elements of the largest original that is run.
 constexpr std::int64_t kLargestOriginal = std::int64_t{1} << 18;
+
+/// Originals from which a failure must have vanished to tell it from one that did not: one may be chance.
+constexpr std::int64_t kTellingCases = 2;
 
 /// Trigger classes that a name tells of.
 constexpr std::size_t kToldTriggers = 2;
@@ -25,12 +27,19 @@ bool vanishes(const AblatedFinding& finding, std::size_t with) {
   return finding.failure.effects[with] == Effect::kVanishes;
 }
 
+bool surely_vanishes(const AblatedFinding& finding, std::size_t with) {
+  return vanishes(finding, with) && finding.failure.cases[with] >= kTellingCases;
+}
+
+bool fails(const AblatedFinding& finding, std::size_t with) {
+  return finding.failure.effects[with] == Effect::kFails;
+}
+
 /// The first thing that makes one vanish and not the other.
 std::optional<std::size_t> separating(const AblatedFinding& a, const AblatedFinding& b) {
   for (std::size_t i = 0; i < a.failure.effects.size(); ++i) {
-    const Effect on_a = a.failure.effects[i];
-    const Effect on_b = b.failure.effects[i];
-    if (on_a != on_b && on_a != Effect::kUnknown && on_b != Effect::kUnknown) return i;
+    if (surely_vanishes(a, i) && fails(b, i)) return i;
+    if (surely_vanishes(b, i) && fails(a, i)) return i;
   }
   return std::nullopt;
 }
@@ -152,6 +161,7 @@ std::optional<Case> lone_case(const Finding& finding) {
   }
 }
 
+/// The smallest first.
 std::vector<Case> originals_of(const Finding& finding, const BlockEntry& entry,
                                const SessionOptions& options) {
   std::vector<Case> originals;
@@ -160,7 +170,6 @@ std::vector<Case> originals_of(const Finding& finding, const BlockEntry& entry,
     if (element_count(original) <= kLargestOriginal) originals.push_back(std::move(original));
   }
   std::ranges::stable_sort(originals, {}, [](const Case& c) { return element_count(c); });
-  if (originals.size() > kOriginals) originals.resize(kOriginals);
   return originals;
 }
 
@@ -213,7 +222,10 @@ void group_findings(FindingBook& book, SubjectState& state, const BlockEntry& en
     }
     failure.effects.resize(words.size());
     failure.cases.resize(words.size());
-    if (finding->earlier_calls > 0) failure.effects.back() = Effect::kVanishes;
+    if (finding->earlier_calls > 0) {
+      failure.effects.back() = Effect::kVanishes;
+      failure.cases.back() = kTellingCases;  // its confirmation ran it without, again and again
+    }
     if (smallest) failure.effects.back() = Effect::kFails;
     ablated.push_back({finding, std::move(failure)});
   }

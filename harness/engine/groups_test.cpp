@@ -54,6 +54,14 @@ TEST_F(NameGroups, KeepWhatOneThingTellsApart) {
   EXPECT_EQ(b.group, "");
 }
 
+TEST_F(NameGroups, AreNotPartedByWhatOneCaseAloneShows) {
+  const Finding& a = add({kFails, kVanishes});
+  add({kVanishes, kVanishes});
+  ablated_.back().failure.cases = {1, 1};
+  name();
+  EXPECT_EQ(a.group, "Both vanish with square maps, tried on 3 of their cases.");
+}
+
 TEST_F(NameGroups, OfTwoCausesHaveTwoNames) {
   const Finding& a = add({kFails, kVanishes});
   const Finding& b = add({kVanishes, kFails});
