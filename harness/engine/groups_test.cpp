@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <functional>
 #include <limits>
 #include <list>
 #include <map>
@@ -196,6 +198,7 @@ class GroupsOfASubject : public ScriptedSessionTest {
     }
     drawn.cases.add(0, cases.size());
     const std::size_t calls_before = scripted.calls.size();
+    if (before_grouping_) before_grouping_();
     group_findings(investigator.book(), state, entry_, options_, drawn);
     calls_ = scripted.calls.size() - calls_before;
     return investigator.findings();
@@ -203,7 +206,8 @@ class GroupsOfASubject : public ScriptedSessionTest {
 
   BlockEntry entry_ = third();
   ListGenerator generator_;
-  std::size_t calls_ = 0;
+  std::size_t calls_ = 0;  ///< that grouping made
+  std::function<void()> before_grouping_;
 };
 
 TEST_F(GroupsOfASubject, TwoCausesStayTwo) {
@@ -253,19 +257,20 @@ TEST_F(GroupsOfASubject, WhatDependsOnEarlierCallsIsOneGroup) {
 
 TEST_F(GroupsOfASubject, NothingIsGroupedOnceTheRunIsOver) {
   std::atomic<bool> interrupted = false;
+  std::size_t calls_left = 1 << 20;
+  // Three signatures of one cause.
+  const auto three_ways = [&](const Case& c, std::span<const Case> before) {
+    if (calls_left > 0 && --calls_left == 0) interrupted = true;
+    Outcome outcome = two_faults(c, before);
+    if (std::ranges::any_of(numbers_of(c), [](float x) { return x > 9000; })) outcome.outputs.clear();
+    return outcome;
+  };
   options_.limits.end.interrupted = &interrupted;
-  generator_.cases = {{2000, 3}, {6000, 3}};
-  entry_.generator = &generator_;
-  ScriptedSubject scripted("third", two_faults);
-  SubjectState state = state_of(scripted);
-  Investigator investigator(entry_, options_, listener_);
-  for (const auto& x : generator_.cases) investigator.investigate(state, met(state, entry_, third_case(x)));
-  interrupted = true;
-  const std::size_t calls = scripted.calls.size();
-  group_findings(investigator.book(), state, entry_, options_, {});
-  EXPECT_EQ(scripted.calls.size(), calls);
-  ASSERT_EQ(investigator.findings().size(), 2U);
-  EXPECT_EQ(investigator.findings()[0].group, "");
+  const std::vector<std::vector<float>> cases{{2000, 3}, {6000, 3}, {9500, 3}};
+  EXPECT_NE(grouped(three_ways, cases).at(0).group, "");
+  std::filesystem::remove_all(options_.out);
+  before_grouping_ = [&, last = calls_ - 1] { calls_left = last; };
+  for (const Finding& finding : grouped(three_ways, cases)) EXPECT_EQ(finding.group, "");
 }
 
 TEST_F(GroupsOfASubject, ATimedRunLeavesTimeForIt) {
