@@ -151,7 +151,7 @@ TEST(TerminalReport, FindingsAndAdviceAreOfEightyColumns) {
       "It is advice that takes more than a line to give, since it says what to do and why, in words."};
   const std::string text = terminal_report(report);
   EXPECT_LE(longest_line(text), 80U) << text;
-  EXPECT_NE(text.find("\n  What these have in common"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nWhat these have in common"), std::string::npos) << text;
 }
 
 TEST(TerminalReport, SeveralBlocksAreAMatrix) {
@@ -244,6 +244,35 @@ TEST(TerminalReport, AFindingComesWithItsReplay) {
                       "1 failure found in 3 of 90 judged runs; 110 not judged.\n"),
             std::string::npos)
       << text;
+}
+
+TEST(TerminalReport, FindingsOfOneGroupStandTogetherUnderItsSentence) {
+  RunReport report = with_finding();
+  Finding other = report.session.findings[0];
+  other.one_line = "cpu: crashed: signal 11";
+  Finding third = report.session.findings[0];
+  third.one_line = "cpu: threw: no";
+  report.session.findings.insert(report.session.findings.end(), {other, third});
+  report.session.findings[0].group = report.session.findings[2].group = "Both vanish with one level.";
+  const std::string text = terminal_report(report);
+  const auto sentence = text.find("\nBoth vanish with one level.\n\ncpu: out_of_bound");
+  const auto mate = text.find("cpu: threw");
+  ASSERT_NE(sentence, std::string::npos) << text;
+  EXPECT_LT(sentence, mate);
+  EXPECT_LT(mate, text.find("cpu: crashed"));
+  EXPECT_NE(text.find("\n3 failures of 2 causes found in 3 of"), std::string::npos) << text;
+
+  // The same words of another implementation are about another cause.
+  report.session.findings[2].signature.subject = "mine";
+  EXPECT_NE(terminal_report(report).find("\n3 failures found in 3 of"), std::string::npos);
+
+  // What one declaration excuses is of one cause too.
+  for (Finding& finding : report.session.findings) {
+    finding.group.clear();
+    finding.signature.subject = "mine";
+    finding.excused_by = "level_start_index=ignored";
+  }
+  EXPECT_NE(terminal_report(report).find("\n3 failures of 1 cause found in 3 of"), std::string::npos);
 }
 
 TEST(TerminalReport, SaysWhichCasesWereDrawn) {

@@ -1,5 +1,6 @@
 #include "reports/summary.h"
 
+#include "reports/causes.h"
 #include "reports/tally.h"
 
 #include <algorithm>
@@ -18,8 +19,11 @@ std::string final_sentence(const RunReport& report) {
   }
   const std::string not_judged = fmt::format("{} not judged.", total.not_judged);
   if (total.found > 0 || !report.session.findings.empty()) {
-    return fmt::format("{} found in {} of {}; {}",
+    const std::size_t causes = causes_of(report.session.findings).size();
+    const bool grouped = causes < report.session.findings.size();
+    return fmt::format("{}{} found in {} of {}; {}",
                        counted(static_cast<std::int64_t>(report.session.findings.size()), "failure"),
+                       grouped ? " of " + counted(static_cast<std::int64_t>(causes), "cause") : "",
                        total.found, counted(total.judged(), "judged run"), not_judged);
   }
   if (total.agree == 0) {

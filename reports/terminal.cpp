@@ -1,3 +1,4 @@
+#include "reports/causes.h"
 #include "reports/colour.h"
 #include "reports/layout.h"
 #include "reports/matrix.h"
@@ -84,7 +85,6 @@ std::string finding_text(const Finding& finding, bool colour) {
                                              : "met while another was shrunk, in no case of the run itself";
   const std::string line = wrapped("", fmt::format("{} ({})", finding.one_line, seen), 2);
   std::string text = fmt::format("\n{}", coloured(line, Colour::kBad, colour));
-  if (!finding.group.empty()) text += wrapped("  ", finding.group, 2);
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                         finding.shrunk_elements, finding.evaluations,
@@ -109,14 +109,18 @@ std::string finding_text(const Finding& finding, bool colour) {
   return text;
 }
 
-/// Those that are known, and those that a declaration would excuse, come last and apart.
+/// Those of one group together, under its sentence; those that are known, and those that a declaration would
+/// excuse, where they are in no group, come last and apart.
 std::string findings(const RunReport& report) {
   std::string text, known, excused;
-  for (const Finding& finding : report.session.findings) {
-    std::string& group = finding.status == FindingStatus::kKnown ? known
-                         : finding.excused_by.empty()            ? text
-                                                                 : excused;
-    group += finding_text(finding, report.colour);
+  for (const Cause& cause : causes_of(report.session.findings)) {
+    const Finding& first = *cause.front();
+    const bool all_known =
+        std::ranges::all_of(cause, [](const Finding* each) { return each->status == FindingStatus::kKnown; });
+    const bool apart = first.group.empty() && !first.excused_by.empty();
+    std::string& part = all_known ? known : apart ? excused : text;
+    if (!first.group.empty()) part += "\n" + wrapped("", first.group, 0);
+    for (const Finding* finding : cause) part += finding_text(*finding, report.colour);
   }
   if (!known.empty()) text += "\nKnown:\n" + known;
   return excused.empty() ? text : text + "\nNo failure under another declaration:\n" + excused;

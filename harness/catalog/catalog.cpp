@@ -4,8 +4,10 @@
 #include "blocks/operator_places.h"
 #include "core/error.h"
 #include "engine/signature.h"
+#include "generators/ms_deform_attn/ablations.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
+#include "generators/staged/ablations.h"
 #include "generators/staged/generator.h"
 #include "generators/staged/shrinks.h"
 #include "oracles/operations/operations.h"
@@ -29,9 +31,11 @@ constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mas
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
-                                  ms_deform_attn::shrink_stream, ms_deform_attn::places}};
+                                  ms_deform_attn::shrink_stream, ms_deform_attn::places,
+                                  ms_deform_attn::ablations()}};
     for (const DeepGenerator& deep : deep_generators()) {
-      list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block())});
+      list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
+                      deep_ablations(deep.block())});
     }
     return list;
   }();

@@ -1,6 +1,7 @@
 // What the engine is told of a block: its definition and everything that is particular to it.
 #pragma once
 
+#include "core/ablation.h"
 #include "core/block.h"
 #include "core/generator.h"
 #include "core/oracle.h"
@@ -20,6 +21,7 @@ struct BlockEntry {
   const Generator* generator;
   Shrinks shrinks;
   Places places = axis_places;  ///< of elements of outputs and of stages' values
+  Ablations ablations{};        ///< beside those that any block has
 };
 
 }  // namespace deformdiff

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,9 +30,12 @@ enum class FindingStatus : std::uint8_t { kNew, kKnown, kRegression };
 /// "new", "known", "regression"
 std::string_view name_of(FindingStatus status);
 
+/// Cases of the run that are kept of a finding.
+constexpr std::size_t kKeptCases = 8;
+
 struct Finding {
   Signature signature;
-  std::string group;                  ///< in words, what findings of other signatures share; empty if none do
+  std::string group;  ///< one sentence on what findings of other signatures share; empty if none do
   std::optional<WrongElement> worst;  ///< nothing where no element is to blame
   std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
   bool left_out = false;   ///< excused_by leaves the case out, and what else it says is not settled yet
@@ -40,6 +44,8 @@ struct Finding {
   std::filesystem::path kept_case;  ///< that has its signature; empty if it is new
   std::int64_t count = 0;           ///< cases of the run that showed it; 0 if only shrinking met it
   std::uint64_t first_case = 0;
+  std::vector<std::uint64_t> cases;              ///< the first that showed it; at most kKeptCases
+  std::map<std::string, std::int64_t> triggers;  ///< of `count` cases, how many hit each trigger class
   std::filesystem::path case_path;
   std::string not_saved;  ///< why there is no file at case_path; empty if there is one
   std::int64_t original_elements = 0;

@@ -169,6 +169,14 @@ std::vector<Finding*> FindingBook::causes_of(const Signature& signature) {
   return causes;
 }
 
+std::vector<Finding*> FindingBook::of_subject(const std::string& subject) {
+  std::vector<Finding*> all;
+  for (Finding& finding : findings_) {
+    if (finding.signature.subject == subject) all.push_back(&finding);
+  }
+  return all;
+}
+
 void FindingBook::restore(Finding finding, const std::vector<FindingKey>& keys) {
   Finding& restored = findings_.emplace_back(std::move(finding));
   for (const FindingKey& key : keys) by_key_[key] = &restored;
@@ -232,6 +240,10 @@ void FindingBook::merge(Finding& finding, Finding& into) {
   remove_files(finding.case_path);
   into.count += finding.count;
   into.first_case = std::min(into.first_case, finding.first_case);
+  for (const std::uint64_t index : finding.cases) {
+    if (into.cases.size() < kKeptCases) into.cases.push_back(index);
+  }
+  for (const auto& [trigger, cases] : finding.triggers) into.triggers[trigger] += cases;
   for (auto& [led_by, to] : by_key_) {
     if (to == &finding) to = &into;
   }

@@ -103,6 +103,10 @@ class FindingBook {
 
   std::size_t size() const { return findings_.size(); }
   const std::list<Finding>& findings() const { return findings_; }
+
+  /// Those of a subject, in the order in which they were added.
+  std::vector<Finding*> of_subject(const std::string& subject);
+
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:

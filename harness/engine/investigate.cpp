@@ -57,7 +57,7 @@ Investigator::Investigator(const BlockEntry& entry, const SessionOptions& option
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
   if (Finding* const finding = known(state, failure)) {
-    ++cause_of(state, failure, *finding).count;
+    note_case(cause_of(state, failure, *finding), failure);
     return;
   }
   met_.push_back(std::move(failure));
@@ -68,6 +68,14 @@ void Investigator::investigate(SubjectState& state, Failure failure) {
   }
   state.subject.runner->restart();
   state.forget_calls();
+}
+
+void Investigator::note_case(Finding& finding, const Failure& failure) const {
+  ++finding.count;
+  if (finding.cases.size() < kKeptCases) finding.cases.push_back(failure.index);
+  for (const std::string& trigger : entry_.generator->triggers_hit(failure.problem)) {
+    ++finding.triggers[trigger];
+  }
 }
 
 /// Where a failure that nothing excuses is known, those of its signature are not asked for an excuse.
@@ -178,7 +186,7 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
   const FindingKey seen_as = key_of(state, failure.problem, confirmation.judgement);
   if (Finding* const finding = known(seen_as)) {
     book_.lead(met_as, *finding);
-    if (!failure.by_shrinking) ++finding->count;
+    if (!failure.by_shrinking) note_case(*finding, failure);
     return;
   }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
@@ -186,7 +194,7 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
 
   Finding& finding = book_.add(seen_as);
   book_.lead(met_as, finding);
-  finding.count = failure.by_shrinking ? 0 : 1;
+  if (!failure.by_shrinking) note_case(finding, failure);
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   note_reproduction(confirmation, finding);

@@ -63,6 +63,7 @@ class Investigator {
   Finding* known(const SubjectState& state, const Failure& failure) const;
   Finding* known(const FindingKey& key) const;
   FindingKey key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const;
+  void note_case(Finding& finding, const Failure& failure) const;
   Finding& cause_of(SubjectState& state, const Failure& failure, Finding& first);
   Finding& shrunk_sibling(SubjectState& state, const Failure& failure, Finding& first);
   std::function<bool(const Case&)> fails_like(SubjectState& state, const Signature& signature) const;

@@ -1,6 +1,7 @@
 #include "engine/session.h"
 
 #include "engine/batch.h"
+#include "engine/groups.h"
 #include "engine/investigate.h"
 #include "engine/run_batch.h"
 #include "engine/stopwatch.h"
@@ -9,6 +10,8 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +21,10 @@ namespace {
 
 /// Subjects whose workers live at the same time: each takes memory.
 constexpr std::size_t kGroup = 16;
+
+/// Part of a timed run that is left for grouping findings, where there are several of a subject; never more
+/// than a finding's shrinking may take.
+constexpr double kGroupingShare = 0.05;
 
 /// Cases of the first slice of a timed run that has several groups of subjects.
 constexpr std::uint64_t kFirstSlice = 256;
@@ -39,8 +46,10 @@ class Session {
   SessionReport run() {
     try {
       run_all();
+      const bool finished = !out_of_time();
       investigator_.settle();
-      if (journal_ != nullptr) journal_->close(states_, investigator_, !out_of_time());
+      group();
+      if (journal_ != nullptr) journal_->close(states_, investigator_, finished);
     } catch (const JournalError& error) {
       report_.broken_off = error.what();
     }
@@ -103,7 +112,30 @@ class Session {
     }
   }
 
-  bool out_of_time() const { return options_.limits.end.passed(); }
+  /// No further case is to be run.
+  bool out_of_time() const {
+    if (options_.limits.end.passed()) return true;
+    if (!options_.time_limit_seconds || !options_.shrink || !has_siblings()) return false;
+    const double share =
+        std::min(options_.shrink_budget_seconds, *options_.time_limit_seconds * kGroupingShare);
+    return options_.limits.end.seconds_left() < share;
+  }
+
+  bool has_siblings() const {
+    std::set<std::string> subjects;
+    return std::ranges::any_of(investigator_.book().findings(), [&](const Finding& finding) {
+      return !subjects.insert(finding.signature.subject).second;
+    });
+  }
+
+  void group() {
+    if (!options_.shrink) return;
+    for (SubjectState& state : states_) {
+      if (options_.limits.end.passed()) return;
+      tell("grouping the findings of " + state.report.name);
+      group_findings(investigator_.book(), state, entry_, options_, drawn_);
+    }
+  }
 
   /// Twice as many cases as before, if the time that is left allows; 0 where it allows only a few.
   std::uint64_t next_slice(std::uint64_t cases, double seconds) const {

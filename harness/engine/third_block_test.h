@@ -2,6 +2,7 @@
 // engine.
 #pragma once
 
+#include "core/error.h"
 #include "engine/toy_block_test.h"
 
 #include <algorithm>
@@ -32,6 +33,10 @@ class ThirdBlock : public ToyBlock {
 
   std::string name() const override { return "third"; }
   std::vector<std::string> output_names() const override { return {"output"}; }
+  /// The scripts of tests compute in float32 alone.
+  void validate(const Case& c) const override {
+    if (c.input("x").dtype() != DType::kFloat32) throw InputError("x: float32 wanted");
+  }
   std::vector<OutputSpec> outputs(const Case& c) const override {
     return {{"output", c.input("x").dtype(), c.input("x").shape(), "output"}};
   }

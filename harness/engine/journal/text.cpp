@@ -254,6 +254,8 @@ Json json_of(const FindingRecord& record) {
             {"left_out", finding.left_out},
             {"decade", finding.decade},
             {"first_case", finding.first_case},
+            {"cases", finding.cases},
+            {"triggers", finding.triggers},
             {"case", finding.case_path.filename().string()},
             {"not_saved", finding.not_saved},
             {"original_elements", finding.original_elements},
@@ -282,6 +284,8 @@ FindingRecord finding_from(const Json& json) {
   finding.left_out = json.at("left_out");
   finding.decade = json.at("decade");
   finding.first_case = json.at("first_case");
+  finding.cases = json.at("cases").get<std::vector<std::uint64_t>>();
+  finding.triggers = json.at("triggers").get<std::map<std::string, std::int64_t>>();
   finding.case_path = json.at("case").get<std::string>();
   finding.not_saved = json.at("not_saved");
   finding.original_elements = json.at("original_elements");

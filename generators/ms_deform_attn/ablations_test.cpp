@@ -1,0 +1,131 @@
+#include "generators/ms_deform_attn/ablations.h"
+
+#include "blocks/ms_deform_attn.h"
+#include "generators/ms_deform_attn/generator.h"
+#include "generators/ms_deform_attn/simplicity.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace deformdiff::ms_deform_attn {
+namespace {
+
+constexpr std::uint64_t kCases = 150;
+constexpr std::int64_t kLargest = 20000;
+
+bool all_levels(const Problem& p, bool (*is)(const Level&)) {
+  return std::ranges::all_of(p.levels, is);
+}
+
+bool all_pixels(const Problem& p, const std::function<bool(double pixel, double side)>& is) {
+  const MapSides sides(p);
+  for (std::int64_t i = 0; i < p.sampling_loc.elements(); ++i) {
+    const auto side = static_cast<double>(sides(i));
+    if (!is(p.sampling_loc.element(i) * side - 0.5, side)) return false;
+  }
+  return true;
+}
+
+bool is_one_hot(const Problem& p) {
+  const std::int64_t group = p.dims.L * p.dims.P;
+  for (std::int64_t i = 0; i < p.attn_weight.elements(); ++i) {
+    if (p.attn_weight.element(i) != (i % group == 0 ? 1 : 0)) return false;
+  }
+  return true;
+}
+
+/// What holds of a case without each property.
+const std::map<std::string, std::function<bool(const Problem&)>>& without() {
+  static const std::map<std::string, std::function<bool(const Problem&)>> all{
+      {"one level", [](const Problem& p) { return p.dims.L <= 1; }},
+      {"one point", [](const Problem& p) { return p.dims.P <= 1; }},
+      {"one head", [](const Problem& p) { return p.dims.M <= 1; }},
+      {"a batch of one", [](const Problem& p) { return p.dims.N <= 1; }},
+      {"one query", [](const Problem& p) { return p.dims.Q <= 1; }},
+      {"levels in their order and no rows between",
+       [](const Problem& p) { return p.has_consecutive_levels(); }},
+      {"channels in fours", [](const Problem& p) { return p.dims.D % 4 == 0; }},
+      {"im2col_step 64", [](const Problem& p) { return p.im2col_step == 64; }},
+      {"square maps",
+       [](const Problem& p) {
+         return all_levels(p, [](const Level& level) { return level.height == level.width; });
+       }},
+      {"maps whose sides are powers of two",
+       [](const Problem& p) {
+         return all_levels(p, [](const Level& level) {
+           return std::has_single_bit(static_cast<std::uint64_t>(level.height)) &&
+                  std::has_single_bit(static_cast<std::uint64_t>(level.width));
+         });
+       }},
+      {"points inside the map",
+       [](const Problem& p) {
+         return all_pixels(
+             p, [](double pixel, double side) { return pixel >= -1e-9 && pixel <= side - 1 + 1e-9; });
+       }},
+      {"points on pixels' centres",
+       [](const Problem& p) {
+         return all_pixels(p, [](double pixel, double side) {
+           return !std::isfinite(pixel) ||
+                  std::abs(pixel - std::round(pixel)) <= 0x1p-23 * (std::abs(pixel) + side + 1);
+         });
+       }},
+      {"one-hot weights", is_one_hot},
+      {"maps of one pixel", [](const Problem& p) {
+         return all_levels(p, [](const Level& level) { return level.height == 1 && level.width == 1; });
+       }}};
+  return all;
+}
+
+std::optional<Case> small_case(std::uint64_t index) {
+  Case c = generator().generate(5, {}, index);
+  if (element_count(c) > kLargest) return std::nullopt;
+  return c;
+}
+
+TEST(Ablations, TakeAwayWhatTheySay) {
+  const Ablations all = ablations();
+  ASSERT_EQ(all.size(), without().size());
+  std::map<std::string, int> changed;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const std::optional<Case> c = small_case(i);
+    if (!c) continue;
+    for (const Ablation& each : all) {
+      const auto is_without = without().at(each.words);
+      const CaseStream ways = each.without(*c);
+      for (std::optional<Case> way = ways(); way; way = ways()) {
+        ASSERT_TRUE(is_without(parse(*way))) << each.words << ", case " << i;
+        if (*way == *c) break;
+        EXPECT_EQ(each.without(*way)(), way) << "it is its own way: " << each.words << ", case " << i;
+        ++changed[each.words];
+        if (each.words == "one query") break;
+      }
+    }
+  }
+  for (const Ablation& each : all) EXPECT_GT(changed[each.words], 10) << each.words;
+}
+
+TEST(Ablations, KeepEachOfSeveralAlone) {
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const std::optional<Case> c = small_case(i);
+    if (!c || parse(*c).dims.L < 2) continue;
+    const CaseStream ways = ablations().front().without(*c);
+    std::int64_t count = 0;
+    while (const std::optional<Case> way = ways()) {
+      const Level kept = parse(*way).levels[0];
+      const Level level = parse(*c).levels[static_cast<std::size_t>(count++)];
+      EXPECT_EQ(kept.height, level.height);
+      EXPECT_EQ(kept.width, level.width);
+    }
+    EXPECT_EQ(count, parse(*c).dims.L);
+  }
+}
+
+}  // namespace
+}  // namespace deformdiff::ms_deform_attn
