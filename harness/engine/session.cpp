@@ -1,6 +1,7 @@
 #include "engine/session.h"
 
 #include "engine/batch.h"
+#include "engine/canaries.h"
 #include "engine/investigate.h"
 #include "engine/run_batch.h"
 #include "engine/stopwatch.h"
@@ -30,14 +31,19 @@ class Session {
         options_(limited(options)),
         listener_(listener),
         journal_(journal),
-        investigator_(entry, options_, listener) {
+        investigator_(entry, options_, listener),
+        canaries_(entry, options_) {
     investigator_.on_activity = [this](const std::string& activity) { tell(activity); };
     open(std::move(specs));
-    if (journal_ != nullptr) journal_->take_up(states_, investigator_, drawn_);
+    if (journal_ != nullptr) {
+      journal_->take_up(states_, investigator_, drawn_);
+      canaries_.take_up(journal_->earlier_canaries());
+    }
   }
 
   SessionReport run() {
     try {
+      if (journal_ != nullptr) journal_->write_canaries(canaries_.all());
       run_all();
       investigator_.settle();
       if (journal_ != nullptr) journal_->close(states_, investigator_, !out_of_time());
@@ -51,6 +57,7 @@ class Session {
     report_.triggers = std::move(drawn_.triggers);
     report_.split = drawn_.split;
     report_.findings = investigator_.findings();
+    report_.canaries = canaries_.all();
     report_.seconds = watch_.seconds();
     return std::move(report_);
   }
@@ -158,9 +165,15 @@ class Session {
       add(drawn_, latest);
       latest = {};
       work = std::move(next);
+      run_canaries();
       tell(activity_of(group));
       if (out_of_time()) return;
     }
+  }
+
+  void run_canaries() {
+    const Canary* const canary = canaries_.run_if_due(watch_.seconds());
+    if (canary != nullptr && journal_ != nullptr) journal_->write_canaries({canary, 1});
   }
 
   /// The first cases from `from` on that are this shard's and that a subject still lacks.
@@ -227,6 +240,7 @@ class Session {
   Listener& listener_;
   SessionJournal* journal_;
   Investigator investigator_;
+  Canaries canaries_;
   std::deque<SubjectState> states_;
   SessionReport report_;
   DrawnCases drawn_;

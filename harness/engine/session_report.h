@@ -3,6 +3,7 @@
 
 #include "core/subject_info.h"
 #include "core/verdict.h"
+#include "engine/canary.h"
 #include "engine/compare.h"
 #include "engine/error_places.h"
 #include "engine/finding.h"
@@ -40,6 +41,7 @@ struct SessionReport {
   std::vector<SubjectReport> subjects;
   std::map<std::string, std::int64_t> triggers;
   std::vector<Finding> findings;
+  std::vector<Canary> canaries;  ///< empty where the run had none
   std::map<std::string, std::string> environment;
   TimeSplit split;
   double seconds = 0;

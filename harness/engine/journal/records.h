@@ -2,6 +2,7 @@
 // merged journal holds several.
 #pragma once
 
+#include "engine/canary.h"
 #include "engine/case_ranges.h"
 #include "engine/finding.h"
 #include "engine/session_report.h"
@@ -84,7 +85,8 @@ struct BlockOfRun {
   std::map<std::string, SubjectRecord> subjects;
   std::map<std::string, std::vector<CountedCases>> counted;  ///< by subject
   std::vector<DrawnCases> drawn;
-  std::vector<FindingRecord> findings;      ///< in the order in which they were met
+  std::vector<FindingRecord> findings;  ///< in the order in which they were met
+  std::vector<Canary> canaries;
   std::map<std::string, CaseRanges> begun;  ///< by subject: of the batch during which the run died
 };
 

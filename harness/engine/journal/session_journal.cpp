@@ -146,6 +146,17 @@ void SessionJournal::take_up(std::deque<SubjectState>& states, Investigator& inv
   investigator.take_up(siblings_from(earlier->block.siblings));
 }
 
+std::vector<Canary> SessionJournal::earlier_canaries() const {
+  const BlockOfRun* const earlier = run_.earlier(block_);
+  return earlier == nullptr ? std::vector<Canary>() : earlier->canaries;
+}
+
+void SessionJournal::write_canaries(std::span<const Canary> canaries) {
+  run_.journal().in_one([&] {
+    for (const Canary& canary : canaries) run_.journal().write_canary(run_.run().id, canary);
+  });
+}
+
 void SessionJournal::begin(const Batch& batch, std::span<SubjectState* const> subjects) {
   CaseRanges cases;
   cases.add(batch.first, batch.first + batch.cases.size());

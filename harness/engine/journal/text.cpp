@@ -238,6 +238,26 @@ DrawnCases drawn_from(const Json& json) {
   return drawn;
 }
 
+Json json_of(const Canary& canary) {
+  return {{"name", canary.name},     {"trigger", canary.trigger}, {"expected", canary.expected},
+          {"enough", canary.enough}, {"judged", canary.judged},   {"reached", canary.reached},
+          {"found", canary.found},   {"verdict", canary.verdict}, {"seconds", canary.seconds}};
+}
+
+Canary canary_from(const Json& json) {
+  Canary canary;
+  canary.name = json.at("name");
+  canary.trigger = json.at("trigger");
+  canary.expected = json.at("expected");
+  canary.enough = json.at("enough");
+  canary.judged = json.at("judged");
+  canary.reached = json.at("reached");
+  canary.found = json.at("found");
+  canary.verdict = json.at("verdict");
+  canary.seconds = json.at("seconds");
+  return canary;
+}
+
 Json json_of(const FindingRecord& record) {
   const Finding& finding = record.finding;
   Json json{{"signature", json_of(finding.signature)},
