@@ -8,9 +8,9 @@
 
 namespace deformdiff {
 
-/// 0 something agreed and nothing was found; 1 findings, or one of `required` was not run; 4 nothing was
-/// judged, where a vacuous case counts as agreeing in a replay. Reasons for 1 without a finding are added to
-/// the warnings.
+/// 0 something agreed and nothing was found; 1 findings, or one of `required` was not run, or a canary
+/// survived or was blamed; 4 nothing was judged, where a vacuous case counts as agreeing in a replay. Reasons
+/// for 1 without a finding are added to the warnings.
 int decide_exit_code(RunReport& report, const std::vector<std::string>& required);
 
 }  // namespace deformdiff

@@ -1,3 +1,4 @@
+#include "reports/canaries.h"
 #include "reports/run_report.h"
 
 #include <cmath>
@@ -92,6 +93,25 @@ Json finding_json(const Finding& finding) {
   return json;
 }
 
+Json canary_json(const Canary& canary) {
+  return {{"name", canary.name},           {"block", canary.block},        {"trigger", canary.trigger},
+          {"expected", canary.expected},   {"cases", canary.cases.size()}, {"judged", canary.judged},
+          {"reached", canary.reached},     {"found", canary.found},        {"verdict", canary.verdict},
+          {"survived", canary.survived()}, {"seconds", canary.seconds}};
+}
+
+Json canaries_json(const SessionReport& session) {
+  Json json{{"each", Json::array()}, {"power", Json::object()}};
+  for (const Canary& canary : session.canaries) json["each"].push_back(canary_json(canary));
+  for (const DetectionPower& power : detection_power(session.canaries)) {
+    json["power"][power.expected] = {
+        {"found", power.found}, {"survived", power.survived}, {"open", power.open}};
+  }
+  const FalseAlarms alarms = false_alarms(session);
+  json["false_alarms"] = {{"cases", alarms.cases}, {"alarms", alarms.alarms}, {"limit_95", alarms.limit}};
+  return json;
+}
+
 }  // namespace
 
 std::string json_report(const RunReport& report) {
@@ -106,6 +126,7 @@ std::string json_report(const RunReport& report) {
   json["triggers"] = session.triggers;
   json["findings"] = Json::array();
   for (const Finding& finding : session.findings) json["findings"].push_back(finding_json(finding));
+  if (!session.canaries.empty()) json["canaries"] = canaries_json(session);
   json["split"] = {{"generate", session.split.generate},
                    {"transport", session.split.transport},
                    {"run", session.split.run},

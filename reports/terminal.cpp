@@ -1,3 +1,4 @@
+#include "reports/canaries.h"
 #include "reports/layout.h"
 #include "reports/matrix.h"
 #include "reports/run_report.h"
@@ -210,7 +211,7 @@ std::string terminal_report(const RunReport& report) {
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
   text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + scenario_table(report) +
-          audit_text(report) + findings(report);
+          audit_text(report) + findings(report) + canaries_text(report.session);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())

@@ -1,4 +1,5 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
+#include "catalog/canaries.h"
 #include "cli/commands.h"
 #include "cli/fuzz_plan.h"
 #include "cli/interrupt.h"
@@ -55,6 +56,7 @@ int run_fuzz(const Options& typed) {
     for (std::size_t i = 0; i < sessions.size() && !interrupted() && report.session.broken_off.empty(); ++i) {
       progress.begin(i);
       SessionOptions session = session_options_of(options, sessions[i].cases);
+      if (options.canaries) session.canaries = canaries_of(*sessions[i].entry, options.tiers);
       SessionJournal journal(run, *sessions[i].entry, session);
       if (options.time_seconds) {
         session.time_limit_seconds =

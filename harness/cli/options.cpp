@@ -19,12 +19,17 @@
 namespace deformdiff::cli {
 namespace {
 
+/// Length of a run, in seconds, from which on it has canaries unless it is told otherwise: in a shorter one
+/// few of them get enough cases.
+constexpr double kCanarySeconds = 600;
+
 /// Flags as typed, where they are not yet what Options wants.
 struct Raw {
   std::vector<std::string> reports;
   std::string progress = "auto";
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
+  std::optional<bool> canaries;
   std::vector<std::string> mapping, declarations;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
@@ -102,6 +107,12 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
+  fuzz.add_flag_callback(
+      "--canaries", [&raw] { raw.canaries = true; },
+      "give 5 % of the time to faults that must be found and right code that must not be blamed,\n"
+      "exit 1 where one is not (default: with --time 10m or more)");
+  fuzz.add_flag_callback(
+      "--no-canaries", [&raw] { raw.canaries = false; }, "give them none");
   add_repeatable(fuzz, "--require", options.required,
                  "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);
@@ -270,6 +281,7 @@ void convert(const Raw& raw, Options& options) {
     options.evaluations = parse_integer<std::int64_t>(*raw.evaluations, "--evaluations", 1);
   }
   if (raw.time) options.time_seconds = parse_duration(*raw.time, "--time");
+  options.canaries = raw.canaries.value_or(options.time_seconds.value_or(0) >= kCanarySeconds);
   if (!options.only.empty()) parse_conditions(options.only);
   if (raw.case_timeout) {
     options.case_timeout_seconds = parse_duration(*raw.case_timeout, "--case-timeout");

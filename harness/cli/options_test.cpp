@@ -194,5 +194,13 @@ TEST(Options, HelpNamesOnlyWhatIsBuilt) {
   }
 }
 
+TEST(Options, LongRunsHaveCanariesUnlessToldOtherwise) {
+  EXPECT_FALSE(parse({"fuzz"}).canaries);
+  EXPECT_FALSE(parse({"fuzz", "--time", "599s"}).canaries);
+  EXPECT_TRUE(parse({"fuzz", "--time", "10m"}).canaries);
+  EXPECT_TRUE(parse({"fuzz", "--cases", "5", "--canaries"}).canaries);
+  EXPECT_FALSE(parse({"fuzz", "--time", "8h", "--no-canaries"}).canaries);
+}
+
 }  // namespace
 }  // namespace deformdiff::cli

@@ -1,5 +1,6 @@
 // Faults and controls: detection power, false alarms, sharpness.
 #include "catalog/addresses.h"
+#include "catalog/canaries.h"
 #include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -15,19 +16,9 @@
 namespace deformdiff::cli {
 namespace {
 
-constexpr std::int64_t kCasesForFaults = 5000;
 constexpr std::int64_t kCasesForCorrect = 1000;
-// Of a tier that is drawn for one fault alone, and whose cases take long.
-constexpr std::int64_t kCasesOfNamedTier = 10;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
 constexpr double kShrinkSeconds = 10;
-
-/// The tier without whose cases a fault cannot show; empty if those that are drawn unnamed show it.
-std::string tier_of(const SubjectInfo& fault, const Generator& generator) {
-  const std::vector<TriggerClass> classes = generator.triggers();
-  const auto trigger = std::ranges::find(classes, fault.trigger, &TriggerClass::name);
-  return trigger == classes.end() ? "" : trigger->tier;
-}
 
 /// Those that do the block and show in this tier.
 std::vector<SubjectSpec> named_with(const std::string& prefix, const BlockEntry& entry,
