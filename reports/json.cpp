@@ -93,6 +93,12 @@ Json finding_json(const Finding& finding) {
   return json;
 }
 
+Json guided_json(const GuidedStream& guided) {
+  return {{"block", guided.block},    {"cases", guided.cases}, {"judged", guided.judged},
+          {"found", guided.found},    {"pairs", guided.pairs}, {"climbs", guided.climbs},
+          {"seconds", guided.seconds}};
+}
+
 Json canary_json(const Canary& canary) {
   return {{"name", canary.name},           {"block", canary.block},        {"trigger", canary.trigger},
           {"expected", canary.expected},   {"cases", canary.cases.size()}, {"judged", canary.judged},
@@ -127,6 +133,7 @@ std::string json_report(const RunReport& report) {
   json["findings"] = Json::array();
   for (const Finding& finding : session.findings) json["findings"].push_back(finding_json(finding));
   if (!session.canaries.empty()) json["canaries"] = canaries_json(session);
+  for (const GuidedStream& guided : session.guided) json["guided"].push_back(guided_json(guided));
   json["split"] = {{"generate", session.split.generate},
                    {"transport", session.split.transport},
                    {"run", session.split.run},

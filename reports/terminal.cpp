@@ -84,10 +84,10 @@ std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t long
 }
 
 std::string finding_text(const Finding& finding) {
-  std::string text =
-      fmt::format("\n{} ({})\n", finding.one_line,
-                  finding.count > 0 ? counted(finding.count, "case")
-                                    : "met while another was shrunk, in no case of the run itself");
+  std::string text = fmt::format(
+      "\n{} ({})\n", finding.one_line,
+      finding.count > 0 ? counted(finding.count, "case")
+                        : "met while another was shrunk or by guidance, in no case of the stream");
   if (finding.evaluations > 0) {
     text += fmt::format("  shrunk from {} to {} elements in {} evaluations{}\n", finding.original_elements,
                         finding.shrunk_elements, finding.evaluations,
@@ -175,6 +175,20 @@ std::string audit_text(const RunReport& report) {
   return text;
 }
 
+/// A line a block that had guided cases.
+std::string guided_text(const SessionReport& session) {
+  std::string text;
+  for (const GuidedStream& guided : session.guided) {
+    text += wrapped("  ",
+                    fmt::format("{}: {} in {:.0f} s, {} failed in {}; {} of trigger classes first hit by "
+                                "them",
+                                guided.block, counted(guided.cases, "case"), guided.seconds, guided.found,
+                                counted(guided.judged, "judged run"), counted(guided.pairs, "pair")),
+                    4);
+  }
+  return text.empty() ? "" : "\nGuided, beside the stream:\n" + text;
+}
+
 std::string final_sentence(const RunReport& report) {
   const std::vector<SubjectReport>& subjects = report.session.subjects;
   Tally total;
@@ -211,7 +225,7 @@ std::string terminal_report(const RunReport& report) {
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
   text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + scenario_table(report) +
-          audit_text(report) + findings(report) + canaries_text(report.session);
+          audit_text(report) + findings(report) + guided_text(report.session) + canaries_text(report.session);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())

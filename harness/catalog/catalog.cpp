@@ -6,6 +6,7 @@
 #include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
+#include "generators/mutate/mutate.h"
 #include "generators/staged/generator.h"
 #include "generators/staged/shrinks.h"
 #include "oracles/operations/operations.h"
@@ -24,14 +25,22 @@ namespace {
 // Blocks that files recorded elsewhere already name.
 constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mask_head"};
 
+Mutate mutations_of(const BlockDefinition& block) {
+  return [&block](const Case& c, std::uint64_t key, bool keeps_sizes) {
+    return mutated(block, c, key, keeps_sizes);
+  };
+}
+
 }  // namespace
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
-                                  ms_deform_attn::shrink_stream, ms_deform_attn::places}};
+                                  ms_deform_attn::shrink_stream, ms_deform_attn::places,
+                                  mutations_of(ms_deform_attn::block())}};
     for (const DeepGenerator& deep : deep_generators()) {
-      list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block())});
+      list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
+                      mutations_of(deep.block())});
     }
     return list;
   }();

@@ -23,6 +23,9 @@ namespace {
 /// few of them get enough cases.
 constexpr double kCanarySeconds = 600;
 
+/// Percent of a run's time for guided cases, unless it is told otherwise.
+constexpr int kGuided = 30;
+
 /// Flags as typed, where they are not yet what Options wants.
 struct Raw {
   std::vector<std::string> reports;
@@ -30,6 +33,7 @@ struct Raw {
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
   std::optional<bool> canaries;
+  std::optional<std::string> guided;
   std::vector<std::string> mapping, declarations;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
@@ -107,6 +111,11 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
                 "an implementation that has a finding gets no further cases");
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
+  fuzz.add_option(
+      "--guided", raw.guided,
+      "with --time: PERCENT of it for cases beside the stream, which hit trigger classes together\n"
+      "that were seldom hit together, or are neighbours of those nearest to their bound; counted\n"
+      "apart (default 30, 0 for none)");
   fuzz.add_flag_callback(
       "--canaries", [&raw] { raw.canaries = true; },
       "give 5 % of the time to faults that must be found and right code that must not be blamed,\n"
@@ -254,6 +263,16 @@ void refuse_unbuilt(const Options& options, const Raw& raw) {
   }
 }
 
+/// Part of the time.
+double guided_share(const Options& options, const Raw& raw) {
+  if (raw.guided && !options.time_seconds) throw InputError("--guided: a share of --time; give that too");
+  if (!options.time_seconds) return 0;
+  const int percent = raw.guided ? parse_integer(*raw.guided, "--guided", 0) : kGuided;
+  constexpr int kMost = 90;
+  if (percent > kMost) throw InputError(fmt::format("--guided {}: at most {}", percent, kMost));
+  return percent / 100.0;
+}
+
 void convert(const Raw& raw, Options& options) {
   refuse_unbuilt(options, raw);
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
@@ -281,6 +300,7 @@ void convert(const Raw& raw, Options& options) {
     options.evaluations = parse_integer<std::int64_t>(*raw.evaluations, "--evaluations", 1);
   }
   if (raw.time) options.time_seconds = parse_duration(*raw.time, "--time");
+  options.guided_share = guided_share(options, raw);
   options.canaries = raw.canaries.value_or(options.time_seconds.value_or(0) >= kCanarySeconds);
   if (!options.only.empty()) parse_conditions(options.only);
   if (raw.case_timeout) {

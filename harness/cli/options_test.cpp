@@ -202,5 +202,15 @@ TEST(Options, LongRunsHaveCanariesUnlessToldOtherwise) {
   EXPECT_FALSE(parse({"fuzz", "--time", "8h", "--no-canaries"}).canaries);
 }
 
+TEST(Options, TimedRunsAreGuidedUnlessToldOtherwise) {
+  EXPECT_EQ(parse({"fuzz"}).guided_share, 0);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s"}).guided_share, 0.3);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s", "--guided", "0"}).guided_share, 0);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s", "--guided", "50"}).guided_share, 0.5);
+  EXPECT_NE(refusal({"fuzz", "--guided", "50"}).find("--time"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "60s", "--guided", "100"}).find("at most 90"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "60s", "--guided", "some"}).find("--guided"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace deformdiff::cli

@@ -4,6 +4,7 @@
 #include "engine/scripted_session_test.h"
 #include "engine/session.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -130,6 +131,8 @@ TEST_F(CanariesTest, GoOnFromAnEarlierSitting) {
   Canaries after(third(), options_);
   after.take_up(before.all());
   EXPECT_EQ(text_of(run(after, 20).front().cases), "0-100");
+  const auto is_first = [](const GivenCall& call) { return contains(call.problem, 10); };
+  EXPECT_EQ(std::ranges::count_if(fault.calls, is_first), 1) << "what was done before is done again";
 }
 
 TEST_F(CanariesTest, OfASessionAreNoFindings) {

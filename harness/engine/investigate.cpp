@@ -57,7 +57,8 @@ Investigator::Investigator(const BlockEntry& entry, const SessionOptions& option
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
   if (Finding* const finding = known(state, failure)) {
-    ++cause_of(state, failure, *finding).count;
+    Finding& cause = cause_of(state, failure, *finding);
+    if (!failure.beside_stream) ++cause.count;
     return;
   }
   met_.push_back(std::move(failure));
@@ -171,20 +172,20 @@ std::function<bool(const Case&)> Investigator::fails_like(SubjectState& state,
 void Investigator::investigate_one(SubjectState& state, const Failure& failure) {
   if (on_activity) on_activity("confirming " + state.report.name);
   const Confirmation confirmation =
-      confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.by_shrinking);
+      confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.beside_stream);
   const FindingKey met_as = key_of(state, failure.problem, failure.judgement);
   const FindingKey seen_as = key_of(state, failure.problem, confirmation.judgement);
   if (Finding* const finding = known(seen_as)) {
     book_.lead(met_as, *finding);
-    if (!failure.by_shrinking) ++finding->count;
+    if (!failure.beside_stream) ++finding->count;
     return;
   }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
-  if (failure.by_shrinking && confirmation.rate == 0) return;
+  if (failure.beside_stream && confirmation.rate == 0) return;
 
   Finding& finding = book_.add(seen_as);
   book_.lead(met_as, finding);
-  finding.count = failure.by_shrinking ? 0 : 1;
+  finding.count = failure.beside_stream ? 0 : 1;
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   note_reproduction(confirmation, finding);

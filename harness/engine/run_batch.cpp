@@ -124,7 +124,6 @@ class SubjectBatch {
       }
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
-    state_.end_batch();
     return failures;
   }
 
@@ -219,9 +218,11 @@ std::vector<Met> judge_batch(const BlockEntry& entry, const SessionOptions& opti
 
 void run_batch(const BlockEntry& entry, const SessionOptions& options,
                const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
-               TimeSplit& split, const std::function<void()>& meanwhile) {
+               TimeSplit& split, const std::function<void()>& meanwhile, const OnJudged& on_judged) {
+  std::vector<Met> all = judge_batch(entry, options, group, batch, split, meanwhile, on_judged);
+  for (const Met& met : all) met.state->end_batch();
   // Investigations take long and restart workers: only when every worker is idle.
-  for (Met& met : judge_batch(entry, options, group, batch, split, meanwhile)) {
+  for (Met& met : all) {
     for (Failure& failure : met.failures) investigator.investigate(*met.state, std::move(failure));
   }
 }

@@ -21,8 +21,8 @@ struct Met {
 /// Told of each case that counts, in the order in which they count.
 using OnJudged = std::function<void(const Case& c, const Comparison& comparison)>;
 
-/// Runs the batch on every subject of the group that is not stopped, and counts the verdicts; the failures.
-/// Otherwise as run_batch().
+/// Runs the batch on every subject of the group that is not stopped, and counts the verdicts in its `latest`
+/// alone; the failures. Otherwise as run_batch().
 std::vector<Met> judge_batch(const BlockEntry& entry, const SessionOptions& options,
                              const std::vector<SubjectState*>& group, const Batch& batch, TimeSplit& split,
                              const std::function<void()>& meanwhile, const OnJudged& on_judged = {});
@@ -32,6 +32,6 @@ std::vector<Met> judge_batch(const BlockEntry& entry, const SessionOptions& opti
 /// is called once while the workers are busy. Adds to `split`.
 void run_batch(const BlockEntry& entry, const SessionOptions& options,
                const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
-               TimeSplit& split, const std::function<void()>& meanwhile);
+               TimeSplit& split, const std::function<void()>& meanwhile, const OnJudged& on_judged = {});
 
 }  // namespace deformdiff

@@ -35,6 +35,7 @@ struct SessionOptions {
   RunLimits limits;               ///< their end, too, ends the session
   std::int64_t memory_limit = 0;  ///< bytes a case may need over oracle and subject; more is not run
   int threads = 2;
+  double guided_share = 0;  ///< part of the time for cases beside the stream, chosen by what was seen
   std::vector<CanarySpec> canaries;  ///< that get a share of the time; empty: none
   std::filesystem::path out;         ///< findings go to out/findings
 };

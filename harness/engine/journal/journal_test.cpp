@@ -150,6 +150,30 @@ TEST_F(JournalTest, KeepsTheCanaries) {
   expect_same(read("merged").canaries, after);
 }
 
+TEST_F(JournalTest, KeepsTheGuidedStream) {
+  options_.guided_share = 0.5;
+  EXPECT_THROW(sit("run", false, 250), Killed);
+  const SessionReport before = read("run");
+  const SessionReport run = sit("run", true);
+  ASSERT_EQ(run.guided.size(), 1U);
+  ASSERT_EQ(before.guided.size(), 1U);
+  EXPECT_GE(run.guided[0].cases, before.guided[0].cases);
+  EXPECT_EQ(sit("run", true).guided[0].cases, run.guided[0].cases) << "there was nothing left to do";
+  merge({folder("run")}, folder("merged"));
+  for (const char* name : {"run", "merged"}) {
+    const SessionReport kept = read(name);
+    ASSERT_EQ(kept.guided.size(), 1U);
+    EXPECT_EQ(kept.guided[0].block, "third");
+    EXPECT_EQ(kept.guided[0].cases, run.guided[0].cases);
+    EXPECT_EQ(kept.guided[0].judged, run.guided[0].judged);
+    EXPECT_EQ(kept.guided[0].found, run.guided[0].found);
+    EXPECT_EQ(kept.guided[0].pairs, run.guided[0].pairs);
+    EXPECT_EQ(kept.guided[0].climbs, run.guided[0].climbs);
+    EXPECT_EQ(kept.guided[0].seconds, run.guided[0].seconds);
+    EXPECT_EQ(kept.subjects[0].cases, 300);
+  }
+}
+
 TEST_F(JournalTest, ADeathCostsOneBatch) {
   EXPECT_THROW(sit("killed", false, 250), Killed);
   const std::vector<JournalledRun> runs = read_journal(folder("killed"));

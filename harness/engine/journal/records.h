@@ -5,6 +5,7 @@
 #include "engine/canary.h"
 #include "engine/case_ranges.h"
 #include "engine/finding.h"
+#include "engine/guided_stream.h"
 #include "engine/session_report.h"
 #include "engine/shard.h"
 
@@ -45,6 +46,7 @@ struct BlockRecord {
   std::string siblings;     ///< JSON: failures that were looked at beside a finding of theirs
   double seconds = 0;       ///< that it took
   bool finished = false;    ///< its cases are done, or its time was up
+  GuidedStream guided;
 };
 
 struct SubjectRecord {

@@ -52,6 +52,7 @@ class BlockSum {
     add_drawn(report);
     add_findings(report);
     add_canaries(report);
+    add_guided(report);
     for (const Share& share : shares_) report.seconds += share.block->block.seconds;
     return report;
   }
@@ -179,6 +180,13 @@ class BlockSum {
         for (const auto& [trigger, cases] : drawn.triggers) report.triggers[trigger] += cases;
       }
     }
+  }
+
+  void add_guided(SessionReport& report) const {
+    GuidedStream sum;
+    sum.block = block_;
+    for (const Share& share : shares_) add(sum, share.block->block.guided);
+    if (sum.cases > 0) report.guided = {sum};
   }
 
   void add_canaries(SessionReport& report) const {

@@ -81,6 +81,17 @@ WrongElement worst_from(const Json& json) {
           json.at("wrong").get<std::vector<std::int64_t>>()};
 }
 
+Json guided_json(const GuidedStream& guided) {
+  return {{"block", guided.block},    {"cases", guided.cases}, {"judged", guided.judged},
+          {"found", guided.found},    {"pairs", guided.pairs}, {"climbs", guided.climbs},
+          {"seconds", guided.seconds}};
+}
+
+GuidedStream guided_from(const Json& json) {
+  return {json.at("block"), json.at("cases"),  json.at("judged"), json.at("found"),
+          json.at("pairs"), json.at("climbs"), json.at("seconds")};
+}
+
 Verdict verdict_from(const std::string& name) {
   const auto verdict = verdict_from_name(name);
   if (!verdict) throw InputError("journal: there is no verdict '" + name + "'");
@@ -146,16 +157,14 @@ RunRecord run_from(const Json& json) {
 }
 
 Json json_of(const BlockRecord& block) {
-  return {{"fingerprint", block.fingerprint},
-          {"cases", block.cases},
-          {"siblings", block.siblings},
-          {"seconds", block.seconds},
-          {"finished", block.finished}};
+  return {{"fingerprint", block.fingerprint}, {"cases", block.cases},
+          {"siblings", block.siblings},       {"seconds", block.seconds},
+          {"finished", block.finished},       {"guided", guided_json(block.guided)}};
 }
 
 BlockRecord block_from(const Json& json) {
-  return {json.at("fingerprint"), json.at("cases"), json.at("siblings"), json.at("seconds"),
-          json.at("finished")};
+  return {json.at("fingerprint"), json.at("cases"),    json.at("siblings"),
+          json.at("seconds"),     json.at("finished"), guided_from(json.at("guided"))};
 }
 
 Json json_of(const SubjectRecord& subject) {
