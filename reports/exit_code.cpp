@@ -1,5 +1,7 @@
 #include "reports/exit_code.h"
 
+#include "reports/canaries.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -33,7 +35,9 @@ int decide_exit_code(RunReport& report, const std::vector<std::string>& required
     if (!ran) report.warnings.push_back(fmt::format("{} is required and was not run", name));
     missing = missing || !ran;
   }
-  if (found > 0 || missing) return 1;
+  const std::vector<std::string> canaries = canary_failures(report.session.canaries);
+  report.warnings.insert(report.warnings.end(), canaries.begin(), canaries.end());
+  if (found > 0 || missing || !canaries.empty()) return 1;
   return agreed > 0 ? 0 : 4;
 }
 

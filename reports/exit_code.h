@@ -9,9 +9,9 @@
 namespace deformdiff {
 
 /// 0 something agreed, or failed as is known, and nothing else was found; 1 findings that are new or
-/// regressions, known ones where the report says so, or one of `required` was not run; 4 nothing was
-/// judged, where a vacuous case counts as agreeing in a replay. Reasons for 1 without a finding are added to
-/// the warnings.
+/// regressions, known ones where the report says so, or one of `required` was not run, or a canary survived
+/// or was blamed; 4 nothing was judged, where a vacuous case counts as agreeing in a replay. Reasons for 1
+/// without a finding are added to the warnings.
 int decide_exit_code(RunReport& report, const std::vector<std::string>& required);
 
 }  // namespace deformdiff

@@ -1,4 +1,5 @@
 // What GitHub Actions shows of a run. Formats: docs.github.com, "Workflow commands for GitHub Actions".
+#include "reports/canaries.h"
 #include "reports/run_report.h"
 #include "reports/summary.h"
 #include "reports/tally.h"
@@ -97,11 +98,8 @@ std::string check_text(const RunReport& report) {
 
 std::string canaries_text(const std::vector<Canary>& canaries) {
   std::string text;
-  for (const Canary& canary : canaries) {
-    if (canary.as_expected) continue;
-    text += fmt::format("- {} in {}: {} in {}, {} wanted\n", plain(canary.name), plain(canary.block),
-                        plain(canary.got), counted(canary.cases, "case"), plain(canary.expected));
-  }
+  for (const std::string& sentence : canary_failures(canaries))
+    text += fmt::format("- {}\n", plain(sentence));
   return text.empty() ? text : "\n### Canaries that did not get the verdict they must get\n\n" + text;
 }
 
@@ -126,8 +124,8 @@ std::string github_report(const RunReport& report) {
   for (const std::string& warning : report.warnings) {
     text += fmt::format("\n**Warning:** {}.\n", plain(warning));
   }
-  text += check_text(report) + findings_list(report.session.findings) + canaries_text(report.canaries) +
-          results_table(report.session.subjects);
+  text += check_text(report) + findings_list(report.session.findings) +
+          canaries_text(report.session.canaries) + results_table(report.session.subjects);
   const std::vector<Reason> reasons = reasons_of(report.session.subjects);
   if (!reasons.empty()) text += "\n### Not judged\n\n";
   for (const Reason& reason : reasons) {

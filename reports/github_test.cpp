@@ -1,3 +1,4 @@
+#include "reports/canary_test.h"
 #include "reports/sample_run_test.h"
 
 #include <gtest/gtest.h>
@@ -42,12 +43,10 @@ TEST(GithubReport, IsASummary) {
 
 TEST(GithubReport, NamesTheStageTheCauseAndMissedCanaries) {
   RunReport report = sample_check();
-  report.canaries = {{"fault/a", "ms_deform_attn", "out_of_bound", "out_of_bound", 5, 4, true},
-                     {"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  report.session.canaries = {fault_canary("fault/a", true, 5), fault_canary("fault/b", false, 5)};
   const std::string text = github_report(report);
-  for (const char* const part :
-       {"First diverging stage: **fc2**", "Cause: **wrong\\_stage**", "Look at fc2.",
-        "- fault/b in ms\\_deform\\_attn: agree in 5 cases, out\\_of\\_bound wanted"}) {
+  for (const char* const part : {"First diverging stage: **fc2**", "Cause: **wrong\\_stage**", "Look at fc2.",
+                                 "- the canary fault/b of ms\\_deform\\_attn survived 5 cases"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
   EXPECT_EQ(text.find("fault/a"), std::string::npos);

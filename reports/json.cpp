@@ -1,3 +1,4 @@
+#include "reports/canaries.h"
 #include "reports/run_report.h"
 #include "reports/summary.h"
 
@@ -109,11 +110,33 @@ Json replayed_json(const ReplayedCase& replayed) {
   return json;
 }
 
+Json guided_json(const GuidedStream& guided) {
+  return {{"block", guided.block},    {"cases", guided.cases}, {"judged", guided.judged},
+          {"found", guided.found},    {"pairs", guided.pairs}, {"climbs", guided.climbs},
+          {"seconds", guided.seconds}};
+}
+
 Json canary_json(const Canary& canary) {
-  Json json{{"name", canary.name}, {"block", canary.block}, {"expected", canary.expected},
-            {"got", canary.got},   {"cases", canary.cases}, {"as_expected", canary.as_expected}};
-  if (canary.first_case) json["first_case"] = *canary.first_case;
+  Json json{{"name", canary.name},           {"block", canary.block},
+            {"trigger", canary.trigger},     {"expected", canary.expected},
+            {"got", canary.got()},           {"cases", canary.cases.size()},
+            {"judged", canary.judged},       {"reached", canary.reached},
+            {"found", canary.found},         {"as_expected", canary.got_what_is_due()},
+            {"survived", canary.survived()}, {"seconds", canary.seconds}};
+  if (const auto first = canary.first_case()) json["first_case"] = *first;
   return json;
+}
+
+void add_canaries(const SessionReport& session, Json& json) {
+  json["canaries"] = Json::array();
+  for (const Canary& each : session.canaries) json["canaries"].push_back(canary_json(each));
+  json["detection_power"] = Json::object();
+  for (const DetectionPower& power : detection_power(session.canaries)) {
+    json["detection_power"][power.expected] = {
+        {"found", power.found}, {"survived", power.survived}, {"open", power.open}};
+  }
+  const FalseAlarms alarms = false_alarms(session);
+  json["false_alarms"] = {{"cases", alarms.cases}, {"alarms", alarms.alarms}, {"limit_95", alarms.limit}};
 }
 
 }  // namespace
@@ -130,6 +153,7 @@ std::string json_report(const RunReport& report) {
   json["triggers"] = session.triggers;
   json["findings"] = Json::array();
   for (const Finding& finding : session.findings) json["findings"].push_back(finding_json(finding));
+  for (const GuidedStream& guided : session.guided) json["guided"].push_back(guided_json(guided));
   json["split"] = {{"generate", session.split.generate},
                    {"transport", session.split.transport},
                    {"run", session.split.run},
@@ -143,10 +167,7 @@ std::string json_report(const RunReport& report) {
     json["replayed"] = Json::array();
     for (const ReplayedCase& each : report.replayed) json["replayed"].push_back(replayed_json(each));
   }
-  if (report.command == "selftest" || !report.canaries.empty()) {
-    json["canaries"] = Json::array();
-    for (const Canary& each : report.canaries) json["canaries"].push_back(canary_json(each));
-  }
+  if (report.command == "selftest" || !session.canaries.empty()) add_canaries(session, json);
   if (report.command == "check" || !report.scenarios.empty()) {
     json["scenarios"] = Json::array();
     for (const Scenario& scenario : report.scenarios) json["scenarios"].push_back(scenario_json(scenario));

@@ -1,3 +1,4 @@
+#include "reports/canary_test.h"
 #include "reports/sample_run_test.h"
 
 #include <pugixml.hpp>
@@ -92,8 +93,7 @@ TEST_F(JunitReport, IsATestCaseForEachStage) {
 
 TEST_F(JunitReport, ACanaryThatSurvivesFails) {
   RunReport report;
-  report.canaries = {{"fault/a", "ms_deform_attn", "out_of_bound", "out_of_bound", 5, 4, true},
-                     {"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  report.session.canaries = {fault_canary("fault/a", true, 5), fault_canary("fault/b", false, 5)};
   write(report);
   EXPECT_EQ(suite("canaries.ms_deform_attn").attribute("failures").as_int(), 1);
   EXPECT_STREQ(test("canaries.ms_deform_attn", "fault/b").child("failure").attribute("message").value(),

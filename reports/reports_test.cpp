@@ -1,3 +1,4 @@
+#include "reports/canary_test.h"
 #include "reports/exit_code.h"
 #include "reports/narrow_support.h"
 #include "reports/progress.h"
@@ -301,6 +302,22 @@ TEST(TerminalReport, AFindingThatWasNotSavedHasNoReplay) {
   EXPECT_EQ(text.find("deformdiff replay"), std::string::npos) << text;
 }
 
+TEST(TerminalReport, SaysWhatGuidedCasesCameTo) {
+  RunReport report = sample();
+  EXPECT_EQ(terminal_report(report).find("Guided"), std::string::npos);
+  EXPECT_FALSE(nlohmann::json::parse(json_report(report)).contains("guided"));
+  report.session.guided = {{"ms_deform_attn", 640, 600, 2, 31, 4, 18.2}};
+  const std::string text = terminal_report(report);
+  EXPECT_NE(text.find("\nGuided, beside the stream:\n"
+                      "  ms_deform_attn: 640 cases in 18 s, 2 failed in 600 judged runs; 31 pairs of\n"
+                      "    trigger classes first hit by them\n"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(nlohmann::json::parse(json_report(report))["guided"], nlohmann::json::parse(R"([{
+      "block": "ms_deform_attn", "cases": 640, "judged": 600, "found": 2, "pairs": 31, "climbs": 4,
+      "seconds": 18.2}])"));
+}
+
 TEST(NarrowSupport, IsAWarningBelowATenth) {
   RunReport report = sample();
   SubjectReport& mine = report.session.subjects[0];
@@ -507,7 +524,7 @@ TEST(JsonReport, SaysWhatWasNotReachedReplayedAndOfCanaries) {
   EXPECT_EQ(nlohmann::json::parse(json_report(report))["never_reached"], nlohmann::json({"subnormal"}));
   report.command = "replay";
   report.replayed = {{"a.json", "ms_deform_attn", "cpu", Verdict::kThrew, "why", "reproduces", 0.5}};
-  report.canaries = {{"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  report.session.canaries = {fault_canary("fault/b", false, 5)};
   const auto json = nlohmann::json::parse(json_report(report));
   EXPECT_FALSE(json.contains("never_reached"));
   EXPECT_EQ(json["replayed"][0]["verdict"], "threw");

@@ -34,17 +34,6 @@ struct ReplayedCase {
   double seconds = 0;   ///< of the call
 };
 
-/// An implementation that is run to see whether the run would notice: a fault, or a control, which is right.
-struct Canary {
-  std::string name;
-  std::string block;
-  std::string expected;  ///< name of the verdict that it must get; "agree" of a control
-  std::string got;       ///< name of the verdict that it got; "agree" if nothing was found
-  std::int64_t cases = 0;
-  std::optional<std::uint64_t> first_case;  ///< that showed it
-  bool as_expected = false;
-};
-
 struct RunReport {
   std::string command;  ///< "fuzz", "replay", "judge", "check", "selftest"
   std::uint64_t seed = 0;
@@ -54,9 +43,8 @@ struct RunReport {
   SessionReport session;
   std::vector<TriggerClass> trigger_classes;  ///< fuzz: those that its tiers can reach
   std::vector<ReplayedCase> replayed;         ///< replay
-  std::vector<Canary> canaries;
-  std::vector<std::string> ignored;        ///< judge: tensors of the file that nothing was made of
-  std::vector<std::string> read_as_int64;  ///< its inputs of narrower integers, with their dtype
+  std::vector<std::string> ignored;           ///< judge: tensors of the file that nothing was made of
+  std::vector<std::string> read_as_int64;     ///< its inputs of narrower integers, with their dtype
   std::vector<std::string> warnings;
   std::vector<std::string> notes;  ///< for people: what else they may want to know
   bool verbose = false;            ///< for people: of several blocks, a table of each

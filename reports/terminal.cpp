@@ -1,3 +1,4 @@
+#include "reports/canaries.h"
 #include "reports/causes.h"
 #include "reports/colour.h"
 #include "reports/layout.h"
@@ -81,8 +82,9 @@ std::string coverage(const RunReport& report) {
 }
 
 std::string finding_text(const Finding& finding, bool colour) {
-  const std::string seen = finding.count > 0 ? counted(finding.count, "case")
-                                             : "met while another was shrunk, in no case of the run itself";
+  const std::string seen = finding.count > 0
+                               ? counted(finding.count, "case")
+                               : "met while another was shrunk or by guidance, in no case of the stream";
   const std::string line = wrapped("", fmt::format("{} ({})", finding.one_line, seen), 2);
   std::string text = fmt::format("\n{}", coloured(line, Colour::kBad, colour));
   if (finding.evaluations > 0) {
@@ -212,6 +214,20 @@ std::string audit_text(const RunReport& report) {
   return text;
 }
 
+/// A line a block that had guided cases.
+std::string guided_text(const SessionReport& session) {
+  std::string text;
+  for (const GuidedStream& guided : session.guided) {
+    text += wrapped("  ",
+                    fmt::format("{}: {} in {:.0f} s, {} failed in {}; {} of trigger classes first hit by "
+                                "them",
+                                guided.block, counted(guided.cases, "case"), guided.seconds, guided.found,
+                                counted(guided.judged, "judged run"), counted(guided.pairs, "pair")),
+                    4);
+  }
+  return text.empty() ? "" : "\nGuided, beside the stream:\n" + text;
+}
+
 /// Of findings some of which are kept; empty if all are new.
 std::string status_sentence(const std::vector<Finding>& findings) {
   std::map<FindingStatus, std::int64_t> counts;
@@ -232,7 +248,8 @@ std::string terminal_report(const RunReport& report) {
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
   text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + coverage(report) +
-          scenario_table(report) + audit_text(report) + findings(report);
+          scenario_table(report) + audit_text(report) + findings(report) + guided_text(report.session) +
+          canaries_text(report.session);
   if (!report.ignored.empty())
     text += fmt::format("\nIgnored tensors: {}\n", fmt::join(report.ignored, ", "));
   if (!report.read_as_int64.empty())

@@ -7,6 +7,7 @@
 #include "generators/ms_deform_attn/ablations.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
+#include "generators/mutate/mutate.h"
 #include "generators/staged/ablations.h"
 #include "generators/staged/generator.h"
 #include "generators/staged/shrinks.h"
@@ -26,16 +27,22 @@ namespace {
 // Blocks that files recorded elsewhere already name.
 constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mask_head"};
 
+Mutate mutations_of(const BlockDefinition& block) {
+  return [&block](const Case& c, std::uint64_t key, bool keeps_sizes) {
+    return mutated(block, c, key, keeps_sizes);
+  };
+}
+
 }  // namespace
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
                                   ms_deform_attn::shrink_stream, ms_deform_attn::places,
-                                  ms_deform_attn::ablations()}};
+                                  ms_deform_attn::ablations(), mutations_of(ms_deform_attn::block())}};
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
-                      deep_ablations(deep.block())});
+                      deep_ablations(deep.block()), mutations_of(deep.block())});
     }
     return list;
   }();

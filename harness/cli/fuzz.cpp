@@ -1,4 +1,5 @@
 // Generates cases, runs and judges implementations, shrinks and saves what is found.
+#include "catalog/canaries.h"
 #include "cli/cases_folder.h"
 #include "cli/commands.h"
 #include "cli/coverage.h"
@@ -73,6 +74,7 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
     const auto& [entry, subjects, stages, cases] = sessions[i];
     progress.begin(i);
     SessionOptions session = session_options_of(options, cases);
+    if (options.canaries) session.canaries = canaries_of(*entry, options.tiers);
     SessionJournal journal(run, *entry, session);
     if (options.time_seconds) {
       session.time_limit_seconds =

@@ -19,12 +19,21 @@
 namespace deformdiff::cli {
 namespace {
 
+/// Length of a run, in seconds, from which on it has canaries unless it is told otherwise: in a shorter one
+/// few of them get enough cases.
+constexpr double kCanarySeconds = 600;
+
+/// Percent of a run's time for guided cases, unless it is told otherwise.
+constexpr int kGuided = 30;
+
 /// Flags as typed, where they are not yet what Options wants.
 struct Raw {
   std::vector<std::string> reports;
   std::string progress = "auto";
   std::optional<std::string> seed, cases, threads, rounds, evaluations;
   std::optional<std::string> time, case_timeout, budget;
+  std::optional<bool> canaries;
+  std::optional<std::string> guided;
   std::vector<std::string> mapping, declarations;
   bool python = false;
   std::string shard, distribution = "standard";
@@ -108,6 +117,17 @@ void add_fuzz(CLI::App& app, Options& options, Raw& raw) {
   fuzz.add_flag_callback(
       "--no-shrink", [&options] { options.shrink = false; }, "save findings as they were generated");
   add_known(fuzz, options);
+  fuzz.add_option(
+      "--guided", raw.guided,
+      "with --time: PERCENT of it for cases beside the stream, which hit trigger classes together\n"
+      "that were seldom hit together, or are neighbours of those nearest to their bound; counted\n"
+      "apart (default 30, 0 for none)");
+  fuzz.add_flag_callback(
+      "--canaries", [&raw] { raw.canaries = true; },
+      "give 5 % of the time to faults that must be found and right code that must not be blamed,\n"
+      "exit 1 where one is not (default: with --time 10m or more)");
+  fuzz.add_flag_callback(
+      "--no-canaries", [&raw] { raw.canaries = false; }, "give them none");
   add_repeatable(fuzz, "--require", options.required,
                  "exit 1 if this implementation was not run, repeatable");
   add_common(fuzz, options, raw);
@@ -304,6 +324,16 @@ void want_folder_of(const ReportTarget& target) {
                                folder.string()));
 }
 
+/// Part of the time.
+double guided_share(const Options& options, const Raw& raw) {
+  if (raw.guided && !options.time_seconds) throw InputError("--guided: a share of --time; give that too");
+  if (!options.time_seconds) return 0;
+  const int percent = raw.guided ? parse_integer(*raw.guided, "--guided", 0) : kGuided;
+  constexpr int kMost = 90;
+  if (percent > kMost) throw InputError(fmt::format("--guided {}: at most {}", percent, kMost));
+  return percent / 100.0;
+}
+
 void convert(const Raw& raw, Options& options) {
   for (const std::string& report : raw.reports) options.reports.push_back(parse_report(report));
   for (const ReportTarget& target : options.reports) want_folder_of(target);
@@ -340,6 +370,8 @@ void convert(const Raw& raw, Options& options) {
     options.evaluations = parse_integer<std::int64_t>(*raw.evaluations, "--evaluations", 1);
   }
   if (raw.time) options.time_seconds = parse_duration(*raw.time, "--time");
+  options.guided_share = guided_share(options, raw);
+  options.canaries = raw.canaries.value_or(options.time_seconds.value_or(0) >= kCanarySeconds);
   if (!options.only.empty()) parse_conditions(options.only);
   if (raw.case_timeout) {
     options.case_timeout_seconds = parse_duration(*raw.case_timeout, "--case-timeout");

@@ -47,6 +47,8 @@ struct Options {
   std::vector<std::string> words;  ///< the command line as typed, from the command on
   Shard shard;
   bool first_finding = false;
+  double guided_share = 0;  ///< fuzz: part of the time for cases beside the stream
+  bool canaries = false;    ///< fuzz: faults and right code run between its cases
   bool shrink = true;
   std::optional<double> case_timeout_seconds;
   int rounds = 5;

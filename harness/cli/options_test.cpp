@@ -217,5 +217,24 @@ TEST(Options, HelpNamesOnlyWhatIsBuilt) {
   const std::string all = parse({"--help"}).message + parse({"fuzz", "--help"}).message;
   EXPECT_EQ(all.find("not available"), std::string::npos) << all;
 }
+
+TEST(Options, LongRunsHaveCanariesUnlessToldOtherwise) {
+  EXPECT_FALSE(parse({"fuzz"}).canaries);
+  EXPECT_FALSE(parse({"fuzz", "--time", "599s"}).canaries);
+  EXPECT_TRUE(parse({"fuzz", "--time", "10m"}).canaries);
+  EXPECT_TRUE(parse({"fuzz", "--cases", "5", "--canaries"}).canaries);
+  EXPECT_FALSE(parse({"fuzz", "--time", "8h", "--no-canaries"}).canaries);
+}
+
+TEST(Options, TimedRunsAreGuidedUnlessToldOtherwise) {
+  EXPECT_EQ(parse({"fuzz"}).guided_share, 0);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s"}).guided_share, 0.3);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s", "--guided", "0"}).guided_share, 0);
+  EXPECT_EQ(parse({"fuzz", "--time", "60s", "--guided", "50"}).guided_share, 0.5);
+  EXPECT_NE(refusal({"fuzz", "--guided", "50"}).find("--time"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "60s", "--guided", "100"}).find("at most 90"), std::string::npos);
+  EXPECT_NE(refusal({"fuzz", "--time", "60s", "--guided", "some"}).find("--guided"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace deformdiff::cli

@@ -1,5 +1,6 @@
 // Faults and controls: detection power, false alarms, sharpness.
 #include "catalog/addresses.h"
+#include "catalog/canaries.h"
 #include "catalog/catalog.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -12,25 +13,16 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
 namespace deformdiff::cli {
 namespace {
 
-constexpr std::int64_t kCasesForFaults = 5000;
 constexpr std::int64_t kCasesForCorrect = 1000;
-// Of a tier that is drawn for one fault alone, and whose cases take long.
-constexpr std::int64_t kCasesOfNamedTier = 10;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
 constexpr double kShrinkSeconds = 10;
-
-/// The tier without whose cases a fault cannot show; empty if those that are drawn unnamed show it.
-std::string tier_of(const SubjectInfo& fault, const Generator& generator) {
-  const std::vector<TriggerClass> classes = generator.triggers();
-  const auto trigger = std::ranges::find(classes, fault.trigger, &TriggerClass::name);
-  return trigger == classes.end() ? "" : trigger->tier;
-}
 
 /// Those that do the block and show in this tier.
 std::vector<SubjectSpec> named_with(const std::string& prefix, const BlockEntry& entry,
@@ -78,44 +70,43 @@ const Finding* finding_of(const SessionReport& session, const std::string& subje
   return first;
 }
 
-/// A fault that reads from the wrong place may come upon a NaN before it shows a wrong number.
-bool is_expected(const std::string& expected, const std::string& rule) {
-  return expected.empty() || rule == expected ||
-         (expected == name_of(Verdict::kOutOfBound) && rule == name_of(Verdict::kNonfiniteMismatch));
-}
-
 /// What was found of it, beside what must be.
 Canary canary_of(const SessionReport& session, const SubjectReport& subject) {
+  Canary canary;
+  canary.name = subject.name;
+  canary.block = subject.block;
+  canary.trigger = subject.info.trigger;
+  canary.expected = subject.info.expected;
+  canary.enough = canary.reached = subject.cases;
+  canary.judged = tally_of(subject).judged();
   const Finding* const finding = finding_of(session, subject.name);
-  Canary canary{subject.name, subject.block, subject.info.expected, "agree", subject.cases, {}, false};
-  if (finding == nullptr) return canary;
-  canary.got = finding->signature.rule;
-  canary.first_case = finding->first_case;
-  canary.as_expected = is_expected(subject.info.expected, finding->signature.rule);
+  canary.cases.add(0,
+                   finding != nullptr ? finding->first_case + 1 : static_cast<std::uint64_t>(subject.cases));
+  canary.found = finding != nullptr ? 1 : 0;
+  if (finding != nullptr) canary.verdict = finding->signature.rule;
   return canary;
 }
 
 /// How many faults were missed, found with another verdict than theirs, or could not be run.
 std::int64_t wrong_ones(const std::vector<Canary>& canaries) {
-  return std::ranges::count(canaries, false, &Canary::as_expected);
+  return std::ranges::count(canaries, false, &Canary::got_what_is_due);
 }
 
-void print_faults(const Options& options, const SessionReport& session, std::int64_t wrong) {
+void print_faults(const Options& options, const SessionReport& session, const std::vector<Canary>& canaries) {
   std::string text =
       fmt::format("{:<35} {:<18} {:>7} {:>17}\n", "fault", "verdict", "case", "shrunk elements");
-  for (const SubjectReport& subject : session.subjects) {
-    const Finding* finding = finding_of(session, subject.name);
+  for (const Canary& canary : canaries) {
+    const Finding* finding = finding_of(session, canary.name);
     if (finding == nullptr) {
-      text += fmt::format("{:<35} NOT FOUND in {} cases\n", subject.name, subject.cases);
+      text += fmt::format("{:<35} NOT FOUND in {} cases\n", canary.name, canary.cases.size());
       continue;
     }
-    const bool expected = is_expected(subject.info.expected, finding->signature.rule);
-    text += fmt::format("{:<35} {:<18} {:>7} {:>6} of {:>7}{}\n", subject.name, finding->signature.rule,
+    text += fmt::format("{:<35} {:<18} {:>7} {:>6} of {:>7}{}\n", canary.name, finding->signature.rule,
                         finding->first_case, finding->shrunk_elements, finding->original_elements,
-                        expected ? "" : fmt::format("\n  EXPECTED {}", subject.info.expected));
+                        canary.got_what_is_due() ? "" : fmt::format("\n  EXPECTED {}", canary.expected));
   }
   text += fmt::format("{} of {} faults found with the verdict they must get.\n\n",
-                      std::ssize(session.subjects) - wrong, session.subjects.size());
+                      std::ssize(canaries) - wrong_ones(canaries), canaries.size());
   say(options, text);
 }
 
@@ -164,10 +155,9 @@ int run_selftest(const Options& options) {
   const Stopwatch watch;
   RunReport report;
   const SessionReport faults = run_faults(options, entry);
-  for (const SubjectReport& subject : faults.subjects) {
-    report.canaries.push_back(canary_of(faults, subject));
-  }
-  print_faults(options, faults, wrong_ones(report.canaries));
+  std::vector<Canary> canaries;
+  for (const SubjectReport& subject : faults.subjects) canaries.push_back(canary_of(faults, subject));
+  print_faults(options, faults, canaries);
 
   std::vector<SubjectSpec> correct = parse_subjects({});
   std::ranges::move(named_with("control/", entry, ""), std::back_inserter(correct));
@@ -177,7 +167,8 @@ int run_selftest(const Options& options) {
   print_sharpness(options, entry, options.cases.value_or(kCasesForCorrect));
   report.session.seconds = watch.seconds();
   const bool alarmed = tally_of(report.session).found > 0;
-  report.exit_code = wrong_ones(report.canaries) > 0 || alarmed ? 1 : 0;
+  report.exit_code = wrong_ones(canaries) > 0 || alarmed ? 1 : 0;
+  report.session.canaries = std::move(canaries);
   Options others = options;
   std::erase_if(others.reports, [](const ReportTarget& target) {
     return target.kind == "terminal" && target.file.empty();  // what was printed is that

@@ -46,6 +46,7 @@ SessionOptions session_options_of(const Options& options, std::int64_t default_c
   session.cases = options.cases.value_or(timed ? std::numeric_limits<std::int64_t>::max() : default_cases);
   session.shard = options.shard;
   session.time_limit_seconds = options.time_seconds;
+  session.guided_share = options.guided_share;
   session.first_finding = options.first_finding;
   session.shrink = options.shrink;
   session.shrink_budget_seconds = options.budget_seconds;

@@ -151,6 +151,13 @@ foreach(signal INT TERM)
     PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
 endforeach()
 
+# Canaries have their share of a run, and are no findings.
+deformdiff_command_test(fuzz/canaries fuzz
+  fuzz --block ms_deform_attn --subject cpu --time 15s --canaries --seed 1 --out ${out}/canaries)
+set_tests_properties(fuzz/canaries PROPERTIES
+  PASS_REGULAR_EXPRESSION "out_of_bound +[1-9].*0 false alarms in [0-9]+ judged cases of right code.*Nothing found"
+  FAIL_REGULAR_EXPRESSION "Warning:")
+
 # Conditions on sizes, in the operator's block and in a deep one.
 foreach(block ms_deform_attn decoder_layer)
   deformdiff_command_test(fuzz/only/${block} fuzz

@@ -41,6 +41,9 @@ class BatchSource {
   /// Goes on with cases first .. end-1.
   void go_on_at(std::uint64_t first, std::uint64_t end);
 
+  /// Index of the next case.
+  std::uint64_t position() const { return next_; }
+
   /// Empty at the end. Once the deadline has passed no more than one case.
   Batch next(const Deadline& deadline);
 

@@ -57,7 +57,8 @@ Investigator::Investigator(const BlockEntry& entry, const SessionOptions& option
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
   if (Finding* const finding = known(state, failure)) {
-    note_case(cause_of(state, failure, *finding), failure);
+    Finding& cause = cause_of(state, failure, *finding);
+    if (!failure.beside_stream) note_case(cause, failure);
     return;
   }
   met_.push_back(std::move(failure));
@@ -181,20 +182,20 @@ std::function<bool(const Case&)> Investigator::fails_like(SubjectState& state,
 void Investigator::investigate_one(SubjectState& state, const Failure& failure) {
   if (on_activity) on_activity("confirming " + state.report.name);
   const Confirmation confirmation =
-      confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.by_shrinking);
+      confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.beside_stream);
   const FindingKey met_as = key_of(state, failure.problem, failure.judgement);
   const FindingKey seen_as = key_of(state, failure.problem, confirmation.judgement);
   if (Finding* const finding = known(seen_as)) {
     book_.lead(met_as, *finding);
-    if (!failure.by_shrinking) note_case(*finding, failure);
+    if (!failure.beside_stream) note_case(*finding, failure);
     return;
   }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
-  if (failure.by_shrinking && confirmation.rate == 0) return;
+  if (failure.beside_stream && confirmation.rate == 0) return;
 
   Finding& finding = book_.add(seen_as);
   book_.lead(met_as, finding);
-  if (!failure.by_shrinking) note_case(finding, failure);
+  if (!failure.beside_stream) note_case(finding, failure);
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   note_reproduction(confirmation, finding);

@@ -21,11 +21,11 @@ namespace deformdiff {
 
 /// A failure as the run met it; its judgement holds the outcome.
 struct Failure {
-  std::uint64_t index = 0;  ///< of the case, or of the case from which shrinking came to it
+  std::uint64_t index = 0;  ///< of the case; of one beside the stream, of that which led to it
   Case problem;
   Judgement judgement;
   std::vector<std::uint64_t> earlier;  ///< indices of the cases that the worker was given before
-  bool by_shrinking = false;           ///< met on the way, after calls that nobody recorded
+  bool beside_stream = false;  ///< met while shrinking or by guidance, after calls that nobody recorded
 };
 
 /// A failure that was looked at beside a finding of its signature: that, its tier, and whether it lacked what

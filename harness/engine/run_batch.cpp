@@ -20,8 +20,8 @@ constexpr std::int64_t kLarge = std::int64_t{1} << 20;
 class SubjectBatch {
  public:
   SubjectBatch(SubjectState& state, const BlockEntry& entry, const SessionOptions& options,
-               const Batch& batch)
-      : state_(state), entry_(entry), options_(options), batch_(batch) {}
+               const Batch& batch, const OnJudged& on_judged)
+      : state_(state), entry_(entry), options_(options), batch_(batch), on_judged_(on_judged) {}
 
   /// Looks which cases the subject admits, and says which references they need.
   void admit(References& references) {
@@ -124,6 +124,7 @@ class SubjectBatch {
       counts.ratios.add(ratios[position]);
       if (was_given) counts.run_seconds += outcomes_[position].seconds;
       state_.note_done(batch_.first + position);
+      if (on_judged_) on_judged_(batch_.cases[position], comparison);
       if (is_finding(comparison.verdict)) {
         note_places(entry_.places, batch_.cases[position], batch_.first + position, comparison,
                     counts.places);
@@ -131,7 +132,6 @@ class SubjectBatch {
       }
       if (was_given) state_.note_call(batch_.first + position, outcomes_[position]);
     }
-    state_.end_batch();
     return failures;
   }
 
@@ -183,6 +183,7 @@ class SubjectBatch {
   const BlockEntry& entry_;
   const SessionOptions& options_;
   const Batch& batch_;
+  const OnJudged& on_judged_;
   std::vector<std::size_t> order_;  ///< positions of the cases that count, in the order of their calls
   std::set<std::size_t> given_;     ///< positions of those that the worker is given
   std::vector<Outcome> outcomes_;   ///< one a position: what it returned, or why it was not given it
@@ -192,15 +193,15 @@ class SubjectBatch {
 
 }  // namespace
 
-void run_batch(const BlockEntry& entry, const SessionOptions& options,
-               const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
-               TimeSplit& split, const std::function<void()>& meanwhile) {
+std::vector<Met> judge_batch(const BlockEntry& entry, const SessionOptions& options,
+                             const std::vector<SubjectState*>& group, const Batch& batch, TimeSplit& split,
+                             const std::function<void()>& meanwhile, const OnJudged& on_judged) {
   References references(entry, batch.cases);
   std::vector<std::pair<SubjectState*, SubjectBatch>> running;
   for (SubjectState* state : group) {
     state->begin_batch();
     if (state->stopped) continue;
-    running.emplace_back(state, SubjectBatch(*state, entry, options, batch));
+    running.emplace_back(state, SubjectBatch(*state, entry, options, batch, on_judged));
     running.back().second.admit(references);
     if (options.limits.end.passed()) running.back().second.withdraw();
   }
@@ -219,13 +220,19 @@ void run_batch(const BlockEntry& entry, const SessionOptions& options,
   if (!first) evaluate();
   meanwhile();
 
+  std::vector<Met> met;
+  for (auto& [state, work] : running) met.push_back({state, work.finish(references, split)});
+  return met;
+}
+
+void run_batch(const BlockEntry& entry, const SessionOptions& options,
+               const std::vector<SubjectState*>& group, const Batch& batch, Investigator& investigator,
+               TimeSplit& split, const std::function<void()>& meanwhile, const OnJudged& on_judged) {
+  std::vector<Met> all = judge_batch(entry, options, group, batch, split, meanwhile, on_judged);
+  for (const Met& met : all) met.state->end_batch();
   // Investigations take long and restart workers: only when every worker is idle.
-  std::vector<std::pair<SubjectState*, std::vector<Failure>>> met;
-  for (auto& [state, work] : running) met.emplace_back(state, work.finish(references, split));
-  for (auto& [state, failures] : met) {
-    for (Failure& failure : failures) {
-      investigator.investigate(*state, std::move(failure));
-    }
+  for (Met& met : all) {
+    for (Failure& failure : met.failures) investigator.investigate(*met.state, std::move(failure));
   }
 }
 

@@ -1,7 +1,9 @@
 #include "engine/session.h"
 
 #include "engine/batch.h"
+#include "engine/canaries.h"
 #include "engine/groups.h"
+#include "engine/guide.h"
 #include "engine/investigate.h"
 #include "engine/run_batch.h"
 #include "engine/stopwatch.h"
@@ -37,14 +39,21 @@ class Session {
         options_(limited(options)),
         listener_(listener),
         journal_(journal),
-        investigator_(entry, options_, listener) {
+        investigator_(entry, options_, listener),
+        canaries_(entry, options_),
+        guide_(entry, stream_of(options_), options_.shard) {
     investigator_.on_activity = [this](const std::string& activity) { tell(activity); };
     open(std::move(specs));
-    if (journal_ != nullptr) journal_->take_up(states_, investigator_, drawn_);
+    if (journal_ != nullptr) {
+      journal_->take_up(states_, investigator_, drawn_);
+      canaries_.take_up(journal_->earlier_canaries());
+      guide_.counts() = journal_->earlier_guided();
+    }
   }
 
   SessionReport run() {
     try {
+      if (journal_ != nullptr) journal_->write_canaries(canaries_.all());
       run_all();
       const bool finished = !out_of_time();
       investigator_.settle();
@@ -60,6 +69,8 @@ class Session {
     report_.triggers = std::move(drawn_.triggers);
     report_.split = drawn_.split;
     report_.findings = investigator_.findings();
+    report_.canaries = canaries_.all();
+    if (guide_.counts().cases > 0) report_.guided = {guide_.counts()};
     report_.seconds = watch_.seconds();
     return std::move(report_);
   }
@@ -186,16 +197,69 @@ class Session {
       if (std::ranges::all_of(work.subjects, &SubjectState::stopped)) return;
       if (journal_ != nullptr) journal_->begin(work.batch, work.subjects);
       Work next;
-      run_batch(entry_, options_, work.subjects, work.batch, investigator_, latest.split, [&] {
-        if (!out_of_time()) next = draw();
-      });
+      run_batch(
+          entry_, options_, work.subjects, work.batch, investigator_, latest.split,
+          [&] {
+            if (!out_of_time()) next = draw();
+          },
+          [&](const Case& c, const Comparison& comparison) { guide_by(c, comparison); });
       count_triggers_of(work, latest);
       if (journal_ != nullptr) journal_->finish(work.subjects, latest, investigator_);
       add(drawn_, latest);
       latest = {};
+      const std::uint64_t position = work.batch.first;
       work = std::move(next);
+      run_canaries();
+      run_guided(group, position);
       tell(activity_of(group));
       if (out_of_time()) return;
+    }
+  }
+
+  void run_canaries() {
+    const Canary* const canary = canaries_.run_if_due(watch_.seconds());
+    if (canary != nullptr && journal_ != nullptr) journal_->write_canaries({canary, 1});
+  }
+
+  void guide_by(const Case& c, const Comparison& comparison) {
+    const bool agreed = comparison.verdict == Verdict::kAgree;
+    if (options_.guided_share > 0 && agreed) guide_.note_ratio(c, comparison.ratio);
+  }
+
+  /// Cases beside the stream, until they have had their share; the stream is at case `position`.
+  void run_guided(const std::vector<SubjectState*>& group, std::uint64_t position) {
+    while (guide_.is_ready() && guided_seconds_ < options_.guided_share * watch_.seconds() &&
+           !out_of_time()) {
+      if (std::ranges::all_of(group, &SubjectState::stopped)) return;
+      const Stopwatch watch;
+      run_guided_batch(group, {position, guide_.next()});
+      guided_seconds_ += watch.seconds();
+      guide_.counts().seconds += watch.seconds();
+      if (journal_ != nullptr) journal_->write_guided(guide_.counts(), investigator_);
+    }
+  }
+
+  void run_guided_batch(const std::vector<SubjectState*>& group, const Batch& batch) {
+    TimeSplit ignored;
+    std::vector<Met> all = judge_batch(
+        entry_, options_, group, batch, ignored, [] {},
+        [&](const Case& c, const Comparison& comparison) {
+          guide_.counts().judged += comparison.verdict == Verdict::kAgree ? 1 : 0;
+          guide_by(c, comparison);
+        });
+    for (Met& met : all) {
+      const auto found = static_cast<std::int64_t>(met.failures.size());
+      guide_.counts().judged += found;
+      guide_.counts().found += found;
+      for (Failure& failure : met.failures) {
+        failure.index = batch.first;
+        failure.earlier.clear();
+        failure.beside_stream = true;
+        investigator_.investigate(*met.state, std::move(failure));
+      }
+      // No case of the stream says what its worker was given.
+      met.state->subject.runner->restart();
+      met.state->forget_calls();
     }
   }
 
@@ -220,7 +284,7 @@ class Session {
   }
 
   /// Of the cases that a subject is through with and that were not counted before.
-  void count_triggers_of(const Work& work, DrawnCases& latest) const {
+  void count_triggers_of(const Work& work, DrawnCases& latest) {
     for (std::size_t i = 0; i < work.batch.cases.size(); ++i) {
       const std::uint64_t index = work.batch.first + i;
       const bool done = std::ranges::any_of(
@@ -228,9 +292,9 @@ class Session {
       if (!done || drawn_.cases.contains(index)) continue;
       latest.cases.add(index, index + 1);
       if (work.batch.outlines.contains(i)) continue;
-      for (const std::string& trigger : entry_.generator->triggers_hit(work.batch.cases[i])) {
-        ++latest.triggers[trigger];
-      }
+      const std::vector<std::string> hit = entry_.generator->triggers_hit(work.batch.cases[i]);
+      for (const std::string& trigger : hit) ++latest.triggers[trigger];
+      if (options_.guided_share > 0) guide_.note_hit(hit);
     }
   }
 
@@ -264,6 +328,9 @@ class Session {
   Listener& listener_;
   SessionJournal* journal_;
   Investigator investigator_;
+  Canaries canaries_;
+  Guide guide_;
+  double guided_seconds_ = 0;  ///< of this sitting
   std::deque<SubjectState> states_;
   SessionReport report_;
   DrawnCases drawn_;

@@ -4,6 +4,7 @@
 #include "core/generator.h"
 #include "engine/runner.h"
 #include "engine/shard.h"
+#include "engine/subject.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +13,13 @@
 #include <vector>
 
 namespace deformdiff {
+
+/// An implementation by which a session measures itself: a fault, or right code.
+struct CanarySpec {
+  SubjectSpec spec;
+  SubjectInfo info;         ///< as its worker lists it: what it is expected to get, and where it shows
+  std::int64_t enough = 0;  ///< cases after which a fault must have been found
+};
 
 struct SessionOptions {
   std::uint64_t seed = 0;
@@ -27,7 +35,9 @@ struct SessionOptions {
   RunLimits limits;               ///< their end, too, ends the session
   std::int64_t memory_limit = 0;  ///< bytes a case may need over oracle and subject; more is not run
   int threads = 2;
-  std::filesystem::path out;  ///< findings go to out/findings
+  double guided_share = 0;  ///< part of the time for cases beside the stream, chosen by what was seen
+  std::vector<CanarySpec> canaries;  ///< that get a share of the time; empty: none
+  std::filesystem::path out;         ///< findings go to out/findings
 };
 
 /// The cases that the run is over.

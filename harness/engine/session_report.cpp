@@ -58,6 +58,8 @@ void add(TimeSplit& all, const TimeSplit& part) {
 void append(SessionReport& all, SessionReport one) {
   std::ranges::move(one.subjects, std::back_inserter(all.subjects));
   std::ranges::move(one.findings, std::back_inserter(all.findings));
+  std::ranges::move(one.canaries, std::back_inserter(all.canaries));
+  std::ranges::move(one.guided, std::back_inserter(all.guided));
   for (const auto& [name, count] : one.triggers) all.triggers[name] += count;
   all.environment.merge(one.environment);
   add(all.split, one.split);

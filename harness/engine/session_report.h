@@ -3,9 +3,11 @@
 
 #include "core/subject_info.h"
 #include "core/verdict.h"
+#include "engine/canary.h"
 #include "engine/compare.h"
 #include "engine/error_places.h"
 #include "engine/finding.h"
+#include "engine/guided_stream.h"
 #include "engine/ratio_histogram.h"
 
 #include <cstdint>
@@ -48,6 +50,8 @@ struct SessionReport {
   std::vector<SubjectReport> subjects;
   std::map<std::string, std::int64_t> triggers;
   std::vector<Finding> findings;
+  std::vector<Canary> canaries;      ///< empty where the run had none
+  std::vector<GuidedStream> guided;  ///< by block; empty where there was none
   std::map<std::string, std::string> environment;
   TimeSplit split;
   double seconds = 0;

@@ -1,5 +1,6 @@
 #include "core/files.h"
 #include "engine/compare.h"
+#include "reports/canary_test.h"
 #include "reports/html/charts.h"
 #include "reports/html/drawings.h"
 #include "reports/html/markup.h"
@@ -275,9 +276,9 @@ TEST_F(HtmlReport, SaysWhetherAllIsWell) {
   report.session.subjects.erase(report.session.subjects.begin() + 1);
   report.exit_code = 0;
   EXPECT_TRUE(holds(html_report(report), "<div class=\"verdict good\"><h1>Nothing found</h1>"));
-  report.canaries = {{"fault/b", "ms_deform_attn", "out_of_bound", "agree", 5, {}, false}};
+  report.session.canaries = {fault_canary("fault/b", false, 5)};
   EXPECT_TRUE(holds(html_report(report), "<h1>1 canary did not get the verdict it must get</h1>"));
-  report.canaries.clear();
+  report.session.canaries.clear();
   report.exit_code = 1;
   EXPECT_TRUE(holds(html_report(report), "what was required was not run"));
   report.session.subjects.erase(report.session.subjects.begin());

@@ -1,4 +1,5 @@
 // The page: its verdict, what to look at, and the sections in the order in which people ask.
+#include "reports/canaries.h"
 #include "reports/html/markup.h"
 #include "reports/html/sections.h"
 #include "reports/html/style.h"
@@ -23,7 +24,7 @@ struct Headline {
 Headline headline_of(const RunReport& report) {
   const auto findings = static_cast<std::int64_t>(report.session.findings.size());
   const Tally total = tally_of(report.session);
-  const auto missed = std::ranges::count(report.canaries, false, &Canary::as_expected);
+  const auto missed = static_cast<std::int64_t>(canary_failures(report.session.canaries).size());
   if (!report.first_diverging_stage.empty()) {
     return {"bad", "Diverges first at " + report.first_diverging_stage};
   }

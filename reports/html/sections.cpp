@@ -1,5 +1,6 @@
 #include "reports/html/sections.h"
 
+#include "reports/canaries.h"
 #include "reports/html/charts.h"
 #include "reports/html/markup.h"
 #include "reports/summary.h"
@@ -80,20 +81,31 @@ std::string replayed_section(const RunReport& report) {
 
 std::string canaries_section(const RunReport& report) {
   std::string rows;
-  for (const Canary& canary : report.canaries) {
+  for (const Canary& canary : report.session.canaries) {
+    const bool bad =
+        canary.survived() || canary.was_blamed() || (canary.found > 0 && !canary.got_what_is_due());
+    const bool is_open = !canary.is_right() && canary.found == 0 && !canary.survived();
+    const auto first = canary.first_case();
     rows += fmt::format(
         "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"{}\">{}</td>"
         "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-        escaped(canary.name), escaped(canary.block), escaped(canary.expected),
-        canary.as_expected ? "" : "bad", escaped(canary.got),
-        canary.first_case ? fmt::format("{}", *canary.first_case) : "", canary.cases);
+        escaped(canary.name), escaped(canary.block), escaped(canary.expected), bad ? "bad" : "",
+        is_open ? "not yet found" : escaped(canary.got()), first ? fmt::format("{}", *first) : "",
+        canary.cases.size());
   }
   if (rows.empty()) return "";
-  const auto right = std::ranges::count(report.canaries, true, &Canary::as_expected);
+  const FalseAlarms alarms = false_alarms(report.session);
+  std::int64_t found = 0, faults = 0;
+  for (const DetectionPower& power : detection_power(report.session.canaries)) {
+    found += power.found;
+    faults += power.found + power.survived + power.open;
+  }
   return section(
       "canaries", "Canaries",
-      fmt::format("<p class=\"sentence\">{} of {} got the verdict that they must get.</p>\n", right,
-                  report.canaries.size()) +
+      fmt::format("<p class=\"sentence\">{} of {} found; {} in {} of right code: below {:.2g} % with 95 % "
+                  "confidence.</p>\n",
+                  found, counted(faults, "fault"), counted(alarms.alarms, "false alarm"),
+                  counted(alarms.cases, "judged case"), 100 * alarms.limit) +
           table("Implementations that are wrong on purpose, and right ones: would this run have noticed?",
                 heading_cell("canary") + heading_cell("block") + heading_cell("must get") +
                     heading_cell("got") + heading_cell("first in case", true) + heading_cell("cases", true),

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr int kApplication = 0x64666466;  // "dfdf": what `file` and we know the journal by
 
 constexpr const char* kTables = R"(
@@ -29,6 +29,8 @@ CREATE TABLE drawn   (run TEXT, block TEXT, number INTEGER, cases TEXT NOT NULL,
                       PRIMARY KEY (run, block, number)) WITHOUT ROWID;
 CREATE TABLE finding (run TEXT, block TEXT, place INTEGER, record TEXT NOT NULL,
                       PRIMARY KEY (run, block, place)) WITHOUT ROWID;
+CREATE TABLE canary  (run TEXT, block TEXT, canary TEXT, place INTEGER, cases TEXT NOT NULL,
+                      record TEXT NOT NULL, PRIMARY KEY (run, block, canary));
 CREATE TABLE begun   (run TEXT, block TEXT, subject TEXT, cases TEXT NOT NULL,
                       PRIMARY KEY (run, block, subject)) WITHOUT ROWID;
 )";
@@ -117,7 +119,8 @@ struct Journal::Database {
 
   fs::path file;
   SQLite::Database connection;
-  std::unique_ptr<SQLite::Statement> run_, block_, subject_, counted_, drawn_, clear_, finding_, begin_, end_;
+  std::unique_ptr<SQLite::Statement> run_, block_, subject_, counted_, drawn_, clear_, finding_, canary_,
+      begin_, end_;
 };
 
 Journal::Journal(fs::path folder, FolderLock lock, std::unique_ptr<Database> database)
@@ -213,6 +216,13 @@ void Journal::write_findings(const std::string& run, const std::string& block,
   }
 }
 
+void Journal::write_canary(const std::string& run, const Canary& canary) {
+  database_->run(database_->canary_,
+                 "INSERT INTO canary VALUES (?, ?, ?, (SELECT COUNT(*) FROM canary), ?, ?) "
+                 "ON CONFLICT DO UPDATE SET cases = excluded.cases, record = excluded.record",
+                 run, canary.block, canary.name, text_of(canary.cases), dumped(json_of(canary)));
+}
+
 void Journal::write_begun(const std::string& run, const std::string& block, const std::string& subject,
                           const CaseRanges& cases) {
   if (cases.empty()) {
@@ -266,6 +276,13 @@ JournalledRun read_run(SQLite::Database& database, RunRecord record) {
            });
   each_row(database, "SELECT block, record FROM finding WHERE run = ? ORDER BY block, place", id,
            [&](auto& row) { blocks[text(row, 0)].findings.push_back(finding_from(json(row, 1))); });
+  each_row(database, "SELECT block, cases, record FROM canary WHERE run = ? ORDER BY place", id,
+           [&](auto& row) {
+             Canary canary = canary_from(json(row, 2));
+             canary.block = text(row, 0);
+             canary.cases = parse_case_ranges(text(row, 1));
+             blocks[canary.block].canaries.push_back(std::move(canary));
+           });
   each_row(database, "SELECT block, subject, cases FROM begun WHERE run = ?", id,
            [&](auto& row) { blocks[text(row, 0)].begun[text(row, 1)] = parse_case_ranges(text(row, 2)); });
   for (const std::string& block : order) read.blocks.emplace_back(block, std::move(blocks[block]));

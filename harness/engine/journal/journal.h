@@ -61,6 +61,9 @@ class Journal {
   void write_findings(const std::string& run, const std::string& block,
                       const std::vector<FindingRecord>& findings);
 
+  /// In place of what was written of the same canary.
+  void write_canary(const std::string& run, const Canary& canary);
+
   /// The cases that the subject is about to be given; none once they are done.
   void write_begun(const std::string& run, const std::string& block, const std::string& subject,
                    const CaseRanges& cases);

@@ -45,7 +45,14 @@ class JournalTest : public ScriptedSessionTest {
       if (++calls == dies_at) throw Killed();
       return answer(c);
     });
+    ScriptedSubject fault("third", [](const Case& c, std::span<const Case>) {
+      return thirds(c, [](float number) { return number == 10; });  // as case 0 has
+    });
+    ScriptedSubject right("third", [](const Case& c, std::span<const Case>) { return thirds(c); });
     SessionOptions options = options_;
+    if (canaries_) {
+      options.canaries = {canary(fault, "fault", "out_of_bound"), canary(right, "right", "agree")};
+    }
     options.out = folder(name);
     options.shard = shard;
     RunRecord record;
@@ -58,6 +65,15 @@ class JournalTest : public ScriptedSessionTest {
     run.finish(report.environment);
     return report;
   }
+
+  static CanarySpec canary(ScriptedSubject& subject, const std::string& name, const std::string& expected) {
+    CanarySpec made{subject.spec(name), {}, 100};
+    made.info.name = name;
+    made.info.expected = expected;
+    return made;
+  }
+
+  bool canaries_ = false;
 
   SessionReport read(const std::string& name) const {
     return sum_of_runs(read_journal(folder(name)), folder(name)).session;
@@ -101,6 +117,61 @@ TEST_F(JournalTest, KilledAndResumedIsTheSame) {
   const SessionReport resumed = sit("killed", true);
   expect_same(resumed, whole);
   expect_same(read("killed"), whole);
+}
+
+void expect_same(const std::vector<Canary>& a, const std::vector<Canary>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].name, b[i].name);
+    EXPECT_EQ(a[i].block, b[i].block);
+    EXPECT_EQ(a[i].expected, b[i].expected);
+    EXPECT_EQ(a[i].enough, b[i].enough);
+    EXPECT_EQ(a[i].cases, b[i].cases);
+    EXPECT_EQ(a[i].judged, b[i].judged);
+    EXPECT_EQ(a[i].reached, b[i].reached);
+    EXPECT_EQ(a[i].found, b[i].found);
+    EXPECT_EQ(a[i].verdict, b[i].verdict);
+    EXPECT_EQ(a[i].seconds, b[i].seconds);
+  }
+}
+
+TEST_F(JournalTest, KeepsTheCanaries) {
+  canaries_ = true;
+  EXPECT_THROW(sit("run", false, 150), Killed);
+  const std::vector<Canary> before = read("run").canaries;
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_EQ(before[0].block, "third");
+  const std::vector<Canary> after = sit("run", true).canaries;
+  ASSERT_EQ(after.size(), 2U);
+  EXPECT_EQ(after[0].found, 1);
+  EXPECT_GE(after[1].judged, before[1].judged);
+  expect_same(read("run").canaries, after);
+  merge({folder("run")}, folder("merged"));
+  expect_same(read("merged").canaries, after);
+}
+
+TEST_F(JournalTest, KeepsTheGuidedStream) {
+  options_.guided_share = 0.5;
+  EXPECT_THROW(sit("run", false, 250), Killed);
+  const SessionReport before = read("run");
+  const SessionReport run = sit("run", true);
+  ASSERT_EQ(run.guided.size(), 1U);
+  ASSERT_EQ(before.guided.size(), 1U);
+  EXPECT_GE(run.guided[0].cases, before.guided[0].cases);
+  EXPECT_EQ(sit("run", true).guided[0].cases, run.guided[0].cases) << "there was nothing left to do";
+  merge({folder("run")}, folder("merged"));
+  for (const char* name : {"run", "merged"}) {
+    const SessionReport kept = read(name);
+    ASSERT_EQ(kept.guided.size(), 1U);
+    EXPECT_EQ(kept.guided[0].block, "third");
+    EXPECT_EQ(kept.guided[0].cases, run.guided[0].cases);
+    EXPECT_EQ(kept.guided[0].judged, run.guided[0].judged);
+    EXPECT_EQ(kept.guided[0].found, run.guided[0].found);
+    EXPECT_EQ(kept.guided[0].pairs, run.guided[0].pairs);
+    EXPECT_EQ(kept.guided[0].climbs, run.guided[0].climbs);
+    EXPECT_EQ(kept.guided[0].seconds, run.guided[0].seconds);
+    EXPECT_EQ(kept.subjects[0].cases, 300);
+  }
 }
 
 TEST_F(JournalTest, ADeathCostsOneBatch) {

@@ -84,6 +84,7 @@ void write_run(Journal& journal, const JournalledRun& found) {
     }
     for (std::size_t i = 0; i < block.drawn.size(); ++i) journal.write_drawn(run, name, i, block.drawn[i]);
     journal.write_findings(run, name, block.findings);
+    for (const Canary& canary : block.canaries) journal.write_canary(run, canary);
     for (const auto& [subject, cases] : block.begun) journal.write_begun(run, name, subject, cases);
   }
 }

@@ -2,8 +2,10 @@
 // merged journal holds several.
 #pragma once
 
+#include "engine/canary.h"
 #include "engine/case_ranges.h"
 #include "engine/finding.h"
+#include "engine/guided_stream.h"
 #include "engine/session_report.h"
 #include "engine/shard.h"
 
@@ -44,6 +46,7 @@ struct BlockRecord {
   std::string siblings;     ///< JSON: failures that were looked at beside a finding of theirs
   double seconds = 0;       ///< that it took
   bool finished = false;    ///< its cases are done, or its time was up
+  GuidedStream guided;
 };
 
 struct SubjectRecord {
@@ -84,7 +87,8 @@ struct BlockOfRun {
   std::map<std::string, SubjectRecord> subjects;
   std::map<std::string, std::vector<CountedCases>> counted;  ///< by subject
   std::vector<DrawnCases> drawn;
-  std::vector<FindingRecord> findings;      ///< in the order in which they were met
+  std::vector<FindingRecord> findings;  ///< in the order in which they were met
+  std::vector<Canary> canaries;
   std::map<std::string, CaseRanges> begun;  ///< by subject: of the batch during which the run died
 };
 

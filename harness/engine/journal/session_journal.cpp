@@ -93,6 +93,7 @@ SessionJournal::SessionJournal(RunJournal& run, const BlockEntry& entry, const S
     : run_(run), block_(entry.block->name()), folder_(options.out / "findings") {
   record_.fingerprint = stream_fingerprint(entry, stream_of(options));
   record_.cases = static_cast<std::uint64_t>(options.cases);
+  record_.guided.block = block_;
   const BlockOfRun* const earlier = run_.earlier(block_);
   if (earlier == nullptr) return;
   if (earlier->block.fingerprint != record_.fingerprint) {
@@ -103,6 +104,7 @@ SessionJournal::SessionJournal(RunJournal& run, const BlockEntry& entry, const S
                     block_, options.out.string(), run_.run().version));
   }
   seconds_before_ = earlier->block.seconds;
+  record_.guided = earlier->block.guided;
   record_.finished = earlier->block.finished && earlier->block.cases == record_.cases;
   // Parts of earlier sittings are left as they are.
   for (const auto& [subject, parts] : earlier->counted) parts_[subject].number = parts.size();
@@ -146,6 +148,30 @@ void SessionJournal::take_up(std::deque<SubjectState>& states, Investigator& inv
     investigator.book().restore(std::move(finding), keys_from(record.keys));
   }
   investigator.take_up(siblings_from(earlier->block.siblings));
+}
+
+std::vector<Canary> SessionJournal::earlier_canaries() const {
+  const BlockOfRun* const earlier = run_.earlier(block_);
+  return earlier == nullptr ? std::vector<Canary>() : earlier->canaries;
+}
+
+void SessionJournal::write_canaries(std::span<const Canary> canaries) {
+  run_.journal().in_one([&] {
+    for (const Canary& canary : canaries) run_.journal().write_canary(run_.run().id, canary);
+  });
+}
+
+GuidedStream SessionJournal::earlier_guided() const {
+  return record_.guided;
+}
+
+void SessionJournal::write_guided(const GuidedStream& guided, const Investigator& investigator) {
+  const bool failed = guided.found > record_.guided.found;
+  record_.guided = guided;
+  run_.journal().in_one([&] {
+    if (failed) write_findings(investigator);
+    write_block(investigator);
+  });
 }
 
 void SessionJournal::begin(const Batch& batch, std::span<SubjectState* const> subjects) {

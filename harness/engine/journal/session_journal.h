@@ -35,6 +35,16 @@ class SessionJournal {
   /// Gives each what earlier sittings came to.
   void take_up(std::deque<SubjectState>& states, Investigator& investigator, DrawnCases& drawn);
 
+  /// Likewise.
+  std::vector<Canary> earlier_canaries() const;
+
+  /// What each came to, all sittings together.
+  void write_canaries(std::span<const Canary> canaries);
+
+  /// What cases beside the stream came to, all sittings together.
+  GuidedStream earlier_guided() const;
+  void write_guided(const GuidedStream& guided, const Investigator& investigator);
+
   /// The batch is about to be run on the subjects.
   void begin(const Batch& batch, std::span<SubjectState* const> subjects);
 

@@ -51,6 +51,8 @@ class BlockSum {
     for (const std::string& subject : subjects()) report.subjects.push_back(sum_of(subject, notes));
     add_drawn(report);
     add_findings(report);
+    add_canaries(report);
+    add_guided(report);
     for (const Share& share : shares_) report.seconds += share.block->block.seconds;
     return report;
   }
@@ -176,6 +178,26 @@ class BlockSum {
         if (drawn.cases.overlaps(taken)) continue;
         taken.add(drawn.cases);
         for (const auto& [trigger, cases] : drawn.triggers) report.triggers[trigger] += cases;
+      }
+    }
+  }
+
+  void add_guided(SessionReport& report) const {
+    GuidedStream sum;
+    sum.block = block_;
+    for (const Share& share : shares_) add(sum, share.block->block.guided);
+    if (sum.cases > 0) report.guided = {sum};
+  }
+
+  void add_canaries(SessionReport& report) const {
+    for (const Share& share : shares_) {
+      for (const Canary& canary : share.block->canaries) {
+        const auto known = std::ranges::find(report.canaries, canary.name, &Canary::name);
+        if (known == report.canaries.end()) {
+          report.canaries.push_back(canary);
+        } else {
+          add(*known, canary);
+        }
       }
     }
   }

@@ -81,6 +81,17 @@ WrongElement worst_from(const Json& json) {
           json.at("wrong").get<std::vector<std::int64_t>>()};
 }
 
+Json guided_json(const GuidedStream& guided) {
+  return {{"block", guided.block},    {"cases", guided.cases}, {"judged", guided.judged},
+          {"found", guided.found},    {"pairs", guided.pairs}, {"climbs", guided.climbs},
+          {"seconds", guided.seconds}};
+}
+
+GuidedStream guided_from(const Json& json) {
+  return {json.at("block"), json.at("cases"),  json.at("judged"), json.at("found"),
+          json.at("pairs"), json.at("climbs"), json.at("seconds")};
+}
+
 Verdict verdict_from(const std::string& name) {
   const auto verdict = verdict_from_name(name);
   if (!verdict) throw InputError("journal: there is no verdict '" + name + "'");
@@ -146,16 +157,14 @@ RunRecord run_from(const Json& json) {
 }
 
 Json json_of(const BlockRecord& block) {
-  return {{"fingerprint", block.fingerprint},
-          {"cases", block.cases},
-          {"siblings", block.siblings},
-          {"seconds", block.seconds},
-          {"finished", block.finished}};
+  return {{"fingerprint", block.fingerprint}, {"cases", block.cases},
+          {"siblings", block.siblings},       {"seconds", block.seconds},
+          {"finished", block.finished},       {"guided", guided_json(block.guided)}};
 }
 
 BlockRecord block_from(const Json& json) {
-  return {json.at("fingerprint"), json.at("cases"), json.at("siblings"), json.at("seconds"),
-          json.at("finished")};
+  return {json.at("fingerprint"), json.at("cases"),    json.at("siblings"),
+          json.at("seconds"),     json.at("finished"), guided_from(json.at("guided"))};
 }
 
 Json json_of(const SubjectRecord& subject) {
@@ -244,6 +253,26 @@ DrawnCases drawn_from(const Json& json) {
   drawn.triggers = json.at("triggers").get<std::map<std::string, std::int64_t>>();
   drawn.split = split_from(json.at("split"));
   return drawn;
+}
+
+Json json_of(const Canary& canary) {
+  return {{"name", canary.name},     {"trigger", canary.trigger}, {"expected", canary.expected},
+          {"enough", canary.enough}, {"judged", canary.judged},   {"reached", canary.reached},
+          {"found", canary.found},   {"verdict", canary.verdict}, {"seconds", canary.seconds}};
+}
+
+Canary canary_from(const Json& json) {
+  Canary canary;
+  canary.name = json.at("name");
+  canary.trigger = json.at("trigger");
+  canary.expected = json.at("expected");
+  canary.enough = json.at("enough");
+  canary.judged = json.at("judged");
+  canary.reached = json.at("reached");
+  canary.found = json.at("found");
+  canary.verdict = json.at("verdict");
+  canary.seconds = json.at("seconds");
+  return canary;
 }
 
 Json json_of(const FindingRecord& record) {

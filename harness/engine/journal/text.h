@@ -24,6 +24,10 @@ CountedCases counted_from(const Json& json);
 Json json_of(const DrawnCases& drawn);
 DrawnCases drawn_from(const Json& json);
 
+/// All but its block and the cases themselves.
+Json json_of(const Canary& canary);
+Canary canary_from(const Json& json);
+
 Json json_of(const Signature& signature);
 Signature signature_from(const Json& json);
 
