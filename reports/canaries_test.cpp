@@ -103,14 +103,15 @@ TEST(ExitCode, OfANightThatBlamesRightCodeIsOne) {
 }
 
 TEST(JsonReport, HasTheCanaries) {
-  const auto json = nlohmann::json::parse(json_report(night()))["canaries"];
-  EXPECT_EQ(json["each"].size(), 4U);
-  EXPECT_EQ(json["each"][0]["name"], "fault/a");
-  EXPECT_EQ(json["each"][0]["cases"], 12);
-  EXPECT_EQ(json["each"][0]["verdict"], "out_of_bound");
-  EXPECT_EQ(json["each"][2]["reached"], 499);
-  EXPECT_EQ(json["each"][2]["survived"], false);
-  EXPECT_EQ(json["power"]["out_of_bound"],
+  const auto json = nlohmann::json::parse(json_report(night()));
+  EXPECT_EQ(json["canaries"].size(), 4U);
+  EXPECT_EQ(json["canaries"][0]["name"], "fault/a");
+  EXPECT_EQ(json["canaries"][0]["cases"], 12);
+  EXPECT_EQ(json["canaries"][0]["got"], "out_of_bound");
+  EXPECT_EQ(json["canaries"][0]["first_case"], 11);
+  EXPECT_EQ(json["canaries"][2]["reached"], 499);
+  EXPECT_EQ(json["canaries"][2]["survived"], false);
+  EXPECT_EQ(json["detection_power"]["out_of_bound"],
             nlohmann::json::parse(R"({"found": 1, "survived": 0, "open": 1})"));
   EXPECT_EQ(json["false_alarms"]["cases"], 900);
   EXPECT_EQ(json["false_alarms"]["alarms"], 0);
