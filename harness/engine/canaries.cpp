@@ -36,10 +36,10 @@ void Canaries::take_up(const std::vector<Canary>& earlier) {
 }
 
 const Canary* Canaries::run_if_due(double session_seconds) {
-  const double owed = kCanaryShare * session_seconds - spent_;
-  if (owed <= 0 || canaries_.empty() || options_.limits.end.passed()) return nullptr;
+  const double share = kCanaryShare * session_seconds;
+  if (share <= spent_ || canaries_.empty() || options_.limits.end.passed()) return nullptr;
   const Stopwatch watch;
-  if (!turn_) begin_turn(owed);
+  if (!turn_) begin_turn(share);
   if (!turn_) return nullptr;
   Canary& canary = canaries_[turn_->which];
   run_batch_on(*turn_, next_batch());
@@ -52,19 +52,19 @@ const Canary* Canaries::run_if_due(double session_seconds) {
   return &canary;
 }
 
-/// A canary that hangs takes a case's whole time: it waits until that much is owed.
-bool Canaries::is_due(std::size_t which, double seconds) const {
+/// A canary that hangs takes a case's whole time: it waits until the share of all of them is that much.
+bool Canaries::is_due(std::size_t which, double share) const {
   const Canary& canary = canaries_[which];
   if (canary.is_right()) return true;
   const bool hangs = canary.expected == name_of(Verdict::kTimedOut);
-  if (hangs && seconds < options_.limits.case_timeout_seconds.value_or(kCaseTimeout)) return false;
+  if (hangs && share < options_.limits.case_timeout_seconds.value_or(kCaseTimeout)) return false;
   return canary.found == 0 && !canary.survived();
 }
 
-void Canaries::begin_turn(double seconds) {
+void Canaries::begin_turn(double share) {
   for (std::size_t tries = 0; tries < canaries_.size(); ++tries) {
     const std::size_t which = std::exchange(next_, (next_ + 1) % canaries_.size());
-    if (!is_due(which, seconds)) continue;
+    if (!is_due(which, share)) continue;
     const CaseRanges& given = canaries_[which].cases;
     const std::uint64_t first =
         options_.shard.next_owned(given.empty() ? 0 : given.ranges().rbegin()->second);

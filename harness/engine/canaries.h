@@ -44,8 +44,8 @@ class Canaries {
     std::int64_t given = 0;
   };
 
-  bool is_due(std::size_t which, double seconds) const;
-  void begin_turn(double seconds);
+  bool is_due(std::size_t which, double share) const;
+  void begin_turn(double share);  ///< seconds of all canaries until now
   Batch next_batch();
   void run_batch_on(Turn& turn, const Batch& batch);
 

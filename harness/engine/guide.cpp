@@ -11,7 +11,7 @@ namespace deformdiff {
 namespace {
 
 /// Candidates that are drawn for each case that is chosen: drawing is cheaper than running, not free.
-constexpr std::size_t kCandidates = 4;
+constexpr std::size_t kCandidates = 8;
 
 /// Elements of inputs beyond which a case is not chosen: many classes at once are easily had from a large
 /// case, which takes the time of hundreds.
