@@ -28,7 +28,7 @@ constexpr std::size_t kKeptCases = 8;
 
 struct Finding {
   Signature signature;
-  std::string group;                  ///< one sentence on what findings of other signatures share; empty if none do
+  std::string group;  ///< one sentence on what findings of other signatures share; empty if none do
   std::optional<WrongElement> worst;  ///< nothing where no element is to blame
   std::string excused_by;  ///< declaration under which it is none; empty if the subject leaves none open
   bool left_out = false;   ///< excused_by leaves the case out, and what else it says is not settled yet
