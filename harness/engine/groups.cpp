@@ -18,8 +18,9 @@ constexpr std::int64_t kLargestOriginal = std::int64_t{1} << 18;
 /// Originals from which a failure must have vanished to tell it from one that did not: one may be chance.
 constexpr std::int64_t kTellingCases = 2;
 
-/// Trigger classes that a name tells of.
+/// Trigger classes that a name tells of, and cases below which what they all hit is chance.
 constexpr std::size_t kToldTriggers = 2;
+constexpr std::int64_t kCasesForTriggers = 3;
 
 using Members = std::vector<const AblatedFinding*>;
 
@@ -111,6 +112,9 @@ class Namer {
 
   /// Classes that all of their cases hit and most of the cases that fail in no way do not, the rarest first.
   std::string told_triggers(const Members& members) const {
+    std::int64_t cases = 0;
+    for (const AblatedFinding* each : members) cases += each->finding->count;
+    if (cases < kCasesForTriggers) return "";
     std::vector<std::pair<double, std::string>> told;
     for (const TriggerClass& trigger : triggers_) {
       const bool always = std::ranges::all_of(members, [&](const AblatedFinding* each) {

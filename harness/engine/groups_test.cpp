@@ -132,6 +132,12 @@ TEST_F(NameGroups, TellTheClassesThatAllTheirCasesHitAndOthersDoNot) {
   EXPECT_EQ(a.group,
             "Both vanish with square maps, tried on 4 of their cases: their cases hit rare (rare) and theirs "
             "(in theirs).");
+
+  // What two cases have in common is chance.
+  b.count = 0;
+  b.triggers.clear();
+  name();
+  EXPECT_EQ(a.group, "Both vanish with square maps, tried on 4 of their cases.");
 }
 
 /// Two planted causes, each of two signatures.
