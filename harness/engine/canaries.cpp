@@ -13,6 +13,10 @@ namespace {
 /// Cases after which it is another's turn: a rare fault must not keep the others waiting.
 constexpr std::int64_t kTurnCases = 256;
 
+bool hangs(const Canary& canary) {
+  return canary.expected == name_of(Verdict::kTimedOut);
+}
+
 }  // namespace
 
 Canaries::Canaries(const BlockEntry& entry, const SessionOptions& options)
@@ -56,8 +60,7 @@ const Canary* Canaries::run_if_due(double session_seconds) {
 bool Canaries::is_due(std::size_t which, double share) const {
   const Canary& canary = canaries_[which];
   if (canary.is_right()) return true;
-  const bool hangs = canary.expected == name_of(Verdict::kTimedOut);
-  if (hangs && share < options_.limits.case_timeout_seconds.value_or(kCaseTimeout)) return false;
+  if (hangs(canary) && share < options_.limits.case_timeout_seconds.value_or(kCaseTimeout)) return false;
   return canary.found == 0 && !canary.survived();
 }
 
@@ -72,7 +75,7 @@ void Canaries::begin_turn(double share) {
     const auto has_room = [this, info = subject.info](const Case& c) {
       return fits(info, *entry_.block, c, options_.memory_limit);
     };
-    // A case of its own first: what hangs, hangs once.
+    // A case of its own first: most faults need no more.
     turn_.emplace(Turn{which,
                        {std::move(subject), entry_.block->name()},
                        {*entry_.generator, stream_of(options_), first, first + 1, has_room}});
@@ -84,7 +87,11 @@ Batch Canaries::next_batch() {
   Batch batch = turn_->source.next(options_.limits.end);
   if (!batch.cases.empty()) return batch;
   const std::uint64_t first = options_.shard.next_owned(turn_->source.position());
-  turn_->source.go_on_at(first, options_.shard.end_of(first, std::numeric_limits<std::uint64_t>::max()));
+  // All cases of a batch are run: what hangs gets one at a time.
+  turn_->source.go_on_at(first,
+                         hangs(canaries_[turn_->which])
+                             ? first + 1
+                             : options_.shard.end_of(first, std::numeric_limits<std::uint64_t>::max()));
   return turn_->source.next(options_.limits.end);
 }
 

@@ -110,8 +110,9 @@ TEST_F(CanariesTest, NothingIsDueBeforeItIsOwed) {
   ASSERT_NE(first, nullptr);
   EXPECT_EQ(first->name, "fault") << "what hangs takes longer than all may";
   // The share is now as long as a hanging case, and the other has had some of it.
-  for (int batch = 0; batch < 4; ++batch) canaries.run_if_due(kCaseTimeout / kCanaryShare);
+  for (int batch = 0; batch < 8; ++batch) canaries.run_if_due(kCaseTimeout / kCanaryShare);
   EXPECT_EQ(canaries.all().front().found, 1);
+  EXPECT_EQ(hanging.calls.size(), 4U) << "it hung more than once";
 }
 
 TEST_F(CanariesTest, OfAShardItsOwnCases) {
