@@ -74,6 +74,10 @@ std::string progress_text(const RunPlan& plan, const RunState& state, std::size_
     text += fmt::format(", {:.2g}/s", static_cast<double>(state.here.done) / state.here.seconds);
   }
   text += fmt::format(", {}; {}", result_text(state), time_text(plan, state));
+  if (state.here.canaries > 0) {
+    text += fmt::format("; {} of {} canaries", state.here.canaries_found, state.here.canaries);
+  }
+  if (state.here.never_reached > 0) text += fmt::format("; {} classes unreached", state.here.never_reached);
   if (!state.here.activity.empty()) text += "; " + state.here.activity;
   return text.substr(0, width);
 }

@@ -499,6 +499,18 @@ TEST(Progress, SaysWhatIsDoneAndWhatIsLeftOfTheWholeRun) {
             "[2/2] pixel_decoder_encoder: 4 of 8 cases, 0.5/s, 3 failures; 1:15, 0:50 left; shrinking cpu");
 }
 
+TEST(Progress, SaysHowManyCanariesAreFoundAndWhatIsUnreached) {
+  RunState state;
+  state.here = {50, 0, 10, "fuzzing cpu", 50};
+  state.here.canaries = 66;
+  state.here.canaries_found = 20;
+  state.here.never_reached = 7;
+  state.seconds = 10;
+  EXPECT_EQ(progress_text(kPlan, state, 130),
+            "[1/2] ms_deform_attn: 50 of 100 cases, 5/s, all agree; 0:10, 1:30 left; 20 of 66 canaries; "
+            "7 classes unreached; fuzzing cpu");
+}
+
 TEST(Progress, OfATimedRunIsTheTime) {
   RunPlan plan{{{"ms_deform_attn", 1000000, 1}}, 28800};
   EXPECT_EQ(progress_text(plan, {0, {500, 0, 100, "", 490}, 0, 3600}, 79),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether two JSON reports tell the same results: same_results.py A B [counts].
 
-Times, paths and numbers of workers may differ; with `counts` also which case stands for a finding.
+Times, paths, numbers of workers and what was run again because one was killed may differ; with `counts` also which case stands for a finding.
 """
 
 import json
@@ -13,7 +13,7 @@ def results_of(path, counts):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
     for subject in report["subjects"]:
-        for key in ("run_seconds", "workers"):
+        for key in ("run_seconds", "workers", "retried"):
             subject.pop(key)
     for finding in report["findings"]:
         finding["case"] = os.path.basename(finding["case"])

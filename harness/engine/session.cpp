@@ -320,7 +320,14 @@ class Session {
       judged += tally_of(state.report).judged();
     }
     const std::int64_t done = running > 0 ? given / running : options_.cases;
-    listener_.on_progress({done, investigator_.size(), watch_.seconds(), activity, judged});
+    Progress progress{done, investigator_.size(), watch_.seconds(), activity, judged};
+    for (const Canary& canary : canaries_.all()) {
+      if (canary.is_right()) continue;
+      ++progress.canaries;
+      if (canary.found > 0) ++progress.canaries_found;
+    }
+    progress.never_reached = trigger_classes_ - std::min(trigger_classes_, drawn_.triggers.size());
+    listener_.on_progress(progress);
   }
 
   const BlockEntry& entry_;
@@ -334,6 +341,7 @@ class Session {
   std::deque<SubjectState> states_;
   SessionReport report_;
   DrawnCases drawn_;
+  const std::size_t trigger_classes_ = entry_.generator->triggers().size();
   Stopwatch watch_;
 };
 

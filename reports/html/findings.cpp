@@ -1,4 +1,5 @@
 #include "core/files.h"
+#include "reports/causes.h"
 #include "reports/html/drawings.h"
 #include "reports/html/markup.h"
 #include "reports/html/sections.h"
@@ -148,7 +149,9 @@ constexpr std::string_view kKey =
 
 std::string findings_section(const RunReport& report) {
   std::vector<const Finding*> findings;
-  for (const Finding& finding : report.session.findings) findings.push_back(&finding);
+  for (const Cause& cause : causes_of(report.session.findings)) {
+    findings.insert(findings.end(), cause.begin(), cause.end());
+  }
   std::ranges::stable_partition(findings, [](const Finding* each) { return each->excused_by.empty(); });
   constexpr std::size_t kFew = 3;
   std::string text = findings.size() > kFew ? index_of(findings) : "";
