@@ -75,8 +75,8 @@ install_torch() {
   [ -x "$prefix/venv/bin/python" ] || python3 -m venv "$prefix/venv"
   if [ -n "$(system_nvcc)" ]; then
     say "Installing LibTorch $torch_version from PyPI beside the CUDA toolkit found (about 0.8 GB)"
-    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions nvidia-cusparselt-cu13==0.8.0 nvidia-nvshmem-cu13==3.4.5 \
-      nvidia-cufile==1.15.1.6
+    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions nvidia-cusparselt-cu13==0.8.0 \
+      nvidia-nvshmem-cu13==3.4.5 nvidia-cufile==1.15.1.6
     local missing
     mapfile -t missing < <(missing_cuda_wheels)
     [ ${#missing[@]} -eq 0 ] || "${pip[@]}" "${missing[@]}"

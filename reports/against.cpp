@@ -29,10 +29,19 @@ bool has(const RunReport& report, const Finding& like) {
   });
 }
 
+/// Whether the finding could have been met there.
+bool judged(const RunReport& report, const Signature& signature) {
+  return std::ranges::any_of(report.session.subjects, [&](const SubjectReport& subject) {
+    return subject.name == signature.subject && subject.block == signature.block &&
+           tally_of(subject).judged() > 0;
+  });
+}
+
+/// Of implementations that both judged: of others a finding is neither new nor gone.
 std::string findings_only_in(const RunReport& one, const RunReport& other, const char* title) {
   std::string text;
   for (const Finding& finding : one.session.findings) {
-    if (!has(other, finding)) text += wrapped("  ", finding.one_line, 4);
+    if (judged(other, finding.signature) && !has(other, finding)) text += wrapped("  ", finding.one_line, 4);
   }
   return fmt::format("{}\n{}", title, text.empty() ? "  none\n" : text);
 }
@@ -89,6 +98,8 @@ std::string against_report(const RunReport& now, const RunReport& before) {
   text += title("Closer to the exact result", sharper) + title("Further from the exact result", blunter);
   if (!only_now.empty()) text += title("Implementations that were not there before", only_now);
   if (!only_before.empty()) text += title("Implementations that are no longer there", only_before);
+  for (const std::string& warning : now.warnings) text += wrapped("Of this run: ", warning, 2);
+  for (const std::string& warning : before.warnings) text += wrapped("Of the earlier run: ", warning, 2);
   return text;
 }
 

@@ -56,11 +56,12 @@ double seconds_for(double time, double spent, double of_block, std::size_t block
 }
 
 /// What the run came to is reported also where this cannot be written.
-void finish_journal(RunJournal& run, SessionReport& session) {
+std::string finish_journal(RunJournal& run) {
   try {
-    run.finish(session.environment);
+    run.finish();
+    return "";
   } catch (const JournalError& error) {
-    session.broken_off = error.what();
+    return error.what();
   }
 }
 
@@ -70,7 +71,7 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
   SessionReport all;
   const auto may_go_on = [&] { return !interrupted() && all.broken_off.empty(); };
   ProgressLine progress(stderr, options.progress, progress_plan(sessions, options));
-  for (std::size_t i = 0; i < sessions.size() && may_go_on(); ++i) {
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
     const auto& [entry, subjects, stages, cases] = sessions[i];
     progress.begin(i);
     SessionOptions session = session_options_of(options, cases);
@@ -81,10 +82,12 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
           seconds_for(*options.time_seconds, planning + run.seconds(), journal.seconds_before(),
                       sessions.size(), sessions.size() - i);
     }
-    const bool is_done = journal.is_finished(subjects) || session.time_limit_seconds == 0.0;
+    // Of what is not come to any more, earlier sittings may know something.
+    const bool is_done = !may_go_on() || journal.is_finished(subjects) || session.time_limit_seconds == 0.0;
     append(all, is_done ? journal.earlier_report() : fuzz(*entry, subjects, session, progress, &journal));
   }
-  if (may_go_on()) finish_journal(run, all);
+  all.environment.insert(run.run().environment.begin(), run.run().environment.end());
+  if (may_go_on()) all.broken_off = finish_journal(run);
   return all;
 }
 

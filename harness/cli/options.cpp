@@ -394,13 +394,9 @@ void convert(const Raw& raw, Options& options) {
   }
 }
 
-/// Whether more is typed than where to and how to report.
+/// Whether blocks or implementations are typed.
 bool says_what_to_run(const CLI::App& fuzz) {
-  const std::set<std::string> others{"--out",     "--resume", "--report",  "--progress",
-                                     "--threads", "--quiet",  "--verbose", "--help"};
-  return std::ranges::any_of(fuzz.get_options(), [&](const CLI::Option* option) {
-    return option->count() > 0 && !others.contains(option->get_name());
-  });
+  return fuzz.get_option("--block")->count() > 0 || fuzz.get_option("--subject")->count() > 0;
 }
 
 }  // namespace

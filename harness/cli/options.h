@@ -43,7 +43,7 @@ struct Options {
   std::uint64_t seed = 0;
   std::filesystem::path out = "deformdiff-out";
   bool resume = false;             ///< go on with the run in `out`
-  bool says_what_to_run = false;   ///< fuzz: blocks, implementations, cases or the like are typed
+  bool says_what_to_run = false;   ///< fuzz: blocks or implementations are typed
   std::vector<std::string> words;  ///< the command line as typed, from the command on
   Shard shard;
   bool first_finding = false;

@@ -26,13 +26,18 @@ std::vector<std::string> blocks_of(const std::vector<JournalledRun>& runs) {
   return {names.begin(), names.end()};
 }
 
+/// Of a single part of a run the cases of the others are not missing, unless parts were to be joined.
+Shard part_of(const Options& options, const std::vector<JournalledRun>& runs) {
+  return options.command == "merge" || runs.size() > 1 ? Shard() : runs.front().run.shard;
+}
+
 /// The run, or the runs that were merged, as one report.
 RunReport report_of(const Options& options, const std::filesystem::path& folder,
                     std::vector<std::string>& required) {
   const std::vector<JournalledRun> runs = read_journal(folder);
   if (runs.empty()) throw InputError(fmt::format("{}: no run was begun here", folder.string()));
   RunReport report;
-  SumOfRuns sum = sum_of_runs(runs, folder);
+  SumOfRuns sum = sum_of_runs(runs, folder, part_of(options, runs));
   report.session = std::move(sum.session);
   report.warnings = std::move(sum.notes);
   std::set<std::string> names;
@@ -69,6 +74,10 @@ int show(const Options& options, const std::filesystem::path& folder) {
 int run_report(const Options& options) {
   const std::filesystem::path& folder = options.files.front();
   if (options.against.empty()) return show(options, folder);
+  for (const ReportTarget& target : options.reports) {
+    if (target.kind == "terminal" && target.file.empty()) continue;
+    throw InputError("--against: what is new and gone is told as text alone; leave out --report");
+  }
   std::vector<std::string> ignored;
   const RunReport now = report_of(options, folder, ignored);
   const RunReport before = report_of(options, options.against, ignored);

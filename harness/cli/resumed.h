@@ -5,8 +5,9 @@
 
 namespace deformdiff::cli {
 
-/// The options with which the run in `typed.out` was begun, and where to and how to report from `typed`;
-/// `typed` itself where it says what to run, or is not to resume. Throws InputError if there is no such run.
+/// The command line with which the run in `typed.out` was begun, and what is typed now in addition, or in
+/// place of what it was; `typed` itself where it names blocks or implementations, or is not to resume. Throws
+/// InputError if there is no such run.
 Options as_resumed(const Options& typed);
 
 }  // namespace deformdiff::cli

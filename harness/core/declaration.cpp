@@ -149,7 +149,7 @@ const std::vector<Key>& keys() {
              &SubjectInfo::precision, &Precision::arithmetic),
       choice("coordinates", kCoordinates,
              "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2, taken to hold all samples at once; any admits "
-             "both, and wider",
+             "both, and wider; of a resized map's positions, too",
              &SubjectInfo::precision, &Precision::coordinates),
       choice("flush_to_zero", kFlushToZero, "subnormal numbers may become zero", &SubjectInfo::precision,
              &Precision::flush_to_zero),

@@ -45,7 +45,9 @@ class Session {
     investigator_.on_activity = [this](const std::string& activity) { tell(activity); };
     open(std::move(specs));
     if (journal_ != nullptr) {
+      journal_->note_environment(report_.environment);
       journal_->take_up(states_, investigator_, drawn_);
+      for (SubjectState& state : states_) state.stopped = state.stopped && options_.first_finding;
       canaries_.take_up(journal_->earlier_canaries());
       guide_.counts() = journal_->earlier_guided();
     }

@@ -23,6 +23,9 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
     throw JournalError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
   }
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      throw JournalError(fmt::format("{}: cannot be locked: {}", path.string(), std::strerror(errno)));
+    }
     const std::string holder = read_file(path);
     throw InputError(
         fmt::format("{}: another run is writing here ({}); wait for it, end it, or choose "

@@ -62,7 +62,7 @@ class JournalTest : public ScriptedSessionTest {
         resume ? RunJournal::resume(options.out, record) : RunJournal::begin(options.out, record);
     SessionJournal journal(run, third(), options);
     SessionReport report = fuzz(third(), {scripted.spec(subject)}, options, listener_, &journal);
-    run.finish(report.environment);
+    run.finish();
     return report;
   }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,14 +23,14 @@ struct FoundRun {
 };
 
 /// A run only grows: the version of it with more is the later one.
-std::uint64_t cases_of(const JournalledRun& run) {
+std::tuple<std::uint64_t, bool, double> age_of(const JournalledRun& run) {
   std::uint64_t cases = 0;
   for (const auto& [name, block] : run.blocks) {
     for (const auto& [subject, parts] : block.counted) {
       for (const CountedCases& part : parts) cases += part.cases.size();
     }
   }
-  return cases;
+  return {cases, run.run.finished, run.run.seconds};
 }
 
 /// By id, whatever the order of the folders.
@@ -41,7 +42,7 @@ std::map<std::string, FoundRun> runs_in(const std::vector<fs::path>& folders) {
       const auto known = runs.find(id);
       if (known == runs.end()) {
         runs.emplace(id, FoundRun{std::move(run), folder});
-      } else if (cases_of(run) > cases_of(known->second.run)) {
+      } else if (age_of(run) > age_of(known->second.run)) {
         known->second = {std::move(run), folder};
       }
     }
@@ -116,8 +117,9 @@ void merge(const std::vector<fs::path>& folders, const fs::path& into) {
   }
   const std::map<std::string, FoundRun> runs = runs_in(folders);
   for (const auto& [id, found] : runs) want_one_stream(runs.begin()->second, found);
-  Journal journal = Journal::create(into);
+  // Where this fails, the same can be tried again.
   copy_cases(runs, into);
+  Journal journal = Journal::create(into);
   journal.in_one([&] {
     for (const auto& [id, found] : runs) write_run(journal, found.run);
   });

@@ -45,7 +45,7 @@ struct BlockRecord {
   std::uint64_t cases = 0;  ///< that every implementation is to get, over all shards
   std::string siblings;     ///< JSON: failures that were looked at beside a finding of theirs
   double seconds = 0;       ///< that it took
-  bool finished = false;    ///< its cases are done, or its time was up
+  bool finished = false;    ///< its cases are done
   GuidedStream guided;
 };
 

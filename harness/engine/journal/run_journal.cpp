@@ -89,8 +89,7 @@ void RunJournal::note_time() {
   journal_.write_run(run_);
 }
 
-void RunJournal::finish(const std::map<std::string, std::string>& environment) {
-  run_.environment.insert(environment.begin(), environment.end());
+void RunJournal::finish() {
   run_.finished = true;
   note_time();
 }

@@ -30,8 +30,13 @@ class RunJournal {
   /// Writes how far the run is.
   void note_time();
 
+  /// What workers say of where they run; written with the next time.
+  void note_environment(const std::map<std::string, std::string>& environment) {
+    run_.environment.insert(environment.begin(), environment.end());
+  }
+
   /// Writes that the run is at its end.
-  void finish(const std::map<std::string, std::string>& environment);
+  void finish();
 
  private:
   RunJournal(Journal journal, RunRecord run) : journal_(std::move(journal)), run_(std::move(run)) {}

@@ -45,6 +45,10 @@ class SessionJournal {
   GuidedStream earlier_guided() const;
   void write_guided(const GuidedStream& guided, const Investigator& investigator);
 
+  void note_environment(const std::map<std::string, std::string>& environment) {
+    run_.note_environment(environment);
+  }
+
   /// The batch is about to be run on the subjects.
   void begin(const Batch& batch, std::span<SubjectState* const> subjects);
 

@@ -43,8 +43,8 @@ std::map<std::string, std::string> names_of(const BlockOfRun& block) {
 /// One block over all runs.
 class BlockSum {
  public:
-  BlockSum(std::string block, std::vector<Share> shares, const std::filesystem::path& folder)
-      : block_(std::move(block)), shares_(std::move(shares)), folder_(folder) {}
+  BlockSum(std::string block, std::vector<Share> shares, const std::filesystem::path& folder, Shard part)
+      : block_(std::move(block)), shares_(std::move(shares)), folder_(folder), part_(part) {}
 
   SessionReport report(std::vector<std::string>& notes) {
     SessionReport report;
@@ -157,6 +157,11 @@ class BlockSum {
     if (wanted.empty() && !taken.empty()) wanted.add(0, taken.ranges().rbegin()->second);
     wanted.remove(taken);
     wanted.remove(lost);
+    for (const auto& [first, end] : CaseRanges(wanted).ranges()) {
+      for (std::uint64_t c = first; c < end; c = (c / kShardCases + 1) * kShardCases) {
+        if (!part_.owns(c)) wanted.remove(c, (c / kShardCases + 1) * kShardCases);
+      }
+    }
     return wanted;
   }
 
@@ -208,6 +213,9 @@ class BlockSum {
       for (const FindingRecord& record : share.block->findings) {
         Finding finding = record.finding;
         finding.case_path = folder_ / "findings" / finding.case_path;
+        if (finding.not_saved.empty() && !std::filesystem::exists(finding.case_path)) {
+          finding.not_saved = "its file was moved or removed";
+        }
         const auto known = std::ranges::find(report.findings, finding.case_path, &Finding::case_path);
         if (known == report.findings.end()) {
           report.findings.push_back(std::move(finding));
@@ -245,12 +253,14 @@ class BlockSum {
   std::string block_;
   std::vector<Share> shares_;
   std::filesystem::path folder_;
+  Shard part_;
   std::map<std::string, std::int64_t> failures_;  ///< by finding
 };
 
 }  // namespace
 
-SumOfRuns sum_of_runs(const std::vector<JournalledRun>& runs, const std::filesystem::path& folder) {
+SumOfRuns sum_of_runs(const std::vector<JournalledRun>& runs, const std::filesystem::path& folder,
+                      Shard part) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<Share>> shares;
   SumOfRuns sum;
@@ -262,7 +272,7 @@ SumOfRuns sum_of_runs(const std::vector<JournalledRun>& runs, const std::filesys
     sum.session.environment.insert(run.run.environment.begin(), run.run.environment.end());
   }
   for (const std::string& block : order) {
-    append(sum.session, BlockSum(block, shares[block], folder).report(sum.notes));
+    append(sum.session, BlockSum(block, shares[block], folder, part).report(sum.notes));
   }
   sum.session.seconds = 0;
   for (const JournalledRun& run : runs) sum.session.seconds += run.run.seconds;
@@ -273,7 +283,7 @@ SessionReport report_of(const std::string& block, const BlockOfRun& of_run,
                         const std::filesystem::path& folder) {
   const RunRecord alone;
   std::vector<std::string> ignored;
-  return BlockSum(block, {{&alone, &of_run}}, folder).report(ignored);
+  return BlockSum(block, {{&alone, &of_run}}, folder, {}).report(ignored);
 }
 
 }  // namespace deformdiff
