@@ -157,7 +157,8 @@ class BlockSum {
     if (wanted.empty() && !taken.empty()) wanted.add(0, taken.ranges().rbegin()->second);
     wanted.remove(taken);
     wanted.remove(lost);
-    for (const auto& [first, end] : CaseRanges(wanted).ranges()) {
+    const CaseRanges all = wanted;
+    for (const auto& [first, end] : all.ranges()) {
       for (std::uint64_t c = first; c < end; c = (c / kShardCases + 1) * kShardCases) {
         if (!part_.owns(c)) wanted.remove(c, (c / kShardCases + 1) * kShardCases);
       }
