@@ -82,6 +82,19 @@ shards_merged() {
 # refused WORD...: the night in `run`, so resumed.
 refused() { expect 2 "\"\$program\" \"\${night[@]}\" --out run --resume $* 2>errors"; }
 
+# What to run need not be typed again; what is typed stands in place of what it was, from then on.
+resume_adds_what_is_typed() {
+  cd "$folder" || fail "no $folder"
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject cpu --cases 20 --seed 7 --out run --quiet'
+  expect 0 '"$program" fuzz --resume --out run --cases=40 >printed'
+  grep -q '^cpu  *40 ' printed || fail "$(cat printed)"
+  expect 0 '"$program" fuzz --resume --out run --report json:again.json'
+  [ "$(grep -c '"block": "ms_deform_attn"' again.json)" -eq 1 ] || fail "$(cat again.json)"
+  grep -q '"cases": 40,' again.json || fail "$(cat again.json)"
+  grep -q '"LibTorch"\|"libtorch"' again.json || fail "no environment: $(cat again.json)"
+  expect 2 '"$program" fuzz --resume --out run --seed 8 2>errors'
+}
+
 resume_refuses_other_cases() {
   cd "$folder" || fail "no $folder"
   night=(fuzz --block ms_deform_attn --subject cpu --cases 4 --quiet)

@@ -47,6 +47,9 @@ Options as_resumed(const Options& typed) {
       words = without(words, flag);
     }
   }
+  // Of one sitting alone.
+  std::erase_if(
+      words, [](const auto& word) { return word == "--resume" || word == "--quiet" || word == "--verbose"; });
   words.insert(words.end(), typed.words.begin() + 1, typed.words.end());
   std::vector<const char*> argv{"deformdiff"};
   for (const std::string& word : words) argv.push_back(word.c_str());

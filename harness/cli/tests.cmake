@@ -73,6 +73,7 @@ set_tests_properties(bisect/git PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CO
 set(journal_tests
   killed_and_resumed
   shards_merged
+  resume_adds_what_is_typed
   resume_refuses_other_cases
   second_process_is_refused
   read_only_folder
