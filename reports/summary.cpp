@@ -89,7 +89,7 @@ std::string status_text(const Finding& finding) {
     case FindingStatus::kKnown:
       return fmt::format("known: {}", finding.kept_case.string());
     case FindingStatus::kRegression:
-      return fmt::format("a regression: it was fixed once, {}", finding.kept_case.string());
+      return fmt::format("a regression: this was fixed: {}", finding.kept_case.string());
   }
   return "";
 }

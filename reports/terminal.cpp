@@ -98,11 +98,7 @@ std::string finding_text(const Finding& finding, bool colour) {
   if (!finding.excused_by.empty()) {
     text += fmt::format("  no failure with {}: declare it if that is meant\n", finding.excused_by);
   }
-  if (finding.status == FindingStatus::kRegression) {
-    text += fmt::format("  a regression: this was fixed: {}\n", finding.kept_case.string());
-  } else if (finding.status == FindingStatus::kKnown) {
-    text += fmt::format("  known: {}\n", finding.kept_case.string());
-  }
+  if (finding.status != FindingStatus::kNew) text += fmt::format("  {}\n", status_text(finding));
   if (!finding.not_saved.empty()) {
     text += fmt::format("  not saved: {}\n", finding.not_saved);
   } else {

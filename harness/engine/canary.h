@@ -37,6 +37,9 @@ struct Canary {
   /// A fault that got enough cases, could have shown in some, and was not found.
   bool survived() const;
 
+  /// A fault that is not found, and did not get enough cases that could show it.
+  bool is_open() const { return !is_right() && found == 0 && !survived(); }
+
   /// Right code that was found wrong.
   bool was_blamed() const { return is_right() && found > 0; }
 };

@@ -82,15 +82,13 @@ std::string replayed_section(const RunReport& report) {
 std::string canaries_section(const RunReport& report) {
   std::string rows;
   for (const Canary& canary : report.session.canaries) {
-    const bool bad =
-        canary.survived() || canary.was_blamed() || (canary.found > 0 && !canary.got_what_is_due());
-    const bool is_open = !canary.is_right() && canary.found == 0 && !canary.survived();
+    const bool bad = !canary.is_open() && !canary.got_what_is_due();
     const auto first = canary.first_case();
     rows += fmt::format(
         "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"{}\">{}</td>"
         "<td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
         escaped(canary.name), escaped(canary.block), escaped(canary.expected), bad ? "bad" : "",
-        is_open ? "not yet found" : escaped(canary.got()), first ? fmt::format("{}", *first) : "",
+        canary.is_open() ? "not yet found" : escaped(canary.got()), first ? fmt::format("{}", *first) : "",
         canary.cases.size());
   }
   if (rows.empty()) return "";
