@@ -56,8 +56,8 @@ std::map<std::string, FoundRun> runs_in(const std::vector<fs::path>& folders) {
 }
 
 void want_one_stream(const FoundRun& a, const FoundRun& b) {
-  const StreamIdentity& one = a.run.run.stream;
-  const StreamIdentity& other = b.run.run.stream;
+  const StreamChoice& one = a.run.run.stream;
+  const StreamChoice& other = b.run.run.stream;
   if (one.seed != other.seed) refuse(a, b, fmt::format("--seed {} and {}", one.seed, other.seed));
   if (one.tiers != other.tiers) refuse(a, b, "other --tier");
   if (one.only != other.only) refuse(a, b, "other --only");

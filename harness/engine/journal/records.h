@@ -2,6 +2,7 @@
 // merged journal holds several.
 #pragma once
 
+#include "core/generator.h"
 #include "engine/canary.h"
 #include "engine/case_ranges.h"
 #include "engine/finding.h"
@@ -17,17 +18,9 @@
 
 namespace deformdiff {
 
-/// What a case is a function of, beside its index and block.
-struct StreamIdentity {
-  std::uint64_t seed = 0;
-  std::vector<std::string> tiers;  ///< empty: all, in their shares
-  std::string only;                ///< conditions that every case meets; empty: none
-  friend bool operator==(const StreamIdentity&, const StreamIdentity&) = default;
-};
-
 struct RunRecord {
   std::string id;  ///< unlike that of any other run on any machine
-  StreamIdentity stream;
+  StreamChoice stream;
   Shard shard;
   std::string host;
   std::string started;                    ///< UTC, "2026-11-30T09:34:14Z"

@@ -26,7 +26,7 @@ std::string id_of(const RunRecord& run) {
   return fmt::format("{} {} {:08x}", run.started, run.host, random());
 }
 
-std::string tiers_text(const StreamIdentity& stream) {
+std::string tiers_text(const StreamChoice& stream) {
   return stream.tiers.empty() ? "all" : fmt::format("{}", fmt::join(stream.tiers, ", "));
 }
 

@@ -20,7 +20,7 @@ struct Share {
 struct Claim {
   const RunRecord* run;
   const CountedCases* counted;
-  std::map<std::string, std::string> finding_of;  ///< by the name under which cases were counted
+  const std::map<std::string, std::string>* finding_of;  ///< by the name under which cases were counted
 
   bool judged() const {
     return std::ranges::any_of(counted->counts.verdicts, [](const auto& entry) {
@@ -29,13 +29,13 @@ struct Claim {
   }
 };
 
-/// Names of the rows do not change when findings are merged later.
+/// Findings by their own names and those of what was merged into them: rows keep the names that they were
+/// written with.
 std::map<std::string, std::string> names_of(const BlockOfRun& block) {
   std::map<std::string, std::string> names;
   for (const FindingRecord& record : block.findings) {
     const std::string own = record.finding.case_path.stem().string();
     for (const std::string& name : record.names) names[name] = own;
-    names[own] = own;
   }
   return names;
 }
@@ -44,7 +44,9 @@ std::map<std::string, std::string> names_of(const BlockOfRun& block) {
 class BlockSum {
  public:
   BlockSum(std::string block, std::vector<Share> shares, const std::filesystem::path& folder, Shard part)
-      : block_(std::move(block)), shares_(std::move(shares)), folder_(folder), part_(part) {}
+      : block_(std::move(block)), shares_(std::move(shares)), folder_(folder), part_(part) {
+    for (const Share& share : shares_) names_.push_back(names_of(*share.block));
+  }
 
   SessionReport report(std::vector<std::string>& notes) {
     SessionReport report;
@@ -71,11 +73,11 @@ class BlockSum {
   /// Those that judged before those that could not run, large ones before small ones.
   std::vector<Claim> claims_of(const std::string& subject) const {
     std::vector<Claim> claims;
-    for (const Share& share : shares_) {
-      const auto found = share.block->counted.find(subject);
-      if (found == share.block->counted.end()) continue;
+    for (std::size_t i = 0; i < shares_.size(); ++i) {
+      const auto found = shares_[i].block->counted.find(subject);
+      if (found == shares_[i].block->counted.end()) continue;
       for (const CountedCases& counted : found->second) {
-        if (!counted.cases.empty()) claims.push_back({share.run, &counted, names_of(*share.block)});
+        if (!counted.cases.empty()) claims.push_back({shares_[i].run, &counted, &names_[i]});
       }
     }
     std::ranges::stable_sort(claims, [](const Claim& a, const Claim& b) {
@@ -127,15 +129,13 @@ class BlockSum {
     return sum;
   }
 
-  static void take(const Claim& claim, const CountedCases& counted, SubjectReport& sum,
-                   std::map<std::string, std::int64_t>& failures) {
-    add(sum, counted.counts);
-    for (const auto& [name, cases] : counted.failures) {
-      const auto own = claim.finding_of.find(name);
-      failures[own == claim.finding_of.end() ? name : own->second] += cases;
+  void take(const Claim& claim, SubjectReport& sum) {
+    add(sum, claim.counted->counts);
+    for (const auto& [name, cases] : claim.counted->failures) {
+      const auto own = claim.finding_of->find(name);
+      failures_[own == claim.finding_of->end() ? name : own->second] += cases;
     }
   }
-  void take(const Claim& claim, SubjectReport& sum) { take(claim, *claim.counted, sum, failures_); }
 
   /// All have one verdict, and so can be cut.
   static void take_not_run(const Claim& claim, std::uint64_t fresh, SubjectReport& sum) {
@@ -255,7 +255,8 @@ class BlockSum {
   std::vector<Share> shares_;
   std::filesystem::path folder_;
   Shard part_;
-  std::map<std::string, std::int64_t> failures_;  ///< by finding
+  std::vector<std::map<std::string, std::string>> names_;  ///< of each share's findings
+  std::map<std::string, std::int64_t> failures_;           ///< by finding
 };
 
 }  // namespace
