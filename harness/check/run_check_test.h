@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/safetensors.h"
+#include "core/test_folder.h"
 #include "subjects/subject.h"
 #include "worker/tensors.h"
 
@@ -16,11 +17,10 @@
 
 namespace deformdiff::worker {
 
-/// Where tests leave modules and reports.
-inline std::filesystem::path folder() {
-  const std::filesystem::path path = std::filesystem::path(DEFORMDIFF_OUT) / "check_test";
-  std::filesystem::create_directories(path);
-  return path;
+/// Where the running test leaves modules and reports.
+inline const TestFolder& folder() {
+  static const TestFolder of_the_test;
+  return of_the_test;
 }
 
 struct Checked {

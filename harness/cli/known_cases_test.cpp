@@ -3,6 +3,7 @@
 #include "core/case_file.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/test_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -13,9 +14,6 @@ namespace fs = std::filesystem;
 
 class KnownCasesTest : public testing::Test {
  protected:
-  KnownCasesTest() : folder_(fs::path(testing::TempDir()) / "known_cases") { fs::remove_all(folder_); }
-  ~KnownCasesTest() override { fs::remove_all(folder_); }
-
   void keep(const std::string& where, const Signature& signature) const {
     fs::create_directories(folder_ / "toy" / where);
     SavedCase saved;
@@ -28,11 +26,11 @@ class KnownCasesTest : public testing::Test {
   Finding marked(const Signature& signature) const {
     std::vector<Finding> findings(1);
     findings[0].signature = signature;
-    KnownCases(folder_).mark(findings);
+    KnownCases(folder_.path()).mark(findings);
     return findings[0];
   }
 
-  fs::path folder_;
+  const TestFolder folder_;
 };
 
 Signature of_class(const std::string& element_class) {
@@ -71,7 +69,7 @@ TEST_F(KnownCasesTest, ACaseThatCannotBeReadIsNamed) {
   keep("open", of_class("border"));
   write_file(folder_ / "toy" / "open" / "broken.json", "{");
   try {
-    KnownCases{folder_};
+    KnownCases{folder_.path()};
     FAIL() << "it was read";
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("broken.json"), std::string::npos) << error.what();

@@ -4,6 +4,7 @@
 #include "cli/origin.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/test_folder.h"
 
 #include <algorithm>
 #include <string>
@@ -18,21 +19,14 @@ namespace fs = std::filesystem;
 
 class Promote : public testing::Test {
  protected:
-  Promote()
-      : folder_(fs::path(testing::TempDir()) /
-                testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    fs::remove_all(folder_);
-  }
-  ~Promote() override { fs::remove_all(folder_); }
-
   std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(folder_.path())) names.push_back(entry.path().filename());
     std::ranges::sort(names);
     return names;
   }
 
-  fs::path folder_;
+  const TestFolder folder_;
 };
 
 /// With a tensor so large that it lies in a companion.
@@ -50,32 +44,32 @@ SavedCase finding() {
 
 TEST_F(Promote, ACaseIsPlacedWithItsCompanionAndNothingElse) {
   const SavedCase saved = finding();
-  place_case(folder_, "some", saved);
+  place_case(folder_.path(), "some", saved);
   ASSERT_EQ(files().size(), 2U);
   EXPECT_EQ(files()[1], "some.json");
   EXPECT_EQ(read_case(folder_ / "some.json").problem, saved.problem);
 }
 
 TEST_F(Promote, WhatIsThereStays) {
-  place_case(folder_, "some", finding());
+  place_case(folder_.path(), "some", finding());
   const std::string before = read_file(folder_ / "some.json");
   SavedCase other = finding();
   other.note = "another";
   other.problem.inputs.push_back(other.problem.inputs.front());
   other.problem.inputs.back().name = "more";
-  EXPECT_THROW(place_case(folder_, "some", other), InputError);
+  EXPECT_THROW(place_case(folder_.path(), "some", other), InputError);
   EXPECT_EQ(read_file(folder_ / "some.json"), before);
   EXPECT_EQ(files().size(), 2U) << "a companion is left behind";
 }
 
 TEST_F(Promote, ACaseIsRemovedWithItsOwnCompanionAlone) {
-  place_case(folder_, "some", finding());
-  place_case(folder_, "some.more", finding());
+  place_case(folder_.path(), "some", finding());
+  place_case(folder_.path(), "some.more", finding());
   remove_case(folder_ / "some.json");
   ASSERT_EQ(files().size(), 2U);
   EXPECT_EQ(files()[1], "some.more.json");
   EXPECT_NO_THROW(read_case(folder_ / "some.more.json"));
-  EXPECT_THROW(remove_case(folder_), InputError) << "a folder that is not empty";
+  EXPECT_THROW(remove_case(folder_.path()), InputError) << "a folder that is not empty";
 }
 
 TEST(Regression, EveryImplementationMustAgreeAndTheSignatureSaysWhereItCameFrom) {
@@ -99,8 +93,7 @@ TEST(Regression, WhatItCameFromMustFailUnlessItIsAnotherNow) {
 }
 
 TEST_F(Promote, ATypedFolderOfCasesMustBeThere) {
-  fs::create_directories(folder_);
-  EXPECT_EQ(find_cases_folder(folder_, "--cases"), folder_);
+  EXPECT_EQ(find_cases_folder(folder_.path(), "--cases"), folder_.path());
   EXPECT_THROW(find_cases_folder(folder_ / "nosuch", "--cases"), InputError);
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/arbitrary_case_test.h"
 #include "core/files.h"
+#include "core/test_folder.h"
 
 #include <filesystem>
 #include <fstream>
@@ -15,22 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of this test's own, gone with it.
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("deformdiff_case_file_" + std::to_string(::getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const char* name) const { return path_ / name; }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), {}));
-  }
-
- private:
-  fs::path path_;
-};
+std::ptrdiff_t files_in(const TestFolder& folder) {
+  return std::distance(fs::directory_iterator(folder.path()), {});
+}
 
 void expect_equal(const SavedCase& a, const SavedCase& b) {
   RC_ASSERT(a.problem == b.problem);
@@ -44,7 +32,7 @@ void expect_equal(const SavedCase& a, const SavedCase& b) {
 }
 
 RC_GTEST_PROP(CaseFile, RoundTripIsByteExact, ()) {
-  const Folder folder;
+  const TestFolder folder;
   const SavedCase saved = testing::arbitrary_saved_case();
   write_case(folder / "a.json", saved);
   expect_equal(read_case(folder / "a.json"), saved);
@@ -64,15 +52,15 @@ SavedCase saved_ramp(std::int64_t count) {
 }
 
 TEST(CaseFile, LargeTensorsGoBesideAndOldCompanionsGo) {
-  const Folder folder;
+  const TestFolder folder;
   write_case(folder / "a.json", saved_ramp(5000));
-  EXPECT_EQ(folder.files(), 2U);
+  EXPECT_EQ(files_in(folder), 2);
   EXPECT_EQ(read_case(folder / "a.json").problem, saved_ramp(5000).problem);
   write_case(folder / "a.json", saved_ramp(6000));
-  EXPECT_EQ(folder.files(), 2U);
+  EXPECT_EQ(files_in(folder), 2);
   EXPECT_EQ(read_case(folder / "a.json").problem, saved_ramp(6000).problem);
   write_case(folder / "a.json", saved_ramp(3));
-  EXPECT_EQ(folder.files(), 1U);
+  EXPECT_EQ(files_in(folder), 1);
 }
 
 std::string refusal(const std::string& text, const fs::path& folder = ".") {
@@ -85,7 +73,7 @@ std::string refusal(const std::string& text, const fs::path& folder = ".") {
 }
 
 TEST(CaseFile, RefusesAChangedCompanion) {
-  const Folder folder;
+  const TestFolder folder;
   write_case(folder / "a.json", saved_ramp(5000));
   const std::string text = read_file(folder / "a.json");
   for (const auto& entry : fs::directory_iterator(folder / ".")) {
@@ -147,14 +135,14 @@ TEST(CaseFile, CompanionsOutsideTheFolderAreRefused) {
 }
 
 TEST(CaseFile, AFolderThatIsNotThereIsAnInputError) {
-  const Folder folder;
+  const TestFolder folder;
   EXPECT_THROW(write_case(folder / "none/a.json", saved_ramp(3)), InputError);
   EXPECT_THROW(read_case(folder / "none.json"), InputError);
   EXPECT_THROW(read_case(folder / "."), InputError);
 }
 
 TEST(CaseFile, ReadsWellInADiff) {
-  const Folder folder;
+  const TestFolder folder;
   SavedCase saved = saved_ramp(3);
   const std::vector<double> rows{0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5,
                                  5, 5.5, 6, 6.5, 7, 7.5, 8, 8.5, 9, -0.0};

@@ -3,6 +3,7 @@
 #include "core/case_file.h"
 #include "core/error.h"
 #include "core/safetensors.h"
+#include "core/test_folder.h"
 
 #include <csignal>
 #include <filesystem>
@@ -21,14 +22,6 @@ namespace fs = std::filesystem;
 
 class FilesTest : public testing::Test {
  protected:
-  FilesTest() {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("files_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~FilesTest() override { fs::remove_all(folder_); }
-
   /// Why the work was refused.
   template <typename Work>
   static std::string refusal(Work work) {
@@ -41,10 +34,11 @@ class FilesTest : public testing::Test {
   }
 
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()));
   }
 
-  fs::path folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(FilesTest, ALinkIsWrittenThrough) {

@@ -1,5 +1,7 @@
 #include "engine/findings.h"
 
+#include "core/test_folder.h"
+
 #include <cctype>
 #include <limits>
 
@@ -63,7 +65,8 @@ TEST(FindingId, BeginsWithALetter) {
 }
 
 TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
-  FindingBook book(std::filesystem::path(testing::TempDir()) / "findings");
+  const TestFolder folder;
+  FindingBook book(folder.path());
   const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
   const Signature alone{"b", "s", "threw", "", "structure"};
   EXPECT_EQ(book.find({alone, {}, {}}), nullptr);
@@ -76,7 +79,8 @@ TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
 }
 
 TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
-  FindingBook book(std::filesystem::path(testing::TempDir()) / "refiled");
+  const TestFolder folder;
+  FindingBook book(folder.path());
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
   const Signature outside{"b", "s", "out_of_bound", "output", "outside"};
@@ -107,21 +111,21 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
 }
 
 TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "unsaved";
-  FindingBook book(folder);
+  const TestFolder folder;
+  FindingBook book(folder.path());
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
   Finding& finding = book.add({border, {}, {}});
   SavedCase saved;
   saved.problem = seven_numbers();
   saved.note = "what was found";
-  std::filesystem::remove_all(folder);
+  std::filesystem::remove_all(folder.path());
   EXPECT_FALSE(book.save(finding, saved));
   EXPECT_NE(finding.not_saved.find("cannot be written"), std::string::npos) << finding.not_saved;
   EXPECT_EQ(finding.one_line, "what was found");
   EXPECT_EQ(finding.shrunk_elements, 7);
 
-  std::filesystem::create_directories(folder);
+  std::filesystem::create_directories(folder.path());
   EXPECT_TRUE(book.save(finding, saved));
   EXPECT_EQ(finding.not_saved, "");
   // From here on there is a file, whatever becomes of smaller ones.

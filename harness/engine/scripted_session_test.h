@@ -2,6 +2,7 @@
 // remembers.
 #pragma once
 
+#include "core/test_folder.h"
 #include "engine/investigate.h"
 #include "engine/scripted_runner_test.h"
 #include "engine/third_block_test.h"
@@ -18,13 +19,9 @@ namespace deformdiff {
 class ScriptedSessionTest : public testing::Test {
  protected:
   ScriptedSessionTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    options_.out = std::filesystem::path(testing::TempDir()) /
-                   (std::string(test->test_suite_name()) + "_" + test->name());
-    std::filesystem::remove_all(options_.out);
+    options_.out = folder_.path();
     options_.seed = 3;
   }
-  ~ScriptedSessionTest() override { std::filesystem::remove_all(options_.out); }
 
   SubjectState state_of(ScriptedSubject& subject) { return {subject.open(options_.limits), "third"}; }
 
@@ -51,6 +48,7 @@ class ScriptedSessionTest : public testing::Test {
     std::vector<Finding> heard;
   };
 
+  const TestFolder folder_;
   SessionOptions options_;
   Remembering listener_;
 };

@@ -2,6 +2,7 @@
 #include "engine/session.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "core/test_folder.h"
 #include "engine/shrink_case.h"
 #include "engine/signature.h"
 #include "generators/ms_deform_attn/generator.h"
@@ -28,16 +29,12 @@ SubjectSpec built_in(const std::string& name) {
 class SessionTest : public testing::Test {
  protected:
   SessionTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    options_.out = std::filesystem::path(testing::TempDir()) / (std::string("session_") + test->name());
-    std::filesystem::remove_all(options_.out);
+    options_.out = folder_.path();
     options_.seed = 3;
     options_.tiers = {"typical"};
     options_.cases = 100;
     options_.memory_limit = std::int64_t{1} << 30;
   }
-  ~SessionTest() override { std::filesystem::remove_all(options_.out); }
-
   SessionReport fuzzed(const std::vector<std::string>& names) {
     std::vector<SubjectSpec> specs;
     for (const std::string& name : names) specs.push_back(built_in(name));
@@ -53,6 +50,7 @@ class SessionTest : public testing::Test {
     return saved.signature == finding.signature && shows(*saved.signature, judgement.comparison);
   }
 
+  const TestFolder folder_;
   SessionOptions options_;
 };
 

@@ -3,6 +3,7 @@
 #include "worker/mishaps_test.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "core/test_folder.h"
 #include "engine/judge.h"
 #include "engine/session.h"
 #include "generators/ms_deform_attn/generator.h"
@@ -51,8 +52,8 @@ Verdict verdict_of(Mishap mishap) {
 
 TEST(Mishaps, EveryOtherCaseIsJudgedAsWithoutThem) {
   SessionOptions options;
-  options.out = std::filesystem::path(testing::TempDir()) / "mishaps";
-  std::filesystem::remove_all(options.out);
+  const TestFolder folder;
+  options.out = folder.path();
   options.seed = 5;
   options.cases = 1000;
   options.shrink = false;
@@ -86,7 +87,6 @@ TEST(Mishaps, EveryOtherCaseIsJudgedAsWithoutThem) {
   std::int64_t counted = 0;
   for (const Finding& finding : with.findings) counted += finding.count;
   EXPECT_EQ(counted, planted);
-  std::filesystem::remove_all(options.out);
 }
 
 }  // namespace

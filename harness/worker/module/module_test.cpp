@@ -1,4 +1,5 @@
 // Exported modules, on tiny ones that are compiled from source here.
+#include "core/test_folder.h"
 #include "worker/executor.h"
 #include "worker/module/describe.h"
 #include "worker/module/loader.h"
@@ -26,19 +27,6 @@ namespace deformdiff::worker {
 namespace {
 
 using torch::jit::Module;
-
-/// A folder that goes with the test.
-class Folder {
- public:
-  Folder() : path_(std::filesystem::temp_directory_path() / fmt::format("module_test.{}", ::getpid())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 at::Tensor counting(at::IntArrayRef shape) {
   std::int64_t elements = 1;
@@ -126,7 +114,7 @@ std::vector<at::Tensor> run(const Module& module, const std::string& subject,
 // Loading.
 
 TEST(ModuleLoader, WhatIsNoModuleIsRefusedByName) {
-  const Folder folder;
+  const TestFolder folder;
   std::ofstream(folder / "garbage.pt") << "this is no archive";
   std::ofstream(folder / "empty.pt");
   std::ofstream(folder / "truncated.pt") << "PK\3\4 and no more";
@@ -139,7 +127,7 @@ TEST(ModuleLoader, WhatIsNoModuleIsRefusedByName) {
 }
 
 TEST(ModuleLoader, OtherArchivesAreToldApart) {
-  const Folder folder;
+  const TestFolder folder;
   const auto archive = [&](const char* name, const std::map<std::string, std::string>& records) {
     caffe2::serialize::PyTorchStreamWriter writer(folder / name);
     for (const auto& [record, text] : records) writer.writeRecord(record, text.data(), text.size());
@@ -196,7 +184,7 @@ TEST(ModuleDescribe, KnowsControlFlowAndOutputsThatOnlyARunShows) {
 }
 
 TEST(ModuleDescribe, ShapesWhenTracedComeFromTheFile) {
-  const Folder folder;
+  const TestFolder folder;
   Module module = with_fc("def forward(self, x, shapes):\n  return self.fc.forward(x[0:1]), shapes[0]");
   EXPECT_EQ(audit_of(module), Findings{});
   module.store_traced_inputs("forward", {counting({1, 5, 4}), at::ones({2, 2}, at::kLong)});
@@ -296,7 +284,7 @@ TEST(ModuleAudit, MapsOfFixedExtents) {
 
 /// Of a module with a linear layer of four channels that was traced on x of shape [1, 5, 4].
 Findings audit_of_traced(const std::string& result) {
-  const Folder folder;
+  const TestFolder folder;
   Module module = with_fc(("def forward(self, x):\n"
                            "  y = self.fc.forward(x)\n"
                            "  return " +
