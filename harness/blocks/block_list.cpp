@@ -16,10 +16,10 @@ namespace deformdiff {
 
 const std::vector<const BlockDefinition*>& block_definitions() {
   static const std::vector<const BlockDefinition*> blocks{
-      &ms_deform_attn::block(),      &position_embedding::block(), &reference_points::block(),
-      &attention_layer::block(),     &encoder_layer::block(),      &pixel_decoder_encoder::block(),
-      &pixel_decoder::block(),       &decoder_layer::block(),      &mask_predictor::block(),
-      &transformer_decoder::block(), &mask2former_head::block()};
+      &ms_deform_attn::block(),        &ms_deform_attn::backward_block(), &position_embedding::block(),
+      &reference_points::block(),      &attention_layer::block(),         &encoder_layer::block(),
+      &pixel_decoder_encoder::block(), &pixel_decoder::block(),           &decoder_layer::block(),
+      &mask_predictor::block(),        &transformer_decoder::block(),     &mask2former_head::block()};
   return blocks;
 }
 

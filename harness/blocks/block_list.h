@@ -8,7 +8,7 @@
 
 namespace deformdiff {
 
-/// The operator, then Mask2Former's blocks from the smallest to the whole head.
+/// The operator and its backward, then Mask2Former's blocks from the smallest to the whole head.
 const std::vector<const BlockDefinition*>& block_definitions();
 
 /// nullptr if there is none of that name.

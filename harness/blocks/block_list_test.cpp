@@ -92,14 +92,19 @@ Shape result_shape(const Stage& stage, const Inputs& in) {
     return all;
   }
   if (op == "constant") return {whole(stage, "count")};
-  if (op == "ms_deform_attn") {
-    const Shape value = shape("value"), loc = shape("sampling_loc");
+  if (op.starts_with("ms_deform_attn")) {
+    const Shape value = shape("value"), loc = shape("sampling_loc"), weights = shape("attn_weight");
     EXPECT_EQ(value.size(), 4U);
     EXPECT_EQ(loc.size(), 6U);
-    EXPECT_EQ(shape("attn_weight"), Shape(loc.begin(), loc.end() - 1));
+    EXPECT_EQ(weights, Shape(loc.begin(), loc.end() - 1));
     EXPECT_EQ(shape("spatial_shapes"), (Shape{loc.at(3), 2}));
     EXPECT_EQ(shape("level_start_index"), Shape{loc.at(3)});
-    return {value[0], loc[1], value[2] * value[3]};
+    const Shape output{value[0], loc[1], value[2] * value[3]};
+    if (op == "ms_deform_attn") return output;
+    EXPECT_EQ(shape("grad_output"), output);
+    return op == "ms_deform_attn_grad_value"         ? value
+           : op == "ms_deform_attn_grad_attn_weight" ? weights
+                                                     : loc;
   }
   if (op == "sampling_locations") {
     const Shape offsets = shape("offsets"), points = shape("reference_points");

@@ -3,81 +3,20 @@
 #include "blocks/stage_builder.h"
 #include "blocks/tensor_list.h"
 
-#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-constexpr const char* kName = "ms_deform_attn";
-
-[[noreturn]] void refuse(const std::string& field, const std::string& what) {
-  throw InputError(fmt::format("block {}: {}: {}", kName, field, what));
-}
-
-void want_rank(const Tensor& tensor, const char* name, std::size_t rank, const char* axes) {
-  if (tensor.shape().size() != rank) {
-    refuse(name, fmt::format("shape {} has {} axes, {} {} wanted", to_string(tensor.shape()),
-                             tensor.shape().size(), rank, axes));
-  }
-}
-
-void want_dtype(const Tensor& tensor, const char* name, DType dtype) {
-  if (tensor.dtype() != dtype) {
-    refuse(name, fmt::format("dtype {} found, {} wanted", name_of(tensor.dtype()), name_of(dtype)));
-  }
-}
-
-void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* axes) {
-  if (tensor.shape() != shape) {
-    refuse(name,
-           fmt::format("shape {} found, {} {} wanted", to_string(tensor.shape()), to_string(shape), axes));
-  }
-}
-
-std::vector<Level> parse_levels(const Case& c, std::int64_t rows) {
-  const Tensor shapes = c.input("spatial_shapes").contiguous();
-  const Tensor starts = c.input("level_start_index").contiguous();
-  want_rank(shapes, "spatial_shapes", 2, "[L, 2]");
-  want_dtype(shapes, "spatial_shapes", DType::kInt64);
-  want_shape(shapes, "spatial_shapes", {shapes.dim(0), 2}, "[L, 2]");
-  want_dtype(starts, "level_start_index", DType::kInt64);
-  want_shape(starts, "level_start_index", {shapes.dim(0)}, "[L]");
-  const auto sides = shapes.values<std::int64_t>();
-  const auto first_rows = starts.values<std::int64_t>();
-  std::vector<Level> levels;
-  for (std::size_t l = 0; l < first_rows.size(); ++l) {
-    const Level level{sides[2 * l], sides[2 * l + 1], first_rows[l]};
-    if (level.height < 1 || level.width < 1) {
-      refuse("spatial_shapes",
-             fmt::format("level {} is {} x {}; at least 1 x 1 wanted", l, level.height, level.width));
-    }
-    std::int64_t area = 0;
-    if (__builtin_mul_overflow(level.height, level.width, &area)) {
-      refuse("spatial_shapes", fmt::format("level {} is {} x {}: more pixels than the {} rows of value", l,
-                                           level.height, level.width, rows));
-    }
-    if (level.start < 0 || area > rows || level.start > rows - area) {
-      refuse("level_start_index",
-             fmt::format("level {} ({} x {}) starts at row {} and leaves the {} rows of value", l,
-                         level.height, level.width, level.start, rows));
-    }
-    levels.push_back(level);
-  }
-  return levels;
-}
-
-/// Validation and extents are its own: levels may have gaps and come in any order, and no extent need be
-/// above 0.
-class MsDeformAttn : public BlockDefinition {
+/// What forward and backward have in common. Validation and extents are its own: levels may have gaps and
+/// come in any order, and no extent need be above 0.
+class OperatorDefinition : public BlockDefinition {
  public:
-  MsDeformAttn()
-      : BlockDefinition(
-            {.name = kName,
-             .purpose = "the operator: samples value at given locations and adds up with given weights",
-             .outputs = {"output"},
-             .attributes = {{"im2col_step", 64}}}) {}
+  using BlockDefinition::BlockDefinition;
 
   bool is_resizable() const override { return false; }
 
@@ -91,9 +30,14 @@ class MsDeformAttn : public BlockDefinition {
     return list.take();
   }
 
-  void validate(const Case& c) const override { parse(c); }
+  void validate(const Case& c) const override {
+    if (c.block != name())
+      throw InputError(fmt::format("block {}: the case is of block '{}'", name(), c.block));
+    parse(c);
+  }
 
   Extents dimensions(const Case& c) const override {
+    validate(c);
     const Dims d = parse(c).dims;
     return {{"N", d.N}, {"S", d.S}, {"M", d.M}, {"D", d.D}, {"Q", d.Q}, {"L", d.L}, {"P", d.P}};
   }
@@ -109,6 +53,31 @@ class MsDeformAttn : public BlockDefinition {
     return "";
   }
 
+ protected:
+  /// The judge holds dense inputs and, an element of an output, value, low part, bound and kind.
+  static std::int64_t judge_memory(std::int64_t inputs, std::int64_t outputs, DType dtype) {
+    const std::int64_t an_element = 3 * static_cast<std::int64_t>(sizeof(double)) + 1;
+    return inputs * static_cast<std::int64_t>(size_of(dtype)) + outputs * an_element;
+  }
+
+  /// A stage of all inputs whose value is an output.
+  void add_stage(StageBuilder& b, const std::string& name, const std::string& operation,
+                 const Shape& shape) const {
+    std::vector<std::pair<std::string, Value>> arguments;
+    for (const std::string& input : inputs()) arguments.emplace_back(input, b.input(input));
+    b.output(name, b.append(name, operation, arguments, b.problem().attributes, shape, b.dtype()));
+  }
+};
+
+class MsDeformAttn : public OperatorDefinition {
+ public:
+  MsDeformAttn()
+      : OperatorDefinition(
+            {.name = "ms_deform_attn",
+             .purpose = "the operator: samples value at given locations and adds up with given weights",
+             .outputs = {"output"},
+             .attributes = {{"im2col_step", 64}}}) {}
+
   std::int64_t working_memory(const Case& c, const Precision& precision) const override {
     const Problem problem = parse(c);
     const Dims& d = problem.dims;
@@ -116,68 +85,69 @@ class MsDeformAttn : public BlockDefinition {
     // over; a fused kernel adds them up as it takes them.
     std::int64_t implementation = 2 * d.N * d.S * d.M * d.D;
     if (precision.coordinates == Coordinates::kGridSample) implementation += 3 * products(d);
-    // The judge holds dense inputs and, an element of the output, value, low part, bound and kind.
     const std::int64_t inputs =
         problem.value.elements() + problem.sampling_loc.elements() + problem.attn_weight.elements();
-    const std::int64_t an_element = 3 * static_cast<std::int64_t>(sizeof(double)) + 1;
-    return (implementation + inputs) * static_cast<std::int64_t>(size_of(problem.dtype)) +
-           d.N * d.Q * d.M * d.D * an_element;
+    return implementation * static_cast<std::int64_t>(size_of(problem.dtype)) +
+           judge_memory(inputs, d.N * d.Q * d.M * d.D, problem.dtype);
   }
 
  protected:
   void build(StageBuilder& b) const override {
     const Dims d = parse(b.problem()).dims;
-    std::vector<std::pair<std::string, Value>> arguments;
-    for (const std::string& name : inputs()) arguments.emplace_back(name, b.input(name));
-    b.output("output", b.append("output", "ms_deform_attn", arguments, b.problem().attributes,
-                                {d.N, d.Q, d.M * d.D}, b.dtype()));
+    add_stage(b, "output", "ms_deform_attn", {d.N, d.Q, d.M * d.D});
+  }
+};
+
+class MsDeformAttnBackward : public OperatorDefinition {
+ public:
+  MsDeformAttnBackward()
+      : OperatorDefinition({.name = "ms_deform_attn_backward",
+                            .purpose = "the operator's gradients of value, sampling_loc and attn_weight",
+                            .outputs = {"grad_value", "grad_sampling_loc", "grad_attn_weight"},
+                            .attributes = {{"im2col_step", 64}}}) {}
+
+  std::vector<TensorSpec> tensors(const Attributes& attributes) const override {
+    std::vector<TensorSpec> list = OperatorDefinition::tensors(attributes);
+    list.push_back({"grad_output", TensorSpec::Kind::kFloating, "N Q M*D"});
+    return list;
+  }
+
+  void validate(const Case& c) const override {
+    OperatorDefinition::validate(c);
+    parse_backward(c);
+  }
+
+  std::int64_t working_memory(const Case& c, const Precision& precision) const override {
+    const Problem problem = parse(c);
+    const Dims& d = problem.dims;
+    const std::int64_t samples = problem.attn_weight.elements(), values = problem.value.elements();
+    const std::int64_t outputs = values + 3 * samples, inputs = outputs + d.N * d.Q * d.M * d.D;
+    // Partial sums of the gradient of value; autograd keeps the samples of all points, and what their weights
+    // multiply.
+    std::int64_t implementation = 3 * values + outputs;
+    if (precision.coordinates == Coordinates::kGridSample) implementation += 6 * products(d);
+    return implementation * static_cast<std::int64_t>(size_of(problem.dtype)) +
+           judge_memory(inputs, outputs, problem.dtype);
+  }
+
+ protected:
+  void build(StageBuilder& b) const override {
+    const Dims d = parse(b.problem()).dims;
+    add_stage(b, "grad_value", "ms_deform_attn_grad_value", {d.N, d.S, d.M, d.D});
+    add_stage(b, "grad_sampling_loc", "ms_deform_attn_grad_sampling_loc", {d.N, d.Q, d.M, d.L, d.P, 2});
+    add_stage(b, "grad_attn_weight", "ms_deform_attn_grad_attn_weight", {d.N, d.Q, d.M, d.L, d.P});
   }
 };
 
 }  // namespace
 
-bool Problem::has_consecutive_levels() const {
-  std::int64_t row = 0;
-  for (const Level& level : levels) {
-    if (level.start != row) return false;
-    row += level.height * level.width;
-  }
-  return row == dims.S;
-}
-
-Problem parse(const Case& c) {
-  if (c.block != kName) refuse("block", fmt::format("the case is of block '{}'", c.block));
-  const Tensor& value = c.input("value");
-  const Tensor& locations = c.input("sampling_loc");
-  const Tensor& weights = c.input("attn_weight");
-  want_rank(value, "value", 4, "[N, S, M, D]");
-  want_rank(locations, "sampling_loc", 6, "[N, Q, M, L, P, 2]");
-  if (!is_floating(value.dtype())) {
-    refuse("value", fmt::format("dtype {} found, a floating one wanted", name_of(value.dtype())));
-  }
-  want_dtype(locations, "sampling_loc", value.dtype());
-  want_dtype(weights, "attn_weight", value.dtype());
-  std::vector<Level> levels = parse_levels(c, value.dim(1));
-  const Dims dims{value.dim(0),    value.dim(1),     value.dim(2),
-                  value.dim(3),    locations.dim(1), static_cast<std::int64_t>(levels.size()),
-                  locations.dim(4)};
-  want_shape(locations, "sampling_loc", {dims.N, dims.Q, dims.M, dims.L, dims.P, 2}, "[N, Q, M, L, P, 2]");
-  want_shape(weights, "attn_weight", {dims.N, dims.Q, dims.M, dims.L, dims.P}, "[N, Q, M, L, P]");
-  const std::int64_t step = c.attribute("im2col_step");
-  if (step < 1) refuse("im2col_step", fmt::format("{} found, at least 1 wanted", step));
-  return {dims, std::move(levels), value, locations, weights, step, value.dtype()};
-}
-
-std::int64_t products(const Dims& d) {
-  return d.N * d.Q * d.M * d.D * d.L * d.P;
-}
-
-std::int64_t multiply_adds(const Dims& d) {
-  return 4 * products(d);
-}
-
 const BlockDefinition& block() {
   static const MsDeformAttn instance;
+  return instance;
+}
+
+const BlockDefinition& backward_block() {
+  static const MsDeformAttnBackward instance;
   return instance;
 }
 

@@ -1,4 +1,5 @@
-// Multi-scale deformable attention, forward: the block's definition and the typed view of its cases.
+// Multi-scale deformable attention, forward and backward: the blocks' definitions and the typed view of their
+// cases.
 //
 //   output[n, q, m*D + d] = sum over l, p of  attn_weight[n,q,m,l,p] * sample(value of level l, x, y)[n,m,d]
 //   x = sampling_loc[...,0] * W_l - 1/2,   y = sampling_loc[...,1] * H_l - 1/2   (pixel centres at integers)
@@ -38,8 +39,18 @@ struct Problem {
   bool has_consecutive_levels() const;
 };
 
-/// Validates and takes apart. Throws InputError as Block::validate does.
+/// Validates the operator's inputs and takes them apart, in a case of any block or operation that has them.
+/// Throws InputError as Block::validate does.
 Problem parse(const Case& c);
+
+/// A validated case of the backward, or of one of its operations.
+struct BackwardProblem {
+  Problem forward;
+  const Tensor& grad_output;  ///< [N, Q, M*D], the dtype of value
+};
+
+/// The same of the backward's inputs.
+BackwardProblem parse_backward(const Case& c);
 
 /// Samples of all points, each of all channels of a head, times their weights: N*Q*M*D*L*P.
 std::int64_t products(const Dims& dims);
@@ -51,5 +62,11 @@ std::int64_t multiply_adds(const Dims& dims);
 /// level_start_index (int64 [L]), sampling_loc, attn_weight. Attribute: im2col_step (64). Output: output
 /// [N, Q, M*D]. Valid: every level lies within S rows (gaps and any order are allowed), H and W at least 1.
 const BlockDefinition& block();
+
+/// Vector-Jacobian products: of the inputs above and grad_output [N, Q, M*D], last, the gradients of
+/// sum(grad_output * output). Outputs grad_value [N, S, M, D] (0 where no level owns the row),
+/// grad_sampling_loc [N, Q, M, L, P, 2] and grad_attn_weight [N, Q, M, L, P], each a stage of the inputs
+/// alone. Attribute and validity as above.
+const BlockDefinition& backward_block();
 
 }  // namespace deformdiff::ms_deform_attn

@@ -10,11 +10,11 @@
 
 namespace deformdiff {
 
-/// All blocks but the operator.
+/// All blocks but the operator and its backward.
 inline std::vector<const BlockDefinition*> deep_blocks() {
   std::vector<const BlockDefinition*> deep;
   for (const BlockDefinition* block : block_definitions()) {
-    if (block->name() != "ms_deform_attn") deep.push_back(block);
+    if (!block->name().starts_with("ms_deform_attn")) deep.push_back(block);
   }
   return deep;
 }

@@ -26,6 +26,14 @@ inline std::uint8_t kind_of(double value) {
   return kAdmitsFinite;
 }
 
+/// Another interval of one element, as finite numbers where the mathematics has a jump.
+struct Alternative {
+  std::int64_t element;
+  double value;      ///< rounded to double
+  double value_low;  ///< exact value minus `value`
+  double bound;
+};
+
 /// One output: per element, in row-major order, a value and the radius of its admissible interval.
 struct OutputReference {
   std::string name;
@@ -35,6 +43,9 @@ struct OutputReference {
   std::vector<double> value_low;     ///< exact value minus `value`; empty where double is exact enough
   std::vector<double> bound;         ///< >= 0; 0 demands the same number (-0 equals +0)
   std::vector<std::uint8_t> admits;  ///< set of Admits an element; empty if every element is finite
+  /// Of elements whose set is a union of intervals, those beside the one above, in ascending order of their
+  /// elements. A number is judged by the one that it is nearest to.
+  std::vector<Alternative> alternatives{};
 };
 
 /// Admissible sets of all outputs of a case under one Precision and Contract.

@@ -20,7 +20,7 @@ struct TensorEntry {
   std::size_t begin = 0;  ///< bytes from the start of the data
   std::size_t end = 0;
   /// The integers narrower than int64, `dtype`, that the data are; empty where they are of `dtype` itself.
-  std::string narrow;
+  std::string narrow{};
   friend bool operator==(const TensorEntry&, const TensorEntry&) = default;
 };
 

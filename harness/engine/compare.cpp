@@ -127,6 +127,11 @@ void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const Ele
                               others(found.nonfinite + found.outside, got.elements()));
 }
 
+std::string interval(double value, double bound, DType dtype) {
+  return dtype == DType::kFloat64 ? fmt::format("{:.17g} +- {:.2g}", value, bound)
+                                  : fmt::format("{:.9g} +- {:.2g}", value, bound);
+}
+
 void blame_worst(const OutputReference& wanted, const Tensor& got, const ElementFindings& found,
                  Comparison& result) {
   blame(wanted, got, found.worst, result);
@@ -135,12 +140,13 @@ void blame_worst(const OutputReference& wanted, const Tensor& got, const Element
   result.verdict = Verdict::kOutOfBound;
   result.violating = found.outside_elements;
   result.sampled = found.outside_sample.elements();
-  const std::string value = wanted.dtype == DType::kFloat64 ? fmt::format("{:.17g}", result.wanted)
-                                                            : fmt::format("{:.9g}", result.wanted);
+  std::string set = interval(result.wanted, result.bound, wanted.dtype);
+  for (const Alternative& other : wanted.alternatives) {
+    if (other.element == found.worst) set += " or " + interval(other.value, other.bound, wanted.dtype);
+  }
   result.reason =
-      fmt::format("{} = {}, wanted {} +- {:.2g} (ratio {:.2g}){}",
-                  element_name(wanted.name, wanted.shape, found.worst), number(result.got, wanted.dtype),
-                  value, result.bound, result.ratio, others(found.outside, got.elements()));
+      fmt::format("{} = {}, wanted {} (ratio {:.2g}){}", element_name(wanted.name, wanted.shape, found.worst),
+                  number(result.got, wanted.dtype), set, result.ratio, others(found.outside, got.elements()));
 }
 
 /// Rules 4 and 5. A wrong kind of number in any output comes before the worst distance over all outputs.

@@ -36,6 +36,22 @@ inline double ratio_of(const Distance& d, double bound) {
   return d.error == 0 ? 0 : quotient;
 }
 
+/// Where a finite number is beside an interval.
+struct Position {
+  bool outside;
+  double ratio;  ///< above 1 exactly if it is outside
+};
+
+Position position(double got, double value, double low, double bound) {
+  const Distance d = distance(got, value, low, bound);
+  // An overflowing difference of two finite numbers is NaN here: outside, unless everything is inside.
+  const bool outside = !(d.excess <= 0) && bound != std::numeric_limits<double>::infinity();
+  double ratio = ratio_of(d, bound);
+  if (std::isnan(ratio)) ratio = outside ? std::numeric_limits<double>::infinity() : 0;
+  // The quotient is rounded, the decision is not: what is outside has a ratio above 1, the rest has not.
+  return {outside, outside ? std::max(ratio, std::nextafter(1.0, 2.0)) : std::min(ratio, 1.0)};
+}
+
 constexpr std::size_t kChunk = 1024;
 
 /// Elements are looked at in chunks: a vectorised pass without branches says whether anything in the chunk
@@ -50,16 +66,26 @@ class ElementScan {
     const std::size_t total = reference_.value.size();
     for (std::size_t begin = 0; begin < total; begin += kChunk) {
       const std::size_t end = std::min(begin + kChunk, total);
-      if (reference_.admits.empty()) {
+      if (reference_.admits.empty() && !has_alternatives(end)) {
         scan_finite(begin, end);
       } else {
-        for (std::size_t i = begin; i < end; ++i) look_at(i, reference_.admits[i], true);
+        for (std::size_t i = begin; i < end; ++i) look_at(i, admits(i), true);
       }
     }
     return std::move(found_);
   }
 
  private:
+  std::uint8_t admits(std::size_t i) const {
+    return reference_.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : reference_.admits[i];
+  }
+
+  /// Whether one of the elements before `end` that were not looked at has several intervals.
+  bool has_alternatives(std::size_t end) const {
+    return alternative_ < reference_.alternatives.size() &&
+           reference_.alternatives[alternative_].element < static_cast<std::int64_t>(end);
+  }
+
   double low(std::size_t i) const { return reference_.value_low.empty() ? 0 : reference_.value_low[i]; }
 
   template <bool kHasLow>
@@ -126,14 +152,14 @@ class ElementScan {
       note_nonfinite(i);
       return;
     }
-    const double bound = reference_.bound[i];
-    const Distance d = distance(got, reference_.value[i], low(i), bound);
-    // An overflowing difference of two finite numbers is NaN here: outside, unless everything is inside.
-    const bool outside = !(d.excess <= 0) && bound != std::numeric_limits<double>::infinity();
-    double ratio = ratio_of(d, bound);
-    if (std::isnan(ratio)) ratio = outside ? std::numeric_limits<double>::infinity() : 0;
-    // The quotient is rounded, the decision is not: what is outside has a ratio above 1, the rest has not.
-    ratio = outside ? std::max(ratio, std::nextafter(1.0, 2.0)) : std::min(ratio, 1.0);
+    Position at = position(got, reference_.value[i], low(i), reference_.bound[i]);
+    for (; has_alternatives(i + 1); ++alternative_) {
+      const Alternative& other = reference_.alternatives[alternative_];
+      if (other.element < static_cast<std::int64_t>(i)) continue;  // of one that no number was asked of
+      const Position beside = position(got, other.value, other.value_low, other.bound);
+      if (beside.ratio < at.ratio) at = beside;
+    }
+    const auto [outside, ratio] = at;
     if (outside) note(i, found_.outside, found_.outside_elements, found_.outside_sample);
     if (found_.worst < 0 || ratio > found_.worst_ratio) {
       found_.worst = static_cast<std::int64_t>(i);
@@ -150,6 +176,7 @@ class ElementScan {
   std::size_t listed_;
   RatioHistogram* ratios_;
   std::uint32_t largest_bits_ = 0;
+  std::size_t alternative_ = 0;  ///< the first of an element that was not looked at
   ElementFindings found_;
 };
 

@@ -187,6 +187,26 @@ TEST(Compare, SeesATailFarBelowAnUlpOfTheBound) {
   EXPECT_EQ(compare(returned<double>({1}), reference, {}).verdict, Verdict::kOutOfBound);
 }
 
+TEST(Compare, OfSeveralIntervalsTheNearestOneDecides) {
+  Reference reference = reference_of<float>({1, 2, 3}, {0.25, 0.25, 0.25});
+  reference.outputs.front().alternatives = {{0, 5, 0, 0}, {1, -2, 0, 0.5}, {1, 0, 0, 0}};
+  for (const float right : {2.0F, -2.5F, 0.0F}) {
+    EXPECT_EQ(compare(returned<float>({1, right, 3}), reference, {}).verdict, Verdict::kAgree) << right;
+  }
+  EXPECT_EQ(compare(returned<float>({1, -2.25F, 3}), reference, {}).ratio, 0.5);
+  const Comparison between = compare(returned<float>({1, 1, 3}), reference, {});
+  EXPECT_EQ(between.verdict, Verdict::kOutOfBound);
+  EXPECT_EQ(between.element, 1);
+  EXPECT_EQ(between.ratio, 4);
+  EXPECT_EQ(between.reason, "output[1] = 1, wanted 2 +- 0.25 or -2 +- 0.5 or 0 +- 0 (ratio 4)");
+  EXPECT_EQ(compare(returned<float>({1, 2, 5}), reference, {}).verdict, Verdict::kOutOfBound)
+      << "an element has no other's intervals";
+  reference.outputs.front().admits = {kAdmitsNan, kAdmitsFinite, kAdmitsFinite};
+  EXPECT_EQ(compare(returned<float>({static_cast<float>(kNan), 5, 3}), reference, {}).verdict,
+            Verdict::kOutOfBound)
+      << "nor those of one that is no number";
+}
+
 TEST(Compare, WrongKindsOfNumberComeBeforeDistances) {
   const Reference reference = reference_of<float>({1, 2}, {0, 0});
   const Comparison result = compare(returned<float>({9, static_cast<float>(kNan)}), reference, {});

@@ -224,7 +224,9 @@ class OverflowingOracle : public ToyOracle {
       const double value = x.element(i);
       const bool overflows = c.block == "double" && std::abs(value) > 1e30;
       const bool passes_on = output.dtype != DType::kBool && !std::isfinite(value);
-      output.admits.push_back(overflows ? kAdmitsAnything : passes_on ? kind_of(value) : kAdmitsFinite);
+      output.admits.push_back(overflows   ? std::uint8_t{kAdmitsAnything}
+                              : passes_on ? kind_of(value)
+                                          : std::uint8_t{kAdmitsFinite});
     }
     return reference;
   }

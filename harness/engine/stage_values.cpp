@@ -1,5 +1,6 @@
 #include "engine/stage_values.h"
 
+#include "core/error.h"
 #include "core/random.h"
 #include "engine/estimate.h"
 
@@ -24,6 +25,7 @@ void rearrange(const View& view, OutputReference& output) {
     output.shape = view.back().arguments;
     return;
   }
+  DEFORMDIFF_CHECK(output.alternatives.empty());  // no stage with a jump is looked at in another order
   const Shape before = output.shape;
   const auto count = static_cast<std::size_t>(element_count(before));
   output.shape = rearranged(Tensor(DType::kUInt8, before, Tensor::Bytes(count)), view).shape();
