@@ -25,6 +25,12 @@ constexpr Choice<Coordinates> kCoordinates[] = {
 constexpr Choice<bool> kFlushToZero[] = {{"0", false}, {"1", true}};
 constexpr Choice<Variance> kVariance[] = {
     {"any", Variance::kAny}, {"centred", Variance::kCentred}, {"layer_centred", Variance::kLayerCentred}};
+constexpr Choice<Products> kProducts[] = {{"float32", Products::kFloat32},
+                                          {"tf32", Products::kTf32},
+                                          {"bf16", Products::kBfloat16},
+                                          {"bf16x3", Products::kBfloat16x3}};
+constexpr Choice<ProductSums> kProductSums[] = {{"float32", ProductSums::kFloat32},
+                                                {"float16", ProductSums::kFloat16}};
 constexpr Choice<Deterministic> kDeterministic[] = {
     {"unknown", Deterministic::kUnknown}, {"1", Deterministic::kYes}, {"0", Deterministic::kNo}};
 constexpr Choice<Im2colStep> kIm2colStep[] = {{"any", Im2colStep::kAny}, {"divides", Im2colStep::kDivides}};
@@ -158,6 +164,12 @@ const std::vector<Key>& keys() {
           "of norms: centred is that of x - mean; any admits mean(x^2) - mean^2 too, layer_centred in group "
           "norms alone",
           &SubjectInfo::precision, &Precision::variance),
+      choice("products", kProducts,
+             "operands of float32 products of matrices and convolutions: as they are, or as matrix hardware "
+             "takes them",
+             &SubjectInfo::precision, &Precision::products),
+      choice("product_sums", kProductSums, "what such products are added up in", &SubjectInfo::precision,
+             &Precision::product_sums),
       ulps("exp_ulps", "exp", &FunctionUlps::exp),
       ulps("tanh_ulps", "tanh", &FunctionUlps::tanh),
       ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),

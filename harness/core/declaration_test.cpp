@@ -14,8 +14,9 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
   SubjectInfo info;
   info.contract.im2col_step = Im2colStep::kDivides;
   apply(
-      parse_declaration("dtypes=float32,float64&supports=D%8==0,L<=4&coordinates=fused&deterministic=1&"
-                        "nonfinite_location=zero&device=cuda&flush_to_zero=1&variance=centred&exp_ulps=1.5"),
+      parse_declaration(
+          "dtypes=float32,float64&supports=D%8==0,L<=4&coordinates=fused&deterministic=1&"
+          "nonfinite_location=zero&device=cuda&flush_to_zero=1&variance=centred&products=tf32&exp_ulps=1.5"),
       info);
   EXPECT_EQ(info.dtypes, (std::set<DType>{DType::kFloat32, DType::kFloat64}));
   EXPECT_EQ(info.supports, "D%8==0,L<=4");
@@ -26,6 +27,7 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
   EXPECT_EQ(info.device, "cuda");
   EXPECT_EQ(info.contract.im2col_step, Im2colStep::kDivides);
   EXPECT_EQ(info.precision.variance, Variance::kCentred);
+  EXPECT_EQ(info.precision.products, Products::kTf32);
   EXPECT_EQ(info.precision.ulps.exp, 1.5);
   EXPECT_EQ(info.precision.ulps.pow, 4);
   EXPECT_EQ(info.contract.edge_gradient, EdgeGradient::kAny);
@@ -34,7 +36,8 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
 TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
       "device=cuda&dtypes=float64&supports=D%8==0&arithmetic=storage&coordinates=fused&"
-      "flush_to_zero=1&variance=centred&exp_ulps=1.5&tanh_ulps=0&sin_cos_ulps=3.5&"
+      "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&exp_ulps=1.5&tanh_ulps=0&sin_"
+      "cos_ulps=3.5&"
       "pow_ulps=1000&erf_ulps=2&deterministic=0&im2col_step=divides&nonfinite_location=nan&"
       "nonfinite_weight_outside=ignored&nonfinite_value_at_zero_weight=propagates&"
       "level_start_index=ignored&edge_gradient=one_sided";

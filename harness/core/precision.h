@@ -15,6 +15,14 @@ enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 /// alone.
 enum class Variance : std::uint8_t { kAny, kCentred, kLayerCentred };
 
+/// What operands of float32 products of matrices, convolutions among them, are cut to: nothing, 10 bits
+/// behind the point (TF32), 7 (bfloat16), or two numbers of 7 of which the product of the smaller ones is
+/// left out.
+enum class Products : std::uint8_t { kFloat32, kTf32, kBfloat16, kBfloat16x3 };
+
+/// What such products are added up in.
+enum class ProductSums : std::uint8_t { kFloat32, kFloat16 };
+
 /// Largest errors of functions, in ULPs of the result; erf's, which GELU needs, in ULPs of the larger of
 /// |erf| and 1 + erf. The defaults cover every library that we know; erf's is the polynomial in LibTorch's
 /// float32 GELU.
@@ -29,6 +37,8 @@ struct Precision {
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
   Variance variance = Variance::kAny;  ///< of norms
+  Products products = Products::kFloat32;
+  ProductSums product_sums = ProductSums::kFloat32;
   FunctionUlps ulps;
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };

@@ -3,6 +3,7 @@
 #include "engine/number_kinds.h"
 
 #include <algorithm>
+#include <functional>
 #include <ranges>
 #include <utility>
 
@@ -98,15 +99,65 @@ void Ablator::take_away(const Ablation& ablation, Case& failing) {
   if (way && *way != failing && fails(*way)) failing = *way;
 }
 
-Effect Ablator::plainest_effect(const Case& original) {
-  Case plain = original;
-  for (const Ablation& ablation : ablations_) {
-    if (is_dtype(ablation)) continue;
-    if (std::optional<Case> without = ablation.without(plain)()) plain = std::move(*without);
+/// It fails if one of the originals still fails without these things, each by its first way.
+Effect Ablator::effect_of_all(const std::vector<Case>& originals, const std::vector<std::size_t>& things,
+                              std::int64_t& cases) {
+  cases = 0;
+  for (const Case& original : originals) {
+    Case plain = original;
+    for (const std::size_t thing : things) {
+      if (std::optional<Case> without = ablations_[thing].without(plain)()) plain = std::move(*without);
+    }
+    const Verdict verdict = judge(plain);
+    if (is_finding(verdict)) return Effect::kFails;
+    if (verdict == Verdict::kAgree) ++cases;
   }
-  const Verdict verdict = judge(plain);
-  if (is_finding(verdict)) return Effect::kFails;
-  return verdict == Verdict::kAgree ? Effect::kVanishes : Effect::kUnknown;
+  return cases > 0 ? Effect::kVanishes : Effect::kUnknown;
+}
+
+/// The simplest stay: what comes last is left out first.
+Together Ablator::few_of(std::vector<std::size_t> things, std::vector<Case> originals) {
+  Together few;
+  few.originals = std::move(originals);
+  for (const std::size_t thing : std::vector(things) | std::views::reverse) {
+    std::vector<std::size_t> fewer = things;
+    std::erase(fewer, thing);
+    if (effect_of_all(few.originals, fewer, few.cases) == Effect::kVanishes) things = std::move(fewer);
+  }
+  if (effect_of_all(few.originals, things, few.cases) == Effect::kVanishes) few.things = std::move(things);
+  return few;
+}
+
+void Ablator::find_together(const std::vector<Case>& originals, AblatedFailure& seen) {
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < ablations_.size(); ++i) {
+    if (!is_dtype(ablations_[i])) all.push_back(i);
+  }
+  std::int64_t cases = 0;
+  seen.plainest = effect_of_all(originals, all, cases);
+  if (seen.plainest != Effect::kVanishes) return;
+  const auto tried = originals | std::views::take(kAblatedOriginals);
+  seen.together = few_of(std::move(all), {tried.begin(), tried.end()});
+}
+
+void Ablator::share_sets(const std::vector<Together*>& sets) {
+  std::vector<Together*> largest_first = sets;
+  std::ranges::stable_sort(largest_first, std::greater(),
+                           [](const Together* set) { return set->things.size(); });
+  for (Together* set : sets) {
+    runs_ = 0;
+    for (const Together* larger : largest_first) {
+      if (larger->things.size() <= set->things.size()) break;
+      std::int64_t cases = 0;
+      if (!std::ranges::includes(larger->things, set->things) ||
+          effect_of_all(set->originals, larger->things, cases) != Effect::kVanishes) {
+        continue;
+      }
+      set->things = larger->things;
+      set->cases = cases;
+      break;
+    }
+  }
 }
 
 AblatedFailure Ablator::ablate(const FailingCases& given) {
@@ -128,11 +179,7 @@ AblatedFailure Ablator::ablate(const FailingCases& given) {
     for (Case& original : failing.originals) take_away(ablations_[i], original);
   }
   if (std::ranges::find(seen.effects, Effect::kVanishes) == seen.effects.end()) {
-    for (const Case& original : failing.originals) {
-      if (seen.plainest == Effect::kFails) break;
-      const Effect effect = plainest_effect(original);
-      if (effect != Effect::kUnknown) seen.plainest = effect;
-    }
+    find_together(failing.originals, seen);
   }
   return may_go_on() && fails(given.smallest) ? seen : result;
 }

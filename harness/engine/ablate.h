@@ -30,15 +30,23 @@ struct FailingCases {
   std::vector<Case> originals;  ///< of the run
 };
 
+/// Ablations that make a failure vanish together, in their order.
+struct Together {
+  std::vector<std::size_t> things;  ///< so few that it fails without any one of them; none if there is no set
+  std::vector<Case> originals;      ///< of those that it was tried on
+  std::int64_t cases = 0;           ///< from how many of them it vanished; it failed on none
+};
+
 struct AblatedFailure {
   std::vector<Effect> effects;      ///< one an ablation
   Effect plainest{};                ///< of everything at once, where nothing alone makes it vanish: kFails if
                                     ///< one of the originals still fails
   std::vector<std::int64_t> cases;  ///< one an ablation: originals from which the failure vanished
+  Together together{};              ///< where nothing alone makes it vanish and everything at once does
 };
 
 /// Judgements that one finding may take, and the ways without something that are tried.
-constexpr int kMostAblationRuns = 80;
+constexpr int kMostAblationRuns = 120;
 constexpr int kMostWays = 8;
 
 /// Originals from which one thing at a time is taken away; everything at once is from all that there are.
@@ -60,6 +68,10 @@ class Ablator {
   /// not fail are left out.
   AblatedFailure ablate(const FailingCases& failing);
 
+  /// Failures of one cause need different things of a set, by what their cases have: where the things of a
+  /// larger one make a failure vanish too, they become its own.
+  void share_sets(const std::vector<Together*>& sets);
+
  private:
   bool may_go_on() const { return runs_ < kMostAblationRuns && !end_.passed(); }
   Verdict judge(const Case& c);
@@ -67,7 +79,10 @@ class Ablator {
   Effect effect_on(const Case& c, const Ablation& ablation);
   Effect effect_on_all(const FailingCases& failing, const Ablation& ablation, std::int64_t& cases);
   void take_away(const Ablation& ablation, Case& failing);
-  Effect plainest_effect(const Case& original);
+  Effect effect_of_all(const std::vector<Case>& originals, const std::vector<std::size_t>& things,
+                       std::int64_t& cases);
+  Together few_of(std::vector<std::size_t> things, std::vector<Case> originals);
+  void find_together(const std::vector<Case>& originals, AblatedFailure& seen);
 
   const Ablations& ablations_;
   const JudgeCase judge_;

@@ -108,6 +108,32 @@ TEST_F(AblatorTest, WhatFailsOnThePlainestCaseSaysSo) {
   EXPECT_EQ(either.plainest, kVanishes);
 }
 
+TEST_F(AblatorTest, WhatVanishesWithSeveralThingsTogetherNeedsEachOfThem) {
+  const auto fails = [](const Case& c) { return has_large(c) || numbers_of(c).size() > 1; };
+  const AblatedFailure either = ablate({1000, 2000}, {{2, 3000}, {4000, 5}}, fails);
+  EXPECT_EQ(either.together.things, (std::vector<std::size_t>{0, 1})) << "no way is not one of them";
+  EXPECT_EQ(either.together.cases, 2);
+  EXPECT_TRUE(ablate({1000}, {{2, 3000}}, has_large).together.things.empty()) << "one thing alone is enough";
+  EXPECT_TRUE(ablate({1}, {{2, 3000}}, [](const Case&) { return true; }).together.things.empty());
+}
+
+TEST_F(AblatorTest, ASetIsSharedByWhatVanishesWithItToo) {
+  Together smaller{{1}, {third_case({1, 2})}, 1}, larger{{0, 1}, {third_case({1, 3000})}, 1}, other = smaller;
+  other.originals = {third_case({13, 2})};
+  Together apart{{2}, {third_case({1, 2})}, 1};
+  Ablator ablator(ablations_,
+                  [](const Case& c) {
+                    return has_large(c) || numbers_of(c).size() > 1 || contains(c, 13) ? Verdict::kOutOfBound
+                                                                                       : Verdict::kAgree;
+                  },
+                  {});
+  ablator.share_sets({&smaller, &larger, &other, &apart});
+  EXPECT_EQ(smaller.things, larger.things);
+  EXPECT_EQ(larger.things, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(other.things, (std::vector<std::size_t>{1})) << "it fails without the larger one's things";
+  EXPECT_EQ(apart.things, (std::vector<std::size_t>{2}));
+}
+
 TEST_F(AblatorTest, ThePlainestIsOfAllOriginalsAndOneOfThemIsEnough) {
   // The last original alone fails when all is taken away.
   const auto fails = [](const Case& c) { return contains(c, 7) || has_large(c) || numbers_of(c).size() > 1; };

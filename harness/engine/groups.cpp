@@ -58,13 +58,21 @@ bool nothing_helps(const AblatedFinding& finding) {
   return finding.failure.plainest == Effect::kFails;
 }
 
+/// What makes all of them vanish together, but not alone; empty if nothing.
+std::vector<std::size_t> shared_together(const Members& members) {
+  const std::vector<std::size_t>& set = members.front()->failure.together.things;
+  const bool same =
+      std::ranges::all_of(members, [&](const auto* each) { return each->failure.together.things == set; });
+  return same ? set : std::vector<std::size_t>{};
+}
+
 bool belongs(const AblatedFinding& finding, Members members) {
   const bool apart =
       std::ranges::any_of(members, [&](const auto* each) { return separating(*each, finding).has_value(); });
   if (apart) return false;
   members.push_back(&finding);
   return std::ranges::all_of(members, [](const auto* each) { return nothing_helps(*each); }) ||
-         !shared(members).empty();
+         !shared(members).empty() || !shared_together(members).empty();
 }
 
 class Namer {
@@ -85,7 +93,7 @@ class Namer {
   /// "vanish with one level, tried on 6 of their cases". Nothing where words do not tell them from others.
   std::optional<std::string> shared_fate(const Members& members) const {
     const std::vector<std::size_t> with = shared(members);
-    if (with.empty()) return "fail even on the plainest cases, with all taken away that can be";
+    if (with.empty()) return fate_without_any_alone(members);
     const auto own = std::ranges::find_if(with, [&](std::size_t i) { return !rival(members, i); });
     const std::size_t chosen = own != with.end() ? *own : with.front();
     std::string text = "vanish with " + words_[chosen];
@@ -100,6 +108,17 @@ class Namer {
     for (const AblatedFinding* each : members) cases += each->failure.cases[chosen];
     if (cases == 0) return text + ", tried on their smallest cases alone";
     return text + fmt::format(", tried on {} of their cases", cases);
+  }
+
+  std::string fate_without_any_alone(const Members& members) const {
+    const std::vector<std::size_t> together = shared_together(members);
+    if (together.empty()) return "fail even on the plainest cases, with all taken away that can be";
+    std::vector<std::string> words;
+    for (const std::size_t thing : together) words.push_back(words_[thing]);
+    std::int64_t cases = 0;
+    for (const AblatedFinding* each : members) cases += each->failure.together.cases;
+    return fmt::format("vanish with {}, all at once and none alone, tried on {} of their cases",
+                       fmt::join(words, " and "), cases);
   }
 
   /// Another finding that vanishes with it.
@@ -233,6 +252,11 @@ void group_findings(FindingBook& book, SubjectState& state, const BlockEntry& en
     if (smallest) failure.effects.back() = Effect::kFails;
     ablated.push_back({finding, std::move(failure)});
   }
+  std::vector<Together*> sets;
+  for (AblatedFinding& each : ablated) {
+    if (!each.failure.together.things.empty()) sets.push_back(&each.failure.together);
+  }
+  ablator.share_sets(sets);
   if (options.limits.end.passed()) return;
   name_groups(ablated, words, entry.generator->triggers(), drawn);
 }

@@ -104,6 +104,23 @@ TEST_F(NameGroups, OfWhatFailsOnThePlainestCases) {
   EXPECT_EQ(c.group, "");
 }
 
+TEST_F(NameGroups, OfWhatVanishesWithTheSameThingsTogether) {
+  const Finding& a = add({kFails, kFails}, kVanishes);
+  const Finding& b = add({kFails, kUnknown}, kVanishes);
+  const Finding& c = add({kFails, kFails}, kVanishes);
+  for (AblatedFinding& each : ablated_) {
+    each.failure.together.things = {0, 1};
+    each.failure.together.cases = 2;
+  }
+  ablated_.back().failure.together.things = {1};
+  name();
+  EXPECT_EQ(a.group,
+            "Both vanish with one level and square maps, all at once and none alone, tried on 4 of their "
+            "cases.");
+  EXPECT_EQ(b.group, a.group);
+  EXPECT_EQ(c.group, "");
+}
+
 TEST_F(NameGroups, TakeInWhatADeclarationExcusesButNothingElseOfThat) {
   Finding& a = add({kFails, kVanishes});
   Finding& b = add({kFails, kVanishes});

@@ -17,6 +17,7 @@ namespace deformdiff::operation {
 enum Term : std::uint8_t {
   kAccumulation,    ///< a sum of many terms
   kRounding,        ///< the few operations outside sums
+  kOperands,        ///< of products, cut to fewer bits
   kTranscendental,  ///< exp, sin, pow, .. themselves, and the rounding of their arguments
   kCoordinates,     ///< rounded coordinates times slope
   kMoments,         ///< mean and variance of a normalisation
@@ -34,6 +35,15 @@ struct Element {
   std::uint8_t admits = kAdmitsFinite;
 };
 
+/// Products of matrices: oracles/README.md, "Products".
+struct MatrixHardware {
+  double operand_error = 0;  ///< relative, of a product of two operands, for what they are cut to
+  double parts = 1;          ///< products that stand for one
+  double sum_unit;           ///< largest relative error of an addition
+  double sum_underflow;      ///< and what it loses below the normal range
+  double largest_sum;
+};
+
 /// How the subject computes.
 struct Setting {
   DType dtype;
@@ -41,6 +51,7 @@ struct Setting {
   Coordinates coordinates;
   Variance variance;
   FunctionUlps ulps;
+  MatrixHardware matrix;
 
   /// Relative error of a function that errs by so many ULPs of its result.
   double relative(double function_ulps) const { return 2 * function_ulps * rounding.unit; }

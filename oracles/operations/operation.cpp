@@ -11,8 +11,13 @@ namespace {
 /// Elements that one chunk of work takes at least.
 constexpr std::int64_t kChunk = 4096;
 
-constexpr std::array<const char*, kTerms> kNames{
-    "accumulation", "rounding", "transcendental functions", "coordinate rounding", "moments", "underflow"};
+constexpr std::array<const char*, kTerms> kNames{"accumulation",
+                                                 "rounding",
+                                                 "operands cut to fewer bits",
+                                                 "transcendental functions",
+                                                 "coordinate rounding",
+                                                 "moments",
+                                                 "underflow"};
 
 /// For second-order terms, and for the oracle's own rounding (README, "Operations").
 template <typename T>
@@ -184,9 +189,42 @@ template Explanation explain(Evaluator<double>&, std::int64_t);
 template std::vector<std::string> element_classes(Evaluator<float>&, std::span<const std::int64_t>);
 template std::vector<std::string> element_classes(Evaluator<double>&, std::span<const std::int64_t>);
 
+namespace {
+
+/// Cut, not rounded to nearest, to so many bits behind the point; and as the others follow from that.
+MatrixHardware matrix_hardware(DType dtype, const Rounding& rounding, const Precision& precision) {
+  constexpr double kTf32 = 0x1p-10, kBfloat16 = 0x1p-7, kTwoBfloat16 = 0x1p-14;
+  MatrixHardware matrix{0, 1, rounding.unit, rounding.underflow, rounding.largest};
+  if (dtype != DType::kFloat32) return matrix;
+  // Both operands, and the product of their errors.
+  const auto cut = [&](double each) { return 2 * each + each * each; };
+  if (precision.products == Products::kTf32) matrix.operand_error = cut(kTf32);
+  if (precision.products == Products::kBfloat16) matrix.operand_error = cut(kBfloat16);
+  if (precision.products == Products::kBfloat16x3) {
+    matrix.operand_error = cut(kTwoBfloat16) + kBfloat16 * kBfloat16;
+    matrix.parts = 3;
+  }
+  // Matrix hardware aligns what it adds and cuts the rest off.
+  if (precision.products != Products::kFloat32) matrix.sum_unit = 2 * rounding.unit;
+  if (precision.product_sums == ProductSums::kFloat16) {
+    const FloatFormat half = float_format(DType::kFloat16);
+    matrix.sum_unit = 2 * half.unit_roundoff;
+    matrix.sum_underflow = half.smallest_subnormal;
+    matrix.largest_sum = half.largest;
+  }
+  return matrix;
+}
+
+}  // namespace
+
 Setting setting_of(DType dtype, const Precision& precision) {
   const Rounding rounding = is_floating(dtype) ? rounding_of(dtype, precision) : Rounding{};
-  return {dtype, rounding, precision.coordinates, precision.variance, precision.ulps};
+  return {dtype,
+          rounding,
+          precision.coordinates,
+          precision.variance,
+          precision.ulps,
+          matrix_hardware(dtype, rounding, precision)};
 }
 
 std::span<const std::int64_t> integers(const Case& c, const std::string& name) {

@@ -153,6 +153,12 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
   }
 }
 
+template <typename T>
+double ProductEvaluator<T>::lost_in_sums(double additions) const {
+  const double unit = this->setting().matrix.sum_unit, first = additions * unit;
+  return unit == this->unit() ? first : first * second_order_factor(additions, unit);
+}
+
 /// A term passes its product and at most as many additions as there are other terms (Higham 4.2); additions
 /// of 0 are exact.
 template <typename T>
@@ -165,10 +171,15 @@ void ProductEvaluator<T>::finite(const Rows& rows, std::int64_t row, const Colum
   out.value = value + bias;
   out.magnitude = terms == 0 ? shift : magnitude + shift;
   if (terms == 0) return;
-  const double additions = terms - 1 + (bias != 0 ? 1 : 0);
-  out.terms[kAccumulation] = this->unit() * additions * out.magnitude;
-  out.terms[kRounding] = this->unit() * magnitude;
-  out.terms[kUnderflow] = terms * (this->underflow() + this->flush() * (2 + a.largest + b.largest));
+  const MatrixHardware& matrix = this->setting().matrix;
+  const double additions = matrix.parts * terms - 1 + (bias != 0 ? 1 : 0);
+  out.terms[kOperands] = matrix.operand_error * magnitude;
+  // The products' own magnitudes are as far off as they are, and there is one second order for all.
+  const double added = out.magnitude + out.terms[kOperands];
+  out.terms[kAccumulation] = this->lost_in_sums(additions) * added;
+  out.terms[kRounding] = matrix.sum_unit * (magnitude + out.terms[kOperands]);
+  if (!(added + out.terms[kAccumulation] <= matrix.largest_sum)) return admit_anything(out);
+  out.terms[kUnderflow] = terms * (matrix.sum_underflow + this->flush() * (2 + a.largest + b.largest));
 }
 
 /// Each product's kind decides: NaN with anything is NaN, infinities of both signs too.

@@ -35,6 +35,8 @@ class ProductEvaluator : public Evaluator<T> {
   std::int64_t length() const { return length_; }
 
  private:
+  /// Relative to the sum of magnitudes. In the dtype itself the margin of all terms makes it rigorous.
+  double lost_in_sums(double additions) const;
   std::int64_t row_tiles() const;
   std::int64_t column_tiles() const;
   struct Place {
