@@ -13,7 +13,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
-#include <ATen/ops/isfinite.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
@@ -40,7 +40,12 @@ bool is_zero(const at::Tensor& tensor) {
   return tensor.eq(0).all().item<bool>();
 }
 
-/// Bilinear interpolation weighs each pixel of a map with hat(x - column) * hat(y - row): no cells, no corners.
+bool is_nan(const at::Tensor& tensor) {
+  return tensor.isnan().all().item<bool>();
+}
+
+/// Bilinear interpolation weighs each pixel of a map with hat(x - column) * hat(y - row): no cells, no
+/// corners.
 double hat(double t) {
   return std::max(0.0, 1 - std::abs(t));
 }
@@ -145,7 +150,7 @@ TEST_P(EachBackward, AgreesWithTheMathematics) {
 
 TEST_P(EachBackward, AddsUpWhatLevelsShareAndLeavesOtherRowsZero) {
   Inputs inputs = test_inputs(shape_);
-  inputs.level_start_index[0] = 4;  // rows 4 to 38
+  inputs.level_start_index[0] = 4;   // rows 4 to 38
   inputs.level_start_index[1] = 30;  // rows 30 to 41
   const at::Tensor grad_output = test_grad_output(inputs);
   expect_plain_formula(inputs, grad_output);
@@ -167,10 +172,10 @@ TEST_P(EachBackward, IsTheDerivativeOfItsForward) {
     return (grad_output * run_subject(*subject_, moved)).sum().item<double>();
   };
   const Gradients found = run(inputs, grad_output);
-  const double slope = ((found.value * direction.value).sum() +
-                        (found.sampling_loc * direction.sampling_loc).sum() +
-                        (found.attn_weight * direction.attn_weight).sum())
-                           .item<double>();
+  const double slope =
+      ((found.value * direction.value).sum() + (found.sampling_loc * direction.sampling_loc).sum() +
+       (found.attn_weight * direction.attn_weight).sum())
+          .item<double>();
   constexpr double kStep = 1e-6;
   EXPECT_NEAR((forward(kStep) - forward(-kStep)) / (2 * kStep), slope, 1e-7 * (1 + std::abs(slope)));
 }
@@ -260,16 +265,30 @@ TEST_P(EachBackward, KeepsItsContractForLocations) {
         Inputs inputs = test_inputs(shape_);
         inputs.sampling_loc.select(-1, axis).fill_(location);
         const Gradients found = run(inputs, test_grad_output(inputs));
-        printf("%s q=%ld loc=%g axis=%ld: value zero %d finite %d; loc zero %d,%d nan %d,%d; weight zero %d nan %d\n",
-          subject_->info().name.c_str(), queries, location, axis, is_zero(found.value), found.value.isfinite().all().item<bool>(),
-          is_zero(found.sampling_loc.select(-1,0)), is_zero(found.sampling_loc.select(-1,1)),
-          found.sampling_loc.select(-1,0).isnan().all().item<bool>(), found.sampling_loc.select(-1,1).isnan().all().item<bool>(),
-          is_zero(found.attn_weight), found.attn_weight.isnan().all().item<bool>());
-        if (zero) {
-          EXPECT_TRUE(is_zero(found.value) && is_zero(found.sampling_loc) && is_zero(found.attn_weight));
-        }
+        const at::Tensor along = found.sampling_loc.select(-1, axis);
+        const at::Tensor other = found.sampling_loc.select(-1, 1 - axis);
+        EXPECT_TRUE(is_zero(found.value) && is_zero(along)) << location << " on axis " << axis;
+        EXPECT_TRUE(zero ? is_zero(other) : is_nan(other)) << location << " on axis " << axis;
+        EXPECT_TRUE(zero ? is_zero(found.attn_weight) : is_nan(found.attn_weight));
       }
     }
+  }
+}
+
+TEST_P(EachBackward, KeepsItsContractOutside) {
+  const bool ignored = subject_->info().contract.nonfinite_weight_outside == NonfiniteWeightOutside::kIgnored;
+  for (const std::int64_t queries : {1, 17}) {
+    shape_.queries = queries;
+    Inputs inputs = test_inputs(shape_);
+    inputs.sampling_loc.fill_(2);
+    const at::Tensor nan_output = test_grad_output(inputs).fill_(kNan);
+    const Gradients of_output = run(inputs, nan_output);
+    inputs.attn_weight.fill_(kNan);
+    const Gradients of_weight = run(inputs, test_grad_output(inputs));
+    EXPECT_TRUE(is_zero(of_output.value) && is_zero(of_weight.value) && is_zero(of_weight.attn_weight));
+    EXPECT_TRUE(ignored ? is_zero(of_weight.sampling_loc) : is_nan(of_weight.sampling_loc));
+    EXPECT_TRUE(ignored ? is_zero(of_output.sampling_loc) : is_nan(of_output.sampling_loc));
+    EXPECT_TRUE(ignored ? is_zero(of_output.attn_weight) : is_nan(of_output.attn_weight));
   }
 }
 
@@ -331,7 +350,10 @@ std::string refusal(const std::function<void(Inputs&, at::Tensor&)>& change,
 TEST(BackwardOperator, NamesTheArgumentThatIsWrong) {
   const std::vector<std::pair<std::string, std::function<void(Inputs&, at::Tensor&)>>> wrong = {
       {"grad_output has shape", [](Inputs&, at::Tensor& grad) { grad = grad.narrow(1, 0, 2); }},
-      {"grad_output has shape", [](Inputs&, at::Tensor& grad) { grad = grad.unflatten(2, {3, 5}); }},
+      {"grad_output has shape",
+       [](Inputs&, at::Tensor& grad) {
+         grad = grad.unflatten(2, {3, 5});
+       }},
       {"grad_output is Float", [](Inputs&, at::Tensor& grad) { grad = grad.to(at::kFloat); }},
       {"grad_output is on meta", [](Inputs&, at::Tensor& grad) { grad = grad.to(at::kMeta); }},
       {"sampling_loc has shape",
