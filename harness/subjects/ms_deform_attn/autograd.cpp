@@ -4,6 +4,7 @@
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace deformdiff::worker::ms_deform_attn {
@@ -11,6 +12,16 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+at::Tensor forward_below_autograd(const Inputs& inputs) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  return forward_operator(inputs);
+}
+
+Gradients backward_below_autograd(const Inputs& inputs, const at::Tensor& grad_output) {
+  const at::AutoDispatchBelowADInplaceOrView below;
+  return backward_operator(inputs, grad_output);
+}
 
 class Forward : public torch::autograd::Function<Forward> {
  public:
@@ -21,8 +32,7 @@ class Forward : public torch::autograd::Function<Forward> {
     context->save_for_backward({value, spatial_shapes, level_start_index, sampling_loc, attn_weight});
     context->saved_data["im2col_step"] = im2col_step;
     context->set_materialize_grads(false);
-    const at::AutoDispatchBelowADInplaceOrView below;
-    return forward_operator(
+    return forward_below_autograd(
         {value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step});
   }
 
@@ -43,8 +53,7 @@ class Backward : public torch::autograd::Function<Backward> {
                                const at::Tensor& level_start_index, const at::Tensor& sampling_loc,
                                const at::Tensor& attn_weight, const at::Tensor& grad_output,
                                std::int64_t im2col_step) {
-    const at::AutoDispatchBelowADInplaceOrView below;
-    const Gradients gradients = backward_operator(
+    const Gradients gradients = backward_below_autograd(
         {value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step}, grad_output);
     return {gradients.value, gradients.sampling_loc, gradients.attn_weight};
   }
@@ -61,6 +70,11 @@ class Backward : public torch::autograd::Function<Backward> {
 at::Tensor forward_with_autograd(const at::Tensor& value, const at::Tensor& spatial_shapes,
                                  const at::Tensor& level_start_index, const at::Tensor& sampling_loc,
                                  const at::Tensor& attn_weight, std::int64_t im2col_step) {
+  // Where nothing can be recorded: a node that is thrown away costs more than the operator on a small case.
+  if (!at::GradMode::is_enabled()) {
+    return forward_below_autograd(
+        {value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step});
+  }
   return Forward::apply(value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step);
 }
 
@@ -68,6 +82,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> backward_without_derivative(
     const at::Tensor& value, const at::Tensor& spatial_shapes, const at::Tensor& level_start_index,
     const at::Tensor& sampling_loc, const at::Tensor& attn_weight, const at::Tensor& grad_output,
     std::int64_t im2col_step) {
+  if (!at::GradMode::is_enabled()) {
+    const Gradients gradients = backward_below_autograd(
+        {value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step}, grad_output);
+    return {gradients.value, gradients.sampling_loc, gradients.attn_weight};
+  }
   const variable_list gradients = Backward::apply(value, spatial_shapes, level_start_index, sampling_loc,
                                                   attn_weight, grad_output, im2col_step);
   return {gradients[0], gradients[1], gradients[2]};
