@@ -36,7 +36,7 @@ harness/setup.sh build
 [ -e build/release/bin/libdeformdiff_cuda.so ] || fail "the build left the CUDA operator out: is there an nvcc of CUDA 13?"
 
 say "Unit tests of every implementation, on the device as well"
-ctest --test-dir build/release --output-on-failure -R 'EachSubject.*cuda'
+ctest --test-dir build/release --output-on-failure -R 'Each(Subject|Backward).*cuda'
 
 say "Hand-written cases"
 smoke=(cases/ms_deform_attn/smoke/*.json)

@@ -31,4 +31,12 @@ inline thread_local cuda_emulation::Index blockIdx;
 inline thread_local cuda_emulation::Extent blockDim;
 inline thread_local cuda_emulation::Extent gridDim;
 
+/// One thread runs at a time.
+template <typename T>
+T atomicAdd(T* address, T value) {  // NOLINT(readability-identifier-naming): CUDA's name
+  const T before = *address;
+  *address += value;
+  return before;
+}
+
 }  // namespace deformdiff::worker

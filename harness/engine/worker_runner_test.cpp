@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <memory>
 #include <poll.h>
+#include <set>
 #include <string>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -488,12 +489,50 @@ TEST(Loading, OperatorLibraries) {
   expect_on_loading(operators("abort", "fixture"), Kind::kCrashed, "on loading: killed by SIGABRT");
   expect_on_loading(operators("exit", "fixture"), Kind::kCrashed, "on loading: left with exit code 0");
   expect_on_loading(operators("hang", "fixture"), Kind::kTimedOut, "on loading: no answer");
+  expect_on_loading(operators("", "missing"), Kind::kNotRun,
+                    "registers no missing::ms_deform_attn_forward and no _backward; it registers "
+                    "fixture::ms_deform_attn_forward");
   expect_on_loading(
       operators("", "missing"), Kind::kNotRun,
-      "registers no missing::ms_deform_attn_forward; it registers fixture::ms_deform_attn_forward");
-  expect_on_loading(operators("", "missing"), Kind::kNotRun,
-                    ": name it FILE.so#fixture::ms_deform_attn or FILE.so#fixture_no_kernel::ms_deform_attn");
+      ": name it FILE.so#fixture::ms_deform_attn or FILE.so#fixture_backward::ms_deform_attn or ");
   expect_on_loading(operators("", "fixture_schema"), Kind::kNotRun, "is wanted");
+}
+
+/// kCalm, and grad_output last.
+Case backward_of_calm() {
+  Case c = kCalm;
+  c.block = "ms_deform_attn_backward";
+  const std::int64_t queries = c.input("sampling_loc").dim(1), channels = c.input("value").dim(3);
+  const std::vector<float> ones(static_cast<std::size_t>(queries * channels), 1.0F);
+  c.inputs.push_back({"grad_output", Tensor::of<float>(DType::kFloat32, {1, queries, channels}, ones)});
+  return c;
+}
+
+TEST(Loading, AnOperatorServesTheDirectionsThatItsLibraryRegisters) {
+  const Case backward = backward_of_calm();
+  const struct {
+    const char* space;
+    std::set<std::string> blocks;
+    Kind forward, backward;
+  } libraries[] = {
+      {"fixture", {"ms_deform_attn"}, Kind::kReturned, Kind::kUnsupported},
+      {"fixture_backward", {"ms_deform_attn_backward"}, Kind::kUnsupported, Kind::kReturned},
+      {"fixture_both", {"ms_deform_attn", "ms_deform_attn_backward"}, Kind::kReturned, Kind::kReturned}};
+  for (const auto& library : libraries) {
+    const std::unique_ptr<Runner> runner = worker_runner(operators("", library.space), {});
+    Outcome failure;
+    EXPECT_EQ(runner->info(failure).blocks, library.blocks) << failure.message;
+    EXPECT_EQ(runner->run(std::span(&kCalm, 1), {}).at(0).kind, library.forward) << library.space;
+    const Outcome outcome = runner->run(std::span(&backward, 1), {}).at(0);
+    EXPECT_EQ(outcome.kind, library.backward) << library.space << ": " << outcome.message;
+    if (outcome.kind != Kind::kReturned) continue;
+    ASSERT_EQ(outcome.outputs.size(), 3);
+    EXPECT_EQ(outcome.outputs[0].name, "grad_value");
+    EXPECT_EQ(outcome.outputs[1].tensor.shape(), kCalm.input("sampling_loc").shape());
+    EXPECT_EQ(outcome.outputs[2].tensor.shape(), kCalm.input("attn_weight").shape());
+  }
+  expect_on_loading(operators("", "fixture_backward_schema"), Kind::kNotRun,
+                    "fixture_backward_schema::ms_deform_attn_backward(Tensor value, Tensor spatial_shapes");
 }
 
 WorkerCommand library(const std::string& file, const std::string& space) {

@@ -1,8 +1,10 @@
 #include "subjects/function_subject.h"
 
+#include "subjects/gradients.h"
 #include "subjects/libtorch_figures.h"
 #include "subjects/mask2former/blocks.h"
 
+#include <set>
 #include <utility>
 
 #include <c10/util/Exception.h>
@@ -10,7 +12,11 @@
 namespace deformdiff::worker {
 namespace {
 
+using ms_deform_attn::Gradients;
+using ms_deform_attn::Inputs;
+
 constexpr const char* kOperator = "ms_deform_attn";
+constexpr const char* kBackward = "ms_deform_attn_backward";
 
 class FunctionSubject : public Subject {
  public:
@@ -30,9 +36,27 @@ class FunctionSubject : public Subject {
   BlockFunction function_;
 };
 
-std::vector<at::Tensor> run_ms_deform_attn(const Call& call, const MsDeformAttnFunction& function) {
-  return {function({call.input("value"), call.input("spatial_shapes"), call.input("level_start_index"),
-                    call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")})};
+Inputs operator_inputs(const Call& call) {
+  return {call.input("value"),        call.input("spatial_shapes"), call.input("level_start_index"),
+          call.input("sampling_loc"), call.input("attn_weight"),    call.integer("im2col_step")};
+}
+
+std::vector<at::Tensor> run_backward(const Call& call, const MsDeformAttnBackward& function) {
+  auto [value, sampling_loc, attn_weight] = function(operator_inputs(call), call.input("grad_output"));
+  return {std::move(value), std::move(sampling_loc), std::move(attn_weight)};
+}
+
+MsDeformAttnBackward by_autograd(MsDeformAttnFunction function) {
+  return [function = std::move(function)](const Inputs& inputs, const at::Tensor& grad_output) -> Gradients {
+    const auto forward = [&](const std::vector<at::Tensor>& i) {
+      return function({i[0], i[1], i[2], i[3], i[4], inputs.im2col_step});
+    };
+    std::vector<at::Tensor> found = gradients(forward,
+                                              {inputs.value, inputs.spatial_shapes, inputs.level_start_index,
+                                               inputs.sampling_loc, inputs.attn_weight},
+                                              grad_output);
+    return {std::move(found[0]), std::move(found[1]), std::move(found[2])};
+  };
 }
 
 /// How LibTorch's CPU kernels compute. function_ulps_test measures it.
@@ -60,15 +84,23 @@ SubjectInfo common_info(std::string name) {
 }  // namespace
 
 std::unique_ptr<Subject> make_ms_deform_attn_subject(SubjectInfo info, MsDeformAttnFunction function) {
-  return make_block_subject(std::move(info), [function = std::move(function)](const Call& call) {
-    return run_ms_deform_attn(call, function);
-  });
+  return make_block_subject(std::move(info),
+                            [function = std::move(function)](const Call& call) -> std::vector<at::Tensor> {
+                              return {function(operator_inputs(call))};
+                            });
 }
 
 BlockFunction every_block(MsDeformAttnFunction function) {
-  return [function = std::move(function)](const Call& call) {
-    return call.block == kOperator ? run_ms_deform_attn(call, function)
-                                   : mask2former::run_block(call, function);
+  MsDeformAttnBackward backward = by_autograd(function);
+  return every_block(std::move(function), std::move(backward));
+}
+
+BlockFunction every_block(MsDeformAttnFunction function, MsDeformAttnBackward backward) {
+  return [function = std::move(function),
+          backward = std::move(backward)](const Call& call) -> std::vector<at::Tensor> {
+    if (call.block == kOperator) return {function(operator_inputs(call))};
+    if (call.block == kBackward) return run_backward(call, backward);
+    return mask2former::run_block(call, function);
   };
 }
 
@@ -78,13 +110,14 @@ std::unique_ptr<Subject> make_block_subject(SubjectInfo info, BlockFunction func
 
 SubjectInfo of_every_block(SubjectInfo info) {
   info.blocks = mask2former::block_names();
-  info.blocks.insert(kOperator);
+  info.blocks.merge(std::set<std::string>{kOperator, kBackward});
   return info;
 }
 
 SubjectInfo fused_info(std::string name) {
   SubjectInfo info = common_info(std::move(name));
   info.precision.coordinates = Coordinates::kFused;
+  info.contract.edge_gradient = EdgeGradient::kZero;
   info.contract.nonfinite_location = NonfiniteLocation::kZero;
   info.contract.nonfinite_weight_outside = NonfiniteWeightOutside::kIgnored;
   // A corner inside the map is multiplied even where its bilinear or attention weight is 0.

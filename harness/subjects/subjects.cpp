@@ -2,6 +2,7 @@
 
 #include "subjects/cuda/subjects.h"
 #include "subjects/function_subject.h"
+#include "subjects/ms_deform_attn/backward.h"
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/tracing/traced.h"
@@ -23,22 +24,22 @@ std::vector<std::pair<Replay, const char*>> replays() {
 
 SubjectList builtin_subjects() {
   using namespace ms_deform_attn;
-  const auto make = [](SubjectInfo info, MsDeformAttnFunction function) {
-    return make_block_subject(of_every_block(std::move(info)), every_block(std::move(function)));
+  const auto make = [](SubjectInfo info, BlockFunction function) {
+    return make_block_subject(of_every_block(std::move(info)), std::move(function));
   };
   SubjectList list;
-  list.push_back(make(fused_info("cpu"), forward_operator));
+  list.push_back(make(fused_info("cpu"), every_block(forward_operator, backward_operator)));
   list.push_back(cuda_subject());
-  list.push_back(make(fused_info("cuda_emulated"), forward_cuda_emulated));
-  list.push_back(make(composite_info("composite"), forward_composite));
+  list.push_back(
+      make(fused_info("cuda_emulated"), every_block(forward_cuda_emulated, backward_cuda_emulated)));
+  list.push_back(make(composite_info("composite"), every_block(forward_composite)));
   list.push_back(composite_cuda_subject());
   for (const auto& [replay, suffix] : replays()) {
     const auto add = [&](SubjectInfo info, const MsDeformAttnFunction& function) {
       // What is compiled anew for each case is not compiled twice to see whether the bits repeat.
       const bool compiled = replay != Replay::kInterpreter && replay != Replay::kReloaded;
       if (compiled) info.contract.deterministic = Deterministic::kUnknown;
-      list.push_back(
-          make_block_subject(of_every_block(std::move(info)), traced(every_block(function), replay)));
+      list.push_back(make(std::move(info), traced(every_block(function), replay)));
     };
     add(composite_info(std::string("traced/composite") + suffix), forward_composite);
     add(fused_info(std::string("traced/op") + suffix), forward_operator);

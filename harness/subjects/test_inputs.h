@@ -59,6 +59,11 @@ inline ms_deform_attn::Inputs test_inputs(const TestShape& shape, std::uint64_t 
           shape.im2col_step};
 }
 
+/// [N, Q, M*D] in [-1, 1]
+inline at::Tensor test_grad_output(const ms_deform_attn::Inputs& inputs, std::uint64_t seed = 1) {
+  return random_tensor(output_shape(inputs), inputs.value.scalar_type(), 1000 + seed, -1, 1);
+}
+
 inline at::Tensor run_subject(Subject& subject, const ms_deform_attn::Inputs& inputs) {
   const std::string block = "ms_deform_attn";
   const Attributes attributes{{"im2col_step", static_cast<double>(inputs.im2col_step)}};
@@ -71,6 +76,21 @@ inline at::Tensor run_subject(Subject& subject, const ms_deform_attn::Inputs& in
             {inputs.value, inputs.spatial_shapes, inputs.level_start_index, inputs.sampling_loc,
              inputs.attn_weight}})
       .at(0);
+}
+
+inline ms_deform_attn::Gradients run_backward(Subject& subject, const ms_deform_attn::Inputs& inputs,
+                                              const at::Tensor& grad_output) {
+  const std::string block = "ms_deform_attn_backward";
+  const Attributes attributes{{"im2col_step", static_cast<double>(inputs.im2col_step)}};
+  const std::vector<std::string> names{"value",        "spatial_shapes", "level_start_index",
+                                       "sampling_loc", "attn_weight",    "grad_output"};
+  const std::vector<at::Tensor> outputs =
+      subject.run({block,
+                   attributes,
+                   names,
+                   {inputs.value, inputs.spatial_shapes, inputs.level_start_index, inputs.sampling_loc,
+                    inputs.attn_weight, grad_output}});
+  return {outputs.at(0), outputs.at(1), outputs.at(2)};
 }
 
 }  // namespace deformdiff::worker

@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <deformdiff/ms_deform_attn.h>
 #include <string_view>
+#include <tuple>
 #include <unistd.h>
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/library.h>
 
 namespace {
@@ -22,6 +24,14 @@ at::Tensor zeros_of_output(const at::Tensor& value, const at::Tensor&, const at:
   if (asked_deed() == "abort the call") std::abort();
   const at::Tensor output = at::empty(shape, value.options());
   return asked_deed() == "ones" ? output.fill_(1) : output.zero_();
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> zeros_of_gradients(const at::Tensor& value, const at::Tensor&,
+                                                                  const at::Tensor&,
+                                                                  const at::Tensor& sampling_loc,
+                                                                  const at::Tensor& attn_weight,
+                                                                  const at::Tensor&, std::int64_t) {
+  return {at::zeros_like(value), at::zeros_like(sampling_loc), at::zeros_like(attn_weight)};
 }
 
 const bool kLoaded = [] {
@@ -48,4 +58,25 @@ TORCH_LIBRARY(fixture_schema, library) {
 
 TORCH_LIBRARY(fixture_no_kernel, library) {
   library.def(deformdiff::kMsDeformAttnForward);
+}
+
+TORCH_LIBRARY(fixture_both, library) {
+  library.def(deformdiff::kMsDeformAttnForward);
+  library.def(deformdiff::kMsDeformAttnBackward);
+}
+TORCH_LIBRARY_IMPL(fixture_both, CPU, library) {
+  library.impl("ms_deform_attn_forward", zeros_of_output);
+  library.impl("ms_deform_attn_backward", zeros_of_gradients);
+}
+
+TORCH_LIBRARY(fixture_backward, library) {
+  library.def(deformdiff::kMsDeformAttnBackward);
+}
+TORCH_LIBRARY_IMPL(fixture_backward, CPU, library) {
+  library.impl("ms_deform_attn_backward", zeros_of_gradients);
+}
+
+TORCH_LIBRARY(fixture_backward_schema, library) {
+  library.def(deformdiff::kMsDeformAttnForward);
+  library.def("ms_deform_attn_backward(Tensor value, Tensor grad_output) -> Tensor");
 }

@@ -3,8 +3,10 @@
 #include "subjects/cuda/device.h"
 #include "subjects/function_subject.h"
 
+#include <algorithm>
 #include <deformdiff/ms_deform_attn.h>
 #include <dlfcn.h>
+#include <map>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -18,7 +20,19 @@
 namespace deformdiff::worker {
 namespace {
 
-constexpr std::string_view kOperation = "::ms_deform_attn_forward";
+/// What a namespace may register for one of the blocks.
+struct Operation {
+  const char* block;
+  std::string_view suffix;  ///< of the operator's name, behind the namespace
+  const char* schema;
+  std::size_t tensors, results;
+};
+
+constexpr Operation kOperations[] = {
+    {"ms_deform_attn", "::ms_deform_attn_forward", kMsDeformAttnForward, 5, 1},
+    {"ms_deform_attn_backward", "::ms_deform_attn_backward", kMsDeformAttnBackward, 6, 3}};
+
+using Operators = std::map<std::string, c10::OperatorHandle>;  ///< by block
 
 std::set<std::string> registered_operators() {
   std::set<std::string> names;
@@ -31,29 +45,33 @@ bool is_tensor(const c10::Argument& argument) {
   return argument.type()->kind() == c10::TypeKind::TensorType;
 }
 
-bool fits(const c10::FunctionSchema& schema) {
+/// Tensors, then im2col_step; tensors again.
+bool fits(const c10::FunctionSchema& schema, const Operation& operation) {
   const auto& arguments = schema.arguments();
-  if (arguments.size() != 6 || schema.returns().size() != 1 || !is_tensor(schema.returns()[0])) return false;
-  for (std::size_t i = 0; i < 5; ++i) {
-    if (!is_tensor(arguments[i])) return false;
-  }
-  const auto step = arguments[5].type()->kind();
-  return step == c10::TypeKind::IntType || step == c10::TypeKind::SymIntType;
+  const auto& returns = schema.returns();
+  if (arguments.size() != operation.tensors + 1 || returns.size() != operation.results) return false;
+  const auto step = arguments.back().type()->kind();
+  return std::all_of(arguments.begin(), arguments.end() - 1, is_tensor) &&
+         std::all_of(returns.begin(), returns.end(), is_tensor) &&
+         (step == c10::TypeKind::IntType || step == c10::TypeKind::SymIntType);
 }
 
-std::unique_ptr<Subject> make_subject(std::string name, std::string device, c10::OperatorHandle forward) {
+std::unique_ptr<Subject> make_subject(std::string name, std::string device, Operators operators) {
   SubjectInfo info;
   info.name = std::move(name);
   info.device = std::move(device);
-  info.blocks = {"ms_deform_attn"};
+  for (const auto& [block, handle] : operators) info.blocks.insert(block);
   if (info.device == "cuda") info.not_run = why_no_cuda_device();
-  return make_block_subject(std::move(info), [forward = std::move(forward)](const Call& call) {
+  return make_block_subject(std::move(info), [operators = std::move(operators)](const Call& call) {
     torch::jit::Stack stack(call.inputs.begin(), call.inputs.end());
     stack.emplace_back(call.integer("im2col_step"));
-    forward.callBoxed(stack);
-    TORCH_CHECK(stack.size() == 1 && stack[0].isTensor(), "the operator left ", stack.size(),
-                " values, no tensor");
-    return std::vector<at::Tensor>{stack[0].toTensor()};
+    operators.at(call.block).callBoxed(stack);
+    std::vector<at::Tensor> results;
+    for (const c10::IValue& result : stack) {
+      TORCH_CHECK(result.isTensor(), "the operator left a ", result.tagKind(), ", no tensor");
+      results.push_back(result.toTensor());
+    }
+    return results;
   });
 }
 
@@ -63,23 +81,41 @@ constexpr const char* kHowToCompile =
     "folder): g++ -std=c++17 -O2 -shared -fPIC mine.cpp -o libmine.so -I$T/include "
     "-I$T/include/torch/csrc/api/include -L$T/lib -ltorch_cpu -lc10";
 
-/// What the library registers instead of `name`, and what to do about it. `before` was registered without it.
-std::string why_not_found(const std::string& name, const std::set<std::string>& before) {
+/// What the library registers instead of operators in namespace `space`, and what to do about it. `before`
+/// was registered without it.
+std::string why_not_found(const std::string& space, const std::set<std::string>& before) {
   std::vector<std::string> added;
-  std::string fix;
+  std::set<std::string> addresses;
   for (const std::string& each : registered_operators()) {
     if (before.contains(each)) continue;
     added.push_back(each);
-    if (!each.ends_with(kOperation)) continue;
-    const std::string space = each.substr(0, each.size() - kOperation.size());
-    fix += fmt::format("{}FILE.so#{}::ms_deform_attn", fix.empty() ? "name it " : " or ", space);
+    for (const Operation& operation : kOperations) {
+      if (!each.ends_with(operation.suffix)) continue;
+      addresses.insert(
+          fmt::format("FILE.so#{}::ms_deform_attn", each.substr(0, each.size() - operation.suffix.size())));
+    }
   }
-  if (fix.empty()) {
-    fix = fmt::format("TORCH_LIBRARY({}, m) in its source must m.def(\"{}\")", name.substr(0, name.find(':')),
-                      kMsDeformAttnForward);
-  }
+  const std::string fix =
+      addresses.empty()
+          ? fmt::format("TORCH_LIBRARY({}, m) in its source must m.def(\"{}\")", space, kMsDeformAttnForward)
+          : fmt::format("name it {}", fmt::join(addresses, " or "));
   return fmt::format("it registers {}: {}",
                      added.empty() ? "no operators" : fmt::format("{}", fmt::join(added, ", ")), fix);
+}
+
+/// Those of namespace `space`, or what is wrong with one of them. None is a possible answer.
+std::variant<Operators, std::string> find_operators(const std::string& space) {
+  Operators operators;
+  for (const Operation& operation : kOperations) {
+    const auto found = c10::Dispatcher::singleton().findSchema({space + std::string(operation.suffix), ""});
+    if (!found) continue;
+    if (!fits(found->schema(), operation)) {
+      return fmt::format("the library registers {}; {}::{} is wanted", toString(found->schema()), space,
+                         operation.schema);
+    }
+    operators.emplace(operation.block, *found);
+  }
+  return operators;
 }
 
 }  // namespace
@@ -90,23 +126,22 @@ std::variant<SubjectList, std::string> load_operators(const std::string& address
     return fmt::format("{}: an address FILE.so#namespace wanted", address);
   }
   const std::string file = address.substr(0, hash);
-  const std::string name = address.substr(hash + 1) + std::string(kOperation);
+  const std::string space = address.substr(hash + 1);
   const std::set<std::string> before = registered_operators();
   // With a slash: the loader would look for a bare name in the system's folders.
   const std::string path = file.find('/') == std::string::npos ? "./" + file : file;
   if (::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) == nullptr) {
     return fmt::format("{}: cannot be loaded: {}; {}", file, ::dlerror(), kHowToCompile);
   }
-  const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!found) {
-    return fmt::format("{}: the library registers no {}; {}", file, name, why_not_found(name, before));
-  }
-  if (!fits(found->schema())) {
-    return fmt::format("{}: the library registers {}; {}::{} is wanted", file, toString(found->schema()),
-                       address.substr(hash + 1), kMsDeformAttnForward);
+  const auto found = find_operators(space);
+  if (const auto* wrong = std::get_if<std::string>(&found)) return fmt::format("{}: {}", file, *wrong);
+  const Operators& operators = std::get<Operators>(found);
+  if (operators.empty()) {
+    return fmt::format("{}: the library registers no {}::ms_deform_attn_forward and no _backward; {}", file,
+                       space, why_not_found(space, before));
   }
   SubjectList subjects;
-  subjects.push_back(make_subject(address, device, *found));
+  subjects.push_back(make_subject(address, device, operators));
   return subjects;
 }
 

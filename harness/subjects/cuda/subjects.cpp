@@ -2,6 +2,7 @@
 
 #include "subjects/cuda/device.h"
 #include "subjects/function_subject.h"
+#include "subjects/ms_deform_attn/backward.h"
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/forward.h"
 
@@ -9,6 +10,10 @@
 
 namespace deformdiff::worker {
 namespace {
+
+using ms_deform_attn::backward_operator;
+using ms_deform_attn::forward_composite;
+using ms_deform_attn::forward_operator;
 
 #if defined(DEFORMDIFF_HAS_CUDA)
 constexpr bool kBuiltWithCuda = true;
@@ -19,9 +24,8 @@ constexpr bool kBuiltWithCuda = false;
 /// Loads its library before its first inputs, so that a worker that never uses the device stays small.
 class CudaSubject : public Subject {
  public:
-  CudaSubject(const SubjectInfo& info, MsDeformAttnFunction function, const char* library)
-      : subject_(make_block_subject(of_every_block(info), every_block(std::move(function)))),
-        library_(library) {}
+  CudaSubject(const SubjectInfo& info, BlockFunction function, const char* library)
+      : subject_(make_block_subject(of_every_block(info), std::move(function))), library_(library) {}
 
   SubjectInfo info() const override { return subject_->info(); }
   void prepare() override { load_library(library_); }
@@ -36,6 +40,8 @@ SubjectInfo on_cuda(SubjectInfo info) {
   info.device = "cuda";
   // What LibTorch's CPU kernels were measured to do says nothing here.
   info.precision = {.coordinates = info.precision.coordinates};
+  // Threads add up the gradient of value in any order.
+  info.contract.deterministic = Deterministic::kUnknown;
   info.not_run = why_no_cuda_device();
   return info;
 }
@@ -45,14 +51,15 @@ SubjectInfo on_cuda(SubjectInfo info) {
 std::unique_ptr<Subject> cuda_subject() {
   SubjectInfo info = on_cuda(fused_info("cuda"));
   if (!kBuiltWithCuda) info.not_run = "built without CUDA";
-  return std::make_unique<CudaSubject>(info, ms_deform_attn::forward_operator, "libdeformdiff_cuda.so");
+  return std::make_unique<CudaSubject>(info, every_block(forward_operator, backward_operator),
+                                       "libdeformdiff_cuda.so");
 }
 
 std::unique_ptr<Subject> composite_cuda_subject() {
   SubjectInfo info = on_cuda(composite_info("composite_cuda"));
   // The device's grid_sampler takes what is not finite for a coordinate outside the map.
   info.contract.nonfinite_location = NonfiniteLocation::kZero;
-  return std::make_unique<CudaSubject>(info, ms_deform_attn::forward_composite, "libtorch_cuda.so");
+  return std::make_unique<CudaSubject>(info, every_block(forward_composite), "libtorch_cuda.so");
 }
 
 }  // namespace deformdiff::worker

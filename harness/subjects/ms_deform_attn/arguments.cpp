@@ -2,38 +2,41 @@
 
 #include <limits>
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
 
 void check_shape(const at::Tensor& tensor, const char* name, at::IntArrayRef wanted, const char* axes) {
-  TORCH_CHECK_VALUE(tensor.sizes() == wanted, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
-                    "; ", wanted, " ", axes, " wanted");
+  TORCH_CHECK_VALUE(tensor.sizes() == wanted, "ms_deform_attn: ", name, " has shape ", tensor.sizes(), "; ",
+                    wanted, " ", axes, " wanted");
 }
 
 void check_rank(const at::Tensor& tensor, const char* name, std::int64_t rank, const char* axes) {
-  TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn_forward: ", name, " has shape ", tensor.sizes(),
-                    "; ", rank, " axes ", axes, " wanted");
+  TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn: ", name, " has shape ", tensor.sizes(), "; ", rank,
+                    " axes ", axes, " wanted");
 }
 
 void check_dtype(const at::Tensor& tensor, const char* name, at::ScalarType wanted) {
-  TORCH_CHECK_TYPE(tensor.scalar_type() == wanted, "ms_deform_attn_forward: ", name, " is ",
-                   tensor.scalar_type(), "; ", wanted, " wanted");
+  TORCH_CHECK_TYPE(tensor.scalar_type() == wanted, "ms_deform_attn: ", name, " is ", tensor.scalar_type(),
+                   "; ", wanted, " wanted");
 }
 
 void check_same_device(const at::Tensor& tensor, const char* name, const at::Tensor& value) {
-  TORCH_CHECK_VALUE(tensor.device() == value.device(), "ms_deform_attn_forward: ", name, " is on ",
-                    tensor.device(), ", value on ", value.device(), "; one device wanted");
+  TORCH_CHECK_VALUE(tensor.device() == value.device(), "ms_deform_attn: ", name, " is on ", tensor.device(),
+                    ", value on ", value.device(), "; one device wanted");
 }
 
 void check_one_level(std::int64_t level, std::int64_t height, std::int64_t width, std::int64_t start,
                      std::int64_t rows) {
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   TORCH_CHECK_VALUE(height >= 1 && width >= 1 && height <= kLimit && width <= kLimit,
-                    "ms_deform_attn_forward: spatial_shapes: level ", level, " is ", height, " x ", width,
+                    "ms_deform_attn: spatial_shapes: level ", level, " is ", height, " x ", width,
                     "; sides from 1 to ", kLimit, " wanted");
   const std::int64_t area = height * width;
   TORCH_CHECK_VALUE(start >= 0 && area <= rows && start <= rows - area,
-                    "ms_deform_attn_forward: level_start_index: level ", level, " (", height, " x ", width,
+                    "ms_deform_attn: level_start_index: level ", level, " (", height, " x ", width,
                     ") starts at row ", start, " and leaves the ", rows, " rows of value");
 }
 
@@ -45,7 +48,7 @@ void check_structure(const Inputs& inputs) {
   check_rank(locations, "sampling_loc", 6, "[N, Q, M, L, P, 2]");
   check_rank(shapes, "spatial_shapes", 2, "[L, 2]");
   const at::ScalarType dtype = value.scalar_type();
-  TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn_forward: value is ", dtype,
+  TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn: value is ", dtype,
                    "; a floating dtype wanted");
   with_element_type(dtype, [](auto) {});
   check_dtype(locations, "sampling_loc", dtype);
@@ -63,11 +66,18 @@ void check_structure(const Inputs& inputs) {
               "[N, Q, M, L, P, 2]");
   check_shape(weights, "attn_weight", {value.size(0), queries, value.size(2), levels, points},
               "[N, Q, M, L, P]");
-  TORCH_CHECK_VALUE(im2col_step >= 1, "ms_deform_attn_forward: im2col_step is ", im2col_step,
-                    "; at least 1 wanted");
+  TORCH_CHECK_VALUE(im2col_step >= 1, "ms_deform_attn: im2col_step is ", im2col_step, "; at least 1 wanted");
+}
+
+void check_grad_output(const Inputs& inputs, const at::Tensor& grad_output) {
+  check_dtype(grad_output, "grad_output", inputs.value.scalar_type());
+  check_same_device(grad_output, "grad_output", inputs.value);
+  check_shape(grad_output, "grad_output", output_shape(inputs), "[N, Q, M*D]");
 }
 
 void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_start_index, std::int64_t rows) {
+  TORCH_CHECK_VALUE(spatial_shapes.is_cpu() && level_start_index.is_cpu(),
+                    "ms_deform_attn: spatial_shapes and level_start_index must be on the CPU, as value is");
   const auto shapes = spatial_shapes.accessor<std::int64_t, 2>();
   const auto starts = level_start_index.accessor<std::int64_t, 1>();
   for (std::int64_t l = 0; l < shapes.size(0); ++l) {
@@ -86,6 +96,12 @@ Inputs contiguous(const Inputs& inputs) {
           inputs.sampling_loc.contiguous(),
           inputs.attn_weight.contiguous(),
           inputs.im2col_step};
+}
+
+Gradients new_gradients(const Inputs& inputs) {
+  return {at::zeros(inputs.value.sizes(), inputs.value.options()),
+          at::empty(inputs.sampling_loc.sizes(), inputs.value.options()),
+          at::empty(inputs.attn_weight.sizes(), inputs.value.options())};
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

@@ -1,6 +1,8 @@
-// The operator's arguments: their validation, and the step from tensors to plain arrays.
+// Arguments and results of the operator, forward and backward: their validation, and the step from tensors to
+// plain arrays.
 #pragma once
 
+#include "subjects/ms_deform_attn/backward_arguments.h"
 #include "subjects/ms_deform_attn/forward_arguments.h"
 
 #include <cstdint>
@@ -21,6 +23,13 @@ struct Inputs {
   std::int64_t im2col_step;      ///< a hint, at least 1
 };
 
+/// What ms_deform_attn_backward returns, in the schema's order: of the sum of grad_output * output.
+struct Gradients {
+  at::Tensor value;         ///< [N, S, M, D]
+  at::Tensor sampling_loc;  ///< [N, Q, M, L, P, 2]
+  at::Tensor attn_weight;   ///< [N, Q, M, L, P]
+};
+
 /// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
 /// c10::NotImplementedError for a floating dtype other than float32 and float64.
 void check_structure(const Inputs& inputs);
@@ -32,13 +41,17 @@ void with_element_type(at::ScalarType dtype, const Work& work) {
   if (dtype == at::kFloat) {
     work(float{});
   } else {
-    TORCH_CHECK_NOT_IMPLEMENTED(dtype == at::kDouble, "ms_deform_attn_forward: dtype ", dtype,
+    TORCH_CHECK_NOT_IMPLEMENTED(dtype == at::kDouble, "ms_deform_attn: dtype ", dtype,
                                 " is not implemented (float32, float64)");
     work(double{});
   }
 }
 
-/// Checks that every level of the CPU tensors lies within `rows` rows and that its sides are in
+/// Checks grad_output, [N, Q, M*D] of the dtype and device of value, as check_structure() does the inputs,
+/// which must have passed it.
+void check_grad_output(const Inputs& inputs, const at::Tensor& grad_output);
+
+/// Checks that the tensors are on the CPU, that every level lies within `rows` rows and that its sides are in
 /// [1, 2^31).
 void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_start_index, std::int64_t rows);
 
@@ -64,6 +77,31 @@ ForwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& output)
           inputs.sampling_loc.const_data_ptr<T>(),
           inputs.attn_weight.const_data_ptr<T>(),
           output.mutable_data_ptr<T>()};
+}
+
+/// Contiguous gradients as a kernel wants them: that of value is zeros, the others are not filled.
+Gradients new_gradients(const Inputs& inputs);
+
+/// Pointers into contiguous inputs and gradients, which must outlive the result.
+template <typename T>
+BackwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& grad_output,
+                                  const Gradients& gradients) {
+  return {inputs.value.size(0),
+          inputs.value.size(1),
+          inputs.value.size(2),
+          inputs.value.size(3),
+          inputs.sampling_loc.size(1),
+          inputs.sampling_loc.size(3),
+          inputs.sampling_loc.size(4),
+          inputs.spatial_shapes.const_data_ptr<std::int64_t>(),
+          inputs.level_start_index.const_data_ptr<std::int64_t>(),
+          inputs.value.const_data_ptr<T>(),
+          inputs.sampling_loc.const_data_ptr<T>(),
+          inputs.attn_weight.const_data_ptr<T>(),
+          grad_output.const_data_ptr<T>(),
+          gradients.value.mutable_data_ptr<T>(),
+          gradients.sampling_loc.mutable_data_ptr<T>(),
+          gradients.attn_weight.mutable_data_ptr<T>()};
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

@@ -1,5 +1,6 @@
-// The operator deformdiff::ms_deform_attn_forward: schema, CPU and Meta kernels. The CUDA kernel registers
-// itself from its own library (cuda/op.cpp).
+// The operator deformdiff::ms_deform_attn_forward: schema, CPU and Meta kernels; what it does under autograd
+// is in autograd.cpp. The CUDA kernel registers itself from its own library (cuda/op.cpp).
+#include "subjects/ms_deform_attn/autograd.h"
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 
@@ -72,9 +73,6 @@ void forward_cpu_into(const Inputs& inputs, const at::Tensor& output) {
 
 at::Tensor forward_cpu(const Inputs& inputs) {
   check_structure(inputs);
-  TORCH_CHECK_VALUE(
-      inputs.spatial_shapes.is_cpu() && inputs.level_start_index.is_cpu(),
-      "ms_deform_attn_forward: spatial_shapes and level_start_index must be on the CPU, as value is");
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const at::Tensor output = at::empty(output_shape(inputs), inputs.value.options());
   forward_cpu_into(inputs, output);
@@ -100,6 +98,9 @@ TORCH_LIBRARY_IMPL(deformdiff, CPU, library) {
 }
 TORCH_LIBRARY_IMPL(deformdiff, Meta, library) {
   library.impl("ms_deform_attn_forward", meta_kernel);
+}
+TORCH_LIBRARY_IMPL(deformdiff, Autograd, library) {
+  library.impl("ms_deform_attn_forward", forward_with_autograd);
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

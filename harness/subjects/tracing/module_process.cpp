@@ -2,6 +2,7 @@
 
 #include "core/file_descriptor.h"
 #include "core/files.h"
+#include "subjects/gradients.h"
 
 #include <array>
 #include <cerrno>
@@ -92,12 +93,11 @@ class ModuleProcess {
   ModuleProcess(const ModuleProcess&) = delete;
   ModuleProcess& operator=(const ModuleProcess&) = delete;
 
-  /// What the module returned, or nothing if the process ended.
-  std::optional<c10::IValue> run(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
+  /// What came of the request, or nothing if the process ended.
+  std::optional<c10::IValue> run(const std::string& saved_module, const c10::IValue& request) {
     Answer answer{};
     std::string text;
-    const bool done = write_text(to_.get(), saved_module) &&
-                      write_text(to_.get(), pickled(c10::ivalue::Tuple::create(inputs))) &&
+    const bool done = write_text(to_.get(), saved_module) && write_text(to_.get(), pickled(request)) &&
                       read_all(from_.get(), &answer, sizeof answer) && read_text(from_.get(), text);
     if (!done) return std::nullopt;
     TORCH_CHECK(answer == Answer::kResult, text);
@@ -109,20 +109,34 @@ class ModuleProcess {
   FileDescriptor to_, from_;
 };
 
+// A request is a tuple of the inputs and of the gradient of the first output, or None where the outputs
+// themselves are asked for.
+
+c10::IValue request_of(std::vector<c10::IValue> inputs, const c10::IValue& grad_output) {
+  return c10::ivalue::Tuple::create({c10::ivalue::Tuple::create(std::move(inputs)), grad_output});
+}
+
 /// Without optimisation: what is judged is what was saved, and it costs less than compiling it.
-c10::IValue loaded_and_run(const std::string& saved_module, const std::string& inputs) {
+c10::IValue loaded_and_run(const std::string& saved_module, const c10::IValue& request) {
   const at::NoGradGuard no_grad;
   const torch::jit::GraphOptimizerEnabledGuard plain(false);
   std::istringstream file(saved_module);
-  return torch::jit::load(file).forward(unpickled(inputs).toTupleRef().elements().vec());
+  torch::jit::Module module = torch::jit::load(file);
+  const std::vector<c10::IValue> inputs = request.toTupleRef().elements()[0].toTupleRef().elements().vec();
+  const c10::IValue& grad_output = request.toTupleRef().elements()[1];
+  if (grad_output.isNone()) return module.forward(inputs);
+  const auto first_output = [&](const std::vector<at::Tensor>& tensors) {
+    return module.forward({tensors.begin(), tensors.end()}).toTupleRef().elements()[0].toTensor();
+  };
+  std::vector<at::Tensor> tensors;
+  for (const c10::IValue& input : inputs) tensors.push_back(input.toTensor());
+  return gradients(first_output, tensors, grad_output.toTensor());
 }
 
-}  // namespace
-
-c10::IValue run_in_other_process(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
+c10::IValue answer_of_other_process(const std::string& saved_module, const c10::IValue& request) {
   static std::unique_ptr<ModuleProcess> process;
   if (!process) process = std::make_unique<ModuleProcess>();
-  std::optional<c10::IValue> result = process->run(saved_module, inputs);
+  std::optional<c10::IValue> result = process->run(saved_module, request);
   if (!result) {
     process.reset();
     TORCH_CHECK(false, "the process that loaded the saved module ended before it answered");
@@ -130,16 +144,29 @@ c10::IValue run_in_other_process(const std::string& saved_module, const std::vec
   return std::move(*result);
 }
 
+}  // namespace
+
+c10::IValue run_in_other_process(const std::string& saved_module, const std::vector<c10::IValue>& inputs) {
+  return answer_of_other_process(saved_module, request_of(inputs, {}));
+}
+
+std::vector<at::Tensor> gradients_in_other_process(const std::string& saved_module,
+                                                   const std::vector<at::Tensor>& inputs,
+                                                   const at::Tensor& grad_output) {
+  return answer_of_other_process(saved_module, request_of({inputs.begin(), inputs.end()}, grad_output))
+      .toTensorVector();
+}
+
 void serve_saved_modules() {
   // What libraries print must not stand between the answers.
   const int output = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   TORCH_CHECK(output >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0, "the standard descriptors");
-  std::string module, inputs;
-  while (read_text(STDIN_FILENO, module) && read_text(STDIN_FILENO, inputs)) {
+  std::string module, request;
+  while (read_text(STDIN_FILENO, module) && read_text(STDIN_FILENO, request)) {
     Answer answer = Answer::kResult;
     std::string text;
     try {
-      text = pickled(loaded_and_run(module, inputs));
+      text = pickled(loaded_and_run(module, unpickled(request)));
     } catch (const c10::Error& error) {
       answer = Answer::kThrew;
       text = error.what_without_backtrace();

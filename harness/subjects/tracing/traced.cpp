@@ -1,8 +1,10 @@
 #include "subjects/tracing/traced.h"
 
 #include "blocks/block_definition.h"
+#include "subjects/gradients.h"
 #include "subjects/tracing/module_process.h"
 
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -122,22 +124,49 @@ Module prepared(Module module, Replay replay) {
   }
 }
 
+/// Of which the last one counts.
+int calls_of(Replay replay) {
+  return replay == Replay::kOptimized || replay == Replay::kInference ? 3 : 1;
+}
+
+/// One call of the module in this process.
+c10::IValue one_call(Module& module, const Stack& inputs, Replay replay) {
+  // Without optimisation: what is judged is the recorded graph, and it costs less than compiling it.
+  std::optional<torch::jit::GraphOptimizerEnabledGuard> plain;
+  if (calls_of(replay) == 1) plain.emplace(false);
+  return module.forward(inputs);
+}
+
 c10::IValue result_of(Module module, const Stack& inputs, Replay replay) {
   if (replay == Replay::kReloaded) return run_in_other_process(saved(module), inputs);
-  if (replay != Replay::kOptimized && replay != Replay::kInference) {
-    // Without optimisation: what is judged is the recorded graph, and it costs less than compiling it.
-    const torch::jit::GraphOptimizerEnabledGuard plain(false);
-    return module.forward(inputs);
-  }
-  module.forward(inputs);
-  module.forward(inputs);
-  return module.forward(inputs);
+  for (int before = 1; before < calls_of(replay); ++before) one_call(module, inputs, replay);
+  return one_call(module, inputs, replay);
+}
+
+/// The backward through a trace of the forward. What is optimised is so in both directions: a call is one
+/// there and back.
+std::vector<at::Tensor> replayed_backward(const BlockFunction& function, const Call& call, Replay replay,
+                                          TracingSizes sizes) {
+  const std::string block = "ms_deform_attn";
+  const std::vector<std::string> names{"value", "spatial_shapes", "level_start_index", "sampling_loc",
+                                       "attn_weight"};
+  std::vector<at::Tensor> inputs;
+  for (const std::string& name : names) inputs.push_back(call.input(name));
+  const at::Tensor& grad_output = call.input("grad_output");
+  Module module = prepared(trace(function, {block, call.attributes, names, inputs}, sizes, nullptr), replay);
+  if (replay == Replay::kReloaded) return gradients_in_other_process(saved(module), inputs, grad_output);
+  const auto forward = [&](const std::vector<at::Tensor>& tensors) {
+    return one_call(module, {tensors.begin(), tensors.end()}, replay).toTupleRef().elements()[0].toTensor();
+  };
+  for (int before = 1; before < calls_of(replay); ++before) gradients(forward, inputs, grad_output);
+  return gradients(forward, inputs, grad_output);
 }
 
 }  // namespace
 
 BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes) {
   return [function = std::move(function), replay, sizes](const Call& call) {
+    if (call.block == "ms_deform_attn_backward") return replayed_backward(function, call, replay, sizes);
     RecordingTaps taps;
     Module module = trace(function, call, sizes, call.taps != nullptr ? &taps : nullptr);
     std::vector<c10::IValue> values =

@@ -19,7 +19,7 @@ enum class Replay {
 
 /// Traces `function` on inputs derived from a call's, with the parameters as attributes of the module, and
 /// runs the module on the call's own. Where the call wants to see the stages, a module that puts them out too
-/// is traced, replayed alike, and shows them.
+/// is traced, replayed alike, and shows them. The operator's backward is autograd through its traced forward.
 BlockFunction traced(BlockFunction function, Replay replay, TracingSizes sizes = TracingSizes::kOther);
 
 /// Traces `function` on the call's own inputs and saves the module as an export would be.

@@ -1,4 +1,4 @@
-// The operator that deformdiff calls, for libraries that register one with PyTorch's dispatcher.
+// The operators that deformdiff calls, for libraries that register them with PyTorch's dispatcher.
 #pragma once
 
 namespace deformdiff {
@@ -12,5 +12,13 @@ inline constexpr const char* kMsDeformAttnForward =
     "ms_deform_attn_forward(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor "
     "sampling_loc, "
     "Tensor attn_weight, int im2col_step) -> Tensor";
+
+/// Schema of the backward: the gradients of the sum of grad_output * output, for grad_output [B, Q, M*D] and
+/// the other arguments as above. Returns those of value, sampling_loc and attn_weight, new and of their
+/// shapes; that of value is 0 in rows of no level.
+inline constexpr const char* kMsDeformAttnBackward =
+    "ms_deform_attn_backward(Tensor value, Tensor spatial_shapes, Tensor level_start_index, Tensor "
+    "sampling_loc, "
+    "Tensor attn_weight, Tensor grad_output, int im2col_step) -> (Tensor, Tensor, Tensor)";
 
 }  // namespace deformdiff
