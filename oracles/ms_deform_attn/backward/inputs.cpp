@@ -28,6 +28,16 @@ OutputGradient<T>::OutputGradient(const Tensor& gradient, const Dims& dims) : di
 
 namespace {
 
+template <typename T>
+std::optional<Grid> grid_of(std::span<const T> numbers, const Rounding& rounding) {
+  Grid grid;
+  for (const T t : numbers) {
+    grid.add(static_cast<double>(t));
+    if (grid.digits > rounding.precision) return std::nullopt;
+  }
+  return grid;
+}
+
 BackwardProblem parse_in(DType dtype, const Case& c) {
   BackwardProblem problem = parse_backward(c);
   if (problem.forward.dtype != dtype) {
@@ -59,6 +69,9 @@ BackwardInputs<T>::BackwardInputs(const BackwardProblem& problem, const Precisio
   }
   special_ = forward_.has_nonfinite() || gradient_.has_nonfinite() ||
              coordinate_may_overflow(forward_.largest_location(), longest, rounding_);
+  if (special_) return;
+  value_grid_ = grid_of(forward_.rows(), rounding_);
+  gradient_grid_ = grid_of(gradient_.rows(), rounding_);
 }
 
 template <typename T>
@@ -90,16 +103,6 @@ CellRange touched_cells(const AxisSample<Scalar>& axis, std::int64_t side) {
   if (axis.on_far_edge(side)) return {side - 1, side - 1};
   if (axis.in_reach() && axis.on_pixel()) return {axis.cell - 1, axis.cell};
   return {axis.first, axis.last};
-}
-
-template <typename T>
-Grid grid_of(std::span<const T> numbers, const Rounding& rounding) {
-  Grid grid;
-  for (const T t : numbers) {
-    grid.add(static_cast<double>(t));
-    if (grid.digits > rounding.precision) break;
-  }
-  return grid;
 }
 
 std::optional<int> fraction_digits(double location, std::int64_t side, const Rounding& rounding) {
@@ -172,8 +175,6 @@ template class BackwardInputs<float>;
 template class BackwardInputs<double>;
 template CellRange touched_cells(const AxisSample<double>&, std::int64_t);
 template CellRange touched_cells(const AxisSample<long double>&, std::int64_t);
-template Grid grid_of(std::span<const float>, const Rounding&);
-template Grid grid_of(std::span<const double>, const Rounding&);
 template std::string describe(const Point<double>&, const Level&);
 template std::string describe(const Point<long double>&, const Level&);
 template std::string class_of(const Point<double>&, const Level&);

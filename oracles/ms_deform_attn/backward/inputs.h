@@ -62,6 +62,11 @@ class BackwardInputs {
   /// Inputs are not finite, or coordinates may overflow: NonfiniteJudge is needed.
   bool special() const { return special_; }
 
+  /// Digits and size of all values, and of all gradients; none where inputs are not finite, or a number alone
+  /// breaks the bit budget.
+  const std::optional<Grid>& value_grid() const { return value_grid_; }
+  const std::optional<Grid>& gradient_grid() const { return gradient_grid_; }
+
   /// Places a sampling point; false if its location is not finite. The weight is 0 if it is not finite.
   bool locate(const GroupIndex& group, std::int64_t l, std::int64_t p, Point<Scalar>& point) const;
 
@@ -90,6 +95,7 @@ class BackwardInputs {
   Contract contract_;
   std::vector<Locators> locators_;  ///< one a level
   bool special_ = false;
+  std::optional<Grid> value_grid_, gradient_grid_;
 };
 
 struct CellRange {
@@ -100,10 +106,6 @@ struct CellRange {
 /// a pixel that it is exactly on; on an edge of the range the one inside.
 template <typename Scalar>
 CellRange touched_cells(const AxisSample<Scalar>& axis, std::int64_t side);
-
-/// Digits and size of all numbers, or of so many that no sum with them can be proved to be exact.
-template <typename T>
-Grid grid_of(std::span<const T> numbers, const Rounding& rounding);
 
 /// Binary digits of a coordinate's fraction inside its cell; none if some formula for it may round.
 std::optional<int> fraction_digits(double location, std::int64_t side, const Rounding& rounding);

@@ -46,18 +46,14 @@ struct EdgeRule {
 }  // namespace
 
 template <typename T>
-PointGradients<T>::PointGradients(const BackwardInputs<T>& inputs)
-    : inputs_(inputs),
-      values_(grid_of(inputs.forward().rows(), inputs.rounding())),
-      gradients_(grid_of(inputs.gradient().rows(), inputs.rounding())),
-      may_be_exact_(!inputs.special() &&
-                    std::max(values_.digits, gradients_.digits) <= inputs.rounding().precision) {}
+PointGradients<T>::PointGradients(const BackwardInputs<T>& inputs) : inputs_(inputs) {}
 
 /// Monomials of a sample and of a slope are at most nine times the sum of the magnitudes of its corners.
 template <typename T>
 bool PointGradients<T>::budget_holds(std::optional<int> digits, double magnitude) const {
-  return may_be_exact_ && digits &&
-         fits(9 * std::max(1.0, magnitude), *digits + values_.digits + gradients_.digits, inputs_.rounding());
+  const std::optional<Grid>&values = inputs_.value_grid(), &gradients = inputs_.gradient_grid();
+  return digits && values && gradients &&
+         fits(9 * std::max(1.0, magnitude), *digits + values->digits + gradients->digits, inputs_.rounding());
 }
 
 template <typename T>
@@ -126,10 +122,9 @@ void PointGradients<T>::of_weight(const GroupIndex& group, const Point<Scalar>& 
   interval.value = sample(point);
   round_sample(point, inputs_.gradient_roundings(group), result);
   const T* location = inputs_.forward().location(group.n, group.q, group.m, point.level, point.point);
-  interval.exact =
-      may_be_exact_ && budget_holds(sum_of(fraction_digits(location[0], level.width, inputs_.rounding()),
-                                           fraction_digits(location[1], level.height, inputs_.rounding())),
-                                    block_.magnitude());
+  interval.exact = budget_holds(sum_of(fraction_digits(location[0], level.width, inputs_.rounding()),
+                                       fraction_digits(location[1], level.height, inputs_.rounding())),
+                                block_.magnitude());
 }
 
 /// What the slopes along one axis have in common.
@@ -170,7 +165,7 @@ typename PointGradients<T>::Line PointGradients<T>::line_of(const GroupIndex& gr
             {},
             {}};
   line.cells = touched_cells(line.along, side);
-  if (may_be_exact_ && dyadic) {
+  if (dyadic) {
     const T* location = inputs_.forward().location(group.n, group.q, group.m, point.level, point.point);
     Grid weight;
     weight.add(point.weight);

@@ -50,8 +50,6 @@ class PointGradients {
   Interval<Scalar> slope(const Line& line, std::int64_t cell, double& magnitude) const;
 
   const BackwardInputs<T>& inputs_;
-  Grid values_, gradients_;
-  bool may_be_exact_;
   ProductBlock<T> block_;
 };
 

@@ -23,10 +23,7 @@ CellRange weighted_pixels(const AxisSample<Scalar>& axis, std::int64_t side) {
 }  // namespace
 
 template <typename T>
-ValueGradient<T>::ValueGradient(const BackwardInputs<T>& inputs)
-    : inputs_(inputs),
-      gradients_(grid_of(inputs.gradient().rows(), inputs.rounding())),
-      may_be_exact_(!inputs.special() && gradients_.digits <= inputs.rounding().precision) {}
+ValueGradient<T>::ValueGradient(const BackwardInputs<T>& inputs) : inputs_(inputs) {}
 
 template <typename T>
 template <typename Visit>
@@ -83,7 +80,8 @@ void ValueGradient<T>::find_shares(const GroupIndex& group, const Point<Scalar>&
 
 template <typename T>
 bool ValueGradient<T>::is_exact(const GroupIndex& group, const Point<Scalar>& point) {
-  if (!may_be_exact_) return false;
+  const std::optional<Grid>& gradients = inputs_.gradient_grid();
+  if (!gradients) return false;
   const Rounding& rounding = inputs_.rounding();
   const Level& level = inputs_.forward().level(point.level);
   const T* location = inputs_.forward().location(group.n, group.q, group.m, point.level, point.point);
@@ -92,8 +90,8 @@ bool ValueGradient<T>::is_exact(const GroupIndex& group, const Point<Scalar>& po
   if (!x || !y) return false;
   Grid weight;
   weight.add(point.weight);
-  const int digits = *x + *y + weight.digits + gradients_.digits;
-  const double product = std::fabs(point.weight) * gradients_.largest;
+  const int digits = *x + *y + weight.digits + gradients->digits;
+  const double product = std::fabs(point.weight) * gradients->largest;
   if (!fits(4 * std::max(1.0, product), digits, rounding)) return false;
   digits_ = std::max(digits_, digits);
   largest_product_ = std::max(largest_product_, product);

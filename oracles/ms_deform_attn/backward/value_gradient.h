@@ -60,8 +60,6 @@ class ValueGradient {
   void finish(HeadSums<Scalar>& sums) const;
 
   const BackwardInputs<T>& inputs_;
-  Grid gradients_;
-  bool may_be_exact_;
   std::vector<Share<Scalar>> shares_;
   std::vector<bool> may_round_;  ///< of rows: some share is not proved to be exact
   int digits_ = 0;               ///< after the point, of all shares that are
