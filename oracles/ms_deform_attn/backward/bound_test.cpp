@@ -51,7 +51,7 @@ Largest largest_ratios(std::uint64_t cases, const MakeCase& make, const Precisio
   for (std::uint64_t key = 0; key < cases && !testing::Test::HasFailure(); ++key) {
     const BackwardCase<T> c = make(key);
     const GradientReferences wanted = refer(c.build(), precision);
-    for (std::size_t f = 0; f < 24; ++f) {
+    for (std::size_t f = 0; f < 12; ++f) {
       const BackwardFormula formula = formula_of(key, f, positions[(key + f) % positions.size()]);
       const Gradients<T> got = evaluate_backward<T>(c, formula);
       note("value", key, formula, got.value, wanted.value.outputs[0], largest.value);
@@ -76,24 +76,64 @@ void expect_sharp(const Largest& largest, const char* what) {
 }
 
 TEST(MsDeformAttnBackwardBound, HoldsForTrickyFloat32) {
-  expect_sharp(largest_ratios<float>(2000, tricky_backward<float>, {}, all_positions()), "tricky float32");
+  expect_sharp(largest_ratios<float>(1200, tricky_backward<float>, {}, all_positions()), "tricky float32");
 }
 
 TEST(MsDeformAttnBackwardBound, HoldsForTrickyFloat64) {
-  expect_sharp(largest_ratios<double>(1000, tricky_backward<double>, {}, all_positions()), "tricky float64");
+  expect_sharp(largest_ratios<double>(600, tricky_backward<double>, {}, all_positions()), "tricky float64");
 }
 
 TEST(MsDeformAttnBackwardBound, HoldsForFusedFloat32) {
   Precision precision;
   precision.coordinates = Coordinates::kFused;
-  expect_sharp(largest_ratios<float>(1000, tricky_backward<float>, precision,
+  expect_sharp(largest_ratios<float>(600, tricky_backward<float>, precision,
                                      {Position::kFused, Position::kFusedFma, Position::kWide}),
                "fused float32");
 }
 
 TEST(MsDeformAttnBackwardBound, HoldsForTypicalFloat32) {
   const auto make = [](std::uint64_t key) { return typical_backward<float>(key); };
-  expect_sharp(largest_ratios<float>(20, make, {}, all_positions()), "typical float32");
+  expect_sharp(largest_ratios<float>(10, make, {}, all_positions()), "typical float32");
+}
+
+/// One 1 and then numbers just above half a unit of it: each addition, done in this order, rounds up.
+std::vector<float> rounding_up(std::size_t count) {
+  std::vector<float> numbers(count, 0x1p-24F * (1 + 0x1p-20F));
+  numbers[0] = 1;
+  return numbers;
+}
+
+/// Several thousand terms for one pixel are ordinary, and may come in any order.
+TEST(MsDeformAttnBackwardBound, SumsInTheWorstOrderReachIt) {
+  constexpr std::int64_t kTerms = 3000;
+  const BackwardFormula in_order{Position::kFused, Scatter::kProduct, Slopes::kKernel,
+                                 Interpolation::kProduct, Order::kForward};
+  PlainCase<float> plain;
+  plain.dims.Q = kTerms;
+  plain.set_levels({{1, 1}});
+  plain.resize();
+  BackwardCase<float> queries(std::move(plain));
+  queries.gradient = rounding_up(kTerms);
+  const double value = largest_ratio(evaluate_backward<float>(queries, in_order).value,
+                                     refer(queries.build()).value.outputs[0]);
+  plain = {};
+  plain.dims.D = kTerms;
+  plain.set_levels({{1, 2}});
+  plain.resize();
+  for (std::int64_t d = 0; d < kTerms; ++d) plain.at(0, 1, 0, d) = 1;
+  BackwardCase<float> channels(std::move(plain));
+  channels.gradient = rounding_up(kTerms);
+  channels.locations = {0.5F, 0.5F};
+  const double location = largest_ratio(evaluate_backward<float>(channels, in_order).location,
+                                        refer(channels.build()).location.outputs[0]);
+  channels.locations = {0.75F, 0.5F};
+  const double weight = largest_ratio(evaluate_backward<float>(channels, in_order).weight,
+                                      refer(channels.build()).weight.outputs[0]);
+  std::printf("worst order: value %.3f, location %.3f, weight %.3f\n", value, location, weight);
+  for (const double ratio : {value, location, weight}) {
+    EXPECT_GE(ratio, 0.95);
+    EXPECT_LE(ratio, 1);
+  }
 }
 
 /// The oracles against quadruple precision: their own errors are a small part of the bounds.
