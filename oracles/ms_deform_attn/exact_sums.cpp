@@ -1,5 +1,6 @@
 #include "oracles/ms_deform_attn/exact_sums.h"
 
+#include "oracles/ms_deform_attn/bit_budget.h"
 #include "oracles/ms_deform_attn/sampling.h"
 
 #include <algorithm>
@@ -8,37 +9,6 @@
 
 namespace deformdiff::ms_deform_attn {
 namespace {
-
-/// Binary digits after the point that the numbers seen need, and their largest magnitude. Never negative:
-/// whole numbers count as multiples of 1.
-struct Grid {
-  int digits = 0;
-  double largest = 0;
-
-  void add(double t) {
-    if (t == 0) return;
-    int exponent = 0;
-    const auto significand = static_cast<std::uint64_t>(std::ldexp(std::fabs(std::frexp(t, &exponent)), 53));
-    digits = std::max(digits, 53 - exponent - std::countr_zero(significand));
-    largest = std::max(largest, std::fabs(t));
-  }
-};
-
-/// Multiples of 2^-digits up to `magnitude` are numbers of the dtype and in its normal range.
-bool fits(double magnitude, int digits, const Rounding& rounding) {
-  return std::ldexp(magnitude, digits) <= std::ldexp(1.0, rounding.precision) &&
-         magnitude < rounding.largest && std::ldexp(1.0, -digits) >= rounding.tiny;
-}
-
-/// Budget of one axis: digits of the fraction inside the cell; false if some coordinate may round.
-bool add_axis(double location, std::int64_t side, const Rounding& rounding, int& fraction_digits) {
-  const int side_digits = std::countr_zero(static_cast<std::uint64_t>(side));
-  Grid grid;
-  grid.add(location);
-  if (!fits(4 * (std::fabs(location) + 1), std::max(grid.digits, side_digits + 1), rounding)) return false;
-  fraction_digits = std::max({fraction_digits, 1, grid.digits - side_digits});
-  return true;
-}
 
 /// Of all points that may contribute: digits of both fractions, weights, and the largest sum of a group's
 /// weights.

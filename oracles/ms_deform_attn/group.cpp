@@ -27,6 +27,16 @@ double underflow_factor(const Rounding& rounding) {
 
 static_assert(kRowPadding >= kLanes - 1);
 
+template <typename Scalar>
+AxisFractions fractions_in(const AxisSample<Scalar>& axis, std::int64_t cell) {
+  if (axis.on_pixel()) return {0, 1, 0, 0, true, false};
+  const double far = std::clamp(static_cast<double>(axis.position - static_cast<Scalar>(cell)), 0.0, 1.0);
+  const double near =
+      std::clamp(static_cast<double>(static_cast<Scalar>(cell + 1) - axis.position), 0.0, 1.0);
+  return {far,     std::min(near + axis.shift, 1.0), std::min(far + axis.shift, 1.0), axis.shift, false,
+          cell < 0};
+}
+
 template <typename T>
 GroupEvaluator<T>::GroupEvaluator(const Inputs<T>& inputs, const Rounding& rounding, Coordinates coordinates)
     : inputs_(inputs), rounding_(rounding), maps_are_large_(inputs.rows().size_bytes() > kSmallMaps) {
@@ -95,16 +105,6 @@ void GroupEvaluator<T>::count_terms() {
 }
 
 template <typename T>
-AxisFractions GroupEvaluator<T>::fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const {
-  if (axis.on_pixel()) return {0, 1, 0, 0, true, false};
-  const double far = std::clamp(static_cast<double>(axis.position - static_cast<Scalar>(cell)), 0.0, 1.0);
-  const double near =
-      std::clamp(static_cast<double>(static_cast<Scalar>(cell + 1) - axis.position), 0.0, 1.0);
-  return {far,     std::min(near + axis.shift, 1.0), std::min(far + axis.shift, 1.0), axis.shift, false,
-          cell < 0};
-}
-
-template <typename T>
 TermRules GroupEvaluator<T>::rules_of(const Parts& parts) const {
   const double underflow = parts.underflow ? underflow_factor(rounding_) * rounding_.underflow : 0;
   return {counts_, rounding_.unit, underflow, parts.accumulation, parts.weights, parts.coordinates};
@@ -134,10 +134,10 @@ void GroupEvaluator<T>::add_cells(const GroupIndex& group, const Point<Scalar>& 
                                   GroupResult<Scalar>& result) {
   Contribution contribution{{}, 0, 0};
   for (std::int64_t y = point.y.first; y <= point.y.last; ++y) {
-    const AxisFractions in_y = fractions(point.y, y);
+    const AxisFractions in_y = fractions_in(point.y, y);
     for (std::int64_t x = point.x.first; x <= point.x.last; ++x) {
       const Rows<T> rows = inputs_.corners(group.n, group.m, point.level, y, x);
-      add_cell(rows, fractions(point.x, x), in_y, point.weight);
+      add_cell(rows, fractions_in(point.x, x), in_y, point.weight);
       if (x == point.x.cell && y == point.y.cell) {
         contribution.value_cell = contribution.cells;
         if constexpr (std::is_same_v<T, float>) {
@@ -219,6 +219,8 @@ void GroupEvaluator<T>::find_overflows(const GroupIndex& group, std::vector<bool
     overflows[d] = may_overflow(group, static_cast<std::int64_t>(d));
 }
 
+template AxisFractions fractions_in(const AxisSample<double>&, std::int64_t);
+template AxisFractions fractions_in(const AxisSample<long double>&, std::int64_t);
 template class GroupEvaluator<float>;
 template class GroupEvaluator<double>;
 

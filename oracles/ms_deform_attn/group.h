@@ -23,6 +23,10 @@ struct Point {
   AxisSample<Scalar> x, y;
 };
 
+/// Weights along an axis if the computed position falls in this one of its candidate cells.
+template <typename Scalar>
+AxisFractions fractions_in(const AxisSample<Scalar>& axis, std::int64_t cell);
+
 /// D elements of each.
 template <typename Scalar>
 struct GroupResult {
@@ -60,7 +64,6 @@ class GroupEvaluator {
   void prefetch(const GroupIndex& group, const Point<Scalar>& point) const;
   bool may_overflow(const GroupIndex& group, std::int64_t d) const;
   void count_terms();
-  AxisFractions fractions(const AxisSample<Scalar>& axis, std::int64_t cell) const;
   TermRules rules_of(const Parts& parts) const;
   std::array<Scalar, 4> value_weights(const Point<Scalar>& point) const;
   void add_cells(const GroupIndex& group, const Point<Scalar>& point, GroupResult<Scalar>& result);

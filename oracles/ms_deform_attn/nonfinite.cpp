@@ -15,13 +15,6 @@ std::uint8_t infinity_of(bool negative) {
   return negative ? kAdmitsMinusInf : kAdmitsPlusInf;
 }
 
-template <typename Scalar>
-double least_weight(const AxisSample<Scalar>& axis, std::int64_t cell, bool far) {
-  const double fraction =
-      std::clamp(static_cast<double>(axis.position - static_cast<Scalar>(cell)), 0.0, 1.0);
-  return std::max((far ? fraction : 1 - fraction) - axis.shift, 0.0);
-}
-
 }  // namespace
 
 std::uint8_t sum_of(std::uint8_t a, std::uint8_t b) {
@@ -44,7 +37,6 @@ NonfiniteJudge<T>::NonfiniteJudge(const Inputs<T>& inputs, const Rounding& round
                                   const Contract& contract)
     : inputs_(inputs), rounding_(rounding), coordinates_(coordinates), contract_(contract) {}
 
-/// A point outside the map, by the weight it would have had.
 template <typename T>
 std::uint8_t NonfiniteJudge<T>::outside(T weight) const {
   if (std::isfinite(weight)) return kAdmitsFinite;
@@ -58,7 +50,6 @@ std::uint8_t NonfiniteJudge<T>::outside(T weight) const {
   }
 }
 
-/// The location is no number, or its arithmetic may overflow to one.
 template <typename T>
 std::uint8_t NonfiniteJudge<T>::lost_location() const {
   switch (contract_.nonfinite_location) {
@@ -177,38 +168,62 @@ std::uint8_t NonfiniteJudge<T>::edge(const GroupIndex& group, const Point<Scalar
 }
 
 template <typename T>
+typename NonfiniteJudge<T>::Place NonfiniteJudge<T>::place(const GroupIndex& group, std::int64_t l,
+                                                           std::int64_t p, Point<Scalar>& at) const {
+  const Level& level = inputs_.level(l);
+  const T* location = inputs_.location(group.n, group.q, group.m, l, p);
+  if (!std::isfinite(location[0]) || !std::isfinite(location[1])) return Place::kLost;
+  if (coordinate_may_overflow(location[0], level.width, rounding_) ||
+      coordinate_may_overflow(location[1], level.height, rounding_)) {
+    return Place::kHuge;
+  }
+  at = {l, p, static_cast<double>(inputs_.weight(group.n, group.q, group.m, l, p)),
+        locate<Scalar>(location[0], level.width, coordinates_, rounding_),
+        locate<Scalar>(location[1], level.height, coordinates_, rounding_)};
+  const bool edge_x = on_edge(at.x, level.width), edge_y = on_edge(at.y, level.height);
+  if (!(at.x.in_reach() || edge_x) || !(at.y.in_reach() || edge_y)) return Place::kOutside;
+  return edge_x || edge_y ? Place::kEdge : Place::kInside;
+}
+
+template <typename T>
+void NonfiniteJudge<T>::sample(const GroupIndex& group, std::int64_t l, std::int64_t p,
+                               std::span<const T> weights, std::span<std::uint8_t> sets) const {
+  Point<Scalar> at;
+  const Place where = place(group, l, p, at);
+  for (std::size_t d = 0; d < sets.size(); ++d) {
+    const T weight = weights[d];
+    at.weight = static_cast<double>(weight);
+    const auto channel = static_cast<std::int64_t>(d);
+    switch (where) {
+      case Place::kLost:
+        sets[d] = lost_location();
+        break;
+      case Place::kHuge:
+        sets[d] = outside(weight) | (lost_location() & kAdmitsNan);
+        break;
+      case Place::kOutside:
+        sets[d] = outside(weight);
+        break;
+      case Place::kEdge:
+        sets[d] = edge(group, at, weight, channel);
+        break;
+      case Place::kInside:
+        sets[d] = point(group, at, weight, channel);
+        break;
+    }
+  }
+}
+
+template <typename T>
 void NonfiniteJudge<T>::judge(const GroupIndex& group, std::span<std::uint8_t> admits) const {
   std::fill(admits.begin(), admits.end(), static_cast<std::uint8_t>(kAdmitsFinite));
-  const auto add_to_all = [&](std::uint8_t set) {
-    for (std::uint8_t& element : admits) element = sum_of(element, set);
-  };
+  std::vector<T> weights(admits.size());
+  std::vector<std::uint8_t> sets(admits.size());
   for (std::int64_t l = 0; l < inputs_.dims().L; ++l) {
-    const Level& level = inputs_.level(l);
     for (std::int64_t p = 0; p < inputs_.dims().P; ++p) {
-      const T* location = inputs_.location(group.n, group.q, group.m, l, p);
-      const T weight = inputs_.weight(group.n, group.q, group.m, l, p);
-      if (!std::isfinite(location[0]) || !std::isfinite(location[1])) {
-        add_to_all(lost_location());
-        continue;
-      }
-      if (coordinate_may_overflow(location[0], level.width, rounding_) ||
-          coordinate_may_overflow(location[1], level.height, rounding_)) {
-        add_to_all(outside(weight) | (lost_location() & kAdmitsNan));
-        continue;
-      }
-      const Point<Scalar> at{l, p, static_cast<double>(weight),
-                             locate<Scalar>(location[0], level.width, coordinates_, rounding_),
-                             locate<Scalar>(location[1], level.height, coordinates_, rounding_)};
-      const bool edge_x = on_edge(at.x, level.width), edge_y = on_edge(at.y, level.height);
-      if (!(at.x.in_reach() || edge_x) || !(at.y.in_reach() || edge_y)) {
-        add_to_all(outside(weight));
-        continue;
-      }
-      for (std::size_t d = 0; d < admits.size(); ++d) {
-        const auto channel = static_cast<std::int64_t>(d);
-        admits[d] = sum_of(admits[d], edge_x || edge_y ? edge(group, at, weight, channel)
-                                                       : point(group, at, weight, channel));
-      }
+      std::fill(weights.begin(), weights.end(), inputs_.weight(group.n, group.q, group.m, l, p));
+      sample(group, l, p, weights, sets);
+      for (std::size_t d = 0; d < admits.size(); ++d) admits[d] = sum_of(admits[d], sets[d]);
     }
   }
 }

@@ -61,6 +61,10 @@
 // Sampling
 //   ms_deform_attn: value, spatial_shapes, level_start_index, sampling_loc, attn_weight; im2col_step
 //     The operator: blocks/ms_deform_attn.h. Deformable DETR, equation 3
+//   ms_deform_attn_grad_value: the operator's inputs, grad_output [N, Q, M*D]; im2col_step -> [N, S, M, D]
+//   ms_deform_attn_grad_sampling_loc: the same -> [N, Q, M, L, P, 2]
+//   ms_deform_attn_grad_attn_weight: the same -> [N, Q, M, L, P]
+//     Derivatives of sum(grad_output * output): blocks/ms_deform_attn.h
 //   sampling_locations: offsets [B, Q, M, L, P, 2], reference_points [B, Q, L, 2 or 4], spatial_shapes [L, 2]
 //     (H, W) -> [B, Q, M, L, P, 2]
 //     Of a point r: r + offset / (W, H). Of a box (cx, cy, w, h): (cx, cy) + offset / P * (w, h) / 2.

@@ -1,3 +1,4 @@
+#include "oracles/ms_deform_attn/backward/oracle.h"
 #include "oracles/ms_deform_attn/oracle.h"
 #include "oracles/operations/operations.h"
 #include "oracles/operations/oracles.h"
@@ -9,7 +10,10 @@ using namespace operation;
 
 const OperationTable& registry() {
   static const OperationTable oracles = [] {
-    OperationTable all{{"ms_deform_attn", ms_deform_attn::oracle}};
+    OperationTable all{{"ms_deform_attn", ms_deform_attn::oracle},
+                       {"ms_deform_attn_grad_value", ms_deform_attn::value_gradient_oracle},
+                       {"ms_deform_attn_grad_sampling_loc", ms_deform_attn::location_gradient_oracle},
+                       {"ms_deform_attn_grad_attn_weight", ms_deform_attn::weight_gradient_oracle}};
     for (OperationTable (*table)() :
          {elementwise_operations, exact_operations, gelu_operations, norms_operations, points_operations,
           positions_operations, products_operations, resize_operations, sigmoid_operations,
