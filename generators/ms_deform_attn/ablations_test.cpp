@@ -90,7 +90,7 @@ std::optional<Case> small_case(std::uint64_t index) {
 }
 
 TEST(Ablations, TakeAwayWhatTheySay) {
-  const Ablations all = ablations();
+  const Ablations all = ablations(block());
   ASSERT_EQ(all.size(), without().size());
   std::map<std::string, int> changed;
   for (std::uint64_t i = 0; i < kCases; ++i) {
@@ -115,7 +115,7 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
   for (std::uint64_t i = 0; i < kCases; ++i) {
     const std::optional<Case> c = small_case(i);
     if (!c || parse(*c).dims.L < 2) continue;
-    const CaseStream ways = ablations().front().without(*c);
+    const CaseStream ways = ablations(block()).front().without(*c);
     std::int64_t count = 0;
     while (const std::optional<Case> way = ways()) {
       const Level kept = parse(*way).levels[0];
