@@ -127,5 +127,31 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
   }
 }
 
+/// What holds without each property is asked of the operator's inputs, which the backward has too.
+TEST(BackwardAblations, TakeAwayWhatTheySay) {
+  const Ablations all = ablations(backward_block());
+  ASSERT_EQ(all.size(), without().size() + 1);
+  std::map<std::string, int> changed;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const Case c = backward_generator().generate(5, {}, i);
+    if (element_count(c) > kLargest) continue;
+    for (const Ablation& each : all) {
+      const CaseStream ways = each.without(c);
+      const std::optional<Case> way = ways();
+      if (!way) continue;
+      ASSERT_NO_THROW(backward_block().validate(*way)) << each.words << ", case " << i;
+      const auto found = without().find(each.words);
+      if (found == without().end()) {
+        const Tensor& gradient = way->input("grad_output");
+        for (std::int64_t k = 0; k < gradient.elements(); ++k) ASSERT_EQ(gradient.element(k), 1);
+      } else {
+        ASSERT_TRUE(found->second(parse(*way))) << each.words << ", case " << i;
+      }
+      if (*way != c) ++changed[each.words];
+    }
+  }
+  for (const Ablation& each : all) EXPECT_GT(changed[each.words], 10) << each.words;
+}
+
 }  // namespace
 }  // namespace deformdiff::ms_deform_attn
