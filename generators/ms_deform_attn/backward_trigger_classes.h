@@ -18,7 +18,7 @@ inline constexpr auto kBackwardTriggerClasses = std::to_array<ClassRow>(
      {"nan_grad", "a NaN in grad_output"},
      {"inf_grad", "an infinity in grad_output"},
      {"pixel_of_1024_points", "a pixel that more than 1024 points of one head reach"},
-     {"pixel_of_no_point", "a pixel of a level that no point reaches"},
+     {"row_of_no_point", "a row of value that no point of one head reaches"},
      {"end_of_support", "a location of -0.5/side or (side+0.5)/side"},
      {"channels_serial_block_size", "D is a power of two up to 32"},
      {"channels_tree_block_size", "D is 64, 128, 256 or 512"},
