@@ -88,7 +88,12 @@ std::size_t stage_count(const BlockEntry& entry) {
 }
 
 bool is_deep(const BlockEntry& entry) {
-  return stage_count(entry) > 1;
+  const std::vector<Stage> stages = entry.block->stages(entry.generator->generate(0, {"typical"}, 0));
+  const auto is_stage = [&](const StageInput& input) {
+    return std::ranges::find(stages, input.value, &Stage::name) != stages.end();
+  };
+  return std::ranges::any_of(stages,
+                             [&](const Stage& stage) { return std::ranges::any_of(stage.inputs, is_stage); });
 }
 
 }  // namespace deformdiff
