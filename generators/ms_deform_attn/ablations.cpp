@@ -2,6 +2,7 @@
 
 #include "core/dtype_dispatch.h"
 #include "generators/ms_deform_attn/edits.h"
+#include "generators/ms_deform_attn/gradients.h"
 #include "generators/ms_deform_attn/simplicity.h"
 #include "generators/ms_deform_attn/steps.h"
 #include "generators/shrink/ablations.h"
@@ -17,8 +18,8 @@
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-Ablation one(const std::string& words, const std::string& extent) {
-  return ablation(block(), words, [extent](const Draft& draft) {
+Ablation one(const BlockDefinition& block, const std::string& words, const std::string& extent) {
+  return ablation(block, words, [extent](const Draft& draft) {
     const ShrinkAxes axes = axes_by_size(draft);
     // Of the axes only the levels, which are no extent that can be kept alone, have no name.
     const std::string name = extent == "L" ? "" : extent;
@@ -32,12 +33,12 @@ std::optional<Draft> channels_in_fours(const Draft& draft) {
   if (channels == 0) return std::nullopt;
   Indices indices = index_range(0, channels);
   while (indices.size() % 4 != 0) indices.push_back(channels - 1);
-  return keep_extent(draft, block().dimensions(draft.dense), "D", indices);
+  return keep_extent(draft, draft.block->dimensions(draft.dense), "D", indices);
 }
 
 std::optional<Draft> usual_step(const Draft& draft) {
   Draft usual = draft;
-  usual.dense.attributes["im2col_step"] = block().default_attributes().at("im2col_step");
+  usual.dense.attributes["im2col_step"] = draft.block->default_attributes().at("im2col_step");
   return usual;
 }
 
@@ -138,7 +139,8 @@ bool is_finite(const Tensor& tensor) {
 /// A weight of zero silences no infinity.
 std::optional<Draft> one_hot_weights(const Draft& draft) {
   const Problem problem = parse(draft.dense);
-  if (!is_finite(problem.value)) return std::nullopt;
+  const Tensor* const gradient = draft.dense.find_input("grad_output");
+  if (!is_finite(problem.value) || (gradient != nullptr && !is_finite(*gradient))) return std::nullopt;
   Draft changed = draft;
   if (problem.attn_weight.elements() == 0) return changed;
   set_input(changed.dense, "attn_weight", with_floating(problem.dtype, [&](auto zero) {
@@ -147,27 +149,37 @@ std::optional<Draft> one_hot_weights(const Draft& draft) {
   return changed;
 }
 
-Ablation single_way(const std::string& words, std::optional<Draft> (*change)(const Draft&)) {
-  return ablation(block(), words, [change](const Draft&) { return one_way(change); });
+std::optional<Draft> gradients_of_one(const Draft& draft) {
+  const Tensor& gradient = draft.dense.input("grad_output");
+  Draft changed = draft;
+  set_input(changed.dense, "grad_output", repeated(1, gradient.dtype(), gradient.shape()).contiguous());
+  return changed;
+}
+
+Ablation single_way(const BlockDefinition& block, const std::string& words,
+                    std::optional<Draft> (*change)(const Draft&)) {
+  return ablation(block, words, [change](const Draft&) { return one_way(change); });
 }
 
 }  // namespace
 
-Ablations ablations() {
-  return {one("one level", "L"),
-          one("one point", "P"),
-          one("one head", "M"),
-          one("a batch of one", "N"),
-          one("one query", "Q"),
-          single_way("levels in their order and no rows between", levels_in_order),
-          single_way("channels in fours", channels_in_fours),
-          single_way("im2col_step 64", usual_step),
-          ablation(block(), "square maps", with_sides(square)),
-          ablation(block(), "maps whose sides are powers of two", with_sides(powers_of_two)),
-          ablation(block(), "points inside the map", with_pixels(inside)),
-          ablation(block(), "points on pixels' centres", with_pixels(on_centre)),
-          single_way("one-hot weights", one_hot_weights),
-          ablation(block(), "maps of one pixel", with_sides(one_pixel))};
+Ablations ablations(const BlockDefinition& block) {
+  Ablations all{one(block, "one level", "L"),
+                one(block, "one point", "P"),
+                one(block, "one head", "M"),
+                one(block, "a batch of one", "N"),
+                one(block, "one query", "Q"),
+                single_way(block, "levels in their order and no rows between", levels_in_order),
+                single_way(block, "channels in fours", channels_in_fours),
+                single_way(block, "im2col_step 64", usual_step),
+                ablation(block, "square maps", with_sides(square)),
+                ablation(block, "maps whose sides are powers of two", with_sides(powers_of_two)),
+                ablation(block, "points inside the map", with_pixels(inside)),
+                ablation(block, "points on pixels' centres", with_pixels(on_centre)),
+                single_way(block, "one-hot weights", one_hot_weights),
+                ablation(block, "maps of one pixel", with_sides(one_pixel))};
+  if (&block == &backward_block()) all.push_back(single_way(block, "gradients of one", gradients_of_one));
+  return all;
 }
 
 }  // namespace deformdiff::ms_deform_attn

@@ -90,7 +90,7 @@ std::optional<Case> small_case(std::uint64_t index) {
 }
 
 TEST(Ablations, TakeAwayWhatTheySay) {
-  const Ablations all = ablations();
+  const Ablations all = ablations(block());
   ASSERT_EQ(all.size(), without().size());
   std::map<std::string, int> changed;
   for (std::uint64_t i = 0; i < kCases; ++i) {
@@ -115,7 +115,7 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
   for (std::uint64_t i = 0; i < kCases; ++i) {
     const std::optional<Case> c = small_case(i);
     if (!c || parse(*c).dims.L < 2) continue;
-    const CaseStream ways = ablations().front().without(*c);
+    const CaseStream ways = ablations(block()).front().without(*c);
     std::int64_t count = 0;
     while (const std::optional<Case> way = ways()) {
       const Level kept = parse(*way).levels[0];
@@ -125,6 +125,32 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
     }
     EXPECT_EQ(count, parse(*c).dims.L);
   }
+}
+
+/// What holds without each property is asked of the operator's inputs, which the backward has too.
+TEST(BackwardAblations, TakeAwayWhatTheySay) {
+  const Ablations all = ablations(backward_block());
+  ASSERT_EQ(all.size(), without().size() + 1);
+  std::map<std::string, int> changed;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const Case c = backward_generator().generate(5, {}, i);
+    if (element_count(c) > kLargest) continue;
+    for (const Ablation& each : all) {
+      const CaseStream ways = each.without(c);
+      const std::optional<Case> way = ways();
+      if (!way) continue;
+      ASSERT_NO_THROW(backward_block().validate(*way)) << each.words << ", case " << i;
+      const auto found = without().find(each.words);
+      if (found == without().end()) {
+        const Tensor& gradient = way->input("grad_output");
+        for (std::int64_t k = 0; k < gradient.elements(); ++k) ASSERT_EQ(gradient.element(k), 1);
+      } else {
+        ASSERT_TRUE(found->second(parse(*way))) << each.words << ", case " << i;
+      }
+      if (*way != c) ++changed[each.words];
+    }
+  }
+  for (const Ablation& each : all) EXPECT_GT(changed[each.words], 10) << each.words;
 }
 
 }  // namespace

@@ -83,7 +83,8 @@ Simplify on_slice(Simplify way, std::int64_t inner, std::int64_t size, std::int6
 std::vector<FloatingInput> floating_inputs(const Draft& draft) {
   const Problem problem = parse(draft.dense);
   std::vector<FloatingInput> inputs;
-  for (const char* name : {"value", "attn_weight"}) {
+  for (const char* name : {"value", "attn_weight", "grad_output"}) {
+    if (draft.dense.find_input(name) == nullptr) continue;
     inputs.push_back(
         {draft.dense.input(name).shape(), range_of(draft, name), {constant(0), constant(1)}, roundings()});
   }

@@ -11,7 +11,7 @@ namespace deformdiff::ms_deform_attn {
 namespace {
 
 template <typename T>
-Tensor make_integers(const Sketch& s, const Shape& shape, std::int64_t largest, double unit,
+Tensor make_integers(DType dtype, const Shape& shape, std::int64_t largest, double unit,
                      const CounterRandom& random) {
   Tensor::Bytes bytes(static_cast<std::size_t>(element_count(shape)) * sizeof(T));
   T* const out = reinterpret_cast<T*>(bytes.data());
@@ -20,7 +20,7 @@ Tensor make_integers(const Sketch& s, const Shape& shape, std::int64_t largest, 
     out[i] = static_cast<T>(static_cast<double>(static_cast<std::int64_t>(random.below(i, range)) - largest) *
                             unit);
   }
-  return Tensor(s.dtype, shape, std::move(bytes));
+  return Tensor(dtype, shape, std::move(bytes));
 }
 
 /// Pixel coordinate in units of 2^-fraction: mostly inside, some beside the map, few far away.
@@ -57,15 +57,14 @@ Tensor make_locations(const Sketch& s, int fraction, const CounterRandom& random
 }
 
 template <typename T>
-ExactTensors make(const Sketch& s, const CounterRandom& random) {
+ExactTensors make(const Sketch& s, const ExactBudget& budget, const CounterRandom& random) {
   const Dims& d = s.dims;
-  const ExactBudget budget = exact_budget(s);
   const std::int64_t eighths = std::int64_t{1} << budget.weight;
-  return {make_integers<T>(s, {d.N, d.S, d.M, d.D}, (std::int64_t{1} << budget.magnitude) - 1, 1,
+  return {make_integers<T>(s.dtype, {d.N, d.S, d.M, d.D}, (std::int64_t{1} << budget.magnitude) - 1, 1,
                            random.stream(1)),
           make_locations<T>(s, budget.fraction, random.stream(2)),
-          make_integers<T>(s, {d.N, d.Q, d.M, d.L, d.P}, 2 * eighths - 1, 1.0 / static_cast<double>(eighths),
-                           random.stream(3))};
+          make_integers<T>(s.dtype, {d.N, d.Q, d.M, d.L, d.P}, 2 * eighths - 1,
+                           1.0 / static_cast<double>(eighths), random.stream(3))};
 }
 
 }  // namespace
@@ -75,7 +74,7 @@ ExactBudget exact_budget(const Sketch& sketch) {
   const int points =
       static_cast<int>(std::bit_width(static_cast<std::uint64_t>(sketch.dims.L * sketch.dims.P)));
   const int available = (wide ? 52 : 23) - points - 3;
-  ExactBudget budget{wide ? 8 : 2, wide ? 8 : 3, 0};
+  ExactBudget budget{wide ? 8 : 2, wide ? 8 : 3, 0, 0};
   while (2 * budget.fraction + budget.weight + 1 > available) {
     if (budget.fraction > 1) {
       --budget.fraction;
@@ -87,8 +86,41 @@ ExactBudget exact_budget(const Sketch& sketch) {
   return budget;
 }
 
-ExactTensors make_exact(const Sketch& sketch, const CounterRandom& random) {
-  return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, random); });
+ExactBudget exact_backward_budget(const Sketch& sketch) {
+  const auto bits = [](std::int64_t count) {
+    return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(count)));
+  };
+  const bool wide = sketch.dtype == DType::kFloat64;
+  const Dims& d = sketch.dims;
+  const int available = wide ? 51 : 22, channels = bits(d.D), points = bits(d.Q * d.L * d.P);
+  ExactBudget budget = wide ? ExactBudget{6, 6, 10, 6} : ExactBudget{2, 2, 6, 3};
+  for (;;) {
+    const int shared = 2 * budget.fraction + budget.weight + 1 + budget.gradient;
+    const bool sums_fit = shared + budget.magnitude + channels <= available;
+    if (sums_fit && shared + points <= available) return budget;
+    // Most is gained where least is lost: fractions last, for on pixels' centres gradients jump.
+    if (!sums_fit && budget.magnitude > 2) {
+      --budget.magnitude;
+    } else if (budget.gradient > 1) {
+      --budget.gradient;
+    } else if (budget.weight > 0) {
+      --budget.weight;
+    } else if (budget.fraction > 0) {
+      --budget.fraction;
+    } else {
+      return budget;
+    }
+  }
+}
+
+ExactTensors make_exact(const Sketch& sketch, const ExactBudget& budget, const CounterRandom& random) {
+  return with_floating(sketch.dtype, [&](auto zero) { return make<decltype(zero)>(sketch, budget, random); });
+}
+
+Tensor make_exact_gradient(DType dtype, const Shape& shape, int bits, const CounterRandom& random) {
+  return with_floating(dtype, [&](auto zero) {
+    return make_integers<decltype(zero)>(dtype, shape, (std::int64_t{1} << bits) - 1, 1, random);
+  });
 }
 
 }  // namespace deformdiff::ms_deform_attn

@@ -1,6 +1,6 @@
 #include "generators/ms_deform_attn/shrinks.h"
 
-#include "blocks/ms_deform_attn.h"
+#include "blocks/block_list.h"
 #include "generators/ms_deform_attn/steps.h"
 #include "generators/shrink/storage_steps.h"
 
@@ -42,7 +42,9 @@ Steps steps_of(const Draft& draft) {
 }  // namespace
 
 CaseStream shrink_stream(const Case& c) {
-  Draft draft = draft_of(block(), c);
+  const BlockDefinition* const block = find_block_definition(c.block);
+  if (block == nullptr) throw InputError("no block '" + c.block + "'");
+  Draft draft = draft_of(*block, c);
   Steps steps = steps_of(draft);
   return candidates(std::move(draft), std::move(steps));
 }

@@ -1,4 +1,4 @@
-// Smaller cases from a case of the operator.
+// Smaller cases from a case of the operator or of its backward.
 #pragma once
 
 #include "core/generator.h"

@@ -97,7 +97,8 @@ std::vector<NumberRank> element_ranks(const Case& c) {
           rank_of_location(static_cast<decltype(zero)>(problem.sampling_loc.element(i)), sides(i)));
     }
   });
-  for (const Tensor* tensor : {&problem.value, &problem.attn_weight}) {
+  for (const Tensor* tensor : {&problem.value, &problem.attn_weight, c.find_input("grad_output")}) {
+    if (tensor == nullptr) continue;
     for (std::int64_t i = 0; i < tensor->elements(); ++i) ranks.push_back(rank_of(tensor->element(i)));
   }
   return ranks;

@@ -51,7 +51,7 @@ T location_of(double pixel, std::int64_t side) {
 /// storage layouts.
 std::vector<std::int64_t> structure_rank(const Case& c);
 
-/// Ranks of the elements: of sampling_loc, value, attn_weight.
+/// Ranks of the elements: of sampling_loc, value, attn_weight, and grad_output where there is one.
 std::vector<NumberRank> element_ranks(const Case& c);
 
 /// Whether structure_rank() is less, or is the same and of the elements, worst first, the first that differs

@@ -1,4 +1,5 @@
-// The steps that shrinking a case of the operator is a list of, beside those of generators/shrink.
+// The steps that shrinking a case of the operator or of its backward is a list of, beside those of
+// generators/shrink.
 #pragma once
 
 #include "generators/shrink/axis_steps.h"
@@ -38,7 +39,7 @@ struct FloatingInput {
   std::vector<Simplify> roundings;  ///< that keep some of a number, or of a pixel coordinate
 };
 
-/// value, attn_weight, sampling_loc.
+/// value, attn_weight, grad_output where there is one, sampling_loc.
 std::vector<FloatingInput> floating_inputs(const Draft& draft);
 
 /// Small numbers for value: one a row, then one an element.

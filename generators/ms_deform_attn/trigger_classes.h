@@ -1,16 +1,9 @@
-// The trigger classes, and how triggers.cpp names them.
+// The trigger classes of the operator, and of what it shares with its backward.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <string_view>
+#include "generators/ms_deform_attn/hits.h"
 
 namespace deformdiff::ms_deform_attn {
-
-struct ClassRow {
-  std::string_view name, description;
-  std::string_view tier{};  ///< as TriggerClass's
-};
 
 inline constexpr auto kTriggerClasses = std::to_array<ClassRow>(
     {{"batch_zero", "N is 0"},
@@ -89,13 +82,5 @@ inline constexpr auto kTriggerClasses = std::to_array<ClassRow>(
      {"expanded", "an input with an axis of stride 0"},
      {"float32", "computed in float32"},
      {"float64", "computed in float64"}});
-
-/// A class by its place, found when compiling: a name that is none does not compile.
-struct Trigger {
-  consteval Trigger(const char* name) {
-    while (kTriggerClasses.at(place).name != name) ++place;
-  }
-  std::size_t place = 0;
-};
 
 }  // namespace deformdiff::ms_deform_attn

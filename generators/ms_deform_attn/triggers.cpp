@@ -15,23 +15,9 @@
 namespace deformdiff::ms_deform_attn {
 namespace {
 
-class Hits {
- public:
-  void mark(Trigger trigger, bool hit) { hit_[trigger.place] = hit_[trigger.place] || hit; }
+using OperatorHits = Hits<kTriggerClasses>;
 
-  std::vector<std::string> names() const {
-    std::vector<std::string> names;
-    for (std::size_t t = 0; t < hit_.size(); ++t) {
-      if (hit_[t]) names.emplace_back(kTriggerClasses[t].name);
-    }
-    return names;
-  }
-
- private:
-  std::array<bool, kTriggerClasses.size()> hit_{};
-};
-
-void look_at_extents(const Problem& problem, Hits& hits) {
+void look_at_extents(const Problem& problem, OperatorHits& hits) {
   const Dims& d = problem.dims;
   const std::int64_t groups = d.N * d.Q * d.M;
   hits.mark("batch_zero", d.N == 0);
@@ -70,7 +56,7 @@ void look_at_extents(const Problem& problem, Hits& hits) {
   hits.mark("float64", problem.dtype == DType::kFloat64);
 }
 
-void look_at_levels(const Problem& problem, Hits& hits) {
+void look_at_levels(const Problem& problem, OperatorHits& hits) {
   const std::vector<Level>& levels = problem.levels;
   std::int64_t covered = 0;
   for (std::size_t l = 0; l < levels.size(); ++l) {
@@ -94,7 +80,7 @@ void look_at_levels(const Problem& problem, Hits& hits) {
   hits.mark("starts_gapped", covered < problem.dims.S);
 }
 
-void look_at_layout(const Case& c, Hits& hits) {
+void look_at_layout(const Case& c, OperatorHits& hits) {
   for (const NamedTensor& input : c.inputs) {
     const Tensor& tensor = input.tensor;
     if (tensor.is_contiguous()) continue;
@@ -127,7 +113,7 @@ bool is_near_half_pixel(double pixel) {
 
 /// Marks borders and centres, exact and a few ULPs off.
 template <typename T>
-void look_at_special(T location, double pixel, double n, Hits& hits) {
+void look_at_special(T location, double pixel, double n, OperatorHits& hits) {
   for (const double edge : {0.0, 1.0, -0.5 / n, (n + 0.5) / n}) {
     const std::int64_t ulps = ulps_between(location, static_cast<T>(edge));
     hits.mark("border_exact", ulps == 0);
@@ -148,7 +134,7 @@ bool is_negative_zero(T x) {
 
 /// Marks what one coordinate is; returns whether it is inside the map's support.
 template <typename T>
-bool look_at_coordinate(T location, std::int64_t side, Hits& hits) {
+bool look_at_coordinate(T location, std::int64_t side, OperatorHits& hits) {
   hits.mark("negative_zero", is_negative_zero(location));
   hits.mark("nan_location", std::isnan(location));
   hits.mark("inf_location", std::isinf(location));
@@ -177,7 +163,7 @@ std::int64_t sampling_step(std::int64_t elements, std::int64_t most) {
 }
 
 template <typename T>
-void look_at_points(const Problem& problem, Hits& hits) {
+void look_at_points(const Problem& problem, OperatorHits& hits) {
   if (problem.attn_weight.elements() == 0) return;
   const Tensor locations = problem.sampling_loc.contiguous();
   const Tensor weights = problem.attn_weight.contiguous();
@@ -230,7 +216,7 @@ void look_at_block(const T* elements, std::size_t count, Magnitudes<Bits>& seen)
 }
 
 template <typename T>
-void look_at_value(const Tensor& value, Hits& hits) {
+void look_at_value(const Tensor& value, OperatorHits& hits) {
   using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   constexpr std::size_t kBlock = 1024;
   if (value.elements() == 0) return;
@@ -253,15 +239,12 @@ void look_at_value(const Tensor& value, Hits& hits) {
 }  // namespace
 
 std::vector<TriggerClass> trigger_classes() {
-  std::vector<TriggerClass> classes;
-  for (const auto& [name, description, tier] : kTriggerClasses)
-    classes.push_back({std::string(name), std::string(description), std::string(tier)});
-  return classes;
+  return classes_of(kTriggerClasses);
 }
 
 std::vector<std::string> triggers_hit(const Case& c) {
   const Problem problem = parse(c);
-  Hits hits;
+  OperatorHits hits;
   look_at_extents(problem, hits);
   look_at_levels(problem, hits);
   look_at_layout(c, hits);

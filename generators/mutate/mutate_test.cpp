@@ -12,11 +12,13 @@
 namespace deformdiff {
 namespace {
 
-/// Of the operator's cases and those of every deep block.
+/// Of cases of the operator, its backward and every deep block.
 void each_case(const std::function<void(const BlockDefinition&, const Case&)>& look) {
   constexpr std::uint64_t kCases = 6;
   for (std::uint64_t i = 0; i < kCases; ++i) {
     look(ms_deform_attn::block(), ms_deform_attn::generator().generate(1, {"adversarial"}, i));
+    look(ms_deform_attn::backward_block(),
+         ms_deform_attn::backward_generator().generate(1, {"adversarial"}, i));
     for (const DeepGenerator* generator : every_generator()) {
       look(generator->block(), generator->generate(1, {}, i));
     }

@@ -2,7 +2,6 @@
 
 #include "blocks/block_list.h"
 #include "blocks/extents.h"
-#include "blocks/ms_deform_attn.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "generators/common/case_stream.h"
@@ -214,7 +213,7 @@ const std::deque<DeepGenerator>& deep_generators() {
   static const std::deque<DeepGenerator> generators = [] {
     std::deque<DeepGenerator> deep;
     for (const BlockDefinition* block : block_definitions()) {
-      if (block != &ms_deform_attn::block()) deep.emplace_back(*block);
+      if (block->is_resizable()) deep.emplace_back(*block);
     }
     return deep;
   }();

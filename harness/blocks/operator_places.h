@@ -1,4 +1,4 @@
-// Where elements of the operator's output stand: on its axes, and by where their points lie on the maps.
+// Where elements of the operator's output and of its gradients stand: on their axes, and on the maps.
 #pragma once
 
 #include "core/place.h"
@@ -19,5 +19,11 @@ constexpr std::int64_t kLastLevelApart = 4;
 /// its output's.
 std::vector<Place> places(const Case& c, std::string_view output, const Shape& shape,
                           std::span<const std::int64_t> elements);
+
+/// The same of the backward's outputs. Of grad_value "batch", "head", "channel", and "map of level 0" for the
+/// pixel that the row is, by its centre, or "rows of no level". Of grad_sampling_loc and grad_attn_weight
+/// "batch", "query", "head", "level", "point", of the former "x, y", and "map of level 0" for the point.
+std::vector<Place> backward_places(const Case& c, std::string_view output, const Shape& shape,
+                                   std::span<const std::int64_t> elements);
 
 }  // namespace deformdiff::ms_deform_attn

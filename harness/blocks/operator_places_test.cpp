@@ -91,5 +91,58 @@ TEST(OperatorPlaces, ColumnsOfAMapAreByWhatAPointReaches) {
   }
 }
 
+/// The same case of the backward.
+Case backward_case(const std::vector<float>& locations) {
+  Case c = case_with(locations, weights_of(1, 1));
+  c.block = backward_block().name();
+  c.inputs.push_back({"grad_output", Tensor(DType::kFloat32, {1, 2, 8}, Tensor::Bytes(16 * sizeof(float)))});
+  return c;
+}
+
+TEST(BackwardPlaces, OfAGradientOfValue) {
+  const Case c = backward_case(std::vector<float>(16, 0.5F));
+  const auto at = [&](std::int64_t element) {
+    return backward_places(c, "grad_value", {1, 10, 2, 4}, std::vector{element});
+  };
+  // Row 8, the last pixel of level 0; head 1, channel 3.
+  const auto last = at(8 * 8 + 7);
+  EXPECT_EQ(find(last, "batch"), nullptr);
+  EXPECT_EQ(find(last, "query"), nullptr);
+  EXPECT_EQ(find(last, "head")->cell, kAxisParts / 2);
+  EXPECT_EQ(find(last, "channel")->cell, 3 * kAxisParts / 4);
+  EXPECT_EQ(find(last, "map of level 0")->cell, 2 * kMapCells + kMapCells - 3);
+  EXPECT_EQ(find(at(0), "map of level 0")->cell, 2 * kMapCells + 2);
+  EXPECT_NE(find(at(9 * 8), "map of level 1"), nullptr);
+  EXPECT_EQ(find(at(9 * 8), "map of level 0"), nullptr);
+}
+
+TEST(BackwardPlaces, OfARowOfNoLevel) {
+  Case c = backward_case(std::vector<float>(16, 0.5F));
+  c.inputs[1].tensor = int64_tensor({2, 2}, {1, 3, 1, 1});
+  const auto at = backward_places(c, "grad_value", {1, 10, 2, 4}, std::vector<std::int64_t>{5 * 8});
+  EXPECT_NE(find(at, "rows of no level"), nullptr);
+  EXPECT_EQ(find(at, "map of level 0"), nullptr);
+}
+
+TEST(BackwardPlaces, OfAPoint) {
+  std::vector<float> locations(16, 0.5F);
+  // Query 1, head 0: level 0 at the left border; level 1 nowhere.
+  locations[8] = 0;
+  locations[10] = std::numeric_limits<float>::quiet_NaN();
+  const Case c = backward_case(locations);
+  const auto y = backward_places(c, "grad_sampling_loc", {1, 2, 2, 2, 1, 2}, std::vector<std::int64_t>{9});
+  EXPECT_EQ(find(y, "query")->cell, kAxisParts / 2);
+  EXPECT_EQ(find(y, "head")->cell, 0);
+  EXPECT_EQ(find(y, "level")->cell, 0);
+  EXPECT_EQ(find(y, "point"), nullptr);
+  EXPECT_EQ(find(y, "x, y")->columns, 2);
+  EXPECT_EQ(find(y, "x, y")->cell, 1);
+  EXPECT_EQ(find(y, "map of level 0")->cell, 2 * kMapCells + 1);
+  const auto weight = backward_places(c, "grad_attn_weight", {1, 2, 2, 2, 1}, std::vector<std::int64_t>{5});
+  EXPECT_EQ(find(weight, "level")->cell, kAxisParts / 2);
+  EXPECT_EQ(find(weight, "x, y"), nullptr);
+  EXPECT_EQ(find(weight, "map of level 1"), nullptr) << "its point is nowhere";
+}
+
 }  // namespace
 }  // namespace deformdiff::ms_deform_attn

@@ -25,7 +25,7 @@ namespace deformdiff {
 namespace {
 
 // Blocks that files recorded elsewhere already name.
-constexpr std::array<std::string_view, 2> kLater{"ms_deform_attn_backward", "mask_head"};
+constexpr std::array<std::string_view, 1> kLater{"mask_head"};
 
 Mutate mutations_of(const BlockDefinition& block) {
   return [&block](const Case& c, std::uint64_t key, bool keeps_sizes) {
@@ -33,13 +33,24 @@ Mutate mutations_of(const BlockDefinition& block) {
   };
 }
 
+BlockEntry operator_entry(const BlockDefinition& block, const Generator& generator, Places places) {
+  return {&block,
+          operation_oracle,
+          &generator,
+          ms_deform_attn::shrink_stream,
+          places,
+          ms_deform_attn::ablations(block),
+          mutations_of(block)};
+}
+
 }  // namespace
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
-    std::vector<BlockEntry> list{{&ms_deform_attn::block(), operation_oracle, &ms_deform_attn::generator(),
-                                  ms_deform_attn::shrink_stream, ms_deform_attn::places,
-                                  ms_deform_attn::ablations(), mutations_of(ms_deform_attn::block())}};
+    std::vector<BlockEntry> list{
+        operator_entry(ms_deform_attn::block(), ms_deform_attn::generator(), ms_deform_attn::places),
+        operator_entry(ms_deform_attn::backward_block(), ms_deform_attn::backward_generator(),
+                       ms_deform_attn::backward_places)};
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
@@ -77,7 +88,12 @@ std::size_t stage_count(const BlockEntry& entry) {
 }
 
 bool is_deep(const BlockEntry& entry) {
-  return stage_count(entry) > 1;
+  const std::vector<Stage> stages = entry.block->stages(entry.generator->generate(0, {"typical"}, 0));
+  const auto is_stage = [&](const StageInput& input) {
+    return std::ranges::find(stages, input.value, &Stage::name) != stages.end();
+  };
+  return std::ranges::any_of(stages,
+                             [&](const Stage& stage) { return std::ranges::any_of(stage.inputs, is_stage); });
 }
 
 }  // namespace deformdiff

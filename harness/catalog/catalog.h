@@ -21,7 +21,8 @@ std::vector<std::string> stage_families(const BlockEntry& entry);
 /// Stages of a typical case.
 std::size_t stage_count(const BlockEntry& entry);
 
-/// Whether it is a deep block: one of several stages. The operator has one, its output.
+/// Whether it is a deep block: one of stages that feed one another. Those of the operator and its backward
+/// are their outputs.
 bool is_deep(const BlockEntry& entry);
 
 }  // namespace deformdiff

@@ -58,6 +58,13 @@ TEST(Catalog, EveryBlockHasValidSmokeCases) {
   }
 }
 
+TEST(Catalog, AllButTheOperatorAndItsBackwardAreDeep) {
+  for (const BlockEntry& entry : blocks()) {
+    const std::string name = entry.block->name();
+    EXPECT_EQ(is_deep(entry), name != "ms_deform_attn" && name != "ms_deform_attn_backward") << name;
+  }
+}
+
 TEST(Catalog, UnknownBlocksAreRefused) {
   EXPECT_THROW(find_block("no_such_block"), InputError);
   EXPECT_THROW(find_block("attention"), InputError);

@@ -46,7 +46,9 @@ struct Failed {
 
 void add_operator(const Failed& failed, Evidence& evidence) {
   const std::string& address = failed.subject.spec.command.subject;
-  const std::string name = address.substr(address.rfind('#') + 1) + "::ms_deform_attn_forward";
+  const bool backward = failed.problem().block == "ms_deform_attn_backward";
+  const std::string name = fmt::format("{}::ms_deform_attn_{}", address.substr(address.rfind('#') + 1),
+                                       backward ? "backward" : "forward");
   const auto library = std::filesystem::absolute(failed.subject.spec.library);
   evidence.of_operator = {library, name};
   evidence.implementation = fmt::format("{} of {}", name, library.filename().string());

@@ -3,8 +3,10 @@
 
 #include "subjects/function_subject.h"
 
+#include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace deformdiff::worker {
 
@@ -22,6 +24,13 @@ void add_fault(SubjectList& list, const FaultDescription& description, MsDeformA
 void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
                BlockFunction function);
 
+/// Gradients of value, sampling_loc and attn_weight, of the inputs and grad_output.
+using GradientFunction =
+    std::function<std::vector<at::Tensor>(const ms_deform_attn::Inputs&, const at::Tensor&)>;
+
+/// Adds a subject of block ms_deform_attn_backward that claims the same and computes with `function`.
+void add_gradient_fault(SubjectList& list, const FaultDescription& description, GradientFunction function);
+
 // The faults, by class.
 SubjectList sampling_faults();    ///< coordinates, interpolation, padding
 SubjectList arithmetic_faults();  ///< precision, special numbers, weights
@@ -32,6 +41,8 @@ SubjectList buffer_faults();      ///< what shows only in the buffers of a worke
 SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
 SubjectList model_faults();       ///< models that use a right operator wrongly
 SubjectList export_faults();      ///< what exports of whole models silently get wrong
+SubjectList gradient_faults();    ///< the operator's backward: what is added up, and by what it is multiplied
+SubjectList scatter_faults();     ///< the same: where it is added, and what is left out
 
 /// Faults that break more than numbers: they crash, hang, print, or write where they should not. They prove
 /// that whatever a subject does is one verdict about it, and that a run goes on. Each misbehaves where N*Q is

@@ -34,6 +34,15 @@ void add_fault(SubjectList& list, const FaultDescription& description, std::set<
   list.push_back(make_block_subject(std::move(info), std::move(function)));
 }
 
+void add_gradient_fault(SubjectList& list, const FaultDescription& description, GradientFunction function) {
+  add_fault(
+      list, description, {"ms_deform_attn_backward"}, [function = std::move(function)](const Call& call) {
+        return function({call.input("value"), call.input("spatial_shapes"), call.input("level_start_index"),
+                         call.input("sampling_loc"), call.input("attn_weight"), call.integer("im2col_step")},
+                        call.input("grad_output"));
+      });
+}
+
 SubjectList fault_subjects() {
   SubjectList list;
   append(list, sampling_faults());
@@ -45,6 +54,8 @@ SubjectList fault_subjects() {
   append(list, traced_faults());
   append(list, model_faults());
   append(list, export_faults());
+  append(list, gradient_faults());
+  append(list, scatter_faults());
   append(list, process_faults());
   return list;
 }

@@ -1,11 +1,9 @@
 // Axes, strides and level starts.
 #include "faults/fault.h"
+#include "faults/misread.h"
 #include "faults/plain_kernel.h"
 
-#include <algorithm>
-
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/arange.h>
 
 namespace deformdiff::worker {
 namespace {
@@ -53,27 +51,8 @@ at::Tensor channels_interleaved(const Inputs& inputs) {
   return right.view({right.size(0), right.size(1), heads, channels}).transpose(2, 3).flatten(2).contiguous();
 }
 
-/// As the pure PyTorch path does: levels are taken to follow one another. Kept inside the rows of value.
 at::Tensor level_starts_ignored(const Inputs& inputs) {
-  Inputs wrong = inputs;
-  wrong.level_start_index = inputs.level_start_index.clone();
-  std::int64_t row = 0;
-  for (std::int64_t l = 0; l < inputs.spatial_shapes.size(0); ++l) {
-    const std::int64_t area = inputs.spatial_shapes[l].prod().item<std::int64_t>();
-    wrong.level_start_index[l] = std::min(row, inputs.value.size(1) - area);
-    row += area;
-  }
-  return forward_cpu(wrong);
-}
-
-/// Element i of the storage for element i of the tensor; starts again where the storage ends.
-at::Tensor as_if_contiguous(const at::Tensor& tensor) {
-  const auto stored = static_cast<std::int64_t>(tensor.storage().nbytes() / tensor.element_size());
-  if (tensor.is_contiguous() || tensor.numel() == 0) return tensor;
-  const at::Tensor flat = tensor.as_strided({stored}, {1}, 0);
-  const at::Tensor positions =
-      (at::arange(tensor.numel(), at::kLong) + tensor.storage_offset()).remainder(stored);
-  return flat.index_select(0, positions).view(tensor.sizes());
+  return forward_cpu(as_if_consecutive(inputs));
 }
 
 at::Tensor strides_ignored(const Inputs& inputs) {

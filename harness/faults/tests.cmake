@@ -93,6 +93,37 @@ foreach(fault IN LISTS faults)
   fault_test("${fault}" "" --block ms_deform_attn --first-finding --cases 5000 --seed 1 --case-timeout 5s)
 endforeach()
 
+# The same of the operator's backward, FAULT@BLOCK. Where one reads from the wrong place a NaN may come first.
+set(gradient_faults
+  gradient_factors_swapped@ms_deform_attn_backward=out_of_bound
+  gradient_factors_missing@ms_deform_attn_backward=out_of_bound
+  gradient_without_weight@ms_deform_attn_backward=out_of_bound
+  gradient_without_output@ms_deform_attn_backward=out_of_bound
+  gradient_slopes_mixed@ms_deform_attn_backward=out_of_bound
+  gradient_of_next_head@ms_deform_attn_backward=out_of_bound
+  gradient_zero_on_centres@ms_deform_attn_backward=out_of_bound
+  gradient_yx@ms_deform_attn_backward=out_of_bound
+  gradient_pairs_of_channels@ms_deform_attn_backward=out_of_bound
+  gradient_tree_without_tail@ms_deform_attn_backward=out_of_bound
+  gradient_first_block_only@ms_deform_attn_backward=out_of_bound
+  gradient_last_block_only@ms_deform_attn_backward=out_of_bound
+  gradient_float_for_double@ms_deform_attn_backward=out_of_bound
+  scatter_lost_updates@ms_deform_attn_backward=out_of_bound
+  scatter_to_border@ms_deform_attn_backward=out_of_bound
+  scatter_inside_only@ms_deform_attn_backward=out_of_bound
+  scatter_floorf_in_double@ms_deform_attn_backward=out_of_bound
+  scatter_steps_on_one_another@ms_deform_attn_backward=out_of_bound
+  scatter_grid_capped@ms_deform_attn_backward=out_of_bound
+  scatter_last_query_dropped@ms_deform_attn_backward=out_of_bound
+  scatter_not_cleared@ms_deform_attn_backward=unwritten_output
+  scatter_level_starts_ignored@ms_deform_attn_backward=out_of_bound
+  scatter_strides_ignored@ms_deform_attn_backward=out_of_bound)
+foreach(fault IN LISTS gradient_faults)
+  string(REGEX MATCH "^([^@]+)@([^=]+)=(.+)$" matched "${fault}")
+  fault_test("${CMAKE_MATCH_1}=${CMAKE_MATCH_3}" "" --block ${CMAKE_MATCH_2} --first-finding --cases 5000 --seed 1
+    --case-timeout 5s)
+endforeach()
+
 # What only cases of tier huge show, which must be named.
 set(huge_faults
   products_in_32_bits=out_of_bound)

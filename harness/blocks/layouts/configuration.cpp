@@ -132,8 +132,8 @@ void check_fixed(const Reader& reader, const BlockDefinition& block, Layout layo
   reader.want("mask_true_means", meaning_of_masks(block.part()));
 }
 
-/// Attributes that stand there under their own names: all that a configuration says of the operator, whose
-/// layer has the rest.
+/// Attributes that stand there under their own names: all that a configuration says of the operator and its
+/// backward, whose layer has the rest.
 Attributes own_attributes(const Reader& reader, const BlockDefinition& block) {
   Attributes attributes;
   for (const auto& [name, value] : block.default_attributes()) {
@@ -191,7 +191,8 @@ Attributes from_huggingface_config(const Reader& reader, const BlockDefinition& 
 
 Attributes attributes_from_config(Layout layout, const BlockDefinition& block, const Json& config) {
   const Reader reader(block, config);
-  if (block.name() == "ms_deform_attn") return own_attributes(reader, block);
+  const bool is_operator = block.name() == "ms_deform_attn" || block.name() == "ms_deform_attn_backward";
+  if (is_operator) return own_attributes(reader, block);
   const bool huggingface =
       reader.has("model_type") || reader.has("num_attention_heads") || reader.has("encoder_layers");
   if (!huggingface) return from_recorded_config(reader, layout, block);

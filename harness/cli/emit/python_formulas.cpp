@@ -11,10 +11,42 @@
 namespace deformdiff::cli {
 namespace {
 
+/// The three gradients, of which the value is one.
+constexpr std::string_view kGradients =
+    R"(    # What the formula of the forward gives by the rules of differentiation, floor() taken as constant.
+    n, q, m, levels, points, _ = x["sampling_loc"].shape
+    grad_output = x["grad_output"].reshape(n, q, m, x["value"].shape[3])
+    grad_value, grad_sampling_loc = np.zeros(x["value"].shape), np.zeros(x["sampling_loc"].shape)
+    grad_attn_weight = np.zeros(x["attn_weight"].shape)
+    for b, i, h, l, p in np.ndindex(n, q, m, levels, points):
+        height, width = x["spatial_shapes"][l]
+        column, row = x["sampling_loc"][b, i, h, l, p] * (width, height) - 0.5
+        if not (-1 < column < width and -1 < row < height):
+            continue
+        weight, grad = x["attn_weight"][b, i, h, l, p], grad_output[b, i, h]
+        for r, down in ((math.floor(row), -1), (math.floor(row) + 1, 1)):
+            for c, right in ((math.floor(column), -1), (math.floor(column) + 1, 1)):
+                if 0 <= r < height and 0 <= c < width:
+                    at = b, x["level_start_index"][l] + r * width + c, h
+                    near_x, near_y = 1 - abs(column - c), 1 - abs(row - r)
+                    product = (grad * x["value"][at]).sum()
+                    grad_value[at] += weight * near_x * near_y * grad
+                    grad_sampling_loc[b, i, h, l, p, 0] += weight * width * right * near_y * product
+                    grad_sampling_loc[b, i, h, l, p, 1] += weight * height * down * near_x * product
+                    grad_attn_weight[b, i, h, l, p] += near_x * near_y * product
+    value = )";
+
+std::string gradient(std::string_view name) {
+  return fmt::format("{}{}\n", kGradients, name);
+}
+
 /// Of the operation's inputs `x["NAME"]` and attributes `a["NAME"]`, the value of the operation. Formulas and
 /// sources: oracles/operations/operations.h.
-const std::map<std::string, std::string_view>& formulas() {
-  static const std::map<std::string, std::string_view> table{
+const std::map<std::string, std::string>& formulas() {
+  static const std::map<std::string, std::string> table{
+      {"ms_deform_attn_grad_value", gradient("grad_value")},
+      {"ms_deform_attn_grad_sampling_loc", gradient("grad_sampling_loc")},
+      {"ms_deform_attn_grad_attn_weight", gradient("grad_attn_weight")},
       {"linear", R"(    value = x["x"] @ x["weight"].T + x.get("bias", 0)
 )"},
       {"conv2d", R"(    p = int(a["padding"])

@@ -23,16 +23,22 @@ def rounded(fraction):
 
 
 class Expected:
-    """What every correct evaluation gives: wanted + low +- radius, or a number of another kind."""
+    """What every correct evaluation gives: wanted + low +- radius, or a number of another kind. Where there is
+    a jump, or a number in another such interval: element, wanted, low and radius of each."""
 
-    def __init__(self, name, dtype, shape, wanted, radius, low=None, kinds=None):
+    def __init__(self, name, dtype, shape, wanted, radius, low=None, kinds=None, others=()):
         self.name, self.dtype, self.shape = name, dtype, shape
         self.wanted, self.radius = numbers(wanted), numbers(radius)
         self.low = [0.0] * len(self.wanted) if low is None else numbers(low)
         self.kinds = [FINITE] * len(self.wanted) if kinds is None else [int(k) for k in numbers(kinds)]
+        self.others = {}
+        for i, *other in others:
+            self.others.setdefault(i, []).append(other)
 
-    def middle(self, i):
-        return Fraction(self.wanted[i]) + Fraction(self.low[i])
+    def intervals(self, i):
+        """Middle and radius of each."""
+        all_of = [(self.wanted[i], self.low[i], self.radius[i]), *self.others.get(i, [])]
+        return [(Fraction(wanted) + Fraction(low), radius) for wanted, low, radius in all_of]
 
     def excess(self, i, got):
         """Error beside the radius: more than 1 is wrong."""
@@ -47,16 +53,20 @@ class Expected:
             return inf
         if self.radius[i] == inf:
             return 0
-        error, radius = abs(Fraction(got) - self.middle(i)), Fraction(self.radius[i])
-        return 0 if error == 0 else inf if radius == 0 else error / radius
+        excesses = []
+        for middle, radius in self.intervals(i):
+            error = abs(Fraction(got) - middle)
+            excesses.append(0 if error == 0 else inf if radius == 0 else error / Fraction(radius))
+        return min(excesses)
 
     def interval(self, i):
         words = []
         if self.kinds[i] & FINITE and self.radius[i] == inf:
             words.append("any number")
         elif self.kinds[i] & FINITE:
-            low, high = (rounded(self.middle(i) + s * Fraction(self.radius[i])) for s in (-1, 1))
-            words.append(repr(low) if low == high else f"a number from {low!r} to {high!r}")
+            for middle, radius in self.intervals(i):
+                low, high = (rounded(middle + s * Fraction(radius)) for s in (-1, 1))
+                words.append(repr(low) if low == high else f"a number from {low!r} to {high!r}")
         named = ((NAN, "nan"), (PLUS_INF, "inf"), (MINUS_INF, "-inf"))
         return " or ".join(words + [word for kind, word in named if self.kinds[i] & kind])
 

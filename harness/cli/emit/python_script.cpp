@@ -82,6 +82,14 @@ std::string expected_text(const Claim& claim) {
   if (!may_be.admits.empty()) {
     text += ", kinds=" + python_numbers({may_be.admits.begin(), may_be.admits.end()});
   }
+  if (!may_be.alternatives.empty()) {
+    std::vector<std::string> others;
+    for (const Alternative& other : may_be.alternatives) {
+      others.push_back(fmt::format("({}, {}, {}, {})", other.element, python_number(other.value),
+                                   python_number(other.value_low), python_number(other.bound)));
+    }
+    text += fmt::format(", others=[{}]", fmt::join(others, ", "));
+  }
   return text + "),\n";
 }
 
@@ -124,7 +132,8 @@ def load():
 
 
 def call(inputs):
-    return [torch.ops.{}.{}(*inputs, {})]
+    result = torch.ops.{}.{}(*inputs, {})
+    return [result] if isinstance(result, torch.Tensor) else list(result)
 )",
                      python_string(of.library.string()), of.name.substr(0, colons),
                      of.name.substr(colons + 2), evidence.saved.problem.attribute("im2col_step")) +
@@ -239,7 +248,10 @@ def main():
 
 std::string summary_of(const Evidence& evidence) {
   const std::string& block = evidence.saved.problem.block;
-  const std::string what = block == "ms_deform_attn" ? "multi-scale deformable attention" : block;
+  const std::string what = block == "ms_deform_attn" ? "multi-scale deformable attention"
+                           : block == "ms_deform_attn_backward"
+                               ? "gradients of multi-scale deformable attention"
+                               : block;
   return fmt::format("{}, {}: {}: {}", evidence.implementation, what, name_of(evidence.comparison.verdict),
                      evidence.comparison.reason);
 }

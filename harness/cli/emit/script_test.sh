@@ -120,6 +120,12 @@ formulas() {
     emitted
     ends 1 ', as expected'
   done
+  local fault
+  for fault in scatter_last_query_dropped gradient_without_weight gradient_of_next_head; do
+    found --block ms_deform_attn_backward --subject "fault/$fault" --cases 40 --seed 2
+    emitted
+    ends 1 ', as expected'
+  done
 }
 
 rm -rf "$folder"
