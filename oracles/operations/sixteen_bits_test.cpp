@@ -146,6 +146,40 @@ TEST(SixteenBits, WideSumsAreRoundedOnce) {
   }
 }
 
+TEST(SixteenBits, ABiasIsAddedAtOnceOrToWhatIsStored) {
+  Dice dice(11);
+  for (const DType dtype : kBoth) {
+    const auto step = [&](double t) { return narrow(dtype, t); };
+    int apart_alone = 0;
+    for (int i = 0; i < 300; ++i) {
+      const std::vector<float> x = rounded(dtype, dice.uniforms<float>(2, -2, 2)),
+                               weight = rounded(dtype, dice.uniforms<float>(2, -2, 2)),
+                               bias = rounded(dtype, dice.uniforms<float>(1, -2, 2));
+      const double product = static_cast<double>(x[0]) * weight[0] + static_cast<double>(x[1]) * weight[1];
+      const double at_once = step(product + bias[0]), apart = step(step(product) + bias[0]);
+      const OutputReference linear =
+          refer("linear", {},
+                {named_in(dtype, "x", {1, 2}, x), named_in(dtype, "weight", {1, 2}, weight),
+                 named_in(dtype, "bias", {1}, bias)});
+      const OutputReference conv2d =
+          refer("conv2d", {{"padding", 0}},
+                {named_in(dtype, "x", {1, 2, 1, 1}, x), named_in(dtype, "weight", {1, 2, 1, 1}, weight),
+                 named_in(dtype, "bias", {1}, bias)});
+      for (const OutputReference& each : {linear, conv2d}) {
+        EXPECT_LE(ratio_at(each, 0, at_once), 1);
+        EXPECT_LE(ratio_at(each, 0, apart), 1);
+        const double low = std::min(at_once, apart), high = std::max(at_once, apart);
+        const double unit =
+            std::ldexp(1.0, std::ilogb(high - low + std::abs(high)) + 2) * float_format(dtype).unit_roundoff;
+        EXPECT_GT(ratio_at(each, 0, step(high + unit)), 1);
+        EXPECT_GT(ratio_at(each, 0, step(low - unit)), 1);
+      }
+      apart_alone += apart != at_once ? 1 : 0;
+    }
+    EXPECT_GT(apart_alone, 20);
+  }
+}
+
 TEST(SixteenBits, SumsThatRoundEveryStepNeedTheDeclaration) {
   constexpr std::size_t kRows = 400;
   for (const DType dtype : kBoth) {

@@ -47,7 +47,7 @@ void check_structure(const Inputs& inputs) {
   const at::ScalarType dtype = value.scalar_type();
   TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn_forward: value is ", dtype,
                    "; a floating dtype wanted");
-  with_element_type(dtype, [](auto) {});
+  with_element_type(compute_type(dtype), [](auto) {});
   check_dtype(locations, "sampling_loc", dtype);
   check_dtype(weights, "attn_weight", dtype);
   check_dtype(shapes, "spatial_shapes", at::kLong);
@@ -73,6 +73,16 @@ void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_star
   for (std::int64_t l = 0; l < shapes.size(0); ++l) {
     check_one_level(l, shapes[l][0], shapes[l][1], starts[l], rows);
   }
+}
+
+at::ScalarType compute_type(at::ScalarType dtype) {
+  return dtype == at::kHalf || dtype == at::kBFloat16 ? at::kFloat : dtype;
+}
+
+Inputs in_compute_type(const Inputs& inputs) {
+  const at::ScalarType type = compute_type(inputs.value.scalar_type());
+  return {inputs.value.to(type),        inputs.spatial_shapes,       inputs.level_start_index,
+          inputs.sampling_loc.to(type), inputs.attn_weight.to(type), inputs.im2col_step};
 }
 
 std::vector<std::int64_t> output_shape(const Inputs& inputs) {

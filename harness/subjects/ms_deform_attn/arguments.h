@@ -22,8 +22,14 @@ struct Inputs {
 };
 
 /// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
-/// c10::NotImplementedError for a floating dtype other than float32 and float64.
+/// c10::NotImplementedError for a floating dtype other than float32, float64, float16 and bfloat16.
 void check_structure(const Inputs& inputs);
+
+/// What the kernels compute in: float32 for types of 16 bits, else `dtype` itself.
+at::ScalarType compute_type(at::ScalarType dtype);
+
+/// The same with floating tensors of compute_type(), converted where they are not.
+Inputs in_compute_type(const Inputs& inputs);
 
 /// work(float{}) or work(double{}): the one place that knows the dtypes of the kernels. Throws
 /// c10::NotImplementedError for any other.

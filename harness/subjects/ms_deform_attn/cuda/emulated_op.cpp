@@ -8,11 +8,11 @@ namespace deformdiff::worker::ms_deform_attn {
 at::Tensor forward_cuda_emulated(const Inputs& inputs) {
   check_structure(inputs);
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
-  const Inputs dense = contiguous(inputs);
-  const at::Tensor output = at::empty(output_shape(inputs), inputs.value.options());
+  const Inputs dense = contiguous(in_compute_type(inputs));
+  const at::Tensor output = at::empty(output_shape(inputs), dense.value.options());
   with_element_type(output.scalar_type(),
                     [&]<typename T>(T) { run_emulated(arguments_of<T>(dense, output)); });
-  return output;
+  return output.to(inputs.value.scalar_type());
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

@@ -27,12 +27,12 @@ at::Tensor cuda_kernel(const at::Tensor& value, const at::Tensor& spatial_shapes
   check_structure(inputs);
   const c10::cuda::CUDAGuard guard(value.device());
   check_levels(spatial_shapes.cpu(), level_start_index.cpu(), value.size(1));
-  Inputs dense = contiguous(inputs);
+  Inputs dense = contiguous(in_compute_type(inputs));
   dense.spatial_shapes = dense.spatial_shapes.to(value.device());
   dense.level_start_index = dense.level_start_index.to(value.device());
-  const at::Tensor output = at::empty(output_shape(inputs), value.options());
-  with_element_type(value.scalar_type(), [&]<typename T>(T) { run<T>(dense, output); });
-  return output;
+  const at::Tensor output = at::empty(output_shape(inputs), dense.value.options());
+  with_element_type(output.scalar_type(), [&]<typename T>(T) { run<T>(dense, output); });
+  return output.to(value.scalar_type());
 }
 
 TORCH_LIBRARY_IMPL(deformdiff, CUDA, library) {
