@@ -4,6 +4,7 @@
 #include "blocks/extents.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "core/sixteen_bits.h"
 #include "generators/common/case_stream.h"
 #include "generators/common/storage_layout.h"
 #include "generators/staged/geometry.h"
@@ -221,6 +222,11 @@ const std::deque<DeepGenerator>& deep_generators() {
 }
 
 Case fill_sketch(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random) {
+  if (is_sixteen_bits(sketch.dtype)) {
+    Sketch wide = sketch;
+    wide.dtype = DType::kFloat32;
+    return block.converted(fill_sketch(block, wide, random), sketch.dtype);
+  }
   Case c{block.name(), sketch.attributes, {}, {}};
   const CounterRandom geometry = random.stream(2);
   std::uint64_t k = 100;

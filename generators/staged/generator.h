@@ -38,7 +38,7 @@ class DeepGenerator : public Generator {
 /// Those of all deep blocks: of block_definitions() without the operator, in that order.
 const std::deque<DeepGenerator>& deep_generators();
 
-/// Tensors for a sketch, contiguous, of elements from `random`.
+/// Tensors for a sketch, contiguous, of elements from `random`; in 16 bits those of float32, rounded.
 Case fill_sketch(const BlockDefinition& block, const Sketch& sketch, const CounterRandom& random);
 
 }  // namespace deformdiff

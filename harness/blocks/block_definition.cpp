@@ -3,7 +3,6 @@
 #include "blocks/attribute_rules.h"
 #include "blocks/extents.h"
 #include "blocks/stage_builder.h"
-#include "core/dtype_dispatch.h"
 
 #include <algorithm>
 #include <set>
@@ -17,7 +16,7 @@ namespace {
 bool has_kind(DType dtype, TensorSpec::Kind kind) {
   switch (kind) {
     case TensorSpec::Kind::kFloating:
-      return is_judged(dtype);
+      return is_floating(dtype);
     case TensorSpec::Kind::kInt64:
       return dtype == DType::kInt64;
     case TensorSpec::Kind::kBool:
@@ -29,7 +28,7 @@ bool has_kind(DType dtype, TensorSpec::Kind kind) {
 std::string name_of_kind(TensorSpec::Kind kind) {
   switch (kind) {
     case TensorSpec::Kind::kFloating:
-      return kOneJudgedDType;
+      return "a floating dtype";
     case TensorSpec::Kind::kInt64:
       return "int64";
     case TensorSpec::Kind::kBool:

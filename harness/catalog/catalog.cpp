@@ -4,6 +4,7 @@
 #include "blocks/operator_places.h"
 #include "core/error.h"
 #include "engine/signature.h"
+#include "generators/common/sixteen_bits.h"
 #include "generators/ms_deform_attn/ablations.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -43,6 +45,16 @@ BlockEntry operator_entry(const BlockDefinition& block, const Generator& generat
           mutations_of(block)};
 }
 
+/// What the entry says of cases of float32, of 16-bit types too.
+void serve_sixteen_bits(BlockEntry& entry) {
+  // They live as long as the list.
+  static std::vector<std::unique_ptr<const Generator>> generators;
+  entry.generator = generators.emplace_back(with_sixteen_bits(*entry.generator)).get();
+  entry.shrinks = with_sixteen_bits(std::move(entry.shrinks));
+  entry.ablations = with_sixteen_bits(std::move(entry.ablations));
+  entry.mutate = with_sixteen_bits(std::move(entry.mutate));
+}
+
 }  // namespace
 
 const std::vector<BlockEntry>& blocks() {
@@ -55,6 +67,7 @@ const std::vector<BlockEntry>& blocks() {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
     }
+    for (BlockEntry& entry : list) serve_sixteen_bits(entry);
     return list;
   }();
   return entries;

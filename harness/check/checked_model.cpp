@@ -1,7 +1,6 @@
 #include "check/checked_model.h"
 
 #include "blocks/block_list.h"
-#include "core/dtype_dispatch.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 
@@ -33,7 +32,7 @@ DType dtype_of(const CheckRequest& request, const ModuleDescription& description
 
 /// A parameter of a file in the module's dtype, which must hold its numbers.
 Tensor in_dtype(const std::string& name, const Tensor& parameter, DType dtype) {
-  if (!is_judged(dtype) || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
+  if (!is_floating(dtype) || !is_floating(parameter.dtype()) || parameter.dtype() == dtype) return parameter;
   const Tensor converted = convert(parameter, dtype);
   for (std::int64_t i = 0; i < parameter.elements(); ++i) {
     const double was = parameter.element(i), is = converted.element(i);

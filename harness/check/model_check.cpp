@@ -132,8 +132,10 @@ class ModelCheck {
       StagedComparison judged;
       judged.comparison = not_judged(run);
       if (judged.comparison.reason.empty()) {
-        judged =
-            judge_stages(model_.entry(), c, run.outcome, {}, {.threads = request_.threads, .one_run = true});
+        SubjectInfo framework;
+        framework.precision.arithmetic = subject_.info.precision.arithmetic;
+        judged = judge_stages(model_.entry(), c, run.outcome, framework,
+                              {.threads = request_.threads, .one_run = true});
       }
       record(fmt::format("{}: {}", path.stem().string(), run.name), c, judged, [&](const Finding& finding) {
         const RecordedSource source{path, run.name, subject_.block, model_.names().layout()};
@@ -145,7 +147,7 @@ class ModelCheck {
   /// With a reason for runs that cannot be held against the block's definition.
   Comparison not_judged(const RecordedRun& run) const {
     Comparison comparison = unjudged(run);
-    if (comparison.reason.empty() && run.dtype == DType::kFloat64 &&
+    if (comparison.reason.empty() && run.dtype != DType::kFloat32 &&
         model_.names().layout() != Layout::kHuggingface) {
       comparison.reason = "the framework computes positions in float32, whatever the dtype";
     }

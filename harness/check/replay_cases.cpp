@@ -2,7 +2,6 @@
 
 #include "blocks/extents.h"
 #include "blocks/layouts/inference.h"
-#include "core/dtype_dispatch.h"
 #include "core/error.h"
 #include "generators/staged/generator.h"
 
@@ -154,16 +153,16 @@ void take_levels(const Tensor& spatial_shapes, std::vector<LevelSize>& levels) {
 }
 
 /// Each channel's first value everywhere, and 2 % of what was there.
-template <typename T>
 Tensor nearly_uniform(const Tensor& maps) {
-  constexpr T kRest = T(0.02);
-  const auto values = maps.values<T>();
-  std::vector<T> uniform(values.begin(), values.end());
+  constexpr double kRest = 0.02;
+  const Tensor wide = convert(maps, DType::kFloat64);
+  const auto values = wide.values<double>();
+  std::vector<double> uniform(values.begin(), values.end());
   const auto pixels = static_cast<std::size_t>(maps.dim(2) * maps.dim(3));
   for (std::size_t i = 0; i < uniform.size(); ++i) {
     uniform[i] = values[i / pixels * pixels] + kRest * values[i];
   }
-  return Tensor::of<T>(maps.dtype(), maps.shape(), uniform);
+  return convert(Tensor::of<double>(DType::kFloat64, maps.shape(), uniform), maps.dtype());
 }
 
 }  // namespace
@@ -253,8 +252,7 @@ Case uniform_case(const ReplaySource& source, const ReplaySizes& sizes, std::uin
   for (NamedTensor& input : c.inputs) {
     const bool is_map = !is_parameter(input.name) && input.tensor.shape().size() == 4;
     if (!is_map || !is_floating(input.tensor.dtype())) continue;
-    input.tensor =
-        with_floating(input.tensor.dtype(), [&]<typename T>(T) { return nearly_uniform<T>(input.tensor); });
+    input.tensor = nearly_uniform(input.tensor);
   }
   source.block.validate(c);
   return c;

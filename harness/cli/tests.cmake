@@ -23,6 +23,12 @@ add_test(NAME judge/declared COMMAND deformdiff judge
   ${cases}/mask_predictor/recorded/mask_predictor_odd_ratio.safetensors --declare dtypes=float16)
 set_tests_properties(judge/declared PROPERTIES LABELS replay PASS_REGULAR_EXPRESSION "Nothing was judged")
 
+# And this one, that sampling rounds to float16 on its way.
+add_test(NAME judge/declared_operations COMMAND deformdiff judge
+  ${cases}/ms_deform_attn/recorded_fault/sampled_in_float16.safetensors
+  --declare arithmetic=operations --declare coordinates=grid_sample)
+set_tests_properties(judge/declared_operations PROPERTIES LABELS replay)
+
 # What only a shell can set up: functions of a script. Exit code 77 is a skipped one.
 function(deformdiff_shell_tests script)
   foreach(name IN LISTS ARGN)

@@ -19,7 +19,8 @@ using Choice = std::pair<std::string_view, Value>;
 
 // The first of each is the default of Precision and Contract.
 constexpr Choice<std::string_view> kDevice[] = {{"cpu", "cpu"}, {"cuda", "cuda"}};
-constexpr Choice<Arithmetic> kArithmetic[] = {{"wide", Arithmetic::kWide}, {"storage", Arithmetic::kStorage}};
+constexpr Choice<Arithmetic> kArithmetic[] = {
+    {"wide", Arithmetic::kWide}, {"operations", Arithmetic::kOperations}, {"storage", Arithmetic::kStorage}};
 constexpr Choice<Coordinates> kCoordinates[] = {
     {"any", Coordinates::kAny}, {"fused", Coordinates::kFused}, {"grid_sample", Coordinates::kGridSample}};
 constexpr Choice<bool> kFlushToZero[] = {{"0", false}, {"1", true}};
@@ -151,7 +152,8 @@ const std::vector<Key>& keys() {
         "conditions on N S M D Q L P, as in D%8==0,L<=4; other cases are unsupported"},
        [](SubjectInfo& info, std::string_view value) { info.supports = checked_conditions(value); },
        [](const SubjectInfo& info) { return info.supports; }},
-      choice("arithmetic", kArithmetic, "16-bit types compute in float32, or round every step",
+      choice("arithmetic", kArithmetic,
+             "16-bit types compute in float32, round after each operation of tensors, or every step",
              &SubjectInfo::precision, &Precision::arithmetic),
       choice("coordinates", kCoordinates,
              "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2, taken to hold all samples at once; any admits "

@@ -1,5 +1,5 @@
-// From a dtype to the C++ type of its elements and back: the one place that knows which floating types are
-// computed with.
+// From a dtype to the C++ type of its elements and back: the one place that knows which floating types the
+// parent computes in. Those of 16 bits are widened first: core/sixteen_bits.h.
 #pragma once
 
 #include "core/dtype.h"
@@ -9,16 +9,7 @@
 
 namespace deformdiff {
 
-/// Whether oracles, comparator and generators take this floating dtype: float32 and float64.
-constexpr bool is_judged(DType dtype) {
-  return dtype == DType::kFloat32 || dtype == DType::kFloat64;
-}
-
-/// Names of those dtypes, for messages.
-constexpr const char* kJudgedDTypes = "float32 and float64";
-constexpr const char* kOneJudgedDType = "float32 or float64";
-
-/// The dtype whose elements are of type T; no DType for a type that is not judged.
+/// The dtype whose elements are of type T; no DType for another type.
 template <typename T>
 constexpr auto kDTypeOf = nullptr;
 template <>
@@ -26,7 +17,7 @@ inline constexpr DType kDTypeOf<float> = DType::kFloat32;
 template <>
 inline constexpr DType kDTypeOf<double> = DType::kFloat64;
 
-/// work(float{}) or work(double{}). Throws InputError for a dtype that is not judged.
+/// work(float{}) or work(double{}). Requires one of these dtypes.
 template <typename Work>
 decltype(auto) with_floating(DType dtype, const Work& work) {
   switch (dtype) {
@@ -35,7 +26,7 @@ decltype(auto) with_floating(DType dtype, const Work& work) {
     case DType::kFloat64:
       return work(double{});
     default:
-      throw InputError(std::string(kJudgedDTypes) + " are judged, " + std::string(name_of(dtype)) + " found");
+      throw InternalError("nothing computes in " + std::string(name_of(dtype)));
   }
 }
 

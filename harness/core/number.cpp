@@ -1,31 +1,28 @@
 #include "core/number.h"
 
 #include "core/error.h"
+#include "core/sixteen_bits.h"
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <string>
 
 namespace deformdiff {
 namespace {
 
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const int mantissa = bits & 1023;
-  const float sign = (bits >> 15) != 0 ? -1.0F : 1.0F;
-  if (exponent == 31) {
-    return mantissa != 0 ? std::numeric_limits<float>::quiet_NaN()
-                         : sign * std::numeric_limits<float>::infinity();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
-}
-
-float bfloat16_to_float(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+/// `value` as a number of a 16-bit format: to nearest, ties to even, infinite where that is beyond the
+/// largest.
+template <typename Value>
+double rounded_once(Value value, const SixteenBitFormat& format) {
+  if (!std::isfinite(value) || value == 0) return static_cast<double>(value);
+  const int exponent = std::max(std::ilogb(value), format.least_exponent) - (format.precision - 1);
+  const Value quantum = std::ldexp(Value(1), exponent);
+  const Value rounded = std::nearbyint(value / quantum) * quantum;
+  if (std::abs(rounded) > format.largest)
+    return std::copysign(std::numeric_limits<double>::infinity(), static_cast<double>(value));
+  return static_cast<double>(std::copysign(rounded, value));
 }
 
 }  // namespace
@@ -41,7 +38,7 @@ double load_number(DType dtype, const std::byte* at) {
     case DType::kFloat64:
       return read(0.0);
     case DType::kFloat16:
-      return half_to_float(read(std::uint16_t{}));
+      return float16_to_float(read(std::uint16_t{}));
     case DType::kBFloat16:
       return bfloat16_to_float(read(std::uint16_t{}));
     case DType::kInt64:
@@ -67,10 +64,11 @@ void store_number(long double value, DType dtype, std::byte* at) {
     case DType::kUInt8:
       return put(static_cast<std::uint8_t>(value));
     case DType::kFloat16:
+      return put(float16_of(static_cast<float>(rounded_once(value, kFloat16Format))));
     case DType::kBFloat16:
-      break;
+      return put(bfloat16_of(static_cast<float>(rounded_once(value, kBFloat16Format))));
   }
-  throw InputError("cannot convert a number to " + std::string(name_of(dtype)));
+  throw InternalError("a number of no known dtype");
 }
 
 }  // namespace deformdiff

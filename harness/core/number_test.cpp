@@ -1,7 +1,5 @@
 #include "core/number.h"
 
-#include "core/error.h"
-
 #include <array>
 #include <cmath>
 
@@ -26,8 +24,12 @@ TEST(Number, ComesBackAsItsDtypeRoundsIt) {
   EXPECT_EQ(stored(0.5, DType::kBool), 1);
   EXPECT_EQ(stored(0, DType::kBool), 0);
   EXPECT_EQ(stored(200, DType::kUInt8), 200);
-  EXPECT_THROW(stored(1, DType::kFloat16), InputError);
-  EXPECT_THROW(stored(1, DType::kBFloat16), InputError);
+  EXPECT_EQ(stored(1 + 0x1p-11L, DType::kFloat16), 1);
+  EXPECT_EQ(stored(1 + 0x1p-11L + 0x1p-60L, DType::kFloat16), 1 + 0x1p-10);
+  EXPECT_EQ(stored(-1 - 0x1p-8L - 0x1p-60L, DType::kBFloat16), -1 - 0x1p-7);
+  EXPECT_EQ(stored(65519, DType::kFloat16), 65504);
+  EXPECT_TRUE(std::isinf(stored(65520, DType::kFloat16)));
+  EXPECT_EQ(stored(0x1p-25L + 0x1p-60L, DType::kFloat16), 0x1p-24);
 }
 
 TEST(Number, HalfTypesAreWidened) {

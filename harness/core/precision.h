@@ -7,8 +7,10 @@
 
 namespace deformdiff {
 
-/// Of 16-bit types: in float32, or rounded every step.
-enum class Arithmetic : std::uint8_t { kWide, kStorage };
+/// Of 16-bit types: each operation of a block in float32 and rounded once (kWide), the same but
+/// ms_deform_attn, which is made of several operations of tensors that round each (kOperations), or every
+/// step rounded.
+enum class Arithmetic : std::uint8_t { kWide, kOperations, kStorage };
 enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
 /// Of norms: that of x - mean, or also mean(x^2) - mean^2. kLayerCentred: also that, but of group norms

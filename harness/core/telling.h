@@ -19,8 +19,15 @@ struct TellingRule {
 
 /// Sets that an oracle derives: an element's scale is the sum of the magnitudes behind it.
 constexpr TellingRule kDerivedSets{1e-3, 1, false};
+/// The same where every step rounds to 16 bits.
+constexpr TellingRule kSixteenBitSets{0x1p-4, 1, false};
 /// Sets that are estimated from draws: the scale is the root mean square of the whole output.
 constexpr TellingRule kEstimatedSets{1e-2, 50, true};
+
+/// The rule of derived sets for arithmetic of this unit roundoff.
+constexpr const TellingRule& derived_sets(double unit) {
+  return unit > 0x1p-16 ? kSixteenBitSets : kDerivedSets;
+}
 
 /// What is counted of an output's elements.
 struct Tally {

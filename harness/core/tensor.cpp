@@ -1,6 +1,7 @@
 #include "core/tensor.h"
 
 #include "core/number.h"
+#include "core/sixteen_bits.h"
 
 #include <algorithm>
 #include <cstring>
@@ -195,6 +196,10 @@ Tensor convert(const Tensor& tensor, DType to) {
   const auto elements = static_cast<std::size_t>(from.elements());
   Tensor::Bytes bytes(elements * size_of(to));
   const std::size_t size = size_of(from.dtype()), to_size = size_of(to);
+  if (is_sixteen_bits(from.dtype()) && to == DType::kFloat32) {
+    widen(from.dtype(), from.storage_as<std::uint16_t>(), elements, reinterpret_cast<float*>(bytes.data()));
+    return Tensor(to, from.shape(), std::move(bytes));
+  }
   for (std::size_t i = 0; i < elements; ++i) {
     store_number(load_number(from.dtype(), from.storage().data() + i * size), to, bytes.data() + i * to_size);
   }

@@ -2,6 +2,7 @@
 
 #include "core/dtype_dispatch.h"
 #include "core/random.h"
+#include "core/sixteen_bits.h"
 
 #include <algorithm>
 #include <array>
@@ -187,7 +188,11 @@ ElementFindings compare_elements(const Tensor& got, const OutputReference& refer
   DEFORMDIFF_CHECK(static_cast<std::size_t>(got.elements()) == reference.value.size() &&
                    reference.bound.size() == reference.value.size());
   const Tensor packed = got.contiguous();
-  if (is_judged(packed.dtype())) {
+  if (is_sixteen_bits(packed.dtype())) {
+    const Tensor wide = convert(packed, DType::kFloat32);
+    return ElementScan(wide.values<float>().data(), reference, listed, ratios).run();
+  }
+  if (is_floating(packed.dtype())) {
     return with_floating(packed.dtype(), [&]<typename T>(T /*of*/) {
       return ElementScan(packed.values<T>().data(), reference, listed, ratios).run();
     });

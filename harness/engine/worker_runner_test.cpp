@@ -201,6 +201,22 @@ TEST(Watched, ElementsThatWereNotWritten) {
   EXPECT_EQ(outcome.first_unwritten, 7);
 }
 
+TEST(Watched, ElementsOfSixteenBitsThatWereNotWritten) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    Case c = copying_case(2, 3, 5);
+    for (NamedTensor& input : c.inputs) input.tensor = convert(input.tensor, dtype);
+    for (const bool leaves : {true, false}) {
+      const std::unique_ptr<Runner> runner =
+          worker_runner(worker(leaves ? "fault/leaves_poison" : "cpu"), {});
+      const Outcome outcome = runner->run(std::span(&c, 1), {}).at(0);
+      ASSERT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
+      EXPECT_EQ(outcome.outputs.at(0).tensor.dtype(), dtype);
+      EXPECT_EQ(outcome.unwritten_output, leaves ? "output" : "");
+      if (leaves) EXPECT_EQ(outcome.first_unwritten, 7);
+    }
+  }
+}
+
 TEST(Watched, BitsOfASecondRun) {
   const Outcome changing = outcome_of_trigger("fault/nondeterministic", true);
   EXPECT_TRUE(changing.ran_twice);

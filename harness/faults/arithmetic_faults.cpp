@@ -45,6 +45,12 @@ at::Tensor half_locations(const Inputs& inputs) {
   return forward_cpu(rounded);
 }
 
+at::Tensor rounded_grid(const Inputs& inputs) {
+  Inputs rounded = inputs;
+  rounded.sampling_loc = ((2 * inputs.sampling_loc - 1) + 1) / 2;
+  return forward_cpu(rounded);
+}
+
 /// As tensor cores read float32: 10 bits of significand are kept.
 at::Tensor tf32_weights(const Inputs& inputs) {
   if (inputs.value.scalar_type() != at::kFloat) return forward_cpu(inputs);
@@ -83,6 +89,9 @@ SubjectList arithmetic_faults() {
   add_fault(list, {"float_for_double", "float64 is computed in float32", "float64", "out_of_bound"},
             float_for_double);
   add_fault(list, {"half_locations", "locations are rounded to float16", "", "out_of_bound"}, half_locations);
+  add_sixteen_bit_fault(
+      list, {"rounded_grid", "locations pass through a grid of the 16-bit type", "", "out_of_bound"},
+      rounded_grid);
   add_fault(list, {"tf32_weights", "weights lose 13 bits, as in TF32", "float32", "out_of_bound"},
             tf32_weights);
   add_fault(

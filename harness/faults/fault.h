@@ -17,10 +17,15 @@ struct FaultDescription {
   const char* expected;  ///< the verdict it must get
 };
 
-/// Adds a subject that claims everything our own CPU kernel claims, and computes with `function`.
+/// Adds a subject that claims everything our own CPU kernel claims, of float32 and float64, and computes with
+/// `function`.
 void add_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function);
 
-/// Adds a subject that claims the same, computes with `function`, and does `blocks` only.
+/// The same of the types of 16 bits instead, which it claims to compute with in float32.
+void add_sixteen_bit_fault(SubjectList& list, const FaultDescription& description,
+                           MsDeformAttnFunction function);
+
+/// Adds a subject that claims the same as the first, computes with `function`, and does `blocks` only.
 void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
                BlockFunction function);
 

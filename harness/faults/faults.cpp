@@ -15,6 +15,7 @@ void append(SubjectList& list, SubjectList more) {
 
 SubjectInfo info_of(const FaultDescription& description) {
   SubjectInfo info = fused_info(std::string("fault/") + description.name);
+  info.dtypes = {DType::kFloat32, DType::kFloat64};
   info.faulty = description.faulty;
   info.trigger = description.trigger;
   info.expected = description.expected;
@@ -25,6 +26,13 @@ SubjectInfo info_of(const FaultDescription& description) {
 
 void add_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function) {
   list.push_back(make_ms_deform_attn_subject(info_of(description), std::move(function)));
+}
+
+void add_sixteen_bit_fault(SubjectList& list, const FaultDescription& description,
+                           MsDeformAttnFunction function) {
+  SubjectInfo info = info_of(description);
+  info.dtypes = {DType::kFloat16, DType::kBFloat16};
+  list.push_back(make_ms_deform_attn_subject(std::move(info), std::move(function)));
 }
 
 void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,

@@ -160,7 +160,9 @@ void flip_last_bit(const at::Tensor& tensor) {
 at::Tensor alternate(const Inputs&, at::Tensor right) {
   static std::atomic<int> calls = 0;
   if (calls++ % 2 == 0) return right;
-  right.element_size() == 8 ? flip_last_bit<std::uint64_t>(right) : flip_last_bit<std::uint32_t>(right);
+  right.element_size() == 8   ? flip_last_bit<std::uint64_t>(right)
+  : right.element_size() == 4 ? flip_last_bit<std::uint32_t>(right)
+                              : flip_last_bit<std::uint16_t>(right);
   return right;
 }
 

@@ -34,6 +34,7 @@ set(faults
   half_accumulation=out_of_bound
   float_for_double=out_of_bound
   half_locations=out_of_bound
+  rounded_grid=out_of_bound
   tf32_weights=out_of_bound
   nan_location_spreads=nonfinite_mismatch
   nan_to_num=nonfinite_mismatch

@@ -2,7 +2,6 @@
 
 #include "blocks/block_list.h"
 #include "catalog/catalog.h"
-#include "core/dtype_dispatch.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/findings.h"
@@ -93,8 +92,6 @@ Comparison unjudged(const RecordedRun& run) {
   Comparison comparison;
   comparison.verdict = Verdict::kUnsupported;
   comparison.reason = run.unreadable;
-  if (comparison.reason.empty() && !is_judged(run.dtype))
-    comparison.reason = fmt::format("judging {} is not available yet", name_of(run.dtype));
   return comparison;
 }
 

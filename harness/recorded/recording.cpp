@@ -2,7 +2,6 @@
 
 #include "blocks/layouts/inference.h"
 #include "blocks/layouts/parameters.h"
-#include "core/dtype_dispatch.h"
 #include "core/error.h"
 
 #include <algorithm>
@@ -174,7 +173,7 @@ class Reader {
       run.outcome.kind = Outcome::Kind::kReturned;
       if (run.unreadable.empty()) order_outputs(tag, run);
       run.dtype = dtype_of(run, recording.inputs);
-      if (run.unreadable.empty() && is_judged(run.dtype)) take_stages(names, tag, recording, run);
+      if (run.unreadable.empty()) take_stages(names, tag, recording, run);
       recording.runs.push_back(std::move(run));
     };
     auto untagged = runs.extract("");

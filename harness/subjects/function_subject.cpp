@@ -74,7 +74,6 @@ SubjectInfo common_info(std::string name) {
   info.name = std::move(name);
   info.device = "cpu";
   info.blocks = {kOperator};
-  info.dtypes = {DType::kFloat32, DType::kFloat64};
   info.precision = libtorch_cpu();
   info.contract.deterministic = Deterministic::kYes;
   info.contract.level_start_index = LevelStartIndex::kHonoured;

@@ -35,7 +35,7 @@ std::unique_ptr<Subject> make_block_subject(SubjectInfo info, BlockFunction func
 /// The same description, with every block there is.
 SubjectInfo of_every_block(SubjectInfo info);
 
-/// What every float32 and float64 implementation of the fused formula `loc*W - 1/2` on the CPU says of
+/// What every implementation of the fused formula `loc*W - 1/2` on the CPU says of
 /// itself: name, block, dtypes, precision and the contract of our own kernels.
 SubjectInfo fused_info(std::string name);
 

@@ -19,9 +19,9 @@ constexpr std::uint8_t kOverOthers = 100;
 constexpr int kLarge = 4 << 20;
 
 void poison(std::byte* memory, std::size_t bytes) {
-  constexpr std::uint64_t twice = (std::uint64_t{kPoison} << 32) | kPoison;
-  std::fill_n(reinterpret_cast<std::uint64_t*>(memory), bytes / sizeof twice, twice);
-  std::memcpy(memory + bytes / sizeof twice * sizeof twice, &twice, bytes % sizeof twice);
+  constexpr std::uint64_t word = kPoison * std::uint64_t{0x0001'0001'0001'0001};
+  std::fill_n(reinterpret_cast<std::uint64_t*>(memory), bytes / sizeof word, word);
+  std::memcpy(memory + bytes / sizeof word * sizeof word, &word, bytes % sizeof word);
 }
 
 }  // namespace

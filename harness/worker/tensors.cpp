@@ -93,10 +93,12 @@ Tensor from_torch(const at::Tensor& tensor) {
 
 std::int64_t first_poisoned(const Tensor& contiguous) {
   switch (size_of(contiguous.dtype())) {
+    case 2:
+      return first_equal<std::uint16_t>(contiguous.storage(), kPoison);
     case 4:
-      return first_equal<std::uint32_t>(contiguous.storage(), kPoison);
+      return first_equal<std::uint32_t>(contiguous.storage(), kPoison * 0x0001'0001U);
     case 8:
-      return first_equal<std::uint64_t>(contiguous.storage(), (std::uint64_t{kPoison} << 32) | kPoison);
+      return first_equal<std::uint64_t>(contiguous.storage(), kPoison * std::uint64_t{0x0001'0001'0001'0001});
     default:
       return -1;  // shorter patterns are ordinary values
   }

@@ -1,5 +1,6 @@
 #include "oracles/arithmetic/rounding.h"
 
+#include <cmath>
 #include <limits>
 
 namespace deformdiff {
@@ -9,7 +10,8 @@ Rounding rounding_of(DType dtype, const Precision& precision) {
   const double half = format.smallest_subnormal / 2, gradual = half > 0 ? half : format.smallest_subnormal;
   return {format.unit_roundoff,   precision.flush_to_zero ? format.smallest_normal : gradual,
           format.smallest_normal, format.largest,
-          format.precision,       precision.flush_to_zero};
+          format.precision,       std::ilogb(format.smallest_normal),
+          precision.flush_to_zero};
 }
 
 double second_order_factor(double roundings, double unit) {

@@ -30,13 +30,14 @@ Problem parse_in(DType dtype, const Case& c) {
   return problem;
 }
 
-/// One case under one Precision and Contract.
+/// One case under one Precision and Contract. Every step rounds in `format`.
 template <typename T>
 class Evaluation {
  public:
-  Evaluation(const Case& c, const Precision& precision, const Contract& contract)
+  Evaluation(const Case& c, DType format, const Precision& precision, const Contract& contract)
       : inputs_(parse_in(kDTypeOf<T>, c), contract),
-        rounding_(rounding_of(kDTypeOf<T>, precision)),
+        rounding_(rounding_of(format, precision)),
+        telling_(derived_sets(rounding_.unit)),
         coordinates_(precision.coordinates),
         contract_(contract) {
     const Dims& dims = inputs_.dims();
@@ -160,29 +161,30 @@ class Evaluation {
     }
   }
 
-  static void count(const GroupResult<Wide<T>>& result, std::size_t at, const OutputReference& output,
-                    Tally& tally) {
+  void count(const GroupResult<Wide<T>>& result, std::size_t at, const OutputReference& output,
+             Tally& tally) const {
     for (std::size_t d = 0; d < result.value.size(); ++d) {
       const std::uint8_t admits =
           output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at + d];
       const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
       const bool narrow = admits == kAdmitsFinite && result.magnitude[d] > 0 &&
-                          kDerivedSets.is_narrow(result.bound[d], result.magnitude[d]);
+                          telling_.is_narrow(result.bound[d], result.magnitude[d]);
       tally.count(narrow || nonfinite, result.reached || nonfinite, result.value[d] != 0 || nonfinite);
     }
   }
 
-  static Reference summed_up(OutputReference output, const std::vector<Tally>& tallies) {
+  Reference summed_up(OutputReference output, const std::vector<Tally>& tallies) const {
     Tally sum;
     for (const Tally& tally : tallies) sum += tally;
     Reference reference;
-    tell(sum, kDerivedSets, reference, "elements that sampling reaches");
+    tell(sum, telling_, reference, "elements that sampling reaches");
     reference.outputs.push_back(std::move(output));
     return reference;
   }
 
   Inputs<T> inputs_;
   Rounding rounding_;
+  TellingRule telling_;
   Coordinates coordinates_;
   Contract contract_;
   bool may_overflow_ = false;
@@ -193,28 +195,33 @@ class Evaluation {
 template <typename T>
 class MsDeformAttnOracle : public Oracle {
  public:
+  explicit MsDeformAttnOracle(DType format) : format_(format) {}
+
   Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                      int threads) const override {
-    return Evaluation<T>(c, precision, contract).refer(threads);
+    return Evaluation<T>(c, format_, precision, contract).refer(threads);
   }
   Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
                       std::int64_t element) const override {
-    return Evaluation<T>(c, precision, contract).explain(element);
+    return Evaluation<T>(c, format_, precision, contract).explain(element);
   }
   std::vector<std::string> element_classes(const Case& c,
                                            std::span<const std::int64_t> elements) const override {
-    const Evaluation<T> evaluation(c, {}, {});
+    const Evaluation<T> evaluation(c, format_, {}, {});
     std::vector<std::string> classes;
     for (const std::int64_t element : elements) classes.push_back(evaluation.element_class(element));
     return classes;
   }
+
+ private:
+  DType format_;
 };
 
 }  // namespace
 
 const Oracle& oracle(DType dtype) {
-  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
-    static const MsDeformAttnOracle<T> instance;
+  return with_format(dtype, []<typename T, DType format>() -> const Oracle& {
+    static const MsDeformAttnOracle<T> instance(format);
     return instance;
   });
 }

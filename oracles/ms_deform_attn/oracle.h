@@ -6,8 +6,9 @@
 
 namespace deformdiff::ms_deform_attn {
 
-/// The oracle of cases in `dtype`: float32 is judged in double, float64 in 64-bit extended precision. Throws
-/// InputError for a dtype that is not judged; evaluating a case in another dtype throws it too.
+/// The oracle of subjects whose steps round in `dtype`: float32 is judged in double, float64 in 64-bit
+/// extended precision. Cases are of `dtype`, for one of 16 bits of float32; evaluating another throws
+/// InputError.
 const Oracle& oracle(DType dtype);
 
 }  // namespace deformdiff::ms_deform_attn

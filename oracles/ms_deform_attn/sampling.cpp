@@ -12,9 +12,8 @@ template <typename Scalar>
 bool representable(Scalar t, const Rounding& rounding) {
   if (t == 0) return true;
   if (std::fabs(static_cast<double>(t)) < rounding.tiny) return false;
-  if (rounding.precision == std::numeric_limits<float>::digits)
-    return static_cast<Scalar>(static_cast<float>(t)) == t;
-  return static_cast<Scalar>(static_cast<double>(t)) == t;
+  return rounding.precision == std::numeric_limits<double>::digits ? is_number_of<double>(t, rounding)
+                                                                   : is_number_of<float>(t, rounding);
 }
 
 /// A sum and what its rounding lost, exactly (Knuth's TwoSum; Higham 4.3).

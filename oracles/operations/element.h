@@ -73,10 +73,10 @@ void admit_anything(Element<T>& element) {
   element.admits = kAdmitsAnything;
 }
 
-/// Whether t is a number of T.
+/// Whether t is a number of what the subject computes in.
 template <typename T>
-bool fits(Wide<T> t) {
-  return static_cast<Wide<T>>(static_cast<T>(t)) == t;
+bool fits(Wide<T> t, const Rounding& rounding) {
+  return is_number_of<T>(t, rounding);
 }
 
 inline bool is_power_of_two(double t) {
@@ -86,7 +86,7 @@ inline bool is_power_of_two(double t) {
 /// Error of rounding a result t that may already be off by `before`: none if it is surely a number of T.
 template <typename T>
 double rounding_error(Wide<T> t, double before, const Rounding& rounding) {
-  if (before == 0 && fits<T>(t)) return 0;
+  if (before == 0 && fits<T>(t, rounding)) return 0;
   return rounding.unit * first_place(static_cast<double>(std::abs(t)) + before);
 }
 

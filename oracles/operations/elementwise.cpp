@@ -92,7 +92,7 @@ class Scale : public Elementwise<T> {
     if (!std::isfinite(x)) return demand<T>(x, out);
     out.value = x / root_;
     out.magnitude = std::abs(static_cast<double>(x));
-    if (roundings_ == 0 && fits<T>(out.value) && this->flush() == 0) return;
+    if (roundings_ == 0 && fits<T>(out.value, this->rounding()) && this->flush() == 0) return;
     out.terms[kRounding] = roundings_ * this->unit() * std::abs(static_cast<double>(out.value));
     if (x != 0) out.terms[kUnderflow] = 2 * this->underflow();
   }

@@ -177,7 +177,7 @@ class UnblockRows : public Exact {
 /// As oracle_of(), of an evaluator that is the same for every dtype.
 template <typename Of>
 const Oracle& exact_oracle_of(DType dtype) {
-  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
+  return with_format(dtype, []<typename T, DType format>() -> const Oracle& {
     static const Operation<Of> instance(kDTypeOf<T>);
     return instance;
   });

@@ -45,7 +45,10 @@ template <typename T>
 class Writer {
  public:
   Writer(const Evaluator<T>& evaluator, OutputReference& output)
-      : margin_(margin_of(evaluator)), rounding_(evaluator.setting().rounding), output_(output) {}
+      : margin_(margin_of(evaluator)),
+        rounding_(evaluator.setting().rounding),
+        telling_(derived_sets(rounding_.unit)),
+        output_(output) {}
 
   void write(const Element<T>& element, std::size_t at, Tally& tally) {
     double bound = bound_of(element, margin_);
@@ -61,13 +64,14 @@ class Writer {
     const bool bit = output_.dtype == DType::kBool;
     const double scale = bit ? 1 : element.magnitude;
     const bool matters = scale > 0;
-    const bool narrow = admits == kAdmitsFinite && matters && kDerivedSets.is_narrow(bound, scale);
+    const bool narrow = admits == kAdmitsFinite && matters && telling_.is_narrow(bound, scale);
     tally.count(narrow || nonfinite, matters || nonfinite, value != 0 || admits != kAdmitsFinite || bit);
   }
 
  private:
   double margin_;
   Rounding rounding_;
+  TellingRule telling_;
   OutputReference& output_;
 };
 
@@ -134,7 +138,7 @@ Reference refer(Evaluator<T>& evaluator, int threads) {
   const auto is_finite = [](std::uint8_t admits) { return admits == kAdmitsFinite; };
   if (std::ranges::all_of(output.admits, is_finite)) output.admits = {};
   Reference reference;
-  tell(sum, kDerivedSets, reference);
+  tell(sum, derived_sets(evaluator.setting().rounding.unit), reference);
   reference.outputs.push_back(std::move(output));
   return reference;
 }

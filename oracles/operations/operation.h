@@ -18,7 +18,7 @@ std::vector<std::string> element_classes(Evaluator<T>& evaluator, std::span<cons
 /// How a subject of this precision computes in `dtype`. Integers do not round.
 Setting setting_of(DType dtype, const Precision& precision);
 
-/// The oracle of the evaluators `Of(case, setting)`.
+/// The oracle of the evaluators `Of(case, setting)` for subjects whose steps round in `dtype`.
 template <typename Of>
 class Operation : public Oracle {
  public:
@@ -44,11 +44,12 @@ class Operation : public Oracle {
   DType dtype_;
 };
 
-/// The oracle of Of<T>, T the type of `dtype`. Throws InputError for a dtype that is not judged.
+/// The oracle of Of<T>, T the type that holds numbers of `dtype`: floats of 16 bits are held as float32, in a
+/// case of float32 tensors.
 template <template <typename> class Of>
 const Oracle& oracle_of(DType dtype) {
-  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
-    static const Operation<Of<T>> instance(kDTypeOf<T>);
+  return with_format(dtype, []<typename T, DType format>() -> const Oracle& {
+    static const Operation<Of<T>> instance(format);
     return instance;
   });
 }

@@ -98,7 +98,7 @@
 namespace deformdiff {
 
 /// The oracle of cases whose block is `operation` and that compute in `dtype`. Throws InternalError if there
-/// is no such operation, InputError if that dtype is not judged. Lives as long as the program.
+/// is no such operation. `dtype` is floating or, of constant, int64. Lives as long as the program.
 const Oracle& operation_oracle(const std::string& operation, DType dtype);
 
 /// Names of all operations, in alphabetical order.

@@ -8,7 +8,8 @@
 
 namespace deformdiff::operation {
 
-/// By name: the oracle in a dtype. Each throws InputError for a dtype that is not judged.
+/// By name: the oracle of subjects whose steps round in a floating dtype. Where that has 16 bits the case's
+/// tensors are float32 that hold its numbers.
 using OperationTable = std::map<std::string, const Oracle& (*)(DType dtype)>;
 
 OperationTable elementwise_operations();  ///< add, scale, mean_heads

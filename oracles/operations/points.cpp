@@ -39,7 +39,7 @@ class SamplingLocations : public Elementwise<T> {
     if (width_ == 2) {
       const auto side = static_cast<double>(sides_[static_cast<std::size_t>(2 * level + 1 - axis)]);
       if (side == 0) return demand<T>(centre + offset / static_cast<T>(side), out);
-      const double roundings = (is_power_of_two(side) ? 0 : 2) + (fits<T>(side) ? 0 : 1);
+      const double roundings = (is_power_of_two(side) ? 0 : 2) + (fits<T>(side, this->rounding()) ? 0 : 1);
       add(centre, offset, 1 / static_cast<Wide<T>>(side), roundings, out);
     } else {
       const auto points = static_cast<double>(points_);
@@ -60,10 +60,10 @@ class SamplingLocations : public Elementwise<T> {
     out.value = centre + moved;
     out.magnitude = static_cast<double>(std::abs(static_cast<Wide<T>>(centre)) + std::abs(moved) +
                                         std::abs(static_cast<Wide<T>>(offset)));
-    double error = fits<T>(moved) && roundings == 0 ? 0 : roundings * this->unit() * size;
+    double error = fits<T>(moved, this->rounding()) && roundings == 0 ? 0 : roundings * this->unit() * size;
     if (width_ == 4 && (offset == 0 || factor == 0)) error = 0;
     out.terms[kRounding] = error + rounding_error<T>(out.value, error, this->rounding());
-    const bool exact = offset == 0 || (roundings == 0 && fits<T>(moved));
+    const bool exact = offset == 0 || (roundings == 0 && fits<T>(moved, this->rounding()));
     const double operands = 1 + std::abs(static_cast<double>(offset)) + std::abs(static_cast<double>(factor));
     out.terms[kUnderflow] = (exact ? 0 : 3 * this->underflow()) + 3 * this->flush() * operands;
   }
@@ -114,7 +114,7 @@ class PixelCentres : public Elementwise<T> {
     out.value = centre / (static_cast<Wide<T>>(ratio) * side);
     out.magnitude = std::max(static_cast<double>(std::abs(out.value)), centre);
     double roundings = is_power_of_two(ratio) ? (is_power_of_two(side) ? 0 : 1) : 2;
-    if (!fits<T>(centre) || !fits<T>(side)) roundings += 2;
+    if (!fits<T>(centre, this->rounding()) || !fits<T>(side, this->rounding())) roundings += 2;
     if (roundings > 0) {
       out.terms[kRounding] = roundings * this->unit() * static_cast<double>(std::abs(out.value));
       out.terms[kUnderflow] = 2 * this->underflow();
@@ -152,7 +152,8 @@ class ScaledPoints : public Elementwise<T> {
     out.magnitude = static_cast<double>(std::abs(out.value));
     if (p == 0 || r == 0) return;
     // A double's product need not fit the oracle's type: fits() must not be asked of its rounding.
-    const bool exact = is_power_of_two(p) || is_power_of_two(r) || (sizeof(T) == 4 && fits<T>(out.value));
+    const bool exact =
+        is_power_of_two(p) || is_power_of_two(r) || (sizeof(T) == 4 && fits<T>(out.value, this->rounding()));
     if (!exact) out.terms[kRounding] = this->unit() * first_place(out.magnitude);
     if (!exact || out.magnitude < 4 * this->rounding().tiny) out.terms[kUnderflow] = this->underflow();
     out.terms[kUnderflow] +=

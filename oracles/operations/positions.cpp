@@ -27,7 +27,7 @@ class Coordinates : public Elementwise<T> {
         eps_(normalize_ ? c.number("eps") : 0),
         scale_(normalize_ ? c.number("scale") : 1) {
     if (c.find_input("mask") != nullptr) mask_ = booleans(c, "mask");
-    scale_error_ = fits<T>(scale_) ? 0 : this->unit();
+    scale_error_ = fits<T>(scale_, this->rounding()) ? 0 : this->unit();
   }
 
   void prepare(int /*threads*/) override {
@@ -57,10 +57,10 @@ class Coordinates : public Elementwise<T> {
 
   /// Relative error of `count + number`, the number rounded to T first.
   double sum_error(double count, double number, Wide<T> sum) const {
-    if (fits<T>(number) && fits<T>(sum)) return 0;
-    const double rounded = fits<T>(number) ? 0 : this->unit() * std::abs(number);
+    if (fits<T>(number, this->rounding()) && fits<T>(sum, this->rounding())) return 0;
+    const double rounded = fits<T>(number, this->rounding()) ? 0 : this->unit() * std::abs(number);
     return this->unit() + rounded / std::max(std::abs(static_cast<double>(sum)), this->rounding().tiny) +
-           (fits<T>(count) ? 0 : this->unit());
+           (fits<T>(count, this->rounding()) ? 0 : this->unit());
   }
 
   void element(std::int64_t index, Element<T>& out) const override {
@@ -69,7 +69,7 @@ class Coordinates : public Elementwise<T> {
     if (!normalize_) {
       out.value = count;
       out.magnitude = count;
-      out.terms[kRounding] = fits<T>(count) ? 0 : unit * count;
+      out.terms[kRounding] = fits<T>(count, this->rounding()) ? 0 : unit * count;
       return;
     }
     const Wide<T> above = static_cast<Wide<T>>(count) + offset_, below = static_cast<Wide<T>>(last) + eps_;
@@ -115,9 +115,9 @@ class Temperatures : public Elementwise<T> {
     if (exponent == 0 || base_ == 1) return;
     const auto e = static_cast<double>(exponent);
     const double logarithm = e * std::abs(std::log(base_));
-    const double of_exponent = fits<T>(exponent) ? 0 : this->unit() * logarithm;
+    const double of_exponent = fits<T>(exponent, this->rounding()) ? 0 : this->unit() * logarithm;
     const double by_pow = this->setting_.relative(this->setting_.ulps.pow) +
-                          std::expm1(of_exponent + (fits<T>(base_) ? 0 : this->unit() * e));
+                          std::expm1(of_exponent + (fits<T>(base_, this->rounding()) ? 0 : this->unit() * e));
     const double by_exp = this->setting_.relative(this->setting_.ulps.exp) +
                           std::expm1(of_exponent + 2 * this->unit() * logarithm);
     out.terms[kTranscendental] = out.magnitude * std::max(by_pow, by_exp);
@@ -158,7 +158,7 @@ class Angles : public Elementwise<T> {
     out.magnitude = static_cast<double>(std::abs(out.value));
     if (coordinate == 0) return;
     if (!is_power_of_two(temperature)) out.terms[kRounding] = 2 * this->unit() * out.magnitude;
-    if (!is_power_of_two(temperature) || this->flush() != 0 || !fits<T>(out.value)) {
+    if (!is_power_of_two(temperature) || this->flush() != 0 || !fits<T>(out.value, this->rounding())) {
       out.terms[kUnderflow] =
           2 * this->underflow() + this->flush() / std::abs(static_cast<double>(temperature));
     }

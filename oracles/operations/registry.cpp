@@ -1,7 +1,12 @@
+#include "core/error.h"
+#include "core/sixteen_bits.h"
 #include "oracles/ms_deform_attn/backward/oracle.h"
 #include "oracles/ms_deform_attn/oracle.h"
 #include "oracles/operations/operations.h"
 #include "oracles/operations/oracles.h"
+#include "oracles/operations/sixteen_bits.h"
+
+#include <utility>
 
 namespace deformdiff {
 namespace {
@@ -25,12 +30,29 @@ const OperationTable& registry() {
   return oracles;
 }
 
+/// By operation and 16-bit dtype.
+using SixteenBitRegistry = std::map<std::pair<std::string, DType>, std::unique_ptr<const Oracle>>;
+
+const SixteenBitRegistry& sixteen_bit_registry() {
+  static const SixteenBitRegistry oracles = [] {
+    SixteenBitRegistry all;
+    for (const auto& [name, lookup] : registry()) {
+      for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+        all.emplace(std::pair(name, dtype),
+                    sixteen_bit_oracle(name, dtype, {lookup(DType::kFloat32), lookup(dtype)}));
+      }
+    }
+    return all;
+  }();
+  return oracles;
+}
+
 }  // namespace
 
 const Oracle& operation_oracle(const std::string& operation, DType dtype) {
   const auto found = registry().find(operation);
   if (found == registry().end()) throw InternalError("there is no operation '" + operation + "'");
-  return found->second(dtype);
+  return is_sixteen_bits(dtype) ? *sixteen_bit_registry().at({operation, dtype}) : found->second(dtype);
 }
 
 std::vector<std::string> operations() {

@@ -23,12 +23,12 @@ struct Sample {
 /// How far a position that grid_sample makes of 2 (i + 1/2) / out - 1 may be off, in units of u (README,
 /// "Resizing"); 0 where nothing rounds.
 template <typename T>
-double grid_shift(std::int64_t i, std::int64_t in, std::int64_t out) {
+double grid_shift(std::int64_t i, std::int64_t in, std::int64_t out, const Rounding& rounding) {
   const auto size = static_cast<Wide<T>>(in);
   const Wide<T> twice = static_cast<Wide<T>>(2 * i + 1) / static_cast<Wide<T>>(out);
   const Wide<T> scaled = twice * size / 2, position = scaled - Wide<T>(0.5);
-  const bool exact = is_power_of_two(static_cast<double>(out)) && fits<T>(twice) && fits<T>(twice - 1) &&
-                     fits<T>(scaled) && fits<T>(position);
+  const bool exact = is_power_of_two(static_cast<double>(out)) && fits<T>(twice, rounding) &&
+                     fits<T>(twice - 1, rounding) && fits<T>(scaled, rounding) && fits<T>(position, rounding);
   if (exact) return 0;
   return static_cast<double>(4 * scaled + std::abs(scaled - size / 2) + std::abs(position));
 }
@@ -44,15 +44,17 @@ Sample<T> sample_at(std::int64_t i, std::int64_t in, std::int64_t out, const Set
   Sample<T> sample;
   // Only fractions over a power of two can be numbers of T.
   const bool dyadic = is_power_of_two(static_cast<double>(out / std::gcd(in, out)));
-  const bool exact = dyadic && fits<T>(static_cast<Wide<T>>((2 * i + 1) * in) / 2) && fits<T>(ratio) &&
-                     fits<T>(ratio * static_cast<Wide<T>>(i)) && fits<T>(scaled) && fits<T>(offset) &&
-                     fits<T>(position);
+  const bool exact = dyadic && fits<T>(static_cast<Wide<T>>((2 * i + 1) * in) / 2, setting.rounding) &&
+                     fits<T>(ratio, setting.rounding) &&
+                     fits<T>(ratio * static_cast<Wide<T>>(i), setting.rounding) &&
+                     fits<T>(scaled, setting.rounding) && fits<T>(offset, setting.rounding) &&
+                     fits<T>(position, setting.rounding);
   if (!exact) {
     sample.shift = 2 * static_cast<double>(scaled) + static_cast<double>(std::abs(position)) +
                    static_cast<double>(std::abs(offset));
   }
   if (setting.coordinates != Coordinates::kFused)
-    sample.shift = std::max(sample.shift, grid_shift<T>(i, in, out));
+    sample.shift = std::max(sample.shift, grid_shift<T>(i, in, out, setting.rounding));
   sample.shift *= setting.rounding.unit;
   sample.position = std::clamp<Wide<T>>(position, 0, static_cast<Wide<T>>(in));
   const auto cell_of = [in](double t) {

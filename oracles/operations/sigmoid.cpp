@@ -88,7 +88,7 @@ class Threshold : public Elementwise<T> {
     if (std::isnan(logit)) return kClear;
     Element<T> probability;
     sigmoid_of(logit, this->setting_, probability);
-    double bound = fits<T>(threshold_) ? 0 : this->unit() * std::abs(threshold_);
+    double bound = fits<T>(threshold_, this->setting_.rounding) ? 0 : this->unit() * std::abs(threshold_);
     for (const double term : probability.terms) bound += term;
     // The factor for the oracle's own rounding is that of every other operation, or more.
     if (bound > 0) bound *= second_order_factor(longest_path(this->setting_), this->unit()) * (1 + 0x1p-8);

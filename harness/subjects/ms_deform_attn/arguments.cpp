@@ -50,7 +50,7 @@ void check_structure(const Inputs& inputs) {
   const at::ScalarType dtype = value.scalar_type();
   TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn: value is ", dtype,
                    "; a floating dtype wanted");
-  with_element_type(dtype, [](auto) {});
+  with_element_type(compute_type(dtype), [](auto) {});
   check_dtype(locations, "sampling_loc", dtype);
   check_dtype(weights, "attn_weight", dtype);
   check_dtype(shapes, "spatial_shapes", at::kLong);
@@ -85,6 +85,16 @@ void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_star
   }
 }
 
+at::ScalarType compute_type(at::ScalarType dtype) {
+  return dtype == at::kHalf || dtype == at::kBFloat16 ? at::kFloat : dtype;
+}
+
+Inputs in_compute_type(const Inputs& inputs) {
+  const at::ScalarType type = compute_type(inputs.value.scalar_type());
+  return {inputs.value.to(type),        inputs.spatial_shapes,       inputs.level_start_index,
+          inputs.sampling_loc.to(type), inputs.attn_weight.to(type), inputs.im2col_step};
+}
+
 std::vector<std::int64_t> output_shape(const Inputs& inputs) {
   return {inputs.value.size(0), inputs.sampling_loc.size(1), inputs.value.size(2) * inputs.value.size(3)};
 }
@@ -96,6 +106,11 @@ Inputs contiguous(const Inputs& inputs) {
           inputs.sampling_loc.contiguous(),
           inputs.attn_weight.contiguous(),
           inputs.im2col_step};
+}
+
+Gradients in_type_of(const Inputs& inputs, const Gradients& gradients) {
+  const at::ScalarType type = inputs.value.scalar_type();
+  return {gradients.value.to(type), gradients.sampling_loc.to(type), gradients.attn_weight.to(type)};
 }
 
 Gradients new_gradients(const Inputs& inputs) {

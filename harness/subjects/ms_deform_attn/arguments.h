@@ -31,8 +31,14 @@ struct Gradients {
 };
 
 /// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
-/// c10::NotImplementedError for a floating dtype other than float32 and float64.
+/// c10::NotImplementedError for a floating dtype other than float32, float64, float16 and bfloat16.
 void check_structure(const Inputs& inputs);
+
+/// What the kernels compute in: float32 for types of 16 bits, else `dtype` itself.
+at::ScalarType compute_type(at::ScalarType dtype);
+
+/// The same with floating tensors of compute_type(), converted where they are not.
+Inputs in_compute_type(const Inputs& inputs);
 
 /// work(float{}) or work(double{}): the one place that knows the dtypes of the kernels. Throws
 /// c10::NotImplementedError for any other.
@@ -81,6 +87,9 @@ ForwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& output)
 
 /// Contiguous gradients as a kernel wants them: that of value is zeros, the others are not filled.
 Gradients new_gradients(const Inputs& inputs);
+
+/// The same in the dtype of the inputs.
+Gradients in_type_of(const Inputs& inputs, const Gradients& gradients);
 
 /// Pointers into contiguous inputs and gradients, which must outlive the result.
 template <typename T>

@@ -44,15 +44,15 @@ Gradients backward_cpu(const Inputs& inputs, const at::Tensor& grad_output) {
   check_structure(inputs);
   check_grad_output(inputs, grad_output);
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
-  const Inputs dense = contiguous(inputs);
-  const at::Tensor dense_grad = grad_output.contiguous();
-  const Gradients gradients = new_gradients(inputs);
-  with_element_type(inputs.value.scalar_type(), [&]<typename T>(T) {
+  const Inputs dense = contiguous(in_compute_type(inputs));
+  const at::Tensor dense_grad = grad_output.to(dense.value.scalar_type()).contiguous();
+  const Gradients gradients = new_gradients(dense);
+  with_element_type(dense.value.scalar_type(), [&]<typename T>(T) {
     const BackwardArguments<T> arguments = arguments_of<T>(dense, dense_grad, gradients);
     at::parallel_for(0, arguments.N * arguments.M, 1,
                      [&](std::int64_t begin, std::int64_t end) { backward_heads(arguments, begin, end); });
   });
-  return gradients;
+  return in_type_of(inputs, gradients);
 }
 
 Gradients backward_operator(const Inputs& inputs, const at::Tensor& grad_output) {

@@ -29,6 +29,9 @@ at::Tensor heads_first(const at::Tensor& tensor) {
 
 at::Tensor forward_composite(const Inputs& inputs) {
   check_structure(inputs);
+  // grid_sampler of 16-bit types on the CPU counts pixels in int16: it reads beyond maps of more than 32767.
+  if (const at::ScalarType dtype = inputs.value.scalar_type(); compute_type(dtype) != dtype)
+    return forward_composite(in_compute_type(inputs)).to(dtype);
   const auto [value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step] = inputs;
   const at::Tensor shapes = spatial_shapes.cpu();
   const at::Tensor starts = level_start_index.cpu();

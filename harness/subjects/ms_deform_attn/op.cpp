@@ -67,6 +67,13 @@ at::Tensor meta_kernel(const at::Tensor& value, const at::Tensor& spatial_shapes
 }  // namespace
 
 void forward_cpu_into(const Inputs& inputs, const at::Tensor& output) {
+  const at::ScalarType type = compute_type(output.scalar_type());
+  if (type != output.scalar_type()) {
+    const at::Tensor wide = at::empty(output.sizes(), output.options().dtype(type));
+    forward_cpu_into(in_compute_type(inputs), wide);
+    output.copy_(wide);
+    return;
+  }
   const Inputs dense = contiguous(inputs);
   with_element_type(dense.value.scalar_type(), [&]<typename T>(T) { run(arguments_of<T>(dense, output)); });
 }

@@ -110,6 +110,8 @@ class ModuleSubject : public Subject {
     info.blocks = {kOpaqueBlock};
     // Norms that the graph puts together may compute as they like.
     info.precision.ulps = kLibTorchUlps;
+    // A graph is made of operations of tensors, and so may the sampling in it be.
+    info.precision.arithmetic = Arithmetic::kOperations;
     return info;
   }
 

@@ -1,0 +1,32 @@
+// Cases of float16 and bfloat16, made of cases of float32: every block's generator, shrinks, ablations and
+// mutations serve them too.
+#pragma once
+
+#include "core/ablation.h"
+#include "core/generator.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace deformdiff {
+
+/// A generator whose stream is that of `generator`, three cases in twenty float16 and as many bfloat16
+/// instead. Not in tiers without a share, whose cases are made for their size. Numbers that the type does not
+/// have are rounded up or down at random, the same number the same way: what is aimed at a border or a tie in
+/// float32 lies on either side of it in the type's own numbers. Tensors beyond its range are scaled into it.
+/// `generator` must outlive the result.
+std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator);
+
+/// What shrinks does for a 16-bit case: the smaller cases of the float32 case of the same numbers, rounded.
+Shrinks with_sixteen_bits(Shrinks shrinks);
+
+/// The same of ablations.
+Ablations with_sixteen_bits(Ablations ablations);
+
+/// As in engine/block_entry.h.
+using Mutation = std::function<std::optional<Case>(const Case& c, std::uint64_t key, bool keeps_sizes)>;
+Mutation with_sixteen_bits(Mutation mutate);
+
+}  // namespace deformdiff

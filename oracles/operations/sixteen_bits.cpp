@@ -1,0 +1,250 @@
+#include "oracles/operations/sixteen_bits.h"
+
+#include "core/error.h"
+#include "core/sixteen_bits.h"
+#include "core/telling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+
+namespace deformdiff::operation {
+namespace {
+
+/// Frameworks make these of several operations of tensors, each of which rounds its result.
+constexpr std::string_view kCompound[] = {"coordinates",   "temperatures",       "angles",
+                                          "pixel_centres", "sampling_locations", "threshold"};
+
+/// Under Arithmetic::kOperations this is as well.
+constexpr std::string_view kSampling = "ms_deform_attn";
+
+Case widened(Case c) {
+  for (NamedTensor& input : c.inputs) {
+    if (is_sixteen_bits(input.tensor.dtype())) input.tensor = convert(input.tensor, DType::kFloat32);
+  }
+  return c;
+}
+
+/// The least and the largest of some stored numbers; either may be infinite.
+struct Ends {
+  double low, high;
+};
+
+/// An interval, and the kinds of number that belong to the set.
+struct Set {
+  double value = 0, bound = 0;
+  std::uint8_t admits = kAdmitsFinite;
+};
+
+/// What rounding to a 16-bit type makes of sets. It is monotonic: the least number becomes the least.
+class Rounded {
+ public:
+  Rounded(DType dtype, bool flushes)
+      : format_(sixteen_bit_format(dtype)), normal_(flushes ? float_format(dtype).smallest_normal : 0) {}
+
+  /// Of the numbers in value +- bound.
+  Ends ends(double value, double bound) const {
+    return {stored(value - bound, bound == 0 ? 0 : -0x1p-52),
+            stored(value + bound, bound == 0 ? 0 : 0x1p-52)};
+  }
+
+  /// Of float32 sums of such numbers and `term`.
+  Ends sums(const Ends& terms, double term) const {
+    return {sum(terms.low + term, -0x1p-23), sum(terms.high + term, 0x1p-23)};
+  }
+
+  Set set(Ends ends) const {
+    if (ends.low > format_.largest) return {0, 0, kAdmitsPlusInf};
+    if (ends.high < -format_.largest) return {0, 0, kAdmitsMinusInf};
+    if (ends.low > 0 && ends.low < normal_) ends.low = 0;
+    if (ends.high < 0 && ends.high > -normal_) ends.high = 0;
+    Set set;
+    if (ends.low < -format_.largest) set.admits |= kAdmitsMinusInf;
+    if (ends.high > format_.largest) set.admits |= kAdmitsPlusInf;
+    const double low = std::max(ends.low, -format_.largest), high = std::min(ends.high, format_.largest);
+    set.value = low / 2 + high / 2;
+    // Of numbers far apart the middle is rounded, and so are the differences.
+    if (low < high) set.bound = std::max(high - set.value, set.value - low) * (1 + 0x1p-50);
+    return set;
+  }
+
+ private:
+  /// `t`, which may be so much of itself smaller or larger.
+  double stored(double t, double loss) const {
+    const double tiny = loss == 0 ? 0 : std::copysign(0x1p-1022, loss);
+    return round_to(format_, t + std::abs(t) * loss + tiny);
+  }
+  double sum(double t, double loss) const {
+    return stored(t, static_cast<double>(static_cast<float>(t)) == t ? 0 : loss);
+  }
+
+  const SixteenBitFormat& format_;
+  double normal_;  ///< below it results may be 0; 0 if they are not flushed
+};
+
+/// Turns admissible float32 results into what is stored of them; more(element, ends) says what else may be.
+template <typename More>
+void round_off(const Rounded& rounded, const More& more, OutputReference& output) {
+  const std::size_t count = output.value.size();
+  if (output.admits.empty()) output.admits.assign(count, kAdmitsFinite);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint8_t& admits = output.admits[i];
+    if ((admits & kAdmitsFinite) == 0) continue;
+    const Set set = rounded.set(more(i, rounded.ends(output.value[i], output.bound[i])));
+    output.value[i] = set.value;
+    output.bound[i] = set.bound;
+    admits = static_cast<std::uint8_t>((admits & ~kAdmitsFinite) | set.admits);
+  }
+  for (Alternative& other : output.alternatives) {
+    const Set set = rounded.set(rounded.ends(other.value, other.bound));
+    other.value = set.value;
+    other.bound = set.bound;
+    std::uint8_t& admits = output.admits[static_cast<std::size_t>(other.element)];
+    admits = static_cast<std::uint8_t>(admits | (set.admits & ~kAdmitsFinite));
+    // Beyond the largest number nothing finite is left of it.
+    if ((set.admits & kAdmitsFinite) == 0) other.bound = -1;
+  }
+  std::erase_if(output.alternatives, [](const Alternative& other) { return other.bound < 0; });
+  const auto is_finite = [](std::uint8_t each) { return each == kAdmitsFinite; };
+  if (std::ranges::all_of(output.admits, is_finite)) output.admits = {};
+}
+
+/// Where every step rounded, what is known exactly rounds as well; other sets are of stored numbers already.
+void round_exact(const Rounded& rounded, OutputReference& output) {
+  for (std::size_t i = 0; i < output.value.size(); ++i) {
+    if (output.bound[i] != 0 || (!output.admits.empty() && output.admits[i] != kAdmitsFinite)) continue;
+    const Set set = rounded.set(rounded.ends(output.value[i], 0));
+    output.value[i] = set.value;
+    if (set.admits == kAdmitsFinite) continue;
+    if (output.admits.empty()) output.admits.assign(output.value.size(), kAdmitsFinite);
+    output.admits[i] = set.admits;
+  }
+}
+
+/// A sum of products and a bias, which frameworks also add in an operation of its own, to what was stored of
+/// the sum.
+class BiasAddedApart {
+ public:
+  BiasAddedApart(const Oracle& float32, const Case& wide, const Precision& precision, int threads)
+      : bias_(wide.input(kBias).contiguous()), per_channel_(wide.block == "conv2d" ? 1 : 0) {
+    Case without = wide;
+    std::erase_if(without.inputs, [](const NamedTensor& input) { return input.name == kBias; });
+    product_ = std::move(float32.evaluate(without, precision, {}, threads).outputs.front());
+    if (per_channel_ != 0) per_channel_ = product_.shape[2] * product_.shape[3];
+    per_channel_ = std::max<std::int64_t>(1, per_channel_);
+  }
+
+  /// Either way.
+  Ends operator()(const Rounded& rounded, std::size_t i, const Ends& at_once) const {
+    const auto channel = static_cast<std::int64_t>(i) / per_channel_ % bias_.elements();
+    const double bias = bias_.values<float>()[static_cast<std::size_t>(channel)];
+    const bool finite = product_.admits.empty() || product_.admits[i] == kAdmitsFinite;
+    if (!finite || !std::isfinite(bias)) return at_once;
+    const Ends apart = rounded.sums(rounded.ends(product_.value[i], product_.bound[i]), bias);
+    return {std::min(at_once.low, apart.low), std::max(at_once.high, apart.high)};
+  }
+
+  static constexpr const char* kBias = "bias";
+
+ private:
+  Tensor bias_;
+  std::int64_t per_channel_;  ///< elements of the output that lie beside each other
+  OutputReference product_;
+};
+
+bool is_zero(const OutputReference& output) {
+  const auto zero = [](double each) { return each == 0; };
+  return output.admits.empty() && output.alternatives.empty() && std::ranges::all_of(output.value, zero) &&
+         std::ranges::all_of(output.bound, zero);
+}
+
+class SixteenBitOracle : public Oracle {
+ public:
+  SixteenBitOracle(const std::string& operation, DType dtype, FormatOracles oracles)
+      : dtype_(dtype),
+        oracles_(oracles),
+        is_sampling_(operation == kSampling),
+        has_bias_(operation == "linear" || operation == "conv2d"),
+        is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)) {}
+
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    const bool every_step = rounds_every_step(precision);
+    const Case wide = widened(c);
+    Reference reference = float32_oracle(precision).evaluate(wide, precision, contract, threads);
+    const Rounded rounded(dtype_, precision.flush_to_zero);
+    OutputReference& output = reference.outputs.front();
+    if (output.dtype != DType::kFloat32) return reference;
+    output.dtype = dtype_;
+    if (every_step) {
+      round_exact(rounded, output);
+    } else if (has_bias_ && wide.find_input(BiasAddedApart::kBias) != nullptr) {
+      const BiasAddedApart apart(oracles_.wide, wide, precision, threads);
+      round_off(
+          rounded, [&](std::size_t i, const Ends& ends) { return apart(rounded, i, ends); }, output);
+    } else {
+      round_off(
+          rounded, [](std::size_t, const Ends& ends) { return ends; }, output);
+    }
+    if (reference.vacuous.empty() && is_zero(output)) tell_of_zeros(reference);
+    return reference;
+  }
+
+  Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
+                      std::int64_t element) const override {
+    const Case wide = widened(c);
+    const Oracle& oracle = float32_oracle(precision);
+    Explanation explanation = oracle.explain(wide, precision, contract, element);
+    const auto bound_of = [element](const Reference& reference) {
+      return reference.outputs.front().bound[static_cast<std::size_t>(element)];
+    };
+    const double before = bound_of(oracle.evaluate(wide, precision, contract, 1));
+    const double after = bound_of(evaluate(c, precision, contract, 1));
+    if (before != after) explanation.terms.emplace_back("output rounding", after - before);
+    std::ranges::stable_sort(explanation.terms,
+                             [](const auto& a, const auto& b) { return a.second > b.second; });
+    return explanation;
+  }
+
+  std::vector<std::string> element_classes(const Case& c,
+                                           std::span<const std::int64_t> elements) const override {
+    return oracles_.wide.element_classes(widened(c), elements);
+  }
+
+ private:
+  bool rounds_every_step(const Precision& precision) const {
+    switch (precision.arithmetic) {
+      case Arithmetic::kWide:
+        return is_compound_;
+      case Arithmetic::kOperations:
+        return is_compound_ || is_sampling_;
+      case Arithmetic::kStorage:
+        return true;
+    }
+    throw InternalError("an arithmetic of no known kind");
+  }
+
+  const Oracle& float32_oracle(const Precision& precision) const {
+    return rounds_every_step(precision) ? oracles_.storage : oracles_.wide;
+  }
+
+  static void tell_of_zeros(Reference& reference) {
+    Tally zeros;
+    zeros.total = reference.total_elements;
+    tell(zeros, kDerivedSets, reference);
+  }
+
+  DType dtype_;
+  FormatOracles oracles_;
+  bool is_sampling_, has_bias_, is_compound_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Oracle> sixteen_bit_oracle(const std::string& operation, DType dtype,
+                                                 FormatOracles oracles) {
+  return std::make_unique<SixteenBitOracle>(operation, dtype, oracles);
+}
+
+}  // namespace deformdiff::operation
