@@ -33,6 +33,9 @@ SubjectList traced_faults();      ///< kernels called outside the dispatcher whi
 SubjectList model_faults();       ///< models that use a right operator wrongly
 SubjectList export_faults();      ///< what exports of whole models silently get wrong
 
+/// Right code of block ms_deform_attn that computes in other ways than ours.
+SubjectList control_kernels();
+
 /// Faults that break more than numbers: they crash, hang, print, or write where they should not. They prove
 /// that whatever a subject does is one verdict about it, and that a run goes on. Each misbehaves where N*Q is
 /// odd and gives the right answer elsewhere.

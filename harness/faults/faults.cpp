@@ -46,6 +46,7 @@ SubjectList fault_subjects() {
   append(list, model_faults());
   append(list, export_faults());
   append(list, process_faults());
+  append(list, control_kernels());
   return list;
 }
 
