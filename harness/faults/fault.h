@@ -49,6 +49,9 @@ SubjectList export_faults();      ///< what exports of whole models silently get
 SubjectList gradient_faults();    ///< the operator's backward: what is added up, and by what it is multiplied
 SubjectList scatter_faults();     ///< the same: where it is added, and what is left out
 
+/// Right code of block ms_deform_attn that computes in other ways than ours.
+SubjectList control_kernels();
+
 /// Faults that break more than numbers: they crash, hang, print, or write where they should not. They prove
 /// that whatever a subject does is one verdict about it, and that a run goes on. Each misbehaves where N*Q is
 /// odd and gives the right answer elsewhere.

@@ -65,6 +65,7 @@ SubjectList fault_subjects() {
   append(list, gradient_faults());
   append(list, scatter_faults());
   append(list, process_faults());
+  append(list, control_kernels());
   return list;
 }
 
