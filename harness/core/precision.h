@@ -39,9 +39,9 @@ struct Precision {
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
   Variance variance = Variance::kAny;  ///< of norms
+  FunctionUlps ulps{};
   Products products = Products::kFloat32;
   ProductSums product_sums = ProductSums::kFloat32;
-  FunctionUlps ulps;
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };
 

@@ -50,15 +50,16 @@ BackwardProblem parse_in(DType dtype, const Case& c) {
 }  // namespace
 
 template <typename T>
-BackwardInputs<T>::BackwardInputs(const Case& c, const Precision& precision, const Contract& contract)
-    : BackwardInputs(parse_in(kDTypeOf<T>, c), precision, contract) {}
+BackwardInputs<T>::BackwardInputs(const Case& c, DType format, const Precision& precision,
+                                  const Contract& contract)
+    : BackwardInputs(parse_in(kDTypeOf<T>, c), format, precision, contract) {}
 
 template <typename T>
-BackwardInputs<T>::BackwardInputs(const BackwardProblem& problem, const Precision& precision,
+BackwardInputs<T>::BackwardInputs(const BackwardProblem& problem, DType format, const Precision& precision,
                                   const Contract& contract)
     : forward_(problem.forward, contract),
       gradient_(problem.grad_output, forward_.dims()),
-      rounding_(rounding_of(kDTypeOf<T>, precision)),
+      rounding_(rounding_of(format, precision)),
       coordinates_(precision.coordinates),
       contract_(contract) {
   std::int64_t longest = 1;

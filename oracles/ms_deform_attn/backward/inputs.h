@@ -43,14 +43,14 @@ class OutputGradient {
   bool has_nonfinite_ = false;
 };
 
-/// One case under one Precision and Contract.
+/// One case under one Precision and Contract. Every step rounds in `format`.
 template <typename T>
 class BackwardInputs {
  public:
   using Scalar = Wide<T>;
 
   /// Throws InputError if the case computes in another dtype.
-  BackwardInputs(const Case& c, const Precision& precision, const Contract& contract);
+  BackwardInputs(const Case& c, DType format, const Precision& precision, const Contract& contract);
 
   const Inputs<T>& forward() const { return forward_; }
   const Dims& dims() const { return forward_.dims(); }
@@ -86,7 +86,8 @@ class BackwardInputs {
   struct Locators {
     AxisLocator<Scalar> x, y;
   };
-  BackwardInputs(const BackwardProblem& problem, const Precision& precision, const Contract& contract);
+  BackwardInputs(const BackwardProblem& problem, DType format, const Precision& precision,
+                 const Contract& contract);
 
   Inputs<T> forward_;
   OutputGradient<T> gradient_;

@@ -51,19 +51,20 @@ void admit_anything(std::size_t at, OutputReference& output) {
 
 /// What an element counts for rule 7, by the widest of its intervals.
 void count(const OutputReference& output, std::size_t at, double bound, double magnitude, bool reached,
-           bool nonzero, Tally& tally) {
+           bool nonzero, const Rounding& rounding, Tally& tally) {
   const std::uint8_t admits =
       output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at];
   const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
-  const bool narrow = admits == kAdmitsFinite && magnitude > 0 && kDerivedSets.is_narrow(bound, magnitude);
+  const bool narrow =
+      admits == kAdmitsFinite && magnitude > 0 && derived_sets(rounding.unit).is_narrow(bound, magnitude);
   tally.count(narrow || nonfinite, reached || nonfinite, nonzero || nonfinite);
 }
 
-Reference summed_up(OutputReference output, const std::vector<Tally>& tallies) {
+Reference summed_up(OutputReference output, const std::vector<Tally>& tallies, const Rounding& rounding) {
   Tally sum;
   for (const Tally& tally : tallies) sum += tally;
   Reference reference;
-  tell(sum, kDerivedSets, reference, "elements that sampling reaches");
+  tell(sum, derived_sets(rounding.unit), reference, "elements that sampling reaches");
   reference.outputs.push_back(std::move(output));
   return reference;
 }
@@ -80,8 +81,8 @@ bool may_overflow(const BackwardInputs<T>& inputs, double terms, double others) 
 template <typename T>
 class ValueEvaluation {
  public:
-  ValueEvaluation(const Case& c, const Precision& precision, const Contract& contract)
-      : inputs_(c, precision, contract), kinds_(inputs_) {
+  ValueEvaluation(const Case& c, DType format, const Precision& precision, const Contract& contract)
+      : inputs_(c, format, precision, contract), kinds_(inputs_) {
     const Dims& dims = inputs_.dims();
     may_overflow_ = may_overflow(inputs_, static_cast<double>(dims.Q * dims.L * dims.P), 1);
   }
@@ -94,7 +95,7 @@ class ValueEvaluation {
     for_each_chunk(dims.N * dims.M, threads, [&](std::int64_t chunk) {
       refer_head(chunk / dims.M, chunk % dims.M, output, tallies[static_cast<std::size_t>(chunk)]);
     });
-    return summed_up(std::move(output), tallies);
+    return summed_up(std::move(output), tallies, inputs_.rounding());
   }
 
   Explanation explain(std::int64_t element) const {
@@ -184,7 +185,8 @@ class ValueEvaluation {
       store(sums.value[i], sums.bound[i], at, output);
       if (!kinds.empty()) output.admits[at] = kinds[i];
       if (!overflows.empty() && overflows[i]) admit_anything(at, output);
-      count(output, at, sums.bound[i], sums.magnitude[i], sums.terms[i] > 0, sums.value[i] != 0, tally);
+      count(output, at, sums.bound[i], sums.magnitude[i], sums.terms[i] > 0, sums.value[i] != 0,
+            inputs_.rounding(), tally);
     }
   }
 
@@ -214,7 +216,7 @@ class PointEvaluation {
     });
     for (const auto& part : alternatives)
       output.alternatives.insert(output.alternatives.end(), part.begin(), part.end());
-    return summed_up(std::move(output), tallies);
+    return summed_up(std::move(output), tallies, inputs_.rounding());
   }
 
   Explanation explain(std::int64_t element) const {
@@ -254,9 +256,9 @@ class PointEvaluation {
     Axis axis;
   };
 
-  PointEvaluation(const Case& c, const Precision& precision, const Contract& contract,
+  PointEvaluation(const Case& c, DType format, const Precision& precision, const Contract& contract,
                   std::int64_t components)
-      : inputs_(c, precision, contract), kinds_(inputs_), components_(components) {
+      : inputs_(c, format, precision, contract), kinds_(inputs_), components_(components) {
     const Dims& dims = inputs_.dims();
     double longest = 1;
     for (std::int64_t l = 0; l < dims.L; ++l) {
@@ -339,7 +341,7 @@ class PointEvaluation {
                               static_cast<double>(interval.value - static_cast<Wide<T>>(value)),
                               interval.bound()});
     }
-    count(output, index, widest, result.magnitude, result.reached, nonzero, tally);
+    count(output, index, widest, result.magnitude, result.reached, nonzero, inputs_.rounding(), tally);
   }
 
  protected:
@@ -356,8 +358,8 @@ class LocationEvaluation : public PointEvaluation<T> {
   using typename PointEvaluation<T>::Place;
 
  public:
-  LocationEvaluation(const Case& c, const Precision& precision, const Contract& contract)
-      : PointEvaluation<T>(c, precision, contract, 2) {}
+  LocationEvaluation(const Case& c, DType format, const Precision& precision, const Contract& contract)
+      : PointEvaluation<T>(c, format, precision, contract, 2) {}
 
  protected:
   void find(PointGradients<T>& gradients, const Place& at, const Point<Wide<T>>& point,
@@ -378,8 +380,8 @@ class WeightEvaluation : public PointEvaluation<T> {
   using typename PointEvaluation<T>::Place;
 
  public:
-  WeightEvaluation(const Case& c, const Precision& precision, const Contract& contract)
-      : PointEvaluation<T>(c, precision, contract, 1) {}
+  WeightEvaluation(const Case& c, DType format, const Precision& precision, const Contract& contract)
+      : PointEvaluation<T>(c, format, precision, contract, 1) {}
 
  protected:
   void find(PointGradients<T>& gradients, const Place& at, const Point<Wide<T>>& point,
@@ -398,27 +400,32 @@ class WeightEvaluation : public PointEvaluation<T> {
 template <typename Evaluation>
 class GradientOracle : public Oracle {
  public:
+  explicit GradientOracle(DType format) : format_(format) {}
+
   Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                      int threads) const override {
-    return Evaluation(c, precision, contract).refer(threads);
+    return Evaluation(c, format_, precision, contract).refer(threads);
   }
   Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
                       std::int64_t element) const override {
-    return Evaluation(c, precision, contract).explain(element);
+    return Evaluation(c, format_, precision, contract).explain(element);
   }
   std::vector<std::string> element_classes(const Case& c,
                                            std::span<const std::int64_t> elements) const override {
-    const Evaluation evaluation(c, {}, {});
+    const Evaluation evaluation(c, format_, {}, {});
     std::vector<std::string> classes;
     for (const std::int64_t element : elements) classes.push_back(evaluation.element_class(element));
     return classes;
   }
+
+ private:
+  DType format_;
 };
 
 template <template <typename> typename Evaluation>
 const Oracle& oracle_of(DType dtype) {
-  return with_floating(dtype, []<typename T>(T /*of*/) -> const Oracle& {
-    static const GradientOracle<Evaluation<T>> instance;
+  return with_format(dtype, []<typename T, DType format>() -> const Oracle& {
+    static const GradientOracle<Evaluation<T>> instance(format);
     return instance;
   });
 }
