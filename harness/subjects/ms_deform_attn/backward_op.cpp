@@ -46,7 +46,7 @@ Gradients backward_cpu(const Inputs& inputs, const at::Tensor& grad_output) {
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const Inputs dense = contiguous(inputs);
   const at::Tensor dense_grad = grad_output.contiguous();
-  const Gradients gradients = new_gradients(inputs);
+  Gradients gradients = new_gradients(inputs);
   with_element_type(inputs.value.scalar_type(), [&]<typename T>(T) {
     const BackwardArguments<T> arguments = arguments_of<T>(dense, dense_grad, gradients);
     at::parallel_for(0, arguments.N * arguments.M, 1,

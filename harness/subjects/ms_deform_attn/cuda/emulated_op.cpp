@@ -22,7 +22,7 @@ Gradients backward_cuda_emulated(const Inputs& inputs, const at::Tensor& grad_ou
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const Inputs dense = contiguous(inputs);
   const at::Tensor dense_grad = grad_output.contiguous();
-  const Gradients gradients = new_gradients(inputs);
+  Gradients gradients = new_gradients(inputs);
   with_element_type(inputs.value.scalar_type(),
                     [&]<typename T>(T) { run_emulated(arguments_of<T>(dense, dense_grad, gradients)); });
   return gradients;
