@@ -129,6 +129,7 @@ c10::IValue loaded_and_run(const std::string& saved_module, const c10::IValue& r
     return module.forward({tensors.begin(), tensors.end()}).toTupleRef().elements()[0].toTensor();
   };
   std::vector<at::Tensor> tensors;
+  tensors.reserve(inputs.size());
   for (const c10::IValue& input : inputs) tensors.push_back(input.toTensor());
   return gradients(first_output, tensors, grad_output.toTensor());
 }

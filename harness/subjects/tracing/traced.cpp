@@ -151,6 +151,7 @@ std::vector<at::Tensor> replayed_backward(const BlockFunction& function, const C
   const std::vector<std::string> names{"value", "spatial_shapes", "level_start_index", "sampling_loc",
                                        "attn_weight"};
   std::vector<at::Tensor> inputs;
+  inputs.reserve(names.size());
   for (const std::string& name : names) inputs.push_back(call.input(name));
   const at::Tensor& grad_output = call.input("grad_output");
   Module module = prepared(trace(function, {block, call.attributes, names, inputs}, sizes, nullptr), replay);
