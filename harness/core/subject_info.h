@@ -17,7 +17,9 @@ struct SubjectInfo {
   std::string supports;  ///< conditions on the block's dimensions, "D%8==0,L<=4"; empty for everything
   Precision precision;
   Contract contract;
-  std::string not_run;   ///< why it cannot run on this machine; empty if it can
+  std::string not_run;  ///< why it cannot run on this machine; empty if it can
+  std::string
+      fault_class;       ///< for faults: "coordinates", "border", ...; for right code beside ours "control"
   std::string faulty;    ///< for faults: what is wrong, in a few words; empty otherwise
   std::string trigger;   ///< for faults: the trigger class without which the fault cannot show, or empty
   std::string expected;  ///< for faults: the verdict it must get

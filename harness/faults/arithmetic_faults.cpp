@@ -85,27 +85,34 @@ at::Tensor negative_weights_dropped(const Inputs& inputs) {
 
 SubjectList arithmetic_faults() {
   SubjectList list;
-  add_fault(list, {"half_accumulation", "sums in float16", "", "out_of_bound"}, run_plain<HalfAccumulation>);
-  add_fault(list, {"float_for_double", "float64 is computed in float32", "float64", "out_of_bound"},
+  add_fault(list, {"half_accumulation", "precision", "sums in float16", "", "out_of_bound"},
+            run_plain<HalfAccumulation>);
+  add_fault(list,
+            {"float_for_double", "precision", "float64 is computed in float32", "float64", "out_of_bound"},
             float_for_double);
-  add_fault(list, {"half_locations", "locations are rounded to float16", "", "out_of_bound"}, half_locations);
+  add_fault(list, {"half_locations", "coordinates", "locations are rounded to float16", "", "out_of_bound"},
+            half_locations);
   add_sixteen_bit_fault(
-      list, {"rounded_grid", "locations pass through a grid of the 16-bit type", "", "out_of_bound"},
+      list,
+      {"rounded_grid", "coordinates", "locations pass through a grid of the 16-bit type", "", "out_of_bound"},
       rounded_grid);
-  add_fault(list, {"tf32_weights", "weights lose 13 bits, as in TF32", "float32", "out_of_bound"},
+  add_fault(list,
+            {"tf32_weights", "precision", "weights lose 13 bits, as in TF32", "float32", "out_of_bound"},
             tf32_weights);
+  add_fault(list,
+            {"nan_location_spreads", "border", "a NaN location makes the output NaN", "nan_location",
+             "nonfinite_mismatch"},
+            run_plain<NanLocationSpreads>);
   add_fault(
       list,
-      {"nan_location_spreads", "a NaN location makes the output NaN", "nan_location", "nonfinite_mismatch"},
-      run_plain<NanLocationSpreads>);
-  add_fault(list, {"nan_to_num", "NaN and infinities are replaced in the output", "", "nonfinite_mismatch"},
-            nan_to_num);
-  add_fault(list, {"softmax_again", "weights go through a second softmax", "", "out_of_bound"},
+      {"nan_to_num", "precision", "NaN and infinities are replaced in the output", "", "nonfinite_mismatch"},
+      nan_to_num);
+  add_fault(list, {"softmax_again", "attention", "weights go through a second softmax", "", "out_of_bound"},
             softmax_again);
-  add_fault(
-      list,
-      {"negative_weights_dropped", "negative weights count as zero", "weights_negative", "out_of_bound"},
-      negative_weights_dropped);
+  add_fault(list,
+            {"negative_weights_dropped", "precision", "negative weights count as zero", "weights_negative",
+             "out_of_bound"},
+            negative_weights_dropped);
   return list;
 }
 

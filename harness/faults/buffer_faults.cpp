@@ -90,18 +90,19 @@ MsDeformAttnFunction kept_result() {
 SubjectList buffer_faults() {
   SubjectList list;
   add_fault(list,
-            {"outside_multiplied_by_zero", "reads beyond the buffer of value and multiplies that by 0", "",
-             "nonfinite_mismatch"},
+            {"outside_multiplied_by_zero", "border",
+             "reads beyond the buffer of value and multiplies that by 0", "", "nonfinite_mismatch"},
             run_plain<OutsideMultipliedByZero>);
-  add_fault(
-      list,
-      {"sides_by_address", "keeps the sides of levels by the address of spatial_shapes", "", "out_of_bound"},
-      sides_by_address());
   add_fault(list,
-            {"sides_by_tensor", "keeps the sides of levels by the tensor spatial_shapes", "", "out_of_bound"},
+            {"sides_by_address", "state", "keeps the sides of levels by the address of spatial_shapes", "",
+             "out_of_bound"},
+            sides_by_address());
+  add_fault(list,
+            {"sides_by_tensor", "state", "keeps the sides of levels by the tensor spatial_shapes", "",
+             "out_of_bound"},
             sides_by_tensor());
   add_fault(list,
-            {"kept_result", "hands out the tensor of the last result again for equal inputs", "",
+            {"kept_result", "state", "hands out the tensor of the last result again for equal inputs", "",
              "nondeterministic"},
             kept_result());
   return list;

@@ -265,6 +265,7 @@ SubjectList control_kernels() {
     info.blocks = {"ms_deform_attn"};
     info.dtypes = {DType::kFloat32, DType::kFloat64};
     info.contract.deterministic = Deterministic::kYes;
+    info.fault_class = "control";
     info.expected = "agree";
     list.push_back(make_ms_deform_attn_subject(
         std::move(info), [way](const ms_deform_attn::Inputs& inputs) { return run_control(inputs, way); }));

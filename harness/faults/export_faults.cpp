@@ -32,26 +32,26 @@ SubjectList export_faults() {
                            BlockFunction function) {
     add_fault(list, description, blocks, traced(std::move(function), Replay::kInterpreter, sizes));
   };
-  add({"traced_block_unregistered_kernel", "an unregistered kernel inside a traced model: replays zeros", "",
-       "out_of_bound"},
+  add({"traced_block_unregistered_kernel", "export",
+       "an unregistered kernel inside a traced model: replays zeros", "", "out_of_bound"},
       attending, TracingSizes::kSame, every_block(unregistered_kernel));
-  add({"traced_block_stale_constant", "a traced model holds the first result of an unregistered kernel", "",
-       "out_of_bound"},
+  add({"traced_block_stale_constant", "export",
+       "a traced model holds the first result of an unregistered kernel", "", "out_of_bound"},
       attending, TracingSizes::kSame, every_block(constant_kernel));
-  add({"traced_block_stale_mask", "a traced model holds the attention masks of its first image", "",
+  add({"traced_block_stale_mask", "export", "a traced model holds the attention masks of its first image", "",
        "out_of_bound"},
       blocks_with_attribute("mask_threshold"), TracingSizes::kSame, tampered(forward_operator, baked_masks));
-  add({"traced_block_baked_normaliser", "a traced model divides offsets by the sides of its first maps", "",
-       "out_of_bound"},
+  add({"traced_block_baked_normaliser", "export",
+       "a traced model divides offsets by the sides of its first maps", "", "out_of_bound"},
       attending, TracingSizes::kOther, tampered(forward_operator, with_normaliser(baked)));
-  add({"traced_block_baked_levels", "a traced model has its first maps' sides inside the operator", "",
-       "out_of_bound"},
+  add({"traced_block_baked_levels", "export", "a traced model has its first maps' sides inside the operator",
+       "", "out_of_bound"},
       attending, TracingSizes::kTransposed, every_block(baked_levels));
-  add({"traced_block_baked_batch", "a traced model attends for one image, whatever the batch", "",
+  add({"traced_block_baked_batch", "export", "a traced model attends for one image, whatever the batch", "",
        "out_of_bound"},
       blocks_with_parameter("self_attn.sampling_offsets.weight"), TracingSizes::kBatchOfOne,
       every_block(unrolled_batch));
-  add({"traced_block_training_mode", "a model traced in training mode: dropout is left in", "",
+  add({"traced_block_training_mode", "export", "a model traced in training mode: dropout is left in", "",
        "out_of_bound"},
       blocks_with_parameter("fc2.weight"), TracingSizes::kOther, tampered(forward_operator, dropout_left_in));
   return list;

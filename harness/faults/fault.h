@@ -12,6 +12,7 @@ namespace deformdiff::worker {
 
 struct FaultDescription {
   const char* name;      ///< without "fault/"
+  const char* kind;      ///< class that summaries count it in: "coordinates", "border", ...
   const char* faulty;    ///< what is wrong, in a few words
   const char* trigger;   ///< trigger class without which it cannot show, or ""
   const char* expected;  ///< the verdict it must get

@@ -16,6 +16,7 @@ void append(SubjectList& list, SubjectList more) {
 SubjectInfo info_of(const FaultDescription& description) {
   SubjectInfo info = fused_info(std::string("fault/") + description.name);
   info.dtypes = {DType::kFloat32, DType::kFloat64};
+  info.fault_class = description.kind;
   info.faulty = description.faulty;
   info.trigger = description.trigger;
   info.expected = description.expected;

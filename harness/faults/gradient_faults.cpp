@@ -145,50 +145,57 @@ SubjectList gradient_faults() {
   SubjectList list;
   add_gradient_fault(
       list,
-      {"gradient_factors_swapped", "a location's gradient has the height for the width as its factor",
-       "not_square", "out_of_bound"},
+      {"gradient_factors_swapped", "gradient",
+       "a location's gradient has the height for the width as its factor", "not_square", "out_of_bound"},
       run_plain_backward<SwappedFactors>);
+  add_gradient_fault(list,
+                     {"gradient_factors_missing", "gradient", "locations get gradients of pixel coordinates",
+                      "", "out_of_bound"},
+                     run_plain_backward<MissingFactors>);
   add_gradient_fault(
-      list, {"gradient_factors_missing", "locations get gradients of pixel coordinates", "", "out_of_bound"},
-      run_plain_backward<MissingFactors>);
-  add_gradient_fault(
-      list, {"gradient_without_weight", "a location's gradient lacks the weight", "", "out_of_bound"},
+      list,
+      {"gradient_without_weight", "gradient", "a location's gradient lacks the weight", "", "out_of_bound"},
       run_plain_backward<MissingWeight>);
   add_gradient_fault(
-      list, {"gradient_without_output", "a location's gradient lacks grad_output", "", "out_of_bound"},
+      list,
+      {"gradient_without_output", "gradient", "a location's gradient lacks grad_output", "", "out_of_bound"},
       run_plain_backward<MissingGradient>);
-  add_gradient_fault(
-      list, {"gradient_slopes_mixed", "odd channels have the slope of the next cell", "", "out_of_bound"},
-      run_plain_backward<MixedSlopes>);
-  add_gradient_fault(
-      list,
-      {"gradient_of_next_head", "a weight's gradient is of the next head's samples", "", "out_of_bound"},
-      run_plain_backward<NextHead>);
-  add_gradient_fault(
-      list,
-      {"gradient_zero_on_centres", "a location's gradient is zero on pixels' centres", "", "out_of_bound"},
-      run_plain_backward<ZeroOnCentres>);
-  add_gradient_fault(list, {"gradient_yx", "gradients of locations are stored as (y, x)", "", "out_of_bound"},
-                     run_plain_backward<StoredAsYx>);
   add_gradient_fault(list,
-                     {"gradient_pairs_of_channels", "the last of an odd number of channels is left out",
-                      "channels_odd", "out_of_bound"},
+                     {"gradient_slopes_mixed", "gradient", "odd channels have the slope of the next cell", "",
+                      "out_of_bound"},
+                     run_plain_backward<MixedSlopes>);
+  add_gradient_fault(list,
+                     {"gradient_of_next_head", "indexing",
+                      "a weight's gradient is of the next head's samples", "", "out_of_bound"},
+                     run_plain_backward<NextHead>);
+  add_gradient_fault(list,
+                     {"gradient_zero_on_centres", "gradient",
+                      "a location's gradient is zero on pixels' centres", "", "out_of_bound"},
+                     run_plain_backward<ZeroOnCentres>);
+  add_gradient_fault(
+      list, {"gradient_yx", "indexing", "gradients of locations are stored as (y, x)", "", "out_of_bound"},
+      run_plain_backward<StoredAsYx>);
+  add_gradient_fault(list,
+                     {"gradient_pairs_of_channels", "tails",
+                      "the last of an odd number of channels is left out", "channels_odd", "out_of_bound"},
                      run_plain_backward<PairsOfChannels>);
   add_gradient_fault(
       list,
-      {"gradient_tree_without_tail", "a tree over 64 channels and more loses what is left over",
+      {"gradient_tree_without_tail", "tails", "a tree over 64 channels and more loses what is left over",
        "channels_above_64", "out_of_bound"},
       run_plain_backward<TreeWithoutTail>);
   add_gradient_fault(list,
-                     {"gradient_first_block_only", "channels beyond 512 are not added up",
+                     {"gradient_first_block_only", "tails", "channels beyond 512 are not added up",
                       "channels_above_512", "out_of_bound"},
                      run_plain_backward<FirstBlockOnly>);
-  add_gradient_fault(list,
-                     {"gradient_last_block_only", "blocks of 512 channels store their sums over one another",
-                      "channels_above_512", "out_of_bound"},
-                     run_plain_backward<LastBlockOnly>);
   add_gradient_fault(
-      list, {"gradient_float_for_double", "float64 is computed in float32", "float64", "out_of_bound"},
+      list,
+      {"gradient_last_block_only", "race", "blocks of 512 channels store their sums over one another",
+       "channels_above_512", "out_of_bound"},
+      run_plain_backward<LastBlockOnly>);
+  add_gradient_fault(
+      list,
+      {"gradient_float_for_double", "precision", "float64 is computed in float32", "float64", "out_of_bound"},
       float_for_double);
   return list;
 }

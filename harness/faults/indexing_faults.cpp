@@ -66,22 +66,29 @@ at::Tensor strides_ignored(const Inputs& inputs) {
 SubjectList indexing_faults() {
   SubjectList list;
   add_fault(list,
-            {"neighbour_batch", "queries at a block's seam read the batch before theirs", "", "out_of_bound"},
+            {"neighbour_batch", "batch", "queries at a block's seam read the batch before theirs", "",
+             "out_of_bound"},
             run_plain<NeighbourBatch>);
-  add_fault(list, {"first_level_normalises", "the first level's sides scale all levels", "", "out_of_bound"},
+  add_fault(list,
+            {"first_level_normalises", "coordinates", "the first level's sides scale all levels", "",
+             "out_of_bound"},
             run_plain<FirstLevelNormalises>);
   add_fault(list,
-            {"heads_points_swapped", "locations are read with heads and points swapped", "", "out_of_bound"},
+            {"heads_points_swapped", "indexing", "locations are read with heads and points swapped", "",
+             "out_of_bound"},
             heads_and_points_swapped);
-  add_fault(list, {"xy_swapped", "locations are read as (y, x)", "", "out_of_bound"}, x_and_y_swapped);
-  add_fault(list, {"channels_interleaved", "output channels and heads are interleaved", "", "out_of_bound"},
-            channels_interleaved);
-  add_fault(list, {"level_starts_ignored", "level_start_index is ignored", "", "out_of_bound"},
-            level_starts_ignored);
+  add_fault(list, {"xy_swapped", "coordinates", "locations are read as (y, x)", "", "out_of_bound"},
+            x_and_y_swapped);
   add_fault(
       list,
-      {"strides_ignored", "value is read as if it were contiguous", "value_not_contiguous", "out_of_bound"},
-      strides_ignored);
+      {"channels_interleaved", "indexing", "output channels and heads are interleaved", "", "out_of_bound"},
+      channels_interleaved);
+  add_fault(list, {"level_starts_ignored", "indexing", "level_start_index is ignored", "", "out_of_bound"},
+            level_starts_ignored);
+  add_fault(list,
+            {"strides_ignored", "layout", "value is read as if it were contiguous", "value_not_contiguous",
+             "out_of_bound"},
+            strides_ignored);
   return list;
 }
 

@@ -126,47 +126,55 @@ at::Tensor eight_points(const Inputs& inputs) {
 SubjectList limit_faults() {
   SubjectList list;
   add_fault(list,
-            {"batch_remainder_dropped", "batches beyond a multiple of im2col_step stay zero",
+            {"batch_remainder_dropped", "batch", "batches beyond a multiple of im2col_step stay zero",
              "batch_not_multiple_of_step", "out_of_bound"},
             batch_remainder_dropped);
-  add_fault(list, {"grid_capped", "groups beyond 4096 blocks stay zero", "groups_above_4096", "out_of_bound"},
-            grid_capped);
   add_fault(
       list,
-      {"products_in_32_bits", "groups beyond 2^31 products stay zero", "products_above_2_31", "out_of_bound"},
-      products_in_32_bits);
+      {"grid_capped", "tails", "groups beyond 4096 blocks stay zero", "groups_above_4096", "out_of_bound"},
+      grid_capped);
   add_fault(list,
-            {"queries_in_16_bits", "queries are counted in 16 bits", "queries_above_65535", "out_of_bound"},
+            {"products_in_32_bits", "indexing", "groups beyond 2^31 products stay zero",
+             "products_above_2_31", "out_of_bound"},
+            products_in_32_bits);
+  add_fault(list,
+            {"queries_in_16_bits", "indexing", "queries are counted in 16 bits", "queries_above_65535",
+             "out_of_bound"},
             queries_in_16_bits);
   add_fault(list,
-            {"batch_beyond_grid", "zeros above a batch of 65535, where a launch fails unseen",
+            {"batch_beyond_grid", "batch", "zeros above a batch of 65535, where a launch fails unseen",
              "batch_above_65535", "out_of_bound"},
             batch_beyond_grid);
+  add_fault(
+      list,
+      {"batch_beyond_block", "batch", "batches from 1024 on stay zero", "batch_above_1024", "out_of_bound"},
+      batch_beyond_block);
   add_fault(list,
-            {"batch_beyond_block", "batches from 1024 on stay zero", "batch_above_1024", "out_of_bound"},
-            batch_beyond_block);
-  add_fault(list,
-            {"sides_in_16_bits", "pixels beyond the first 32768 along a side read as zero",
+            {"sides_in_16_bits", "indexing", "pixels beyond the first 32768 along a side read as zero",
              "side_above_32767", "out_of_bound"},
             run_plain<SidesIn16Bits>);
-  add_fault(list, {"last_query_dropped", "the last query stays zero", "", "out_of_bound"},
+  add_fault(list, {"last_query_dropped", "tails", "the last query stays zero", "", "out_of_bound"},
             last_query_dropped);
   add_fault(list,
-            {"tail_channels_zero", "channels beyond a multiple of 4 stay zero", "channels_not_multiple_of_4",
-             "out_of_bound"},
+            {"tail_channels_zero", "tails", "channels beyond a multiple of 4 stay zero",
+             "channels_not_multiple_of_4", "out_of_bound"},
             tail_channels_zero);
   add_fault(list,
-            {"tail_channels_unwritten", "channels beyond a multiple of 4 are never written",
+            {"tail_channels_unwritten", "tails", "channels beyond a multiple of 4 are never written",
              "channels_not_multiple_of_4", "unwritten_output"},
             tail_channels_unwritten);
   add_fault(list,
-            {"launch_error_ignored", "zeros above 1024 channels, where a launch fails unseen",
+            {"launch_error_ignored", "tails", "zeros above 1024 channels, where a launch fails unseen",
              "channels_above_1024", "out_of_bound"},
             launch_error_ignored);
-  add_fault(list, {"four_levels", "levels beyond the fourth are ignored", "levels_above_4", "out_of_bound"},
-            four_levels);
-  add_fault(list, {"eight_points", "points beyond the eighth are ignored", "points_above_8", "out_of_bound"},
-            eight_points);
+  add_fault(
+      list,
+      {"four_levels", "tails", "levels beyond the fourth are ignored", "levels_above_4", "out_of_bound"},
+      four_levels);
+  add_fault(
+      list,
+      {"eight_points", "tails", "points beyond the eighth are ignored", "points_above_8", "out_of_bound"},
+      eight_points);
   return list;
 }
 

@@ -76,32 +76,36 @@ SubjectList model_faults() {
                            BlockFunction function) {
     add_fault(list, description, blocks, std::move(function));
   };
-  add({"swapped_aspect", "offsets are divided by (height, width)", "", "out_of_bound"}, attending,
+  add({"swapped_aspect", "attention", "offsets are divided by (height, width)", "", "out_of_bound"},
+      attending,
       tampered(forward_operator, with_normaliser([](const at::Tensor& sides) { return sides.flip(1); })));
-  add({"levels_reversed", "each level attends to the map of its opposite", "", "out_of_bound"}, attending,
-      every_block(levels_reversed));
-  add({"dropped_level_embedding", "levels have no embedding", "", "out_of_bound"}, with_level_embedding,
+  add({"levels_reversed", "attention", "each level attends to the map of its opposite", "", "out_of_bound"},
+      attending, every_block(levels_reversed));
+  add({"dropped_level_embedding", "positions", "levels have no embedding", "", "out_of_bound"},
+      with_level_embedding,
       changed_level_embedding([](const at::Tensor& embedding) { return at::zeros_like(embedding); }));
-  add({"reversed_level_embedding", "level embeddings come in the opposite order", "", "out_of_bound"},
+  add({"reversed_level_embedding", "positions", "level embeddings come in the opposite order", "",
+       "out_of_bound"},
       with_level_embedding,
       changed_level_embedding([](const at::Tensor& embedding) { return embedding.flip(0); }));
-  add({"half_pixel_positions", "positions are half a pixel off, as Deformable DETR has them", "",
+  add({"half_pixel_positions", "positions", "positions are half a pixel off, as Deformable DETR has them", "",
        "out_of_bound"},
       blocks_with_attribute("position_offset"), half_pixel_positions);
-  add({"reference_points_yx", "reference points have y before x", "", "out_of_bound"},
+  add({"reference_points_yx", "positions", "reference points have y before x", "", "out_of_bound"},
       {"reference_points", "pixel_decoder_encoder", "pixel_decoder", "mask2former_head"},
       changed_stage("reference_points", [](const at::Tensor& points) { return points.flip(-1); }));
-  add({"padding_ignored", "values of padding are attended to", "", "out_of_bound"},
+  add({"padding_ignored", "masks", "values of padding are attended to", "", "out_of_bound"},
       blocks_with_input("attention_mask", "B S"), without_mask);
-  add({"mask_ignored", "masked attention attends to everything", "", "out_of_bound"},
+  add({"mask_ignored", "masks", "masked attention attends to everything", "", "out_of_bound"},
       blocks_with_input("attention_mask", "B*M Q K"), without_mask);
-  add({"threshold_inverted", "what lies inside a mask is blocked", "", "out_of_bound"},
+  add({"threshold_inverted", "masks", "what lies inside a mask is blocked", "", "out_of_bound"},
       blocks_with_attribute("mask_threshold"),
       changed_stage("attention_mask_raw", [](const at::Tensor& mask) { return mask.logical_not(); }));
-  add({"blocked_rows_kept", "queries that may attend to nothing are not freed", "", "nonfinite_mismatch"},
+  add({"blocked_rows_kept", "masks", "queries that may attend to nothing are not freed", "",
+       "nonfinite_mismatch"},
       blocks_with_attribute("num_decoder_layers"), tampered(forward_operator, keep_blocked_rows));
-  add({"unscaled_queries", "queries of masked attention are not divided by the root of their width", "",
-       "out_of_bound"},
+  add({"unscaled_queries", "attention",
+       "queries of masked attention are not divided by the root of their width", "", "out_of_bound"},
       blocks_with_parameter("cross_attn.out_proj.weight"),
       changed_stage("cross_attn.q_scaled", [](const at::Tensor& query) {
         return query * std::sqrt(static_cast<double>(query.size(-1)));

@@ -34,6 +34,7 @@ bool is_triggered(const Inputs& inputs) {
 
 std::unique_ptr<Subject> fault(std::string name, std::string faulty, std::string expected, Deed deed) {
   SubjectInfo info = fused_info(std::move(name));
+  info.fault_class = faulty.empty() ? "control" : "process";
   info.faulty = std::move(faulty);
   info.expected = std::move(expected);
   return make_ms_deform_attn_subject(std::move(info), [deed = std::move(deed)](const Inputs& inputs) {

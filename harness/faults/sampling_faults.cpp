@@ -114,30 +114,37 @@ struct LastLevelTransposed : PlainKernel<T> {
 SubjectList sampling_faults() {
   SubjectList list;
   add_fault(list,
-            {"swapped_normaliser", "x is scaled by the height, y by the width", "not_square", "out_of_bound"},
+            {"swapped_normaliser", "coordinates", "x is scaled by the height, y by the width", "not_square",
+             "out_of_bound"},
             run_plain<SwappedNormaliser>);
-  add_fault(
-      list,
-      {"floorf_in_double", "floorf() for float64, corners guarded on one side", "float64", "out_of_bound"},
-      run_plain<FloorfInDouble>);
   add_fault(list,
-            {"align_corners", "corner pixels' centres at 0 and 1 (align_corners=True)", "", "out_of_bound"},
+            {"floorf_in_double", "coordinates", "floorf() for float64, corners guarded on one side",
+             "float64", "out_of_bound"},
+            run_plain<FloorfInDouble>);
+  add_fault(list,
+            {"align_corners", "coordinates", "corner pixels' centres at 0 and 1 (align_corners=True)", "",
+             "out_of_bound"},
             run_plain<AlignCorners>);
-  add_fault(list, {"half_pixel", "coordinates without the half pixel", "", "out_of_bound"},
+  add_fault(list, {"half_pixel", "coordinates", "coordinates without the half pixel", "", "out_of_bound"},
             run_plain<HalfPixel>);
-  add_fault(list, {"border_padding", "pixels outside the map repeat its border", "", "out_of_bound"},
+  add_fault(list,
+            {"border_padding", "border", "pixels outside the map repeat its border", "", "out_of_bound"},
             run_plain<BorderPadding>);
   add_fault(list,
-            {"range_from_zero", "points between -1 and 0 are skipped", "negative_fraction", "out_of_bound"},
+            {"range_from_zero", "border", "points between -1 and 0 are skipped", "negative_fraction",
+             "out_of_bound"},
             run_plain<RangeFromZero>);
   add_fault(list,
-            {"range_to_last_pixel", "points beyond the last pixel's centre are skipped", "far_edge",
+            {"range_to_last_pixel", "border", "points beyond the last pixel's centre are skipped", "far_edge",
              "out_of_bound"},
             run_plain<RangeToLastPixel>);
-  add_fault(list, {"nearest_pixel", "nearest pixel instead of interpolation", "", "out_of_bound"},
+  add_fault(list,
+            {"nearest_pixel", "coordinates", "nearest pixel instead of interpolation", "", "out_of_bound"},
             run_plain<NearestPixel>);
-  add_fault(list, {"last_level_transposed", "the last level is read column by column", "", "out_of_bound"},
-            run_plain<LastLevelTransposed>);
+  add_fault(
+      list,
+      {"last_level_transposed", "indexing", "the last level is read column by column", "", "out_of_bound"},
+      run_plain<LastLevelTransposed>);
   return list;
 }
 

@@ -120,36 +120,40 @@ std::vector<at::Tensor> strides_ignored(const Inputs& inputs, const at::Tensor& 
 SubjectList scatter_faults() {
   SubjectList list;
   add_gradient_fault(
-      list, {"scatter_lost_updates", "a pixel keeps the last of what is added to it", "", "out_of_bound"},
+      list,
+      {"scatter_lost_updates", "race", "a pixel keeps the last of what is added to it", "", "out_of_bound"},
       run_plain_backward<LostUpdates>);
-  add_gradient_fault(list,
-                     {"scatter_to_border", "what lies outside is added to the border", "", "out_of_bound"},
-                     run_plain_backward<BorderScattered>);
-  add_gradient_fault(list,
-                     {"scatter_inside_only", "points with a corner outside add nothing", "", "out_of_bound"},
-                     run_plain_backward<BorderSkipped>);
-  add_gradient_fault(list,
-                     {"scatter_floorf_in_double", "floorf() for float64, corners guarded on one side",
-                      "float64", "out_of_bound"},
-                     run_plain_backward<FloorfInDouble>);
-  add_gradient_fault(list,
-                     {"scatter_steps_on_one_another", "batches beyond im2col_step are those of the first",
-                      "batch_above_step", "out_of_bound"},
-                     run_plain_backward<StepsOnOneAnother>);
   add_gradient_fault(
-      list, {"scatter_grid_capped", "groups beyond 4096 get nothing", "groups_above_4096", "out_of_bound"},
-      run_plain_backward<GridCapped>);
-  add_gradient_fault(list, {"scatter_last_query_dropped", "the last query adds nothing", "", "out_of_bound"},
-                     run_plain_backward<WithoutLastQuery>);
+      list, {"scatter_to_border", "border", "what lies outside is added to the border", "", "out_of_bound"},
+      run_plain_backward<BorderScattered>);
+  add_gradient_fault(
+      list, {"scatter_inside_only", "border", "points with a corner outside add nothing", "", "out_of_bound"},
+      run_plain_backward<BorderSkipped>);
   add_gradient_fault(list,
-                     {"scatter_not_cleared", "rows of value that no point reaches are never written",
+                     {"scatter_floorf_in_double", "border",
+                      "floorf() for float64, corners guarded on one side", "float64", "out_of_bound"},
+                     run_plain_backward<FloorfInDouble>);
+  add_gradient_fault(
+      list,
+      {"scatter_steps_on_one_another", "batch", "batches beyond im2col_step are those of the first",
+       "batch_above_step", "out_of_bound"},
+      run_plain_backward<StepsOnOneAnother>);
+  add_gradient_fault(
+      list,
+      {"scatter_grid_capped", "tails", "groups beyond 4096 get nothing", "groups_above_4096", "out_of_bound"},
+      run_plain_backward<GridCapped>);
+  add_gradient_fault(
+      list, {"scatter_last_query_dropped", "tails", "the last query adds nothing", "", "out_of_bound"},
+      run_plain_backward<WithoutLastQuery>);
+  add_gradient_fault(list,
+                     {"scatter_not_cleared", "tails", "rows of value that no point reaches are never written",
                       "row_of_no_point", "unwritten_output"},
                      value_not_cleared);
+  add_gradient_fault(
+      list, {"scatter_level_starts_ignored", "indexing", "level_start_index is ignored", "", "out_of_bound"},
+      level_starts_ignored);
   add_gradient_fault(list,
-                     {"scatter_level_starts_ignored", "level_start_index is ignored", "", "out_of_bound"},
-                     level_starts_ignored);
-  add_gradient_fault(list,
-                     {"scatter_strides_ignored", "grad_output is read as if it were contiguous",
+                     {"scatter_strides_ignored", "layout", "grad_output is read as if it were contiguous",
                       "grad_not_contiguous", "out_of_bound"},
                      strides_ignored);
   return list;

@@ -43,11 +43,12 @@ MsDeformAttnFunction dirty_at_first() {
 SubjectList state_faults() {
   SubjectList list;
   add_fault(list,
-            {"dirty_at_first", "adds to what is in its buffer in the first call of the process", "",
+            {"dirty_at_first", "state", "adds to what is in its buffer in the first call of the process", "",
              "out_of_bound"},
             dirty_at_first());
   add_fault(list,
-            {"cached_by_shape", "returns the first result for each output shape again", "", "out_of_bound"},
+            {"cached_by_shape", "state", "returns the first result for each output shape again", "",
+             "out_of_bound"},
             cached_by_shape());
   return list;
 }

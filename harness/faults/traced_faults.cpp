@@ -14,12 +14,13 @@ SubjectList traced_faults() {
     add_fault(list, description, {"ms_deform_attn"},
               traced(every_block(std::move(function)), Replay::kInterpreter, TracingSizes::kSame));
   };
-  add({"traced_unregistered_kernel", "traced with an unregistered kernel: replays zeros", "", "out_of_bound"},
+  add({"traced_unregistered_kernel", "export", "traced with an unregistered kernel: replays zeros", "",
+       "out_of_bound"},
       unregistered_kernel);
-  add({"traced_uninitialised", "traced with an unregistered kernel: replays memory nobody wrote", "",
-       "unwritten_output"},
+  add({"traced_uninitialised", "export", "traced with an unregistered kernel: replays memory nobody wrote",
+       "", "unwritten_output"},
       uninitialised_kernel);
-  add({"traced_baked_constant", "traced with an unregistered kernel: replays the first result", "",
+  add({"traced_baked_constant", "export", "traced with an unregistered kernel: replays the first result", "",
        "out_of_bound"},
       constant_kernel);
   return list;

@@ -69,6 +69,7 @@ std::unique_ptr<Subject> wrong_stage_fault(std::string_view name) {
   if (error != std::errc() || end != number.data() + number.size() || !std::isfinite(size)) return nullptr;
   SubjectInfo info = fused_info(std::string(name));
   info.blocks = mask2former::block_names();
+  info.fault_class = "stage";
   info.faulty = "stage " + stage + " has a wrong element";
   info.expected = "out_of_bound";
   return make_block_subject(std::move(info),

@@ -19,6 +19,7 @@ void append_subject(std::string& text, const SubjectInfo& info) {
   append_strings(text, info.blocks);
   string("declaration", declaration_of(info));
   string("not_run", info.not_run);
+  string("fault_class", info.fault_class);
   string("faulty", info.faulty);
   string("trigger", info.trigger);
   string("expected", info.expected);
@@ -33,6 +34,7 @@ SubjectInfo decode_subject(const json& text) {
   info.device = "cpu";
   apply(parse_declaration(text_member(text, "declaration", "subjects")), info);
   info.not_run = text_member(text, "not_run", "subjects");
+  if (text.contains("fault_class")) info.fault_class = text_member(text, "fault_class", "subjects");
   info.faulty = text_member(text, "faulty", "subjects");
   info.trigger = text_member(text, "trigger", "subjects");
   info.expected = text_member(text, "expected", "subjects");

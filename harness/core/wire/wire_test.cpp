@@ -94,6 +94,7 @@ Hello some_hello() {
       Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0, 2}};
   info.contract.deterministic = Deterministic::kNo;
   info.contract.level_start_index = LevelStartIndex::kIgnored;
+  info.fault_class = "coordinates";
   info.faulty = "swaps x and y";
   info.expected = "out_of_bound";
   return {{info, SubjectInfo{.name = "plain", .device = "cpu"}}, {{"gpu", "none"}}, "no such operator"};
@@ -110,8 +111,8 @@ TEST(Wire, HelloComesBack) {
     const SubjectInfo &a = got.subjects[i], &b = sent.subjects[i];
     EXPECT_EQ(std::tie(a.name, a.device, a.blocks, a.dtypes, a.supports, a.precision, a.contract),
               std::tie(b.name, b.device, b.blocks, b.dtypes, b.supports, b.precision, b.contract));
-    EXPECT_EQ(std::tie(a.not_run, a.faulty, a.trigger, a.expected),
-              std::tie(b.not_run, b.faulty, b.trigger, b.expected));
+    EXPECT_EQ(std::tie(a.not_run, a.fault_class, a.faulty, a.trigger, a.expected),
+              std::tie(b.not_run, b.fault_class, b.faulty, b.trigger, b.expected));
   }
 }
 
