@@ -1,5 +1,6 @@
 #include "core/declaration.h"
 
+#include "core/comma_list.h"
 #include "core/conditions.h"
 #include "core/error.h"
 
@@ -142,6 +143,32 @@ std::string dtypes_of(const SubjectInfo& info) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+/// "1", "unknown", and "NAME:0" for single outputs, with commas between them.
+void set_determinism(SubjectInfo& info, std::string_view value) {
+  Contract& contract = info.contract;
+  contract.deterministic = Deterministic::kUnknown;
+  contract.deterministic_outputs.clear();
+  for (const std::string& item : split_at_commas(value)) {
+    const std::size_t colon = item.find(':');
+    const Deterministic promise = choose("deterministic", item.substr(colon + 1), kDeterministic);
+    if (colon == std::string::npos) {
+      contract.deterministic = promise;
+    } else {
+      contract.deterministic_outputs[item.substr(0, colon)] = promise;
+    }
+  }
+}
+
+std::string determinism_of(const SubjectInfo& info) {
+  const auto name = [](Deterministic promise) {
+    return std::ranges::find(kDeterministic, promise, &Choice<Deterministic>::second)->first;
+  };
+  std::string text(name(info.contract.deterministic));
+  for (const auto& [output, promise] : info.contract.deterministic_outputs)
+    text += fmt::format(",{}:{}", output, name(promise));
+  return text;
+}
+
 const std::vector<Key>& keys() {
   static const std::vector<Key> keys{
       choice("device", kDevice, "where its tensors live", &SubjectInfo::device),
@@ -177,8 +204,10 @@ const std::vector<Key>& keys() {
       ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),
       ulps("pow_ulps", "pow", &FunctionUlps::pow),
       ulps("erf_ulps", "erf (GELU's: beside the larger of |erf| and 1 + erf)", &FunctionUlps::erf),
-      choice("deterministic", kDeterministic, "a second run gives the same bits", &SubjectInfo::contract,
-             &Contract::deterministic),
+      {{"deterministic", names_of(kDeterministic),
+        "a second run gives the same bits; of single outputs too, as in 1,value:0 for the gradient of value"},
+       set_determinism,
+       determinism_of},
       choice("im2col_step", kIm2colStep, "divides: min(N, im2col_step) must divide N", &SubjectInfo::contract,
              &Contract::im2col_step),
       choice("nonfinite_location", kNonfiniteLocation, "what a location that is not finite contributes",

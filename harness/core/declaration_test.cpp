@@ -38,7 +38,7 @@ TEST(Declaration, ComesBackFromItsText) {
       "device=cuda&dtypes=float64&supports=D%8==0&arithmetic=storage&coordinates=fused&"
       "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&exp_ulps=1.5&tanh_ulps=0&sin_"
       "cos_ulps=3.5&"
-      "pow_ulps=1000&erf_ulps=2&deterministic=0&im2col_step=divides&nonfinite_location=nan&"
+      "pow_ulps=1000&erf_ulps=2&deterministic=1,value:0&im2col_step=divides&nonfinite_location=nan&"
       "nonfinite_weight_outside=ignored&nonfinite_value_at_zero_weight=propagates&"
       "level_start_index=ignored&edge_gradient=one_sided";
   SubjectInfo info;

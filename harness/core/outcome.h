@@ -43,7 +43,8 @@ struct Outcome {
   std::string unwritten_output;  ///< output with elements that still hold the poison
   std::int64_t first_unwritten = -1;
   bool ran_twice = false;
-  bool repeated_bits = true;  ///< the second run gave the same bits; meaningful if ran_twice
+  bool repeated_bits = true;            ///< the second run gave the same bits; meaningful if ran_twice
+  std::vector<std::string> other_bits;  ///< outputs to which it gave others, as far as the worker names them
 };
 
 /// Without outputs: a kind and its reason.

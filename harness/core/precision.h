@@ -4,6 +4,9 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
 
 namespace deformdiff {
 
@@ -62,7 +65,18 @@ struct Contract {
   NonfiniteValueAtZeroWeight nonfinite_value_at_zero_weight = NonfiniteValueAtZeroWeight::kAny;
   LevelStartIndex level_start_index = LevelStartIndex::kHonoured;
   EdgeGradient edge_gradient = EdgeGradient::kAny;
+  /// Of single outputs, by name, where it is not that of all; "value" is grad_value too.
+  std::map<std::string, Deterministic> deterministic_outputs{};
   friend auto operator<=>(const Contract&, const Contract&) = default;
+
+  /// Whether a second run gives this output the same bits.
+  bool repeats(const std::string& output) const {
+    constexpr std::string_view kGradient = "grad_";
+    auto own = deterministic_outputs.find(output);
+    if (own == deterministic_outputs.end() && output.starts_with(kGradient))
+      own = deterministic_outputs.find(output.substr(kGradient.size()));
+    return (own == deterministic_outputs.end() ? deterministic : own->second) == Deterministic::kYes;
+  }
 };
 
 }  // namespace deformdiff

@@ -1,5 +1,6 @@
 #include "engine/compare.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -172,6 +173,18 @@ std::string judge_elements(const Outcome& outcome, const Reference& reference, R
   return unjudged;
 }
 
+/// The first output whose bits were promised and changed in a second run: of all that may have, where the
+/// worker does not name them.
+std::optional<std::string> broken_promise(const Outcome& outcome, const Contract& contract) {
+  if (!outcome.ran_twice || outcome.repeated_bits) return std::nullopt;
+  for (const NamedTensor& output : outcome.outputs) {
+    const bool changed = outcome.other_bits.empty() ||
+                         std::ranges::find(outcome.other_bits, output.name) != outcome.other_bits.end();
+    if (changed && contract.repeats(output.name)) return outcome.other_bits.empty() ? "" : output.name;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Comparison> decided_before_elements(const Outcome& outcome, const Reference& reference) {
@@ -190,9 +203,11 @@ std::optional<Comparison> decided_before_elements(const Outcome& outcome, const 
 
 void judge_after_elements(const Outcome& outcome, const Contract& contract, const std::string& vacuous,
                           Comparison& result) {
-  if (contract.deterministic == Deterministic::kYes && outcome.ran_twice && !outcome.repeated_bits) {
+  if (const std::optional<std::string> broken = broken_promise(outcome, contract)) {
     result.verdict = Verdict::kNondeterministic;
+    result.output = *broken;
     result.reason = "a second run on the same inputs gave other bits";
+    if (outcome.outputs.size() > 1 && !broken->empty()) result.reason += " to " + *broken;
   } else if (!vacuous.empty()) {
     result.verdict = Verdict::kVacuous;
     result.reason = vacuous;

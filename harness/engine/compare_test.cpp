@@ -252,6 +252,35 @@ TEST(Compare, DeterminismOnlyWherePromised) {
   EXPECT_EQ(compare(outcome, reference, contract).verdict, Verdict::kAgree);
 }
 
+TEST(Compare, DeterminismIsJudgedOutputByOutput) {
+  Reference reference = reference_of<float>({1}, {0});
+  for (const char* name : {"grad_value", "grad_attn_weight"}) {
+    reference.outputs.push_back(reference.outputs.front());
+    reference.outputs.back().name = name;
+  }
+  reference.outputs.erase(reference.outputs.begin());
+  Outcome outcome = returned<float>({1});
+  outcome.outputs = {{"grad_value", tensor_of<float>({1})}, {"grad_attn_weight", tensor_of<float>({1})}};
+  outcome.ran_twice = true;
+  outcome.repeated_bits = false;
+  outcome.other_bits = {"grad_value"};
+  Contract contract;
+  contract.deterministic = Deterministic::kYes;
+  const Comparison broken = compare(outcome, reference, contract);
+  EXPECT_EQ(broken.verdict, Verdict::kNondeterministic);
+  EXPECT_EQ(broken.output, "grad_value");
+  EXPECT_EQ(broken.reason, "a second run on the same inputs gave other bits to grad_value");
+  for (const char* typed : {"value", "grad_value"}) {
+    contract.deterministic_outputs = {{typed, Deterministic::kNo}};
+    outcome.other_bits = {"grad_value"};
+    EXPECT_EQ(compare(outcome, reference, contract).verdict, Verdict::kAgree) << typed;
+    outcome.other_bits = {"grad_attn_weight"};
+    EXPECT_EQ(compare(outcome, reference, contract).verdict, Verdict::kNondeterministic) << typed;
+    outcome.other_bits.clear();  // a worker that does not say
+    EXPECT_EQ(compare(outcome, reference, contract).verdict, Verdict::kNondeterministic) << typed;
+  }
+}
+
 TEST(Compare, VacuousOnlyWhereNothingElseIsWrong) {
   Reference reference = reference_of<float>({0}, {0});
   reference.vacuous = "all outputs are zero";

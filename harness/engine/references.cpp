@@ -40,6 +40,7 @@ bool is_tame(const Case& c) {
 ReferenceKey reference_key(const SubjectInfo& info, bool tame) {
   ReferenceKey key{info.precision, info.contract};
   key.contract.deterministic = Deterministic::kUnknown;
+  key.contract.deterministic_outputs.clear();
   key.contract.im2col_step = Im2colStep::kAny;
   if (tame) {
     key.contract.nonfinite_location = NonfiniteLocation::kAny;

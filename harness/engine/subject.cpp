@@ -78,8 +78,10 @@ Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::i
 }
 
 CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const Case> cases) {
-  return {.twice = info.contract.deterministic == Deterministic::kYes,
-          .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); })};
+  const std::vector<std::string> outputs = block.output_names();
+  return {
+      .twice = std::ranges::any_of(outputs, [&](const auto& each) { return info.contract.repeats(each); }),
+      .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); })};
 }
 
 }  // namespace deformdiff

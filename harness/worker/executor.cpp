@@ -181,6 +181,9 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
     }
     first.ran_twice = true;
     first.repeated_bits = first.outputs == second.outputs;
+    for (std::size_t i = 0; i < std::min(first.outputs.size(), second.outputs.size()); ++i) {
+      if (first.outputs[i] != second.outputs[i]) first.other_bits.push_back(first.outputs[i].name);
+    }
     add_damage(second, first);
   }
   if (first.kind == Outcome::Kind::kReturned && mode.tap) {

@@ -69,6 +69,7 @@ class Unpacker {
 
   const std::string& field(const std::string& name) const;
   bool flag(const std::string& name) const;
+  bool has(const std::string& name) const { return header_.metadata.contains(name); }
   json nested(const std::string& name) const;
   json array(const std::string& name) const;
   const TensorEntry& entry(std::string_view name) const;

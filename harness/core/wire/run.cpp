@@ -123,6 +123,7 @@ Message encode(const RunResult& message) {
   packer.field("first_unwritten") = fmt::format("{}", outcome.first_unwritten);
   packer.flag("ran_twice", outcome.ran_twice);
   packer.flag("repeated_bits", outcome.repeated_bits);
+  append_strings(packer.field("other_bits"), outcome.other_bits);
   add_named(packer, "outputs", "", outcome.outputs);
   add_named(packer, "stages", kStagePrefix, outcome.stages);
   return packer.finish();
@@ -143,6 +144,7 @@ RunResult decode_run_result(std::string_view header, Data data) {
   outcome.first_unwritten = message.number<std::int64_t>("first_unwritten");
   outcome.ran_twice = message.flag("ran_twice");
   outcome.repeated_bits = message.flag("repeated_bits");
+  if (message.has("other_bits")) outcome.other_bits = texts(message.nested("other_bits"), "other_bits");
   outcome.outputs = named_tensors(message, "outputs", "");
   outcome.stages = named_tensors(message, "stages", kStagePrefix);
   return result;

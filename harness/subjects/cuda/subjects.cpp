@@ -41,7 +41,7 @@ SubjectInfo on_cuda(SubjectInfo info) {
   // What LibTorch's CPU kernels were measured to do says nothing here.
   info.precision = {.coordinates = info.precision.coordinates};
   // Threads add up the gradient of value in any order.
-  info.contract.deterministic = Deterministic::kUnknown;
+  info.contract.deterministic_outputs["grad_value"] = Deterministic::kNo;
   info.not_run = why_no_cuda_device();
   return info;
 }
