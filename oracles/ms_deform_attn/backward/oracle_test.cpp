@@ -383,6 +383,28 @@ TEST(MsDeformAttnBackwardOracle, ProductsRoundOnAPixelToo) {
   }
 }
 
+/// A lone pixel, point and channel: of value and weight the product is the forward's, by another factor.
+TEST(MsDeformAttnBackwardOracle, BoundsOfOneTermAreTheForwards) {
+  for (std::uint64_t key = 0; key < 200; ++key) {
+    Dice dice(key);
+    BackwardCase<float> c = one_level(1, 1, {static_cast<float>(dice.uniform(0.1, 1))});
+    c.locations = {static_cast<float>(dice.uniform(-0.4, 1.4)), static_cast<float>(dice.uniform(-0.4, 1.4))};
+    c.weights = {static_cast<float>(dice.uniform(0.1, 1))};
+    c.gradient = {static_cast<float>(dice.uniform(0.1, 1))};
+    const auto forward = [&](float value, float weight) {
+      PlainCase<float> plain = c;
+      plain.value = {value};
+      plain.weights = {weight};
+      return oracle(DType::kFloat32).evaluate(plain.build(), {}, {}, 1).outputs[0].bound[0];
+    };
+    const GradientReferences wanted = refer(c.build());
+    const double of_value = forward(c.gradient[0], c.weights[0]),
+                 of_weight = forward(c.value[0], c.gradient[0]);
+    EXPECT_NEAR(wanted.value.outputs[0].bound[0], of_value, 1e-6 * of_value);
+    EXPECT_NEAR(wanted.weight.outputs[0].bound[0], of_weight, 1e-6 * of_weight);
+  }
+}
+
 /// What the bounds must be narrow enough for, on every typical case.
 TEST(MsDeformAttnBackwardOracle, FaultsLeaveTheSets) {
   for (std::uint64_t key = 0; key < 10; ++key) {
