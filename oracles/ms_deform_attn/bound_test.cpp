@@ -1,15 +1,12 @@
 // The false-alarm and sharpness test: correct evaluations of many kinds stay within the bound, and come near
 // it.
+#include "oracles/ms_deform_attn/flush_to_zero_test.h"
 #include "oracles/ms_deform_attn/formulas.h"
 #include "oracles/ms_deform_attn/oracle.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
 
 #include <gtest/gtest.h>
 
@@ -41,29 +38,6 @@ double ratio_of(T got, const OutputReference& wanted, std::size_t i) {
   if (error == 0) return 0;
   return wanted.bound[i] > 0 ? error / wanted.bound[i] : std::numeric_limits<double>::infinity();
 }
-
-/// Flushes subnormal results and operands to zero while it lives, where the machine can.
-class FlushToZero {
- public:
-  explicit FlushToZero(bool wanted) {
-#if defined(__SSE2__)
-    saved_ = _mm_getcsr();
-    if (wanted) _mm_setcsr(saved_ | 0x8040U);
-#else
-    static_cast<void>(wanted);
-#endif
-  }
-  ~FlushToZero() {
-#if defined(__SSE2__)
-    _mm_setcsr(saved_);
-#endif
-  }
-  FlushToZero(const FlushToZero&) = delete;
-  FlushToZero& operator=(const FlushToZero&) = delete;
-
- private:
-  unsigned saved_ = 0;
-};
 
 template <typename T>
 std::vector<T> run_formula(const PlainCase<T>& c, const Formula& formula, bool flush_to_zero) {

@@ -78,7 +78,7 @@ TEST(Constant, IsItsNumbers) {
 
 TEST(Operations, AreFoundByName) {
   const std::vector<std::string> names = operations();
-  EXPECT_EQ(names.size(), 28U);
+  EXPECT_EQ(names.size(), 31U);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
   for (const std::string& name : names) EXPECT_NO_THROW(operation_oracle(name, DType::kFloat64));
   EXPECT_THROW(operation_oracle("nothing", DType::kFloat32), InternalError);

@@ -1,6 +1,7 @@
 // The false-alarm and sharpness test of the gradients: correct evaluations of many kinds stay in the sets,
 // and come near their ends.
 #include "oracles/ms_deform_attn/backward/formulas.h"
+#include "oracles/ms_deform_attn/flush_to_zero_test.h"
 
 #include <cstdio>
 
@@ -38,10 +39,19 @@ void note(const char* output, std::uint64_t key, const BackwardFormula& formula,
   }
 }
 
-BackwardFormula formula_of(std::uint64_t key, std::size_t f, Position position) {
-  return {position, static_cast<Scatter>((key + f) % kScatters), static_cast<Slopes>((key + 3 * f) % kSlopes),
+/// Divisions by 1 / side are for those who may compute coordinates in any way.
+BackwardFormula formula_of(std::uint64_t key, std::size_t f, Position position, Coordinates coordinates) {
+  const int slopes = coordinates == Coordinates::kAny ? kSlopes : static_cast<int>(Slopes::kReciprocal);
+  return {position, static_cast<Scatter>((key + f) % kScatters),
+          static_cast<Slopes>((key + 3 * f) % static_cast<std::size_t>(slopes)),
           static_cast<Interpolation>((key + 5 * f) % kInterpolations),
           kOrders[(key / 3 + f) % kOrders.size()]};
+}
+
+template <typename T>
+Gradients<T> run_formula(const BackwardCase<T>& c, const BackwardFormula& formula, bool flush_to_zero) {
+  const FlushToZero guard(flush_to_zero);
+  return evaluate_backward<T>(c, formula);
 }
 
 template <typename T, typename MakeCase>
@@ -52,8 +62,9 @@ Largest largest_ratios(std::uint64_t cases, const MakeCase& make, const Precisio
     const BackwardCase<T> c = make(key);
     const GradientReferences wanted = refer(c.build(), precision);
     for (std::size_t f = 0; f < 12; ++f) {
-      const BackwardFormula formula = formula_of(key, f, positions[(key + f) % positions.size()]);
-      const Gradients<T> got = evaluate_backward<T>(c, formula);
+      const BackwardFormula formula =
+          formula_of(key, f, positions[(key + f) % positions.size()], precision.coordinates);
+      const Gradients<T> got = run_formula<T>(c, formula, precision.flush_to_zero);
       note("value", key, formula, got.value, wanted.value.outputs[0], largest.value);
       note("location", key, formula, got.location, wanted.location.outputs[0], largest.location);
       note("weight", key, formula, got.weight, wanted.weight.outputs[0], largest.weight);
@@ -89,6 +100,31 @@ TEST(MsDeformAttnBackwardBound, HoldsForFusedFloat32) {
   expect_sharp(largest_ratios<float>(600, tricky_backward<float>, precision,
                                      {Position::kFused, Position::kFusedFma, Position::kWide}),
                "fused float32");
+}
+
+TEST(MsDeformAttnBackwardBound, HoldsWhereSubnormalsAreFlushed) {
+  Precision precision;
+  precision.flush_to_zero = true;
+  expect_sharp(largest_ratios<float>(600, tricky_backward<float>, precision, all_positions()),
+               "flushed float32");
+}
+
+/// No coordinate rounds, and few numbers are added: corner weights and products alone.
+TEST(MsDeformAttnBackwardBound, HoldsWhereCoordinatesAreExact) {
+  const auto make = [](std::uint64_t key) {
+    PlainCase<float> plain;
+    plain.dims.Q = 20;
+    plain.set_levels({{16, 32}});
+    plain.resize();
+    BackwardCase<float> c(std::move(plain));
+    Dice dice(key);
+    for (auto* numbers : {&c.value, &c.weights, &c.gradient}) {
+      for (float& t : *numbers) t = static_cast<float>(dice.uniform(0.5, 1) * (dice.below(2) == 0 ? 1 : -1));
+    }
+    for (float& t : c.locations) t = static_cast<float>(dice.between(0, 1 << 17)) / (1 << 17);
+    return c;
+  };
+  expect_sharp(largest_ratios<float>(2000, make, {}, all_positions()), "exact coordinates, float32");
 }
 
 TEST(MsDeformAttnBackwardBound, HoldsForTypicalFloat32) {
@@ -133,6 +169,33 @@ TEST(MsDeformAttnBackwardBound, SumsInTheWorstOrderReachIt) {
   for (const double ratio : {value, location, weight}) {
     EXPECT_GE(ratio, 0.95);
     EXPECT_LE(ratio, 1);
+  }
+}
+
+/// Near one row the sums of the polynomial's monomials are large beside their difference. Here one of them
+/// rounds up and the other down.
+TEST(MsDeformAttnBackwardBound, SumsOfMonomialsInTheWorstOrderReachIt) {
+  constexpr std::int64_t kTerms = 3000;
+  for (const bool from_below : {false, true}) {
+    PlainCase<float> plain;
+    plain.dims.D = kTerms;
+    plain.set_levels({{2, 2}});
+    plain.resize();
+    const std::int64_t own = from_below ? 3 : 1, other = from_below ? 1 : 3;
+    for (std::int64_t d = 0; d < kTerms; ++d) {
+      plain.at(0, own, 0, d) = 1;
+      plain.at(0, other, 0, d) = d == 0 ? 0 : 0x1p-18F;
+    }
+    plain.locations = {0.5F, from_below ? 0.28125F : 0.71875F};  // 15/16 of the way to the other row
+    BackwardCase<float> c(std::move(plain));
+    c.gradient = rounding_up(kTerms);
+    const BackwardFormula formula{Position::kFused, Scatter::kProduct,
+                                  from_below ? Slopes::kPolynomialFar : Slopes::kPolynomial,
+                                  Interpolation::kProduct, Order::kForward};
+    const double ratio =
+        ratios_of(evaluate_backward<float>(c, formula).location, refer(c.build()).location.outputs[0])[0];
+    EXPECT_GE(ratio, 0.95) << from_below;
+    EXPECT_LE(ratio, 1) << from_below;
   }
 }
 

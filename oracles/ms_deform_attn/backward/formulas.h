@@ -25,9 +25,10 @@ enum class Slopes {
   kPolynomial,     ///< derivative of the polynomial, each monomial's channels apart
   kPolynomialFar,  ///< the same from the far side
   kNestedAlong,    ///< derivative of nested interpolation, along the axis first
-  kNestedAcross    ///< across it first
+  kNestedAcross,   ///< across it first
+  kReciprocal      ///< each corner by its weight, divided by 1 / side
 };
-constexpr int kSlopes = static_cast<int>(Slopes::kNestedAcross) + 1;
+constexpr int kSlopes = static_cast<int>(Slopes::kReciprocal) + 1;
 
 struct BackwardFormula {
   Position position;
@@ -91,6 +92,11 @@ T slope_of(Slopes how, Order order, T a, const std::vector<T>& g, const std::vec
       return side * sum_over([&](T all, const Corners& c) {
                return (((-near * c[0]) + near * c[1]) - f * c[2] + f * c[3]) * all;
              });
+    case Slopes::kReciprocal:
+      return sum_over([&](T all, const Corners& c) {
+               return ((near * (c[1] - c[0])) + f * (c[3] - c[2])) * all;
+             }) /
+             (1 / side);
     case Slopes::kGridSample:
       for (std::size_t d = 0; d < g.size(); ++d) {
         const T all = a * g[d];

@@ -1,10 +1,8 @@
 #include "oracles/ms_deform_attn/backward/inputs.h"
 
 #include "core/dtype_dispatch.h"
-#include "core/reference.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -98,87 +96,9 @@ double BackwardInputs<T>::gradient_roundings(const GroupIndex& group) const {
                                                                                                           : 1;
 }
 
-template <typename Scalar>
-CellRange touched_cells(const AxisSample<Scalar>& axis, std::int64_t side) {
-  if (axis.on_edge()) return {-1, -1};
-  if (axis.on_far_edge(side)) return {side - 1, side - 1};
-  if (axis.in_reach() && axis.on_pixel()) return {axis.cell - 1, axis.cell};
-  return {axis.first, axis.last};
-}
-
-std::optional<int> fraction_digits(double location, std::int64_t side, const Rounding& rounding) {
-  int digits = 0;
-  if (!std::has_single_bit(static_cast<std::uint64_t>(side)) || !add_axis(location, side, rounding, digits))
-    return std::nullopt;
-  return digits;
-}
-
-CellErrors errors_in_cell(const AxisFractions& x, const AxisFractions& y, double products, double unit) {
-  CellWeights weights;
-  weights.set(0, x, y, 1);
-  weights.attention[0] = products;
-  TermRules rules;
-  rules.counts = {1, 1};
-  rules.unit = unit;
-  CellTerms terms;
-  fill_terms({&weights, 1}, rules, {&terms, 1});
-  CellErrors errors{};
-  for (std::size_t corner = 0; corner < 4; ++corner) {
-    errors.magnitude[corner] = terms.magnitude[corner][0];
-    errors.rounding[corner] = terms.absolute[corner][0];
-  }
-  return errors;
-}
-
-template <typename Scalar>
-std::string describe(const Point<Scalar>& point, const Level& level) {
-  return fmt::format(
-      "level {} ({}x{}) point {}: attention weight {:.9g}, pixel x {:.9g} +- {:.2g}, y {:.9g} +- {:.2g}",
-      point.level, level.height, level.width, point.point, point.weight,
-      static_cast<double>(point.x.position), point.x.shift, static_cast<double>(point.y.position),
-      point.y.shift);
-}
-
-template <typename Scalar>
-std::string class_of(const Point<Scalar>& point, const Level& level) {
-  if (!point.x.in_reach() || !point.y.in_reach()) return "outside";
-  const bool interior = point.x.position >= 0 && point.y.position >= 0 &&
-                        point.x.position <= static_cast<Scalar>(level.width - 1) &&
-                        point.y.position <= static_cast<Scalar>(level.height - 1);
-  return interior ? "interior" : "border";
-}
-
-std::vector<std::pair<std::string, double>> BoundParts::named(double margin, bool exact) const {
-  const double kept = exact ? 0 : 1;
-  std::vector<std::pair<std::string, double>> terms{{"accumulation", kept * accumulation},
-                                                    {"weight rounding", kept * weights},
-                                                    {"coordinate rounding", kept * coordinates},
-                                                    {"underflow", kept * underflow},
-                                                    {"second order and oracle", kept * sum() * (margin - 1)}};
-  std::stable_sort(terms.begin(), terms.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  return terms;
-}
-
-std::string describe_kinds(std::uint8_t admits) {
-  if (admits == kAdmitsFinite) return "";
-  if ((admits & kAdmitsAnything) != 0)
-    return "intermediate results may overflow; the element may be anything";
-  return fmt::format("inputs are not finite; the element may be:{}{}{}{}",
-                     (admits & kAdmitsFinite) != 0 ? " finite" : "", (admits & kAdmitsNan) != 0 ? " nan" : "",
-                     (admits & kAdmitsPlusInf) != 0 ? " +inf" : "",
-                     (admits & kAdmitsMinusInf) != 0 ? " -inf" : "");
-}
-
 template class OutputGradient<float>;
 template class OutputGradient<double>;
 template class BackwardInputs<float>;
 template class BackwardInputs<double>;
-template CellRange touched_cells(const AxisSample<double>&, std::int64_t);
-template CellRange touched_cells(const AxisSample<long double>&, std::int64_t);
-template std::string describe(const Point<double>&, const Level&);
-template std::string describe(const Point<long double>&, const Level&);
-template std::string class_of(const Point<double>&, const Level&);
-template std::string class_of(const Point<long double>&, const Level&);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -5,11 +5,9 @@
 #include "oracles/ms_deform_attn/group.h"
 #include "oracles/ms_deform_attn/inputs.h"
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace deformdiff::ms_deform_attn {
@@ -98,48 +96,6 @@ class BackwardInputs {
   bool special_ = false;
   std::optional<Grid> value_grid_, gradient_grid_;
 };
-
-struct CellRange {
-  std::int64_t first, last;  ///< none if first > last
-};
-
-/// Cells whose slopes and corners some evaluation takes at this coordinate: its candidate cells; both beside
-/// a pixel that it is exactly on; on an edge of the range the one inside.
-template <typename Scalar>
-CellRange touched_cells(const AxisSample<Scalar>& axis, std::int64_t side);
-
-/// Binary digits of a coordinate's fraction inside its cell; none if some formula for it may round.
-std::optional<int> fraction_digits(double location, std::int64_t side, const Rounding& rounding);
-
-/// What rounding does to the corner weights of one cell: lane 0 of CellTerms, for an attention weight of 1.
-/// Corners: (x0,y0), (x1,y0), (x0,y1), (x1,y1).
-struct CellErrors {
-  std::array<double, 4> magnitude;  ///< largest weights that rounding leads to
-  std::array<double, 4> rounding;   ///< of weight and products, additions of corners left out
-};
-
-/// `products`: roundings of products of the weight, besides one.
-CellErrors errors_in_cell(const AxisFractions& x, const AxisFractions& y, double products, double unit);
-
-/// For people: level, pixel coordinate and cell of a point.
-template <typename Scalar>
-std::string describe(const Point<Scalar>& point, const Level& level);
-
-/// "interior", "border" or "outside".
-template <typename Scalar>
-std::string class_of(const Point<Scalar>& point, const Level& level);
-
-/// Sorted parts of a bound that was multiplied by `margin`, and the names of the kinds of number beside.
-struct BoundParts {
-  double accumulation = 0, weights = 0, coordinates = 0, underflow = 0;
-
-  double sum() const { return ((accumulation + weights) + coordinates) + underflow; }
-  /// The same, by name, and what the margin adds; all 0 if `exact`.
-  std::vector<std::pair<std::string, double>> named(double margin, bool exact) const;
-};
-
-/// "the element may be: finite nan"; empty for finite numbers alone.
-std::string describe_kinds(std::uint8_t admits);
 
 extern template class OutputGradient<float>;
 extern template class OutputGradient<double>;

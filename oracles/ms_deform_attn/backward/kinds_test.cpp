@@ -116,6 +116,21 @@ TEST(MsDeformAttnBackwardKinds, OnAPixelItsNeighboursHaveWeightZero) {
   EXPECT_EQ(value_set(c, kContracts.any, 7), kFinite);
 }
 
+/// Where rounding decides the cell a pixel may be left alone, even by code that multiplies by weights of 0.
+TEST(MsDeformAttnBackwardKinds, PixelsOfACellThatMayNotBeTaken) {
+  PlainCase<float> plain;
+  plain.set_levels({{1, 7}});
+  plain.resize();
+  plain.locations = {0.5F, 0.5F};
+  BackwardCase<float> c(std::move(plain));
+  c.gradient = {kNan};
+  for (const std::size_t neighbour : {2U, 4U})
+    EXPECT_EQ(value_set(c, kContracts.propagates, neighbour), kFinite | kNanSet) << neighbour;
+  EXPECT_EQ(value_set(c, kContracts.propagates, 1), kFinite);
+  c.locations[0] = -0.5F / 7;  // x is -1 but for rounding: perhaps out of range
+  EXPECT_EQ(value_set(c, kContracts.propagates, 0), kFinite | kNanSet);
+}
+
 TEST(MsDeformAttnBackwardKinds, OutsideAndOnTheEdge) {
   for (const float x : {-3.0F, -1.0F}) {
     for (const bool of_weight : {false, true}) {
@@ -148,6 +163,19 @@ TEST(MsDeformAttnBackwardKinds, ValuesReachSlopesAndWeights) {
   c.value[5] = 1;
   c.value[15] = kNan;  // pixel (3, 3): in no cell
   EXPECT_EQ(location_set(c, kContracts.any), kFinite);
+}
+
+/// Exactly on row 1 the slope in x has nothing to do with the rows beside it, which have weight 0.
+TEST(MsDeformAttnBackwardKinds, RowsBesideThatOfThePixel) {
+  BackwardCase<float> c = one_point(1.5F, 1);
+  c.value[9] = kNan;  // below
+  EXPECT_EQ(location_set(c, kContracts.ignored), kFinite);
+  EXPECT_EQ(location_set(c, kContracts.propagates), kNanSet);
+  EXPECT_EQ(location_set(c, kContracts.any), kFinite | kNanSet);
+  c.value[9] = 1;
+  c.value[1] = kNan;  // above
+  EXPECT_EQ(location_set(c, kContracts.propagates), kFinite);
+  EXPECT_EQ(location_set(c, kContracts.any), kFinite | kNanSet);
 }
 
 /// Exactly on pixel (1, 1): the slope in x may be that to either side, along the row of the pixel.

@@ -181,17 +181,26 @@ TEST(MsDeformAttnBackwardOracle, ValuesThatNoPointReachesAreExactlyZero) {
   for (const double bound : values_of(c).bound) EXPECT_EQ(bound, 0);
 }
 
-/// Pixel 3 of 7 is at location 1/2, which rounds nowhere but in (g + 1/7) * 7 and the like.
+/// Pixel 3 of 7 is at location 1/2, where some formulas round to either side.
 TEST(MsDeformAttnBackwardOracle, APixelReachedByRoundingAloneIsBoundedByTheShift) {
-  BackwardCase<float> c = one_level(1, 7, std::vector<float>(7, 1));
-  c.locations = {0.5F, 0.5F};
-  const OutputReference output = values_of(c);
-  for (const std::size_t neighbour : {2U, 4U}) {
-    EXPECT_EQ(output.value[neighbour], 0);
-    EXPECT_GT(output.bound[neighbour], 0);
-    EXPECT_LT(output.bound[neighbour], 3e-6);
+  for (const bool along_y : {false, true}) {
+    BackwardCase<float> c = one_level(along_y ? 7 : 1, along_y ? 1 : 7, std::vector<float>(7, 1));
+    c.locations = {0.5F, 0.5F};
+    const OutputReference output = values_of(c);
+    for (const std::size_t neighbour : {2U, 4U}) {
+      EXPECT_EQ(output.value[neighbour], 0);
+      EXPECT_GT(output.bound[neighbour], 0);
+      EXPECT_LT(output.bound[neighbour], 3e-6);
+      const Explanation why = value_gradient_oracle(DType::kFloat32)
+                                  .explain(c.build(), {}, {}, static_cast<std::int64_t>(neighbour));
+      for (const auto& [name, term] : why.terms) {
+        if (name == "weight rounding") {
+          EXPECT_GT(term, 0) << "in the cell that rounding may choose";
+        }
+      }
+    }
+    EXPECT_EQ(output.bound[1] + output.bound[5], 0);
   }
-  EXPECT_EQ(output.bound[1] + output.bound[5], 0);
 }
 
 TEST(MsDeformAttnBackwardOracle, LevelsThatOverlapAddUp) {
@@ -339,10 +348,62 @@ TEST(MsDeformAttnBackwardOracle, BrokenBudgetsAreNotExact) {
   EXPECT_GT(values_of(c).bound[5], 0);
   EXPECT_GT(locations_of(c).bound[0], 0);
   EXPECT_EQ(locations_of(c).bound[1], 0);  // across it, x is still dyadic
+  c.weights = {0.1F};
+  EXPECT_GT(locations_of(c).bound[1], 0);
+}
+
+/// A row that others do not reach is as exact as it would be without them.
+TEST(MsDeformAttnBackwardOracle, ExactnessIsProvedARowAtATime) {
+  BackwardCase<float> c = one_level(1, 8, std::vector<float>(8, 1));
+  c.dims.P = 2;
+  c.weights = {0.1F, 0.25F};
+  c.locations = {at(1.25, 8), 0.5F, at(5.25, 8), 0.5F};
+  const OutputReference output = values_of(c);
+  EXPECT_GT(output.bound[1], 0);
+  EXPECT_EQ(output.value[5], 0.1875);
+  EXPECT_EQ(output.bound[5], 0);
 }
 
 constexpr BackwardFormula kPlain{Position::kFused, Scatter::kProduct, Slopes::kKernel,
                                  Interpolation::kProduct, Order::kForward};
+
+/// Nothing but two or three products, on a pixel of a map whose sides multiply exactly.
+TEST(MsDeformAttnBackwardOracle, ProductsRoundOnAPixelToo) {
+  BackwardCase<float> c = one_level(2, 2, {0.3F, 0, 0, 0});
+  c.locations = {at(0, 2), at(0, 2)};
+  c.weights = {0.7F};
+  c.gradient = {0.9F};
+  const GradientReferences wanted = refer(c.build());
+  const Gradients<float> got = evaluate_backward<float>(c, kPlain);
+  for (const double ratio : {largest_ratio(got.value, wanted.value.outputs[0]),
+                             largest_ratio(got.location, wanted.location.outputs[0]),
+                             largest_ratio(got.weight, wanted.weight.outputs[0])}) {
+    EXPECT_GT(ratio, 0.1);
+    EXPECT_LE(ratio, 1);
+  }
+}
+
+/// A lone pixel, point and channel: of value and weight the product is the forward's, by another factor.
+TEST(MsDeformAttnBackwardOracle, BoundsOfOneTermAreTheForwards) {
+  for (std::uint64_t key = 0; key < 200; ++key) {
+    Dice dice(key);
+    BackwardCase<float> c = one_level(1, 1, {static_cast<float>(dice.uniform(0.1, 1))});
+    c.locations = {static_cast<float>(dice.uniform(-0.4, 1.4)), static_cast<float>(dice.uniform(-0.4, 1.4))};
+    c.weights = {static_cast<float>(dice.uniform(0.1, 1))};
+    c.gradient = {static_cast<float>(dice.uniform(0.1, 1))};
+    const auto forward = [&](float value, float weight) {
+      PlainCase<float> plain = c;
+      plain.value = {value};
+      plain.weights = {weight};
+      return oracle(DType::kFloat32).evaluate(plain.build(), {}, {}, 1).outputs[0].bound[0];
+    };
+    const GradientReferences wanted = refer(c.build());
+    const double of_value = forward(c.gradient[0], c.weights[0]),
+                 of_weight = forward(c.value[0], c.gradient[0]);
+    EXPECT_NEAR(wanted.value.outputs[0].bound[0], of_value, 1e-6 * of_value);
+    EXPECT_NEAR(wanted.weight.outputs[0].bound[0], of_weight, 1e-6 * of_weight);
+  }
+}
 
 /// What the bounds must be narrow enough for, on every typical case.
 TEST(MsDeformAttnBackwardOracle, FaultsLeaveTheSets) {

@@ -2,7 +2,9 @@
 // channels through these alone.
 #pragma once
 
+#include "oracles/ms_deform_attn/backward/cells.h"
 #include "oracles/ms_deform_attn/backward/inputs.h"
+#include "oracles/ms_deform_attn/backward/parts.h"
 
 #include <cstdint>
 #include <vector>

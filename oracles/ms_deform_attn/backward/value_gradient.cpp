@@ -1,5 +1,7 @@
 #include "oracles/ms_deform_attn/backward/value_gradient.h"
 
+#include "oracles/ms_deform_attn/backward/cells.h"
+
 #include <algorithm>
 #include <cmath>
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "oracles/ms_deform_attn/backward/inputs.h"
+#include "oracles/ms_deform_attn/backward/parts.h"
 
 #include <cstdint>
 #include <vector>

@@ -1,14 +1,8 @@
-#include "oracles/ms_deform_attn/backward/oracle.h"
-
-#include "core/dtype_dispatch.h"
-#include "core/telling.h"
 #include "oracles/arithmetic/parallel.h"
+#include "oracles/ms_deform_attn/backward/evaluation.h"
 #include "oracles/ms_deform_attn/backward/kinds.h"
-#include "oracles/ms_deform_attn/backward/value_gradient.h"
-
-#include <algorithm>
-#include <limits>
-#include <type_traits>
+#include "oracles/ms_deform_attn/backward/oracle.h"
+#include "oracles/ms_deform_attn/backward/point_gradients.h"
 
 #include <fmt/format.h>
 
@@ -17,183 +11,6 @@ namespace {
 
 /// Queries that one chunk of work takes.
 constexpr std::int64_t kQueriesPerChunk = 64;
-
-/// Sampling points that an explanation lists.
-constexpr std::size_t kPointsListed = 32;
-
-template <typename T>
-OutputReference empty_output(const char* name, const Shape& shape, bool kinds) {
-  OutputReference output;
-  output.name = name;
-  output.dtype = kDTypeOf<T>;
-  output.shape = shape;
-  const auto elements = static_cast<std::size_t>(element_count(shape));
-  output.value.resize(elements);
-  output.bound.resize(elements);
-  if (std::is_same_v<T, double>) output.value_low.resize(elements);
-  if (kinds) output.admits.assign(elements, kAdmitsFinite);
-  return output;
-}
-
-template <typename Scalar>
-void store(Scalar value, double bound, std::size_t at, OutputReference& output) {
-  output.value[at] = static_cast<double>(value);
-  if (!output.value_low.empty())
-    output.value_low[at] = static_cast<double>(value - static_cast<Scalar>(output.value[at]));
-  output.bound[at] = bound;
-}
-
-/// An element that may be anything.
-void admit_anything(std::size_t at, OutputReference& output) {
-  output.admits[at] = kAdmitsAnything;
-  output.bound[at] = std::numeric_limits<double>::max();
-}
-
-/// What an element counts for rule 7, by the widest of its intervals.
-void count(const OutputReference& output, std::size_t at, double bound, double magnitude, bool reached,
-           bool nonzero, const Rounding& rounding, Tally& tally) {
-  const std::uint8_t admits =
-      output.admits.empty() ? static_cast<std::uint8_t>(kAdmitsFinite) : output.admits[at];
-  const bool nonfinite = (admits & (kAdmitsFinite | kAdmitsAnything)) == 0;
-  const bool narrow =
-      admits == kAdmitsFinite && magnitude > 0 && derived_sets(rounding.unit).is_narrow(bound, magnitude);
-  tally.count(narrow || nonfinite, reached || nonfinite, nonzero || nonfinite);
-}
-
-Reference summed_up(OutputReference output, const std::vector<Tally>& tallies, const Rounding& rounding) {
-  Tally sum;
-  for (const Tally& tally : tallies) sum += tally;
-  Reference reference;
-  tell(sum, derived_sets(rounding.unit), reference, "elements that sampling reaches");
-  reference.outputs.push_back(std::move(output));
-  return reference;
-}
-
-/// No product of gradients, attention weights, sides and cells' values comes near the largest number.
-template <typename T>
-bool may_overflow(const BackwardInputs<T>& inputs, double terms, double others) {
-  const double product = 16 * std::max(1.0, terms) * std::max(1.0, inputs.gradient().largest()) *
-                         std::max(1.0, inputs.forward().largest_weight()) * std::max(1.0, others);
-  return !(product < inputs.rounding().largest);
-}
-
-/// The gradient of value of one case.
-template <typename T>
-class ValueEvaluation {
- public:
-  ValueEvaluation(const Case& c, DType format, const Precision& precision, const Contract& contract)
-      : inputs_(c, format, precision, contract), kinds_(inputs_) {
-    const Dims& dims = inputs_.dims();
-    may_overflow_ = may_overflow(inputs_, static_cast<double>(dims.Q * dims.L * dims.P), 1);
-  }
-
-  Reference refer(int threads) const {
-    const Dims& dims = inputs_.dims();
-    OutputReference output =
-        empty_output<T>("output", {dims.N, dims.S, dims.M, dims.D}, inputs_.special() || may_overflow_);
-    std::vector<Tally> tallies(static_cast<std::size_t>(dims.N * dims.M));
-    for_each_chunk(dims.N * dims.M, threads, [&](std::int64_t chunk) {
-      refer_head(chunk / dims.M, chunk % dims.M, output, tallies[static_cast<std::size_t>(chunk)]);
-    });
-    return summed_up(std::move(output), tallies, inputs_.rounding());
-  }
-
-  Explanation explain(std::int64_t element) const {
-    const Place at = place(element);
-    ValueGradient<T> gradient(inputs_);
-    HeadSums<Wide<T>> sums;
-    gradient.evaluate(at.n, at.m, sums);
-    std::vector<typename ValueGradient<T>::Contributor> contributors;
-    const BoundParts parts = gradient.parts(at.n, at.m, at.row, at.d, contributors);
-    const std::size_t in_head = index_in_head(at);
-    const bool exact = sums.bound[in_head] == 0;
-    Explanation explanation;
-    explanation.terms = parts.named(inputs_.margin(sums.terms[in_head]), exact);
-    if (const std::string kinds = describe_kinds(admits(at)); !kinds.empty())
-      explanation.lines.push_back(kinds);
-    if (exact) explanation.lines.push_back("exact: no evaluation rounds");
-    explanation.lines.push_back(
-        fmt::format("batch {}, row {}, head {}, channel {}: {} sampling points reach it", at.n, at.row, at.m,
-                    at.d, contributors.size()));
-    for (std::size_t i = 0; i < std::min(contributors.size(), kPointsListed); ++i) {
-      const auto& from = contributors[i];
-      const auto g =
-          static_cast<double>(inputs_.gradient().row({at.n, from.q, at.m})[static_cast<std::size_t>(at.d)]);
-      explanation.lines.push_back(fmt::format("query {}, {}; weight * grad_output: {:.6g} * {:.9g}", from.q,
-                                              describe(from.point, inputs_.forward().level(from.point.level)),
-                                              from.weight, g));
-    }
-    return explanation;
-  }
-
-  std::string element_class(std::int64_t element) const {
-    const Place at = place(element);
-    if (admits(at) != kAdmitsFinite) return "nonfinite";
-    std::vector<typename ValueGradient<T>::Contributor> contributors;
-    ValueGradient<T>(inputs_).parts(at.n, at.m, at.row, at.d, contributors);
-    std::string result = "outside";
-    for (const auto& from : contributors) {
-      result = class_of(from.point, inputs_.forward().level(from.point.level));
-      if (result == "interior") break;
-    }
-    return result;
-  }
-
- private:
-  struct Place {
-    std::int64_t n, row, m, d;
-  };
-  Place place(std::int64_t element) const {
-    const Dims& dims = inputs_.dims();
-    DEFORMDIFF_CHECK(element >= 0 && element < dims.N * dims.S * dims.M * dims.D);
-    const std::int64_t head = element / dims.D;
-    return {head / dims.M / dims.S, head / dims.M % dims.S, head % dims.M, element % dims.D};
-  }
-  std::size_t index_in_head(const Place& at) const {
-    return static_cast<std::size_t>(at.row * inputs_.dims().D + at.d);
-  }
-
-  std::uint8_t admits(const Place& at) const {
-    const std::size_t in_head = index_in_head(at);
-    if (may_overflow_) {
-      std::vector<bool> overflows;
-      ValueGradient<T>(inputs_).find_overflows(at.n, at.m, overflows);
-      if (overflows[in_head]) return kAdmitsAnything;
-    }
-    if (!inputs_.special()) return kAdmitsFinite;
-    std::vector<std::uint8_t> kinds(static_cast<std::size_t>(inputs_.dims().S * inputs_.dims().D));
-    kinds_.of_value(at.n, at.m, kinds);
-    return kinds[in_head];
-  }
-
-  void refer_head(std::int64_t n, std::int64_t m, OutputReference& output, Tally& tally) const {
-    const Dims& dims = inputs_.dims();
-    ValueGradient<T> gradient(inputs_);
-    HeadSums<Wide<T>> sums;
-    gradient.evaluate(n, m, sums);
-    std::vector<std::uint8_t> kinds;
-    std::vector<bool> overflows;
-    if (inputs_.special()) {
-      kinds.resize(sums.value.size());
-      kinds_.of_value(n, m, kinds);
-    }
-    if (may_overflow_) gradient.find_overflows(n, m, overflows);
-    for (std::size_t i = 0; i < sums.value.size(); ++i) {
-      const auto element = static_cast<std::int64_t>(i);
-      const auto at = static_cast<std::size_t>(((n * dims.S + element / dims.D) * dims.M + m) * dims.D +
-                                               element % dims.D);
-      store(sums.value[i], sums.bound[i], at, output);
-      if (!kinds.empty()) output.admits[at] = kinds[i];
-      if (!overflows.empty() && overflows[i]) admit_anything(at, output);
-      count(output, at, sums.bound[i], sums.magnitude[i], sums.terms[i] > 0, sums.value[i] != 0,
-            inputs_.rounding(), tally);
-    }
-  }
-
-  BackwardInputs<T> inputs_;
-  GradientKinds<T> kinds_;
-  bool may_overflow_ = false;
-};
 
 /// What location and weight gradients have in common: elements by sampling points.
 template <typename T>
@@ -397,44 +214,8 @@ class WeightEvaluation : public PointEvaluation<T> {
   }
 };
 
-template <typename Evaluation>
-class GradientOracle : public Oracle {
- public:
-  explicit GradientOracle(DType format) : format_(format) {}
-
-  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
-                     int threads) const override {
-    return Evaluation(c, format_, precision, contract).refer(threads);
-  }
-  Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
-                      std::int64_t element) const override {
-    return Evaluation(c, format_, precision, contract).explain(element);
-  }
-  std::vector<std::string> element_classes(const Case& c,
-                                           std::span<const std::int64_t> elements) const override {
-    const Evaluation evaluation(c, format_, {}, {});
-    std::vector<std::string> classes;
-    for (const std::int64_t element : elements) classes.push_back(evaluation.element_class(element));
-    return classes;
-  }
-
- private:
-  DType format_;
-};
-
-template <template <typename> typename Evaluation>
-const Oracle& oracle_of(DType dtype) {
-  return with_format(dtype, []<typename T, DType format>() -> const Oracle& {
-    static const GradientOracle<Evaluation<T>> instance(format);
-    return instance;
-  });
-}
-
 }  // namespace
 
-const Oracle& value_gradient_oracle(DType dtype) {
-  return oracle_of<ValueEvaluation>(dtype);
-}
 const Oracle& location_gradient_oracle(DType dtype) {
   return oracle_of<LocationEvaluation>(dtype);
 }
