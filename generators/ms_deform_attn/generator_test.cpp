@@ -3,6 +3,7 @@
 #include "blocks/ms_deform_attn.h"
 #include "core/conditions.h"
 #include "core/error.h"
+#include "generators/common/case_hash_test.h"
 #include "generators/common/layout_count_test.h"
 #include "generators/common/sizes_of_case_test.h"
 #include "generators/ms_deform_attn/exact.h"
@@ -20,27 +21,6 @@
 
 namespace deformdiff::ms_deform_attn {
 namespace {
-
-/// FNV-1a over everything that an implementation is given.
-std::uint64_t hash_of(const Case& c) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto add = [&hash](const void* data, std::size_t size) {
-    const auto* bytes = static_cast<const unsigned char*>(data);
-    for (std::size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-  };
-  const auto add_shape = [&](const Shape& shape) { add(shape.data(), shape.size() * sizeof(std::int64_t)); };
-  const std::int64_t step = c.attribute("im2col_step");
-  add(&step, sizeof step);
-  for (const NamedTensor& input : c.inputs) {
-    const Tensor& tensor = input.tensor;
-    add_shape(tensor.shape());
-    add_shape(tensor.strides());
-    const std::int64_t offset = tensor.offset();
-    add(&offset, sizeof offset);
-    add(tensor.storage().data(), tensor.storage().size());
-  }
-  return hash;
-}
 
 std::uint64_t hash_of_first(const std::vector<std::string>& tiers, std::uint64_t count) {
   std::uint64_t hash = 0;

@@ -37,6 +37,13 @@ TEST(Configuration, KeysAreAttributes) {
             (Attributes{{"batch_first", 0}, {"residual_inside", 1}}));
 }
 
+TEST(Configuration, OfTheOperatorAndItsBackwardThereIsTheStepAlone) {
+  for (const char* block : {"ms_deform_attn", "ms_deform_attn_backward"}) {
+    EXPECT_EQ(read(block, Layout::kHuggingface, R"({"im2col_step": 3, "num_heads": 4, "of the layer": 1})"),
+              (Attributes{{"im2col_step", 3}}));
+  }
+}
+
 TEST(Configuration, WhatIsNotImplementedIsRefusedByName) {
   EXPECT_EQ(refused("encoder_layer", Layout::kHuggingface, R"({"activation": "gelu"})"),
             "block encoder_layer: configuration: activation is \"gelu\"; only \"relu\" is implemented");

@@ -121,11 +121,12 @@ formulas() {
     ends 1 ', as expected'
   done
   local fault
-  for fault in scatter_last_query_dropped gradient_without_weight gradient_of_next_head; do
+  for fault in scatter_last_query_dropped gradient_without_weight gradient_of_next_head gradient_zero_on_centres; do
     found --block ms_deform_attn_backward --subject "fault/$fault" --cases 40 --seed 2
     emitted
     ends 1 ', as expected'
   done
+  grep -q 'expected -1.0 or 1.0' shown || fail "the slope on a centre is that of either side: $(cat shown)"
 }
 
 rm -rf "$folder"
