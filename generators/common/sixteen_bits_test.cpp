@@ -153,7 +153,7 @@ TEST(SixteenBitCases, ShrinkAndChangeAndStayOfTheirType) {
     }
     EXPECT_GT(changed, 10);
     int taken = 0;
-    for (const Ablation& ablation : with_sixteen_bits(ms_deform_attn::ablations())) {
+    for (const Ablation& ablation : with_sixteen_bits(ms_deform_attn::ablations(ms_deform_attn::block()))) {
       CaseStream without = ablation.without(c);
       if (const auto other = without()) {
         ++taken;
