@@ -18,7 +18,7 @@ namespace {
 
 using ms_deform_attn::block;
 
-constexpr std::uint64_t kCases = 600;
+constexpr std::uint64_t kCases = 250;
 
 const Generator& wide() {
   return ms_deform_attn::generator();
@@ -79,13 +79,15 @@ TEST(SixteenBitCases, NumbersRoundUpAndDown) {
       if (std::abs(was) > 4 || std::abs(was) < 0x1p-10) continue;
       const double unit = std::ldexp(1.0, std::ilogb(was) - format.precision + 1);
       EXPECT_LT(std::abs(now - was), unit) << was;
-      if (nearest == was) EXPECT_EQ(now, was);
+      if (nearest == was) {
+        EXPECT_EQ(now, was);
+      }
       up += now > was ? 1 : 0;
       down += now < was ? 1 : 0;
     }
   }
-  EXPECT_GT(up, 1000);
-  EXPECT_GT(down, 1000);
+  EXPECT_GT(up, 300);
+  EXPECT_GT(down, 300);
 }
 
 TEST(SixteenBitCases, WhatIsBeyondTheRangeIsScaledIntoIt) {

@@ -18,8 +18,9 @@ namespace deformdiff::worker {
 using Tampers = std::function<Tamper(const Call&)>;
 
 /// What to check the model with these tampers with: the file that it is exported to, and no inputs.
-inline std::string exported(const std::string& name, const std::string& block, const Tampers& tampers) {
-  const TestCall owner = test_call(block, 2, /*masked=*/block == "decoder_layer", at::kFloat);
+inline std::string exported(const std::string& name, const std::string& block, const Tampers& tampers,
+                            at::ScalarType dtype = at::kFloat) {
+  const TestCall owner = test_call(block, 2, /*masked=*/block == "decoder_layer", dtype);
   const Call call = owner();
   const std::filesystem::path model = folder() / (name + ".pt"), config = folder() / (name + ".config.json");
   {

@@ -2,9 +2,11 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "core/sixteen_bits.h"
 #include "engine/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace deformdiff {
@@ -98,6 +100,25 @@ Reference StageValues::evaluate(const Stage& stage, const Case& stage_case) cons
   return reference;
 }
 
+OutputReference StageValues::unseen(const Stage& stage, Case stage_case, OutputReference stored) const {
+  if (!is_sixteen_bits(stored.dtype)) return stored;
+  for (NamedTensor& input : stage_case.inputs) {
+    if (is_sixteen_bits(input.tensor.dtype())) input.tensor = convert(input.tensor, DType::kFloat32);
+  }
+  OutputReference wide = std::move(entry_.operations(stage.operation, DType::kFloat32)
+                                       .evaluate(stage_case, precision_, contract_, threads_)
+                                       .outputs.front());
+  rearrange(stage.view, wide);
+  const FloatFormat format = float_format(stored.dtype);
+  for (std::size_t i = 0; i < stored.bound.size(); ++i) {
+    const bool rounds =
+        wide.bound[i] != 0 || round_to(sixteen_bit_format(stored.dtype), wide.value[i]) != wide.value[i];
+    const double unit = 2 * format.unit_roundoff * std::abs(wide.value[i]) + format.smallest_subnormal;
+    if (rounds) stored.bound[i] = std::max(stored.bound[i], unit);
+  }
+  return stored;
+}
+
 StageReference StageValues::refer(const Stage& stage) const {
   if (shared_ != nullptr) {
     const auto shared = shared_->find(stage.name);
@@ -121,9 +142,12 @@ StageValue StageValues::estimate(const Stage& stage, Reference& reference) const
   const std::size_t draws = output.dtype == DType::kBool ? kDraws + kEnds : kDraws;
   const CounterRandom random(label_of(stage.name));
   for (std::size_t draw = 0; draw < draws; ++draw) {
-    const OutputReference drawn = std::move(evaluate(stage, case_of_draw(stage, draw)).outputs.front());
+    const Case drawn_case = case_of_draw(stage, draw);
+    OutputReference drawn = std::move(evaluate(stage, drawn_case).outputs.front());
     widening.add(drawn);
-    if (draw < kDraws) value.draws.push_back(draw_from(drawn, random, draw));
+    if (draw < kDraws) {
+      value.draws.push_back(draw_from(unseen(stage, drawn_case, std::move(drawn)), random, draw));
+    }
   }
   widening.apply();
   add_ends(output, value.draws);
@@ -142,8 +166,8 @@ void StageValues::set_middle(const Stage& stage, const StageReference& reference
 void StageValues::set_drawn(const Stage& stage, const StageReference& reference) {
   StageValue& drawn = values_[stage.name] = reference.drawn;
   if (reference.estimated) return;
-  const OutputReference& output = reference.reference->outputs.front();
-  drawn.seen = middle_of(output);
+  drawn.seen = middle_of(reference.reference->outputs.front());
+  const OutputReference output = unseen(stage, stage_case(stage), reference.reference->outputs.front());
   const bool exact =
       std::ranges::all_of(output.bound, [](double bound) { return bound == 0; }) && output.admits.empty();
   if (exact) return;

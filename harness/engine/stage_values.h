@@ -64,6 +64,9 @@ class StageValues {
  private:
   const StageValue& value(const std::string& name) const;
   Case case_of_draw(const Stage& stage, std::size_t draw) const;
+  /// The set of a value that is not seen, from that of the stored one: where a graph fuses what follows with
+  /// it, it may never have been rounded to 16 bits.
+  OutputReference unseen(const Stage& stage, Case stage_case, OutputReference stored) const;
   Reference evaluate(const Stage& stage, const Case& stage_case) const;
   /// Widens the reference of the middle by what the draws of the inputs make of it; returns the middle and
   /// draws of the value.
