@@ -288,6 +288,7 @@ void add_other_commands(CLI::App& app, Options& options, Raw& raw) {
 
   CLI::App& selftest =
       *app.add_subcommand("selftest", "faults and controls: detection power, false alarms, sharpness");
+  add_repeatable(selftest, "--block", options.blocks, "block to test, repeatable (default: all)");
   add_run_options(selftest, raw);
   add_out(selftest, options);
   add_common(selftest, options, raw);
