@@ -1,8 +1,8 @@
 // Each implementation against closed forms and its own contract, and the operator's registration.
 #include "subjects/subjects.h"
 
-#include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/composite.h"
+#include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
 #include "subjects/tracing/module_process.h"
