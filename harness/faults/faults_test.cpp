@@ -114,6 +114,13 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
       {"half_accumulation", anything},
       {"float_for_double", [] { return changed([](auto&) {}, at::kDouble); }},
       {"half_locations", anything},
+      {"rounded_grid",
+       [] {
+         Inputs inputs = anything();
+         for (at::Tensor* tensor : {&inputs.value, &inputs.sampling_loc, &inputs.attn_weight})
+           *tensor = tensor->to(at::kHalf);
+         return inputs;
+       }},
       {"tf32_weights", anything},
       {"nan_location_spreads", with_nan_location},
       {"nan_to_num", [] { return with_value(std::numeric_limits<double>::infinity()); }},

@@ -1,6 +1,7 @@
 // Each implementation against closed forms and its own contract, and the operator's registration.
 #include "subjects/subjects.h"
 
+#include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
@@ -342,10 +343,22 @@ TEST(Operator, NamesTheArgumentThatIsWrong) {
   }
 }
 
-TEST(Operator, SaysThatHalfIsNotImplemented) {
-  Inputs inputs = test_inputs({});
-  inputs.value = inputs.value.to(at::kHalf);
-  EXPECT_THROW(forward_operator(inputs), c10::NotImplementedError);
+TEST(Operator, ComputesSixteenBitsInFloat32AndRoundsOnce) {
+  for (const at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+    Inputs inputs = test_inputs({}), wide = inputs;
+    const auto convert = [&](at::Tensor Inputs::*tensor) {
+      inputs.*tensor = (inputs.*tensor).to(dtype);
+      wide.*tensor = (inputs.*tensor).to(at::kFloat);
+    };
+    convert(&Inputs::value);
+    convert(&Inputs::sampling_loc);
+    convert(&Inputs::attn_weight);
+    EXPECT_TRUE(at::equal(forward_operator(inputs), forward_operator(wide).to(dtype)));
+    EXPECT_TRUE(at::equal(forward_cuda_emulated(inputs), forward_cuda_emulated(wide).to(dtype)));
+    EXPECT_TRUE(at::equal(forward_composite(inputs), forward_composite(wide).to(dtype)));
+    inputs.value = inputs.value.to(at::kFloat8_e5m2);
+    EXPECT_THROW(forward_operator(inputs), c10::NotImplementedError);
+  }
 }
 
 TEST(Cuda, IsAlwaysListed) {
