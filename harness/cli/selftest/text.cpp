@@ -30,7 +30,7 @@ struct Detection {
 std::string faults_text(const BlockMeasurement& measurement) {
   std::string text;
   for (const FaultResult& fault : measurement.faults) {
-    const auto missed = std::ranges::count(fault.cases, std::nullopt);
+    const auto missed = std::ranges::count_if(fault.cases, [](const auto& first) { return !first; });
     if (fault.first_seed.got_what_is_due() && missed == 0) continue;
     text += fmt::format("  {}: {} is due, {} found; missed in {} of {} runs\n", fault.first_seed.name,
                         fault.first_seed.expected, fault.first_seed.got(), missed, fault.cases.size());
