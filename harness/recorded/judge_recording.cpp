@@ -57,12 +57,13 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
       count(subject, compare(admitted, {}, {}));
       continue;
     }
-    // The operator's one stage is its output: there is nothing to show on the way to it.
-    const bool deep = block.stages(c).size() > 1;
+    // The operator's one stage is its output: there is nothing to show on the way to it. Nothing is inherited
+    // where no stage follows from another.
+    const bool several = block.stages(c).size() > 1;
     StagedComparison judged =
         judge_stages(entry, c, run.outcome, subject.info,
-                     {.threads = request.threads, .inherited = deep, .one_run = true}, &subject.ratios);
-    if (deep) add_scenario(run.name, judged, names, report);
+                     {.threads = request.threads, .inherited = is_deep(entry), .one_run = true}, &subject.ratios);
+    if (several) add_scenario(run.name, judged, names, report);
     count(subject, judged.comparison);
     if (!is_finding(judged.comparison.verdict)) continue;
     report.session.findings.push_back(saved_finding(
