@@ -6,6 +6,7 @@
 #include "cli/selftest/measurement.h"
 #include "cli/selftest/text.h"
 #include "engine/stopwatch.h"
+#include "reports/layout.h"
 
 #include <algorithm>
 #include <iterator>
@@ -57,7 +58,7 @@ int run_selftest(const Options& options) {
   say(options, attacks_text(attacks) + "\n");
   std::ranges::move(failures_of(attacks), std::back_inserter(failures));
   for (BlockMeasurement& measured : measurements) append(report.session, std::move(measured.right));
-  for (const std::string& failure : failures) say(options, "FAILED: " + failure + "\n");
+  for (const std::string& failure : failures) say(options, wrapped("FAILED: ", failure, 2));
   if (failures.empty()) say(options, fmt::format("The self-test is green, in {:.0f} s.\n", watch.seconds()));
   report.session.seconds = watch.seconds();
   report.exit_code = failures.empty() ? 0 : 1;

@@ -4,6 +4,8 @@
 #include "catalog/canaries.h"
 #include "catalog/catalog.h"
 #include "cli/session_options.h"
+#include "engine/judge.h"
+#include "engine/parallel.h"
 #include "engine/session.h"
 #include "reports/progress.h"
 #include "reports/summary.h"
@@ -22,17 +24,17 @@ constexpr std::uint64_t kSeeds = 20, kDeepSeeds = 3;
 constexpr std::int64_t kRightCases = 300, kDeepRightCases = 20;
 constexpr std::int64_t kSharpnessCases = 200, kDeepSharpnessCases = 10;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
-constexpr double kShrinkSeconds = 10;
+constexpr double kShrinkSeconds = 4;
 /// Found in every typical case of float32, of the operator and its backward.
 constexpr double kAlwaysFound = 1e-4;
 
+/// What crashes or hangs: each hang is waited for several times, and the operator on small cases is not slow.
 const char* const kProcessClass = "process";
+constexpr double kProcessTimeout = 3;
 
 SessionReport run_session(const Options& options, const BlockEntry& entry, std::vector<SubjectSpec> subjects,
                           SessionOptions session) {
   if (subjects.empty()) return {};
-  // Nothing of ours is slow: what takes longer hangs.
-  if (!session.limits.case_timeout_seconds) session.limits.case_timeout_seconds = kCaseTimeout;
   session.shrink_budget_seconds = kShrinkSeconds;
   ProgressLine progress(stderr, options.progress, {{{entry.block->name(), session.cases}}, {}});
   return fuzz(entry, std::move(subjects), session, progress);
@@ -51,22 +53,23 @@ std::string class_of(const SubjectSpec& fault) {
 }
 
 /// Every fault on the usual cases, and those that only a tier shows that must be named, on that one.
-SessionReport run_faults(const Options& options, const BlockEntry& entry, const MeasurementPlan& plan,
-                         std::uint64_t seed) {
-  const bool first = seed == options.seed;
-  std::map<std::string, std::vector<SubjectSpec>> by_tier;
+SessionReport run_faults(const Options& options, const BlockEntry& entry, const MeasurementPlan& plan) {
+  std::map<std::pair<std::string, bool>, std::vector<SubjectSpec>> groups;
   for (const SubjectSpec& fault : plan.faults) {
     const std::string tier = tier_of(fault, entry);
-    if (first || (tier.empty() && class_of(fault) != kProcessClass)) by_tier[tier].push_back(fault);
+    const bool process = class_of(fault) == kProcessClass;
+    groups[{tier, process}].push_back(fault);
   }
   SessionReport report;
-  for (auto& [tier, faults] : by_tier) {
+  for (auto& [group, faults] : groups) {
+    const auto& [tier, process] = group;
     SessionOptions session = session_options_of(options);
-    session.seed = seed;
     session.first_finding = true;
-    session.shrink = plan.shrink && first;
+    session.shrink = plan.shrink;
     session.cases = tier.empty() ? plan.fault_cases : kCasesOfNamedTier;
     if (!tier.empty()) session.tiers = {tier};
+    if (process && !session.limits.case_timeout_seconds)
+      session.limits.case_timeout_seconds = kProcessTimeout;
     append(report, run_session(options, entry, std::move(faults), session));
   }
   return report;
@@ -80,6 +83,35 @@ const Finding* finding_of(const SessionReport& session, const std::string& subje
     if (finding.signature.subject == subject && earlier) first = &finding;
   }
   return first;
+}
+
+/// The first case of a stream that shows the fault, in the subject's present worker.
+std::optional<std::uint64_t> first_failing_case(Subject& subject, const BlockEntry& entry,
+                                                const Options& options, std::uint64_t seed,
+                                                std::int64_t cases) {
+  const JudgeOptions judge{.threads = 1, .memory_limit = session_options_of(options).memory_limit};
+  for (std::uint64_t index = 0; index < static_cast<std::uint64_t>(cases); ++index) {
+    const Case c = entry.generator->generate({.seed = seed}, index);
+    if (is_finding(judge_case_here(subject, entry, c, {}, judge).comparison.verdict)) return index;
+  }
+  return std::nullopt;
+}
+
+/// The other seeds' streams: of a fault that shows only in a tier that must be named, or crashes or hangs,
+/// there is no need. A fault that remembers has a fresh worker for each.
+void run_other_seeds(const Options& options, const BlockEntry& entry, const MeasurementPlan& plan,
+                     std::vector<FaultResult>& faults) {
+  parallel_for(plan.faults.size(), options.threads, [&](std::size_t i) {
+    const SubjectSpec& spec = plan.faults[i];
+    const auto fault =
+        std::ranges::find(faults, spec.name, [](const FaultResult& each) { return each.first_seed.name; });
+    if (fault == faults.end() || !tier_of(spec, entry).empty() || fault->fault_class == kProcessClass) return;
+    Subject subject = open_subject(spec, run_limits_of(options));
+    for (std::uint64_t seed = options.seed + 1; seed < options.seed + plan.seeds; ++seed) {
+      fault->cases.push_back(first_failing_case(subject, entry, options, seed, plan.fault_cases));
+      if (fault->fault_class == "state") subject.runner->restart();
+    }
+  });
 }
 
 FaultResult result_of(const SessionReport& session, const SubjectReport& subject) {
@@ -96,6 +128,7 @@ FaultResult result_of(const SessionReport& session, const SubjectReport& subject
   const auto given = static_cast<std::uint64_t>(subject.cases);
   canary.cases.add(0, finding != nullptr ? finding->first_case + 1 : given);
   canary.found = finding != nullptr ? 1 : 0;
+  result.cases.push_back(finding != nullptr ? std::optional(finding->first_case) : std::nullopt);
   if (finding == nullptr) return result;
   canary.verdict = finding->signature.rule;
   result.original_elements = finding->original_elements;
@@ -145,19 +178,10 @@ MeasurementPlan plan_of(const Options& options, const BlockEntry& entry) {
 BlockMeasurement measure(const Options& options, const BlockEntry& entry, const MeasurementPlan& plan) {
   BlockMeasurement measurement;
   measurement.block = entry.block->name();
-  for (std::uint64_t seed = options.seed; seed < options.seed + plan.seeds; ++seed) {
-    const SessionReport session = run_faults(options, entry, plan, seed);
-    if (seed == options.seed) {
-      for (const SubjectReport& subject : session.subjects)
-        measurement.faults.push_back(result_of(session, subject));
-    }
-    for (FaultResult& fault : measurement.faults) {
-      const auto same = [&](const SubjectReport& subject) { return subject.name == fault.first_seed.name; };
-      if (std::ranges::none_of(session.subjects, same)) continue;
-      const Finding* const finding = finding_of(session, fault.first_seed.name);
-      fault.cases.push_back(finding == nullptr ? std::nullopt : std::optional(finding->first_case));
-    }
-  }
+  const SessionReport session_of_faults = run_faults(options, entry, plan);
+  for (const SubjectReport& subject : session_of_faults.subjects)
+    measurement.faults.push_back(result_of(session_of_faults, subject));
+  run_other_seeds(options, entry, plan, measurement.faults);
   SessionOptions session = session_options_of(options);
   session.cases = plan.right_cases;
   measurement.right = run_session(options, entry, plan.right, session);

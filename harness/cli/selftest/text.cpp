@@ -1,6 +1,7 @@
 #include "cli/selftest/text.h"
 
 #include "reports/canaries.h"
+#include "reports/layout.h"
 #include "reports/summary.h"
 
 #include <algorithm>
@@ -32,8 +33,11 @@ std::string faults_text(const BlockMeasurement& measurement) {
   for (const FaultResult& fault : measurement.faults) {
     const auto missed = std::ranges::count_if(fault.cases, [](const auto& first) { return !first; });
     if (fault.first_seed.got_what_is_due() && missed == 0) continue;
-    text += fmt::format("  {}: {} is due, {} found; missed in {} of {} runs\n", fault.first_seed.name,
-                        fault.first_seed.expected, fault.first_seed.got(), missed, fault.cases.size());
+    text +=
+        wrapped("  ",
+                fmt::format("{}: {} is due, {} found; missed on {} of {} seeds", fault.first_seed.name,
+                            fault.first_seed.expected, fault.first_seed.got(), missed, fault.cases.size()),
+                4);
   }
   const auto due = std::ranges::count_if(
       measurement.faults, [](const FaultResult& fault) { return fault.first_seed.got_what_is_due(); });
@@ -71,13 +75,13 @@ std::string classes_text(const std::vector<BlockMeasurement>& measurements) {
 }
 
 std::string right_text(const std::vector<BlockMeasurement>& measurements) {
-  std::string text = fmt::format("{:<22} {:>5} {:>8} {:>7} {:>10} {:>7} {:>7} {:>7}\n", "right code", "count",
+  std::string text = fmt::format("{:<23} {:>5} {:>8} {:>6} {:>9} {:>7} {:>7} {:>7}\n", "right code", "count",
                                  "judged", "alarms", "95% limit", "median", "p99", "max");
   for (const BlockMeasurement& measurement : measurements) {
     RatioHistogram ratios;
     for (const SubjectReport& subject : measurement.right.subjects) ratios.add(subject.ratios);
     const Tally tally = tally_of(measurement.right);
-    text += fmt::format("{:<22} {:>5} {:>8} {:>7} {:>10.2g} {:>7.2g} {:>7.2g} {:>7.2g}\n", measurement.block,
+    text += fmt::format("{:<23} {:>5} {:>8} {:>6} {:>9.2g} {:>7.2g} {:>7.2g} {:>7.2g}\n", measurement.block,
                         measurement.right.subjects.size(), tally.judged(), tally.found,
                         upper_limit(tally.found, tally.judged()), ratios.quantile(0.5), ratios.quantile(0.99),
                         ratios.max());
@@ -86,11 +90,11 @@ std::string right_text(const std::vector<BlockMeasurement>& measurements) {
 }
 
 std::string sharpness_text(const std::vector<BlockMeasurement>& measurements) {
-  std::string text = fmt::format("{:<22} {:<12} {:<8} {:>6} {:>14} {:>12}\n", "relative error found", "tier",
+  std::string text = fmt::format("{:<23} {:<12} {:<8} {:>6} {:>14} {:>10}\n", "relative error found", "tier",
                                  "dtype", "cases", "in every case", "in half");
   for (const BlockMeasurement& measurement : measurements) {
     for (const Sharpness& row : measurement.sharpness) {
-      text += fmt::format("{:<22} {:<12} {:<8} {:>6} {:>14} {:>12}\n", measurement.block, row.tier,
+      text += fmt::format("{:<23} {:<12} {:<8} {:>6} {:>14} {:>10}\n", measurement.block, row.tier,
                           name_of(row.dtype), row.cases,
                           row.always > 1 ? "none" : fmt::format("{:.0e}", row.always),
                           row.mostly > 1 ? "none" : fmt::format("{:.0e}", row.mostly));
@@ -102,8 +106,8 @@ std::string sharpness_text(const std::vector<BlockMeasurement>& measurements) {
 std::string attacks_text(const std::vector<AttackResult>& attacks) {
   std::string text = "What is spoiled in the harness, and how the self-test notices it:\n";
   for (const AttackResult& attack : attacks) {
-    text +=
-        fmt::format("  {}:\n    {}\n", attack.name, attack.noticed.empty() ? "all is well" : attack.noticed);
+    text += fmt::format("  {}:\n", attack.name);
+    text += wrapped("    ", attack.noticed.empty() ? "all is well" : attack.noticed, 6);
   }
   return text;
 }
