@@ -215,6 +215,11 @@ set_tests_properties(fuzz/what_is_left_out_is_not_excused PROPERTIES LABELS fuzz
 
 add_test(NAME fuzz/nightly CONFIGURATIONS nightly COMMAND deformdiff fuzz --time 1h --seed 4 --out ${out}/nightly)
 set_tests_properties(fuzz/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
+# A small block's faults, and every attack on the harness.
+add_test(NAME selftest/one_block
+  COMMAND deformdiff selftest --block reference_points --cases 10 --out ${out}/selftest_one_block)
+set_tests_properties(selftest/one_block PROPERTIES LABELS cli TIMEOUT 600
+  PASS_REGULAR_EXPRESSION "The self-test is green")
 add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftest --out ${out}/selftest)
 set_tests_properties(selftest/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 
