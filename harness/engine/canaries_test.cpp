@@ -169,5 +169,22 @@ TEST(Canary, OfTwoRunsAddsUpAndCountsNothingTwice) {
   EXPECT_TRUE(one.survived());
 }
 
+TEST(Canary, WhatMakesNumbersWrongMayShowFirstInAnotherWay) {
+  Canary fault;
+  fault.found = 1;
+  for (const char* expected : {"out_of_bound", "nonfinite_mismatch"}) {
+    fault.expected = expected;
+    for (const char* due : {"out_of_bound", "nonfinite_mismatch", "wrong_structure"}) {
+      fault.verdict = due;
+      EXPECT_TRUE(fault.got_what_is_due()) << expected << ", " << due;
+    }
+    fault.verdict = "crashed";
+    EXPECT_FALSE(fault.got_what_is_due()) << expected;
+  }
+  fault.expected = "wrong_structure";
+  fault.verdict = "out_of_bound";
+  EXPECT_FALSE(fault.got_what_is_due());
+}
+
 }  // namespace
 }  // namespace deformdiff

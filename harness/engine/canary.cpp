@@ -3,6 +3,8 @@
 #include "core/verdict.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <string_view>
 
 namespace deformdiff {
 
@@ -14,8 +16,12 @@ std::optional<std::uint64_t> Canary::first_case() const {
 bool Canary::got_what_is_due() const {
   if (is_right()) return found == 0;
   if (found == 0) return false;
+  const auto is_any_of = [](std::string_view name, std::initializer_list<Verdict> verdicts) {
+    return std::ranges::any_of(verdicts, [&](Verdict each) { return name == name_of(each); });
+  };
   return expected.empty() || verdict == expected ||
-         (expected == name_of(Verdict::kOutOfBound) && verdict == name_of(Verdict::kNonfiniteMismatch));
+         (is_any_of(expected, {Verdict::kOutOfBound, Verdict::kNonfiniteMismatch}) &&
+          is_any_of(verdict, {Verdict::kOutOfBound, Verdict::kNonfiniteMismatch, Verdict::kWrongStructure}));
 }
 
 bool Canary::survived() const {

@@ -30,8 +30,8 @@ struct Canary {
   /// Of a fault that was found: the case that showed it.
   std::optional<std::uint64_t> first_case() const;
 
-  /// A fault is found with its verdict, right code agrees. A fault that reads from the wrong place may come
-  /// upon a NaN before it shows a wrong number.
+  /// A fault is found with its verdict, right code agrees. What makes numbers wrong may come upon a NaN, or
+  /// upon a case in which it gets the shape wrong, before it shows a wrong number, and the reverse.
   bool got_what_is_due() const;
 
   /// A fault that got enough cases, could have shown in some, and was not found.
