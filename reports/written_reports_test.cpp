@@ -134,6 +134,7 @@ TEST_F(WrittenReports, ThePageIsReadInABrowser) {
     EXPECT_NE(text.printed.find(verdict), std::string::npos) << page << text.printed.substr(0, 400);
     EXPECT_EQ(text.printed.find("class=\"corner\"") != std::string::npos, name == "fuzz" || name == "replay");
 
+    if (name != "fuzz" && name != "check") continue;  // the others are made of the same parts
     for (const int width : {390, 1280}) {
       const fs::path picture = folder_ / fmt::format("{}-{}.png", name, width);
       run(fmt::format("{} --window-size={},1600 --screenshot={} file://{}", kBrowser, width, picture.string(),
