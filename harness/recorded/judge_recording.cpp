@@ -60,9 +60,9 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
     // The operator's one stage is its output: there is nothing to show on the way to it. Nothing is inherited
     // where no stage follows from another.
     const bool several = block.stages(c).size() > 1;
-    StagedComparison judged =
-        judge_stages(entry, c, run.outcome, subject.info,
-                     {.threads = request.threads, .inherited = is_deep(entry), .one_run = true}, &subject.ratios);
+    StagedComparison judged = judge_stages(
+        entry, c, run.outcome, subject.info,
+        {.threads = request.threads, .inherited = is_deep(entry), .one_run = true}, &subject.ratios);
     if (several) add_scenario(run.name, judged, names, report);
     count(subject, judged.comparison);
     if (!is_finding(judged.comparison.verdict)) continue;
