@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -143,20 +144,23 @@ std::string dtypes_of(const SubjectInfo& info) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+constexpr const char* kOnceEach =
+    "unknown|1|0 and NAME:unknown|1|0 of outputs, each once, with commas between";
+
 /// "1", "unknown", and "NAME:0" for single outputs, with commas between them.
 void set_determinism(SubjectInfo& info, std::string_view value) {
   Contract& contract = info.contract;
   contract.deterministic = Deterministic::kUnknown;
   contract.deterministic_outputs.clear();
+  std::set<std::string> names;
   for (const std::string& item : split_at_commas(value)) {
     const std::size_t colon = item.find(':');
+    const std::string name = colon == std::string::npos ? "" : item.substr(0, colon);
     const Deterministic promise = choose("deterministic", item.substr(colon + 1), kDeterministic);
-    if (colon == std::string::npos) {
-      contract.deterministic = promise;
-    } else {
-      contract.deterministic_outputs[item.substr(0, colon)] = promise;
-    }
+    if (colon == 0 || !names.insert(name).second) refuse("deterministic", value, kOnceEach);
+    (name.empty() ? contract.deterministic : contract.deterministic_outputs[name]) = promise;
   }
+  if (names.empty()) refuse("deterministic", value, kOnceEach);
 }
 
 std::string determinism_of(const SubjectInfo& info) {

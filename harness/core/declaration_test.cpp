@@ -80,6 +80,10 @@ TEST(Declaration, RefusalsListWhatIsAllowed) {
         << value;
   }
   EXPECT_NE(message("deterministic=1&deterministic=0").find("twice"), std::string::npos);
+  for (const char* value : {"", ":1", "1,0", "value:0,value:1"}) {
+    EXPECT_NE(message((std::string("deterministic=") + value).c_str()).find("each once"), std::string::npos)
+        << value;
+  }
 }
 
 }  // namespace

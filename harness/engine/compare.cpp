@@ -177,10 +177,13 @@ std::string judge_elements(const Outcome& outcome, const Reference& reference, R
 /// worker does not name them.
 std::optional<std::string> broken_promise(const Outcome& outcome, const Contract& contract) {
   if (!outcome.ran_twice || outcome.repeated_bits) return std::nullopt;
+  const auto is_named = [&](const NamedTensor& output) {
+    return std::ranges::find(outcome.other_bits, output.name) != outcome.other_bits.end();
+  };
+  const bool names_them = std::ranges::any_of(outcome.outputs, is_named);
   for (const NamedTensor& output : outcome.outputs) {
-    const bool changed = outcome.other_bits.empty() ||
-                         std::ranges::find(outcome.other_bits, output.name) != outcome.other_bits.end();
-    if (changed && contract.repeats(output.name)) return outcome.other_bits.empty() ? "" : output.name;
+    const bool changed = !names_them || is_named(output);
+    if (changed && contract.repeats(output.name)) return names_them ? output.name : "";
   }
   return std::nullopt;
 }

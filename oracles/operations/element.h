@@ -37,11 +37,12 @@ struct Element {
 
 /// Products of matrices: oracles/README.md, "Products".
 struct MatrixHardware {
-  double operand_error = 0;  ///< relative, of a product of two operands, for what they are cut to
-  double parts = 1;          ///< products that stand for one
-  double sum_unit;           ///< largest relative error of an addition
-  double sum_underflow;      ///< and what it loses below the normal range
-  double largest_sum;
+  double operand_error = 0;      ///< relative, of a product of two operands, for what they are cut to
+  double operand_underflow = 0;  ///< what an operand below the normal range loses
+  double parts = 1;              ///< products that stand for one
+  double sum_unit = 0;           ///< largest relative error of an addition
+  double sum_underflow = 0;      ///< and what it loses below the normal range
+  double largest_sum = 0;
 };
 
 /// How the subject computes.

@@ -40,6 +40,9 @@ class Evaluator {
   /// About one element, for people.
   virtual std::vector<std::string> describe(std::int64_t /*element*/) const { return {}; }
 
+  /// Largest relative error of one step: what says which sets are narrow.
+  virtual double coarsest_unit() const { return unit(); }
+
   const Shape& shape() const { return shape_; }  ///< of the output
   DType dtype() const { return dtype_; }         ///< of the output; T's unless the operation says otherwise
   const Setting& setting() const { return setting_; }

@@ -71,6 +71,47 @@ TEST(MatrixHardware, IsCoveredWhereItIsDeclaredAndFoundWhereItIsNot) {
   EXPECT_GT(worst_on_hardware(Products::kFloat32, ProductSums::kFloat16, {}), 10);
 }
 
+TEST(MatrixHardware, ABiasAloneRoundsInItsSums) {
+  Precision declared;
+  declared.product_sums = ProductSums::kFloat16;
+  const OutputReference reference = refer(
+      "linear", {},
+      {named("x", {1, 2}, std::vector<float>{1.F, 1.F}),
+       named("weight", {1, 2}, std::vector<float>{0.F, 0.F}), named("bias", {1}, std::vector<float>{0.1F})},
+      declared);
+  EXPECT_LE(worst(reference, std::vector<float>{static_cast<float>(cut(0.1, 10, true))}), 1);
+}
+
+TEST(MatrixHardware, OperandsBelowTheNormalRangeMayBeLost) {
+  Precision declared;
+  declared.products = Products::kBfloat16;
+  const OutputReference reference = refer("linear", {},
+                                          {named("x", {1, 1}, std::vector<float>{0x1p20F}),
+                                           named("weight", {1, 1}, std::vector<float>{0x1p-134F})},
+                                          declared);
+  EXPECT_LE(worst(reference, std::vector<float>{0}), 1);
+}
+
+TEST(MatrixHardware, AnAgreementStillTells) {
+  Precision declared;
+  declared.products = Products::kTf32;
+  const std::vector<float> x(64, 1.5F);
+  const Case c{"linear", {}, {named("x", {1, 64}, x), named("weight", {1, 64}, x)}, {}};
+  EXPECT_EQ(operation_oracle("linear", DType::kFloat32).evaluate(c, declared, {}, 1).vacuous, "");
+}
+
+TEST(MatrixHardware, TakesNumbersOf16BitsAsTheyAre) {
+  Precision declared;
+  declared.products = Products::kBfloat16;
+  const std::vector<float> x(8, 1.125F);
+  Case c{"linear", {}, {named("x", {1, 8}, x), named("weight", {1, 8}, x)}, {}};
+  for (NamedTensor& input : c.inputs) input.tensor = convert(input.tensor, DType::kFloat16);
+  const auto bound = [&](const Precision& precision) {
+    return operation_oracle("linear", DType::kFloat16).evaluate(c, precision, {}, 1).outputs[0].bound;
+  };
+  EXPECT_EQ(bound(declared), bound({}));
+}
+
 TEST(MatrixHardware, SumsBeyondTheLargestFloat16MayBeAnything) {
   Precision declared;
   declared.product_sums = ProductSums::kFloat16;

@@ -47,7 +47,7 @@ class Writer {
   Writer(const Evaluator<T>& evaluator, OutputReference& output)
       : margin_(margin_of(evaluator)),
         rounding_(evaluator.setting().rounding),
-        telling_(derived_sets(rounding_.unit)),
+        telling_(derived_sets(evaluator.coarsest_unit())),
         output_(output) {}
 
   void write(const Element<T>& element, std::size_t at, Tally& tally) {
@@ -138,7 +138,7 @@ Reference refer(Evaluator<T>& evaluator, int threads) {
   const auto is_finite = [](std::uint8_t admits) { return admits == kAdmitsFinite; };
   if (std::ranges::all_of(output.admits, is_finite)) output.admits = {};
   Reference reference;
-  tell(sum, derived_sets(evaluator.setting().rounding.unit), reference);
+  tell(sum, derived_sets(evaluator.coarsest_unit()), reference);
   reference.outputs.push_back(std::move(output));
   return reference;
 }
@@ -198,7 +198,9 @@ namespace {
 /// Cut, not rounded to nearest, to so many bits behind the point; and as the others follow from that.
 MatrixHardware matrix_hardware(DType dtype, const Rounding& rounding, const Precision& precision) {
   constexpr double kTf32 = 0x1p-10, kBfloat16 = 0x1p-7, kTwoBfloat16 = 0x1p-14;
-  MatrixHardware matrix{0, 1, rounding.unit, rounding.underflow, rounding.largest};
+  constexpr double kSmallestTf32 = 0x1p-136, kSmallestBfloat16 = 0x1p-133;
+  MatrixHardware matrix{
+      .sum_unit = rounding.unit, .sum_underflow = rounding.underflow, .largest_sum = rounding.largest};
   if (dtype != DType::kFloat32) return matrix;
   // Both operands, and the product of their errors.
   const auto cut = [&](double each) { return 2 * each + each * each; };
@@ -207,6 +209,9 @@ MatrixHardware matrix_hardware(DType dtype, const Rounding& rounding, const Prec
   if (precision.products == Products::kBfloat16x3) {
     matrix.operand_error = cut(kTwoBfloat16) + kBfloat16 * kBfloat16;
     matrix.parts = 3;
+  }
+  if (precision.products != Products::kFloat32) {
+    matrix.operand_underflow = precision.products == Products::kTf32 ? kSmallestTf32 : kSmallestBfloat16;
   }
   // Matrix hardware aligns what it adds and cuts the rest off.
   if (precision.products != Products::kFloat32) matrix.sum_unit = 2 * rounding.unit;

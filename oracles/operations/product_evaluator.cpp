@@ -154,6 +154,12 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
 }
 
 template <typename T>
+double ProductEvaluator<T>::coarsest_unit() const {
+  const MatrixHardware& matrix = this->setting().matrix;
+  return std::max({this->unit(), matrix.sum_unit, matrix.operand_error / 2});
+}
+
+template <typename T>
 double ProductEvaluator<T>::lost_in_sums(double additions) const {
   const double unit = this->setting().matrix.sum_unit, first = additions * unit;
   return unit == this->unit() ? first : first * second_order_factor(additions, unit);
@@ -170,16 +176,22 @@ void ProductEvaluator<T>::finite(const Rows& rows, std::int64_t row, const Colum
   const double terms = std::min(a.nonzero, b.nonzero), shift = std::abs(static_cast<double>(bias));
   out.value = value + bias;
   out.magnitude = terms == 0 ? shift : magnitude + shift;
-  if (terms == 0) return;
   const MatrixHardware& matrix = this->setting().matrix;
-  const double additions = matrix.parts * terms - 1 + (bias != 0 ? 1 : 0);
+  // A bias that comes in through another type's sum rounds even where nothing is added to it.
+  const double rounded_bias = matrix.sum_unit != this->unit() && bias != 0 ? 1 : 0;
+  if (terms == 0 && rounded_bias == 0) return;
+  const double additions = std::max(0.0, matrix.parts * terms - 1 + (bias != 0 ? 1 : 0));
   out.terms[kOperands] = matrix.operand_error * magnitude;
-  // The products' own magnitudes are as far off as they are, and there is one second order for all.
-  const double added = out.magnitude + out.terms[kOperands];
+  // The products' own magnitudes are as far off as they are; of several that stand for one the smaller ones
+  // add up to less than 2^-5 of it.
+  const double added = out.magnitude * (matrix.parts > 1 ? 1 + 0x1p-5 : 1) + out.terms[kOperands];
   out.terms[kAccumulation] = this->lost_in_sums(additions) * added;
-  out.terms[kRounding] = matrix.sum_unit * (magnitude + out.terms[kOperands]);
+  out.terms[kRounding] = matrix.sum_unit * (magnitude + out.terms[kOperands] + rounded_bias * shift);
   if (!(added + out.terms[kAccumulation] <= matrix.largest_sum)) return admit_anything(out);
-  out.terms[kUnderflow] = terms * (matrix.sum_underflow + this->flush() * (2 + a.largest + b.largest));
+  out.terms[kUnderflow] =
+      terms * matrix.operand_underflow * (a.largest + b.largest + matrix.operand_underflow) +
+      rounded_bias * matrix.sum_underflow +
+      matrix.parts * terms * (matrix.sum_underflow + this->flush() * (2 + a.largest + b.largest));
 }
 
 /// Each product's kind decides: NaN with anything is NaN, infinities of both signs too.
@@ -195,7 +207,7 @@ void ProductEvaluator<T>::nonfinite(const Rows& rows, std::int64_t row, const Co
       kinds += a * b;
     }
   }
-  if (kinds == 0 || !(magnitude < this->rounding().largest / 2)) {
+  if (kinds == 0 || !(magnitude < this->setting().matrix.largest_sum / 2)) {
     if (std::isnan(kinds)) return demand<T>(kinds, out);
     return admit_anything(out);
   }

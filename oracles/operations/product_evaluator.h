@@ -18,6 +18,7 @@ class ProductEvaluator : public Evaluator<T> {
   std::int64_t tile_of(std::int64_t element) const final;
   void evaluate(std::int64_t index, Element<T>* elements) const final;
   std::vector<std::string> describe(std::int64_t element) const override;
+  double coarsest_unit() const final;
 
  protected:
   /// `rows` and `columns` are those of one group; the output is groups x rows x columns.

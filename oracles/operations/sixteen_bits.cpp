@@ -16,7 +16,8 @@ namespace {
 constexpr std::string_view kCompound[] = {"coordinates",   "temperatures",       "angles",
                                           "pixel_centres", "sampling_locations", "threshold"};
 
-/// Under Arithmetic::kOperations this is as well.
+/// Under Arithmetic::kOperations these are as well: the operator and its gradients, by the start of their
+/// names.
 constexpr std::string_view kSampling = "ms_deform_attn";
 
 Case widened(Case c) {
@@ -72,6 +73,7 @@ class Rounded {
  private:
   /// `t`, which may be so much of itself smaller or larger.
   double stored(double t, double loss) const {
+    if (!std::isfinite(t)) return t;
     const double tiny = loss == 0 ? 0 : std::copysign(0x1p-1022, loss);
     return round_to(format_, t + std::abs(t) * loss + tiny);
   }
@@ -100,10 +102,16 @@ void round_off(const Rounded& rounded, const More& more, OutputReference& output
     const Set set = rounded.set(rounded.ends(other.value, other.bound));
     other.value = set.value;
     other.bound = set.bound;
-    std::uint8_t& admits = output.admits[static_cast<std::size_t>(other.element)];
-    admits = static_cast<std::uint8_t>(admits | (set.admits & ~kAdmitsFinite));
-    // Beyond the largest number nothing finite is left of it.
-    if ((set.admits & kAdmitsFinite) == 0) other.bound = -1;
+    const auto i = static_cast<std::size_t>(other.element);
+    // Beyond the largest number nothing finite is left of an interval: another one takes the first's place.
+    const bool is_finite = (set.admits & kAdmitsFinite) != 0,
+               takes_place = (output.admits[i] & kAdmitsFinite) == 0;
+    output.admits[i] |= set.admits;
+    if (is_finite && takes_place) {
+      output.value[i] = set.value;
+      output.bound[i] = set.bound;
+    }
+    if (!is_finite || takes_place) other.bound = -1;
   }
   std::erase_if(output.alternatives, [](const Alternative& other) { return other.bound < 0; });
   const auto is_finite = [](std::uint8_t each) { return each == kAdmitsFinite; };
@@ -164,7 +172,7 @@ class SixteenBitOracle : public Oracle {
   SixteenBitOracle(const std::string& operation, DType dtype, FormatOracles oracles)
       : dtype_(dtype),
         oracles_(oracles),
-        is_sampling_(operation == kSampling),
+        is_sampling_(operation.starts_with(kSampling)),
         has_bias_(operation == "linear" || operation == "conv2d"),
         is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)) {}
 
@@ -172,7 +180,8 @@ class SixteenBitOracle : public Oracle {
                      int threads) const override {
     const bool every_step = rounds_every_step(precision);
     const Case wide = widened(c);
-    Reference reference = float32_oracle(precision).evaluate(wide, precision, contract, threads);
+    const Precision of_steps = without_cut_operands(precision);
+    Reference reference = float32_oracle(precision).evaluate(wide, of_steps, contract, threads);
     const Rounded rounded(dtype_, precision.flush_to_zero);
     OutputReference& output = reference.outputs.front();
     if (output.dtype != DType::kFloat32) return reference;
@@ -180,7 +189,7 @@ class SixteenBitOracle : public Oracle {
     if (every_step) {
       round_exact(rounded, output);
     } else if (has_bias_ && wide.find_input(BiasAddedApart::kBias) != nullptr) {
-      const BiasAddedApart apart(oracles_.wide, wide, precision, threads);
+      const BiasAddedApart apart(oracles_.wide, wide, of_steps, threads);
       round_off(
           rounded, [&](std::size_t i, const Ends& ends) { return apart(rounded, i, ends); }, output);
     } else {
@@ -195,11 +204,12 @@ class SixteenBitOracle : public Oracle {
                       std::int64_t element) const override {
     const Case wide = widened(c);
     const Oracle& oracle = float32_oracle(precision);
-    Explanation explanation = oracle.explain(wide, precision, contract, element);
+    const Precision of_steps = without_cut_operands(precision);
+    Explanation explanation = oracle.explain(wide, of_steps, contract, element);
     const auto bound_of = [element](const Reference& reference) {
       return reference.outputs.front().bound[static_cast<std::size_t>(element)];
     };
-    const double before = bound_of(oracle.evaluate(wide, precision, contract, 1));
+    const double before = bound_of(oracle.evaluate(wide, of_steps, contract, 1));
     const double after = bound_of(evaluate(c, precision, contract, 1));
     if (before != after) explanation.terms.emplace_back("output rounding", after - before);
     std::ranges::stable_sort(explanation.terms,
@@ -227,6 +237,12 @@ class SixteenBitOracle : public Oracle {
 
   const Oracle& float32_oracle(const Precision& precision) const {
     return rounds_every_step(precision) ? oracles_.storage : oracles_.wide;
+  }
+
+  /// Matrix hardware takes numbers of 16 bits as they are.
+  static Precision without_cut_operands(Precision precision) {
+    precision.products = Products::kFloat32;
+    return precision;
   }
 
   static void tell_of_zeros(Reference& reference) {

@@ -180,6 +180,54 @@ TEST(SixteenBits, ABiasIsAddedAtOnceOrToWhatIsStored) {
   }
 }
 
+TEST(SixteenBits, ABiasAddedToAnOverflowLeavesItInfinite) {
+  const std::vector<float> x{200, 200}, weight{200, 200}, bias{-30000};
+  const OutputReference linear =
+      refer("linear", {},
+            {named_in(DType::kFloat16, "x", {1, 2}, x), named_in(DType::kFloat16, "weight", {1, 2}, weight),
+             named_in(DType::kFloat16, "bias", {1}, bias)});
+  EXPECT_EQ(ratio_at(linear, 0, std::numeric_limits<double>::infinity()), 0) << "80000 is stored before";
+  EXPECT_LE(ratio_at(linear, 0, 50000 - 16), 1);
+}
+
+/// One level of 1 x 4 pixels, 0 0 60000 60000, sampled on the centre of the second: slopes of 0 and 60000.
+Case gradient_beside_a_cliff() {
+  const auto half = [](const char* name, const Shape& shape, const std::vector<float>& values) {
+    return named_in(DType::kFloat16, name, shape, values);
+  };
+  const std::vector<std::int64_t> sides{1, 4}, start{0};
+  return {"ms_deform_attn_grad_sampling_loc",
+          {{"im2col_step", 64}},
+          {half("value", {1, 4, 1, 1}, {0, 0, 60000, 60000}),
+           {"spatial_shapes", Tensor::of<std::int64_t>(DType::kInt64, {1, 2}, sides)},
+           {"level_start_index", Tensor::of<std::int64_t>(DType::kInt64, {1}, start)},
+           half("sampling_loc", {1, 1, 1, 1, 1, 2}, {0.375F, 0.5F}),
+           half("attn_weight", {1, 1, 1, 1, 1}, {1}),
+           half("grad_output", {1, 1, 1}, {1})},
+          {}};
+}
+
+TEST(SixteenBits, AnIntervalStaysWhereAnotherOneOverflows) {
+  const OutputReference gradient = operation_oracle("ms_deform_attn_grad_sampling_loc", DType::kFloat16)
+                                       .evaluate(gradient_beside_a_cliff(), {}, {}, 1)
+                                       .outputs[0];
+  EXPECT_EQ(ratio_at(gradient, 0, 0), 0);
+  EXPECT_EQ(ratio_at(gradient, 0, std::numeric_limits<double>::infinity()), 0) << "240000 is too large";
+  EXPECT_GT(ratio_at(gradient, 0, 1000), 1);
+}
+
+TEST(SixteenBits, GradientsOfOperationsOfTensorsRoundBetweenThem) {
+  const auto bounds = [](Arithmetic arithmetic) {
+    Precision precision;
+    precision.arithmetic = arithmetic;
+    return operation_oracle("ms_deform_attn_grad_value", DType::kFloat16)
+        .evaluate(gradient_beside_a_cliff(), precision, {}, 1)
+        .outputs[0]
+        .bound;
+  };
+  EXPECT_EQ(bounds(Arithmetic::kOperations), bounds(Arithmetic::kStorage));
+}
+
 TEST(SixteenBits, SumsThatRoundEveryStepNeedTheDeclaration) {
   constexpr std::size_t kRows = 400;
   for (const DType dtype : kBoth) {
