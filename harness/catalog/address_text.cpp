@@ -1,5 +1,6 @@
 #include "catalog/address_text.h"
 
+#include "catalog/declarations.h"
 #include "core/error.h"
 
 #include <algorithm>
@@ -58,7 +59,7 @@ void take_settings(std::string_view text, const std::vector<std::string>& keys, 
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
   }
   try {
-    address.declared = parse_declaration(declared);
+    address.declared = checked_declaration(declared);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}; beside those it takes {}", error.what(), fmt::join(keys, " ")));
   }

@@ -1,6 +1,7 @@
 #include "catalog/addresses.h"
 
 #include "catalog/catalog.h"
+#include "catalog/declarations.h"
 #include "core/declaration.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -89,7 +90,7 @@ SubjectSpec operator_spec(const std::string& typed) {
     refuse(fmt::format("'{}' is no such operator", name));
   Declaration declaration;
   try {
-    if (question != std::string_view::npos) declaration = parse_declaration(body.substr(question + 1));
+    if (question != std::string_view::npos) declaration = checked_declaration(body.substr(question + 1));
   } catch (const InputError& error) {
     throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
   }

@@ -167,8 +167,8 @@ TEST(Addresses, Refusals) {
   for (const std::string& bad :
        {std::string("gpu"), std::string("fault/none"), std::string("torchop:none.so#mine"),
         "torchop:" + library, "torchop:" + library + "#", "torchop:" + library + "#a::b",
-        "torchop:" + library + "#mine?colour=red", std::string("torchscript:a.pt"),
-        std::string("worker:cmd#x"), std::string("python:a.py")}) {
+        "torchop:" + library + "#mine?colour=red", "torchop:" + library + "#mine?deterministic=1,nosuch:0",
+        std::string("torchscript:a.pt"), std::string("worker:cmd#x"), std::string("python:a.py")}) {
     EXPECT_THROW(parse_subject(bad), InputError) << bad;
   }
 }

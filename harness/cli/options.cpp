@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "catalog/declarations.h"
 #include "cli/option_values.h"
 #include "cli/version.h"
 #include "core/comma_list.h"
@@ -383,7 +384,7 @@ void convert(const Raw& raw, Options& options) {
   }
   options.input_order = split_at_commas(raw.input_order);
   options.output_order = split_at_commas(raw.output_order);
-  options.declared = parse_declaration(fmt::format("{}", fmt::join(raw.declarations, "&")));
+  options.declared = checked_declaration(fmt::format("{}", fmt::join(raw.declarations, "&")));
   for (const std::string& pair : raw.mapping) {
     const std::size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == pair.size()) {
