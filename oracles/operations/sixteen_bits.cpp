@@ -16,6 +16,10 @@ namespace {
 constexpr std::string_view kCompound[] = {"coordinates",   "temperatures",       "angles",
                                           "pixel_centres", "sampling_locations", "threshold"};
 
+/// Instructions for dot products of bfloat16 (VDPBF16PS; Intel's manual, volume 2) read subnormal numbers as
+/// zero and write zero for them, whatever the modes of the processor.
+constexpr std::string_view kProducts[] = {"linear", "conv2d", "matmul", "attention_scores"};
+
 /// Under Arithmetic::kOperations these are as well: the operator and its gradients, by the start of their
 /// names.
 constexpr std::string_view kSampling = "ms_deform_attn";
@@ -174,15 +178,17 @@ class SixteenBitOracle : public Oracle {
         oracles_(oracles),
         is_sampling_(operation.starts_with(kSampling)),
         has_bias_(operation == "linear" || operation == "conv2d"),
-        is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)) {}
+        is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)),
+        flushes_(dtype == DType::kBFloat16 &&
+                 std::ranges::find(kProducts, operation) != std::end(kProducts)) {}
 
   Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                      int threads) const override {
     const bool every_step = rounds_every_step(precision);
     const Case wide = widened(c);
-    const Precision of_steps = without_cut_operands(precision);
+    const Precision of_steps = precision_of_steps(precision);
     Reference reference = float32_oracle(precision).evaluate(wide, of_steps, contract, threads);
-    const Rounded rounded(dtype_, precision.flush_to_zero);
+    const Rounded rounded(dtype_, of_steps.flush_to_zero);
     OutputReference& output = reference.outputs.front();
     if (output.dtype != DType::kFloat32) return reference;
     output.dtype = dtype_;
@@ -204,7 +210,7 @@ class SixteenBitOracle : public Oracle {
                       std::int64_t element) const override {
     const Case wide = widened(c);
     const Oracle& oracle = float32_oracle(precision);
-    const Precision of_steps = without_cut_operands(precision);
+    const Precision of_steps = precision_of_steps(precision);
     Explanation explanation = oracle.explain(wide, of_steps, contract, element);
     const auto bound_of = [element](const Reference& reference) {
       return reference.outputs.front().bound[static_cast<std::size_t>(element)];
@@ -239,9 +245,9 @@ class SixteenBitOracle : public Oracle {
     return rounds_every_step(precision) ? oracles_.storage : oracles_.wide;
   }
 
-  /// Matrix hardware takes numbers of 16 bits as they are.
-  static Precision without_cut_operands(Precision precision) {
-    precision.products = Products::kFloat32;
+  Precision precision_of_steps(Precision precision) const {
+    precision.products = Products::kFloat32;  // matrix hardware takes numbers of 16 bits as they are
+    precision.flush_to_zero = precision.flush_to_zero || flushes_;
     return precision;
   }
 
@@ -253,7 +259,7 @@ class SixteenBitOracle : public Oracle {
 
   DType dtype_;
   FormatOracles oracles_;
-  bool is_sampling_, has_bias_, is_compound_;
+  bool is_sampling_, has_bias_, is_compound_, flushes_;
 };
 
 }  // namespace

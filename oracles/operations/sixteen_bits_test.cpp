@@ -190,6 +190,17 @@ TEST(SixteenBits, ABiasAddedToAnOverflowLeavesItInfinite) {
   EXPECT_LE(ratio_at(linear, 0, 50000 - 16), 1);
 }
 
+TEST(SixteenBits, ProductsOfBfloat16MayFlushWhatIsSubnormal) {
+  for (const DType dtype : kBoth) {
+    const double tiny = float_format(dtype).smallest_normal / 4;
+    const OutputReference linear = refer(
+        "linear", {},
+        {named_in(dtype, "x", {1, 1}, {1}), named_in(dtype, "weight", {1, 1}, {static_cast<float>(tiny)})});
+    EXPECT_EQ(ratio_at(linear, 0, tiny), 0);
+    EXPECT_EQ(ratio_at(linear, 0, 0) <= 1, dtype == DType::kBFloat16);
+  }
+}
+
 /// One level of 1 x 4 pixels, 0 0 60000 60000, sampled on the centre of the second: slopes of 0 and 60000.
 Case gradient_beside_a_cliff() {
   const auto half = [](const char* name, const Shape& shape, const std::vector<float>& values) {

@@ -144,7 +144,10 @@ class PointEvaluation {
     store(first.value, first.bound(), index, output);
     if (!output.admits.empty()) {
       output.admits[index] = admits(gradients, at, point);
-      if (output.admits[index] == kAdmitsAnything) admit_anything(index, output);
+      // Near the largest double the bound's own sums overflow first.
+      const bool known = std::ranges::all_of(
+          result.intervals, [](const auto& interval) { return std::isfinite(interval.bound()); });
+      if (output.admits[index] == kAdmitsAnything || !known) admit_anything(index, output);
     }
     double widest = 0;
     bool nonzero = false;

@@ -119,7 +119,9 @@ class ValueEvaluation {
                                                element % dims.D);
       store(sums.value[i], sums.bound[i], at, output);
       if (!kinds.empty()) output.admits[at] = kinds[i];
-      if (!overflows.empty() && overflows[i]) admit_anything(at, output);
+      // Near the largest double the bound's own sums overflow first.
+      const bool known = std::isfinite(sums.bound[i]);
+      if (!overflows.empty() && (overflows[i] || !known)) admit_anything(at, output);
       count(output, at, sums.bound[i], sums.magnitude[i], sums.terms[i] > 0, sums.value[i] != 0,
             inputs_.rounding(), tally);
     }
