@@ -3,7 +3,6 @@
 #include "blocks/block_list.h"
 #include "core/error.h"
 
-#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>

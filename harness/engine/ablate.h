@@ -32,9 +32,10 @@ struct FailingCases {
 
 /// Ablations that make a failure vanish together, in their order.
 struct Together {
-  std::vector<std::size_t> things;  ///< so few that it fails without any one of them; none if there is no set
-  std::vector<Case> originals;      ///< of those that it was tried on
-  std::int64_t cases = 0;           ///< from how many of them it vanished; it failed on none
+  /// So few that it fails without any one of them, until they are shared; none if there is no set.
+  std::vector<std::size_t> things;
+  std::vector<Case> originals;  ///< of those that it was tried on
+  std::int64_t cases = 0;       ///< from how many of them it vanished; it failed on none
 };
 
 struct AblatedFailure {

@@ -11,7 +11,8 @@
 namespace deformdiff {
 namespace {
 
-/// Asks less of a subject than what holds where it declares nothing. The other keys' defaults ask least.
+/// Asks less of a subject than what holds where it declares nothing. Other keys are not tried: most
+/// defaults ask least, and what cuts operands or sums to few bits would excuse any small error.
 struct Excusing {
   std::string_view declaration;
   /// What it leaves out may end in any way. Elsewhere one who computes the case may be wrong on it, and only

@@ -1,6 +1,7 @@
 // Each implementation against closed forms and its own contract, and the operator's registration.
 #include "subjects/subjects.h"
 
+#include "subjects/every_subject_test.h"
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
@@ -223,20 +224,7 @@ TEST_P(EachSubject, AgreesWithThePlainFormulaForAnyNumberOfChannels) {
   }
 }
 
-std::vector<std::string> builtin_names() {
-  std::vector<std::string> names;
-  for (const auto& subject : builtin_subjects()) names.push_back(subject->info().name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Builtin, EachSubject,
-                         testing::Combine(testing::ValuesIn(builtin_names()),
-                                          testing::Values(at::kFloat, at::kDouble)),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param);
-                           for (char& letter : name) letter = letter == '/' ? '_' : letter;
-                           return name + (std::get<1>(info.param) == at::kFloat ? "_float32" : "_float64");
-                         });
+INSTANTIATE_TEST_SUITE_P(Builtin, EachSubject, every_subject(), name_of_subject);
 
 template <typename T>
 void expect_variants_agree(at::ScalarType dtype) {

@@ -4,6 +4,7 @@
 #include "catalog/canaries.h"
 #include "catalog/catalog.h"
 #include "cli/session_options.h"
+#include "core/error.h"
 #include "engine/judge.h"
 #include "engine/parallel.h"
 #include "engine/session.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -40,25 +42,19 @@ SessionReport run_session(const Options& options, const BlockEntry& entry, std::
   return fuzz(entry, std::move(subjects), session, progress);
 }
 
-std::string tier_of(const SubjectSpec& fault, const BlockEntry& entry) {
+const SubjectInfo& info_of(const SubjectSpec& fault) {
   const auto& list = faults_and_controls().subjects;
   const auto info = std::ranges::find(list, fault.name, &SubjectInfo::name);
-  return info == list.end() ? "" : deformdiff::tier_of(*info, *entry.generator);
-}
-
-std::string class_of(const SubjectSpec& fault) {
-  const auto& list = faults_and_controls().subjects;
-  const auto info = std::ranges::find(list, fault.name, &SubjectInfo::name);
-  return info == list.end() ? "" : info->fault_class;
+  DEFORMDIFF_CHECK(info != list.end());
+  return *info;
 }
 
 /// Every fault on the usual cases, and those that only a tier shows that must be named, on that one.
 SessionReport run_faults(const Options& options, const BlockEntry& entry, const MeasurementPlan& plan) {
   std::map<std::pair<std::string, bool>, std::vector<SubjectSpec>> groups;
   for (const SubjectSpec& fault : plan.faults) {
-    const std::string tier = tier_of(fault, entry);
-    const bool process = class_of(fault) == kProcessClass;
-    groups[{tier, process}].push_back(fault);
+    const SubjectInfo& info = info_of(fault);
+    groups[{tier_of(info, *entry.generator), info.fault_class == kProcessClass}].push_back(fault);
   }
   SessionReport report;
   for (auto& [group, faults] : groups) {
@@ -105,7 +101,9 @@ void run_other_seeds(const Options& options, const BlockEntry& entry, const Meas
     const SubjectSpec& spec = plan.faults[i];
     const auto fault =
         std::ranges::find(faults, spec.name, [](const FaultResult& each) { return each.first_seed.name; });
-    if (fault == faults.end() || !tier_of(spec, entry).empty() || fault->fault_class == kProcessClass) return;
+    if (fault == faults.end() || !tier_of(info_of(spec), *entry.generator).empty() ||
+        fault->fault_class == kProcessClass)
+      return;
     Subject subject = open_subject(spec, run_limits_of(options));
     for (std::uint64_t seed = options.seed + 1; seed < options.seed + plan.seeds; ++seed) {
       fault->cases.push_back(first_failing_case(subject, entry, options, seed, plan.fault_cases));

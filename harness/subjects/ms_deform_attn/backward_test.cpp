@@ -1,6 +1,7 @@
 // The gradients of each implementation against the mathematics, and against its own forward and contract.
 #include "subjects/ms_deform_attn/backward.h"
 
+#include "subjects/every_subject_test.h"
 #include "subjects/subjects.h"
 #include "subjects/test_inputs.h"
 
@@ -298,20 +299,7 @@ TEST_P(EachBackward, KeepsItsContractOutside) {
   }
 }
 
-std::vector<std::string> builtin_names() {
-  std::vector<std::string> names;
-  for (const auto& subject : builtin_subjects()) names.push_back(subject->info().name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Builtin, EachBackward,
-                         testing::Combine(testing::ValuesIn(builtin_names()),
-                                          testing::Values(at::kFloat, at::kDouble)),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param);
-                           for (char& letter : name) letter = letter == '/' ? '_' : letter;
-                           return name + (std::get<1>(info.param) == at::kFloat ? "_float32" : "_float64");
-                         });
+INSTANTIATE_TEST_SUITE_P(Builtin, EachBackward, every_subject(), name_of_subject);
 
 TEST(BackwardOperator, GivesTheSameBitsWithAnyNumberOfThreads) {
   TestShape shape;

@@ -1,5 +1,6 @@
 // Which kinds of number the gradients may be where inputs are not finite.
 #include "oracles/ms_deform_attn/backward/test_cases.h"
+#include "oracles/ms_deform_attn/contracts_test.h"
 
 #include <limits>
 
@@ -11,19 +12,6 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr int kFinite = kAdmitsFinite, kNanSet = kAdmitsNan, kPlus = kAdmitsPlusInf, kMinus = kAdmitsMinusInf;
-
-struct Contracts {
-  Contract any, zero, nan, ignored, propagates;
-  Contracts() {
-    zero.nonfinite_location = NonfiniteLocation::kZero;
-    nan.nonfinite_location = NonfiniteLocation::kNan;
-    ignored.nonfinite_weight_outside = NonfiniteWeightOutside::kIgnored;
-    ignored.nonfinite_value_at_zero_weight = NonfiniteValueAtZeroWeight::kIgnored;
-    propagates.nonfinite_weight_outside = NonfiniteWeightOutside::kPropagates;
-    propagates.nonfinite_value_at_zero_weight = NonfiniteValueAtZeroWeight::kPropagates;
-  }
-};
-const Contracts kContracts;
 
 /// A 4x4 map of ones, one point at (x, y) pixels, all factors 1.
 BackwardCase<float> one_point(float x, float y) {
