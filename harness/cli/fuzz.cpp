@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 
 namespace deformdiff::cli {
 namespace {
@@ -47,12 +48,23 @@ RunJournal journal_of(const Options& options) {
                         : RunJournal::begin(options.out, record_of(options));
 }
 
-/// Of the time that is left, a share for each block that is left; of a block that was begun before, the rest
-/// of its share.
-double seconds_for(double time, double spent, double of_block, std::size_t blocks, std::size_t blocks_left) {
+/// Implementations that get the cases of these blocks: each is a part of a timed run.
+std::size_t parts_of(std::span<const PlannedSession> sessions) {
+  std::size_t parts = 0;
+  for (const PlannedSession& session : sessions) parts += session.subjects.size();
+  return parts;
+}
+
+/// For sessions[at], of a run that has spent `spent` seconds of its time: of what is left, its share among
+/// those that are to come; of a block that was begun before, the rest of its share.
+double seconds_for(std::span<const PlannedSession> sessions, std::size_t at, double time, double spent,
+                   double of_block) {
+  const auto share_of = [&](std::span<const PlannedSession> among) {
+    return static_cast<double>(sessions[at].subjects.size()) / static_cast<double>(parts_of(among));
+  };
   const double left = std::max(0.0, time - spent);
-  if (of_block == 0) return left / static_cast<double>(blocks_left);
-  return std::clamp(time / static_cast<double>(blocks) - of_block, 0.0, left);
+  if (of_block == 0) return left * share_of(sessions.subspan(at));
+  return std::clamp(time * share_of(sessions) - of_block, 0.0, left);
 }
 
 /// What the run came to is reported also where this cannot be written.
@@ -79,8 +91,7 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
     SessionJournal journal(run, *entry, session);
     if (options.time_seconds) {
       session.time_limit_seconds =
-          seconds_for(*options.time_seconds, planning + run.seconds(), journal.seconds_before(),
-                      sessions.size(), sessions.size() - i);
+          seconds_for(sessions, i, *options.time_seconds, planning + run.seconds(), journal.seconds_before());
     }
     // Of what is not come to any more, earlier sittings may know something.
     const bool is_done = !may_go_on() || journal.is_finished(subjects) || session.time_limit_seconds == 0.0;

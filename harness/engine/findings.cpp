@@ -149,16 +149,30 @@ FindingBook::FindingBook(std::filesystem::path folder) : folder_(std::move(folde
 
 Finding* FindingBook::find(const FindingKey& key) const {
   const auto found = by_key_.find(key);
-  return found == by_key_.end() ? nullptr : found->second;
+  return found == by_key_.end() ? nullptr : found->second.to;
 }
 
-Finding& FindingBook::add(const FindingKey& key) {
+Finding& FindingBook::add(const FindingKey& key, const LeadOrigin& origin) {
   Finding& finding = findings_.emplace_back();
   name(finding, key);
   finding.case_path = path_of(key);
   finding.not_saved = "nothing was written yet";
-  by_key_[key] = &finding;
+  by_key_[key] = {&finding, {origin, 0, {}}};
   return finding;
+}
+
+void FindingBook::count(const FindingKey& key, std::uint64_t index) {
+  Way& way = by_key_.at(key);
+  ++way.lead.count;
+  ++way.to->count;
+  way.lead.first_case = std::min(index, way.lead.first_case.value_or(index));
+}
+
+FindingKey FindingBook::own_key(const Finding& finding) const {
+  const auto own = std::ranges::find_if(by_key_, [&](const auto& entry) {
+    return entry.second.to == &finding && path_of(entry.first) == finding.case_path;
+  });
+  return own != by_key_.end() ? own->first : leads_of(finding).front().key;
 }
 
 std::vector<Finding*> FindingBook::causes_of(const Signature& signature) {
@@ -177,26 +191,27 @@ std::vector<Finding*> FindingBook::of_subject(const std::string& subject) {
   return all;
 }
 
-void FindingBook::restore(Finding finding, const std::vector<FindingKey>& keys) {
+void FindingBook::restore(Finding finding, const std::vector<KeyAndLead>& leads) {
   Finding& restored = findings_.emplace_back(std::move(finding));
-  for (const FindingKey& key : keys) by_key_[key] = &restored;
+  for (const auto& [key, lead] : leads) by_key_[key] = {&restored, lead};
 }
 
-std::vector<FindingKey> FindingBook::keys_of(const Finding& finding) const {
-  std::vector<FindingKey> keys;
-  for (const auto& [key, led_to] : by_key_) {
-    if (led_to == &finding) keys.push_back(key);
+std::vector<KeyAndLead> FindingBook::leads_of(const Finding& finding) const {
+  std::vector<KeyAndLead> leads;
+  for (const auto& [key, way] : by_key_) {
+    if (way.to == &finding) leads.push_back({key, way.lead});
   }
-  return keys;
+  return leads;
 }
 
-Finding& FindingBook::refile(Finding& finding, const FindingKey& key, const SavedCase& saved) {
+Finding& FindingBook::refile(Finding& finding, const FindingKey& key, const SavedCase& saved,
+                             const LeadOrigin& origin) {
   const std::filesystem::path old_path = finding.case_path;
   Finding* const known = find(key);
   if (known == nullptr || known == &finding) {
     name(finding, key);
     finding.case_path = path_of(key);
-    by_key_[key] = &finding;
+    lead(key, finding, origin);
     if (save(finding, saved)) {
       remove_files(old_path);
     } else {
@@ -244,8 +259,8 @@ void FindingBook::merge(Finding& finding, Finding& into) {
     if (into.cases.size() < kKeptCases) into.cases.push_back(index);
   }
   for (const auto& [trigger, cases] : finding.triggers) into.triggers[trigger] += cases;
-  for (auto& [led_by, to] : by_key_) {
-    if (to == &finding) to = &into;
+  for (auto& [key, way] : by_key_) {
+    if (way.to == &finding) way.to = &into;
   }
   findings_.remove_if([&](const Finding& each) { return &each == &finding; });
 }

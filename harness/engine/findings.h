@@ -60,6 +60,24 @@ std::string finding_id(const FindingKey& key);
 /// Of a finding that is its signature's first.
 FindingKey filed_under(const Finding& finding);
 
+/// On account of which case a key leads to its finding.
+struct LeadOrigin {
+  std::uint64_t index = 0;
+  std::string met_as;  ///< finding_id of the key under which that case was met; empty if that is this key
+};
+
+/// Cases that were met under a key.
+struct Lead {
+  LeadOrigin origin;
+  std::int64_t count = 0;                   ///< of the stream
+  std::optional<std::uint64_t> first_case;  ///< of these
+};
+
+struct KeyAndLead {
+  FindingKey key;
+  Lead lead;
+};
+
 /// The findings of a session. A reference stays valid until the finding is refiled as another one.
 class FindingBook {
  public:
@@ -69,19 +87,27 @@ class FindingBook {
   /// nullptr if there is none.
   Finding* find(const FindingKey& key) const;
 
-  Finding& add(const FindingKey& key);
+  Finding& add(const FindingKey& key, const LeadOrigin& origin);
 
   /// Those of the signature that nothing excuses, in the order in which they were added.
   std::vector<Finding*> causes_of(const Signature& signature);
 
   /// From here on `also`, if nothing is known of it, leads to the finding.
-  void lead(const FindingKey& also, Finding& finding) { by_key_.emplace(also, &finding); }
+  void lead(const FindingKey& also, Finding& finding, const LeadOrigin& origin) {
+    by_key_.emplace(also, Way{&finding, {origin, 0, {}}});
+  }
+
+  /// Case `index` of the stream was met under the key, which leads to a finding: it counts there.
+  void count(const FindingKey& key, std::uint64_t index);
+
+  /// Under which a finding is filed.
+  FindingKey own_key(const Finding& finding) const;
 
   /// Files the finding, at present the owner of a saved file, under the key that its smallest case, `saved`,
   /// has; the new file is written before the old one goes, so that a kill at any moment leaves one
   /// of them. Where that is another finding's they are one: the other gets the count, and the case if it is
   /// smaller; this one and its file go. The finding that stays. What led to `finding` leads to it.
-  Finding& refile(Finding& finding, const FindingKey& key, const SavedCase& saved);
+  Finding& refile(Finding& finding, const FindingKey& key, const SavedCase& saved, const LeadOrigin& origin);
 
   /// What a declaration leaves out is no evidence; now that all is met, what it belongs to. Where its
   /// signature has a finding that is not left out, preferably one that nothing excuses, they are one. Else it
@@ -96,10 +122,10 @@ class FindingBook {
   bool save(Finding& finding, const SavedCase& saved) const;
 
   /// Takes up a finding of an earlier sitting of the run, with what led to it.
-  void restore(Finding finding, const std::vector<FindingKey>& keys);
+  void restore(Finding finding, const std::vector<KeyAndLead>& leads);
 
-  /// What leads to the finding.
-  std::vector<FindingKey> keys_of(const Finding& finding) const;
+  /// What leads to the finding; their counts sum to its own.
+  std::vector<KeyAndLead> leads_of(const Finding& finding) const;
 
   std::size_t size() const { return findings_.size(); }
   const std::list<Finding>& findings() const { return findings_; }
@@ -110,6 +136,11 @@ class FindingBook {
   std::vector<Finding> all() const { return {findings_.begin(), findings_.end()}; }
 
  private:
+  struct Way {
+    Finding* to;
+    Lead lead;
+  };
+
   void merge(Finding& finding, Finding& into);
   bool is_excused(const Finding& left_out) const;
   void remove_files(const std::filesystem::path& case_path) const;
@@ -117,7 +148,7 @@ class FindingBook {
 
   std::filesystem::path folder_;
   std::list<Finding> findings_;
-  std::map<FindingKey, Finding*> by_key_;
+  std::map<FindingKey, Way> by_key_;
 };
 
 }  // namespace deformdiff

@@ -70,8 +70,8 @@ TEST(FindingBook, LeadsFromBothSignaturesToOneFinding) {
   const Signature in_the_run{"b", "s", "out_of_bound", "output", "interior"};
   const Signature alone{"b", "s", "threw", "", "structure"};
   EXPECT_EQ(book.find({alone, {}, {}}), nullptr);
-  Finding& finding = book.add({alone, {}, {}});
-  book.lead({in_the_run, {}, {}}, finding);
+  Finding& finding = book.add({alone, {}, {}}, {});
+  book.lead({in_the_run, {}, {}}, finding, {});
   EXPECT_EQ(book.find({alone, {}, {}}), &finding);
   EXPECT_EQ(book.find({in_the_run, {}, {}}), &finding);
   EXPECT_EQ(book.find({alone, {"flush_to_zero=1"}, {}}), nullptr);
@@ -84,7 +84,7 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
   const Signature outside{"b", "s", "out_of_bound", "output", "outside"};
-  Finding& first = book.add({interior, {}, {}});
+  Finding& first = book.add({interior, {}, {}}, {});
   first.count = 2;
   SavedCase saved;
   saved.problem.block = "b";
@@ -92,17 +92,17 @@ TEST(FindingBook, WhatShrinksToAnotherFindingIsThatOne) {
   saved.problem.inputs = {{"x", Tensor(DType::kBool, {3}, Tensor::Bytes(3))}};
   book.save(first, saved);
   const std::filesystem::path old_path = first.case_path;
-  EXPECT_EQ(&book.refile(first, {border, {}, {}}, saved), &first);
+  EXPECT_EQ(&book.refile(first, {border, {}, {}}, saved, {}), &first);
   EXPECT_EQ(first.signature, border);
   EXPECT_NE(first.case_path, old_path);
   EXPECT_FALSE(std::filesystem::exists(old_path));
   EXPECT_TRUE(std::filesystem::exists(first.case_path));
   EXPECT_EQ(book.find({interior, {}, {}}), &first);
 
-  Finding& second = book.add({outside, {}, {}});
+  Finding& second = book.add({outside, {}, {}}, {});
   second.count = 3;
   saved.problem.inputs = {{"x", Tensor(DType::kBool, {2}, Tensor::Bytes(2))}};
-  EXPECT_EQ(&book.refile(second, {border, {}, {}}, saved), &first);
+  EXPECT_EQ(&book.refile(second, {border, {}, {}}, saved, {}), &first);
   EXPECT_EQ(first.shrunk_elements, 2) << "the smaller case stays";
   EXPECT_EQ(element_count(read_case(first.case_path).problem), 2);
   EXPECT_EQ(book.size(), 1U);
@@ -115,7 +115,7 @@ TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
   FindingBook book(folder.path());
   const Signature border{"b", "s", "out_of_bound", "output", "border"};
   const Signature interior{"b", "s", "out_of_bound", "output", "interior"};
-  Finding& finding = book.add({border, {}, {}});
+  Finding& finding = book.add({border, {}, {}}, {});
   SavedCase saved;
   saved.problem = seven_numbers();
   saved.note = "what was found";
@@ -131,7 +131,7 @@ TEST(FindingBook, AFindingThatCannotBeSavedSaysWhy) {
   // From here on there is a file, whatever becomes of smaller ones.
   const std::filesystem::path kept = finding.case_path;
   std::filesystem::create_directories(folder / (finding_id({interior, {}, {}}) + ".json"));
-  EXPECT_EQ(&book.refile(finding, {interior, {}, {}}, saved), &finding);
+  EXPECT_EQ(&book.refile(finding, {interior, {}, {}}, saved, {}), &finding);
   EXPECT_EQ(finding.case_path, kept);
   EXPECT_TRUE(std::filesystem::is_regular_file(kept));
   EXPECT_EQ(finding.not_saved, "");

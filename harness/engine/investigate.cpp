@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,6 +21,11 @@ constexpr std::size_t kMostEarlierCalls = 4096;
 
 /// Part of a finding's time that a sibling gets, of which there may be one a tier.
 constexpr double kSiblingShare = 0.25;
+
+/// Parts of a timed run that are left for grouping: for each subject that has several findings, never more
+/// than a finding's shrinking may take; and for all of them.
+constexpr double kGroupingShare = 0.05;
+constexpr double kMostForGrouping = 0.2;
 
 /// What a finding's line says beyond what was wrong.
 std::string remarks_on(const Finding& finding) {
@@ -56,41 +62,47 @@ Investigator::Investigator(const BlockEntry& entry, const SessionOptions& option
     : entry_(entry), options_(options), listener_(listener), book_(options.out / "findings") {}
 
 void Investigator::investigate(SubjectState& state, Failure failure) {
-  if (Finding* const finding = known(state, failure)) {
-    Finding& cause = cause_of(state, failure, *finding);
-    if (!failure.beside_stream) note_case(cause, failure);
+  if (const std::optional<FindingKey> key = known(state, failure)) {
+    Finding& first = *book_.find(*key);
+    const Finding& cause = cause_of(state, failure, first);
+    if (!failure.beside_stream) note_case(&cause == &first ? *key : book_.own_key(cause), failure);
     return;
   }
+  origin_ = {failure.index, {}};
   met_.push_back(std::move(failure));
   while (!met_.empty()) {
     const Failure next = std::move(met_.front());
     met_.pop_front();
-    if (known(state, next) == nullptr) investigate_one(state, next);
+    if (!known(state, next)) investigate_one(state, next);
   }
   state.subject.runner->restart();
   state.forget_calls();
 }
 
-void Investigator::note_case(Finding& finding, const Failure& failure) const {
-  ++finding.count;
+void Investigator::note_case(const FindingKey& key, const Failure& failure) {
+  book_.count(key, failure.index);
+  Finding& finding = *book_.find(key);
   if (finding.cases.size() < kKeptCases) finding.cases.push_back(failure.index);
   for (const std::string& trigger : entry_.generator->triggers_hit(failure.problem)) {
     ++finding.triggers[trigger];
   }
 }
 
-/// Where a failure that nothing excuses is known, those of its signature are not asked for an excuse.
-Finding* Investigator::known(const SubjectState& state, const Failure& failure) const {
+/// The key under which it is. Where a failure that nothing excuses is known, those of its signature are not
+/// asked for an excuse.
+std::optional<FindingKey> Investigator::known(const SubjectState& state, const Failure& failure) const {
   const Signature& signature = failure.judgement.signature;
-  if (Finding* const finding = book_.find({signature, {}, {}})) return finding;
+  if (is_known(signature)) return FindingKey{signature, {}, {}};
   return known(key_of(state, failure.problem, failure.judgement));
 }
 
 /// A failure that a declaration leaves out belongs to one that the declaration excuses.
-Finding* Investigator::known(const FindingKey& key) const {
-  if (Finding* const finding = book_.find({key.signature, {}, {}})) return finding;
-  if (Finding* const finding = book_.find(key)) return finding;
-  return key.excuse.left_out ? book_.find({key.signature, {key.excuse.declaration, false}, {}}) : nullptr;
+std::optional<FindingKey> Investigator::known(const FindingKey& key) const {
+  if (is_known(key.signature)) return FindingKey{key.signature, {}, {}};
+  if (book_.find(key) != nullptr) return key;
+  const FindingKey excused{key.signature, {key.excuse.declaration, false}, {}};
+  if (key.excuse.left_out && book_.find(excused) != nullptr) return excused;
+  return std::nullopt;
 }
 
 FindingKey Investigator::key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const {
@@ -150,7 +162,7 @@ Finding& Investigator::shrunk_sibling(SubjectState& state, const Failure& failur
 
   FindingKey key{signature, {}, {}};
   key.needs = sibling.needs;
-  Finding& finding = book_.add(key);
+  Finding& finding = book_.add(key, {failure.index, {}});
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   finding.evaluations = shrunk->evaluations;
@@ -185,17 +197,19 @@ void Investigator::investigate_one(SubjectState& state, const Failure& failure) 
       confirmed(state, {failure.problem}, failure.judgement, failure.earlier, !failure.beside_stream);
   const FindingKey met_as = key_of(state, failure.problem, failure.judgement);
   const FindingKey seen_as = key_of(state, failure.problem, confirmation.judgement);
-  if (Finding* const finding = known(seen_as)) {
-    book_.lead(met_as, *finding);
-    if (!failure.beside_stream) note_case(*finding, failure);
+  const LeadOrigin of_met = origin_;
+  if (!failure.beside_stream) origin_.met_as = finding_id(met_as);
+  if (const std::optional<FindingKey> key = known(seen_as)) {
+    book_.lead(met_as, *book_.find(*key), of_met);
+    if (!failure.beside_stream) note_case(met_as, failure);
     return;
   }
   // What only the calls made while shrinking brought about says nothing beyond the finding itself.
   if (failure.beside_stream && confirmation.rate == 0) return;
 
-  Finding& finding = book_.add(seen_as);
-  book_.lead(met_as, finding);
-  if (!failure.beside_stream) note_case(finding, failure);
+  Finding& finding = book_.add(seen_as, seen_as == met_as ? of_met : origin_);
+  book_.lead(met_as, finding, of_met);
+  if (!failure.beside_stream) note_case(met_as, failure);
   finding.first_case = failure.index;
   finding.original_elements = element_count(failure.problem);
   note_reproduction(confirmation, finding);
@@ -242,7 +256,19 @@ Confirmation Investigator::confirmed(SubjectState& state, const Calls& calls, co
 }
 
 double Investigator::budget_seconds() const {
-  return std::min(options_.shrink_budget_seconds, options_.limits.end.seconds_left() / 2);
+  const double left = options_.limits.end.seconds_left() - seconds_for_grouping();
+  return std::clamp(left / 2, 0.0, options_.shrink_budget_seconds);
+}
+
+double Investigator::seconds_for_grouping() const {
+  if (!options_.time_limit_seconds || !options_.shrink) return 0;
+  std::map<std::string, int> findings;
+  for (const Finding& finding : book_.findings()) ++findings[finding.signature.subject];
+  const auto subjects = static_cast<double>(
+      std::ranges::count_if(findings, [](const auto& entry) { return entry.second > 1; }));
+  const double of_one =
+      std::min(options_.shrink_budget_seconds, *options_.time_limit_seconds * kGroupingShare);
+  return std::min(subjects * of_one, *options_.time_limit_seconds * kMostForGrouping);
 }
 
 void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& finding,
@@ -286,7 +312,7 @@ void Investigator::shrink(SubjectState& state, const Failure& failure, Finding& 
   if (key == filed_under(finding)) return keep(finding, shrunk->saved, shrunk->comparison);
   const SavedCase saved = with_remarks(shrunk->saved, finding);
   const std::optional<FailingCase> of_saved = finding.smallest;
-  Finding& filed = book_.refile(finding, key, saved);
+  Finding& filed = book_.refile(finding, key, saved, origin_);
   if (filed.one_line != saved.note) return;
   filed.smallest = of_saved;
   tell(filed, shrunk->comparison);

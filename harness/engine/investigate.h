@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -56,14 +57,17 @@ class Investigator {
   /// Those of an earlier sitting of the run.
   void take_up(std::set<Sibling> siblings) { siblings_ = std::move(siblings); }
 
+  /// What grouping the findings needs of a timed run: nothing where no subject has several.
+  double seconds_for_grouping() const;
+
   /// Told what is going on, for progress.
   std::function<void(const std::string& activity)> on_activity;
 
  private:
-  Finding* known(const SubjectState& state, const Failure& failure) const;
-  Finding* known(const FindingKey& key) const;
+  std::optional<FindingKey> known(const SubjectState& state, const Failure& failure) const;
+  std::optional<FindingKey> known(const FindingKey& key) const;
   FindingKey key_of(const SubjectState& state, const Case& c, const Judgement& judgement) const;
-  void note_case(Finding& finding, const Failure& failure) const;
+  void note_case(const FindingKey& key, const Failure& failure);
   Finding& cause_of(SubjectState& state, const Failure& failure, Finding& first);
   Finding& shrunk_sibling(SubjectState& state, const Failure& failure, Finding& first);
   std::function<bool(const Case&)> fails_like(SubjectState& state, const Signature& signature) const;
@@ -81,6 +85,7 @@ class Investigator {
   Listener& listener_;
   FindingBook book_;
   std::deque<Failure> met_;     ///< on the way, and not yet investigated
+  LeadOrigin origin_;           ///< of what is met on the way
   std::set<Sibling> siblings_;  ///< that were shrunk
 };
 

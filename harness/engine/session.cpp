@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <deque>
 #include <iterator>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -23,10 +22,6 @@ namespace {
 
 /// Subjects whose workers live at the same time: each takes memory.
 constexpr std::size_t kGroup = 16;
-
-/// Part of a timed run that is left for grouping findings, where there are several of a subject; never more
-/// than a finding's shrinking may take.
-constexpr double kGroupingShare = 0.05;
 
 /// Cases of the first slice of a timed run that has several groups of subjects.
 constexpr std::uint64_t kFirstSlice = 256;
@@ -127,18 +122,8 @@ class Session {
 
   /// No further case is to be run.
   bool out_of_time() const {
-    if (options_.limits.end.passed()) return true;
-    if (!options_.time_limit_seconds || !options_.shrink || !has_siblings()) return false;
-    const double share =
-        std::min(options_.shrink_budget_seconds, *options_.time_limit_seconds * kGroupingShare);
-    return options_.limits.end.seconds_left() < share;
-  }
-
-  bool has_siblings() const {
-    std::set<std::string> subjects;
-    return std::ranges::any_of(investigator_.book().findings(), [&](const Finding& finding) {
-      return !subjects.insert(finding.signature.subject).second;
-    });
+    return options_.limits.end.passed() ||
+           options_.limits.end.seconds_left() < investigator_.seconds_for_grouping();
   }
 
   void group() {

@@ -87,7 +87,7 @@ std::optional<std::uint64_t> first_failing_case(Subject& subject, const BlockEnt
                                                 std::int64_t cases) {
   const JudgeOptions judge{.threads = 1, .memory_limit = session_options_of(options).memory_limit};
   for (std::uint64_t index = 0; index < static_cast<std::uint64_t>(cases); ++index) {
-    const Case c = entry.generator->generate({.seed = seed}, index);
+    const Case c = entry.generator->generate({seed, {}, {}}, index);
     if (is_finding(judge_case_here(subject, entry, c, {}, judge).comparison.verdict)) return index;
   }
   return std::nullopt;

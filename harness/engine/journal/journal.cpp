@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kFormat = 2;
+constexpr int kFormat = 3;
 constexpr int kApplication = 0x64666466;  // "dfdf": what `file` and we know the journal by
 
 constexpr const char* kTables = R"(

@@ -3,12 +3,15 @@
 #include "core/case_file.h"
 #include "core/error.h"
 #include "engine/journal/journal.h"
+#include "engine/journal/sum_of_runs.h"
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -90,8 +93,20 @@ void write_run(Journal& journal, const JournalledRun& found) {
   }
 }
 
+/// Names of the files of what the runs found together.
+std::set<fs::path> files_of(const std::map<std::string, FoundRun>& runs) {
+  std::vector<JournalledRun> all;
+  for (const auto& [id, found] : runs) all.push_back(found.run);
+  std::set<fs::path> files;
+  for (const Finding& finding : sum_of_runs(all, {}).session.findings) {
+    files.insert(finding.case_path.filename());
+  }
+  return files;
+}
+
 /// Of each name the smallest case; of equally small ones that of the first run.
 void copy_cases(const std::map<std::string, FoundRun>& runs, const fs::path& into) {
+  const std::set<fs::path> files = files_of(runs);
   std::map<fs::path, std::pair<std::int64_t, fs::path>> best;
   for (const auto& [id, found] : runs) {
     for (const auto& [name, block] : found.run.blocks) {
@@ -99,7 +114,7 @@ void copy_cases(const std::map<std::string, FoundRun>& runs, const fs::path& int
         const fs::path& file = record.finding.case_path;
         const std::int64_t size = record.finding.shrunk_elements;
         const fs::path source = found.folder / "findings" / file;
-        if (!fs::exists(source)) continue;
+        if (!files.contains(file) || !fs::exists(source)) continue;
         const auto [known, is_new] = best.try_emplace(file, size, source);
         if (!is_new && size < known->second.first) known->second = {size, source};
       }

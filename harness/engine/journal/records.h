@@ -5,7 +5,7 @@
 #include "core/generator.h"
 #include "engine/canary.h"
 #include "engine/case_ranges.h"
-#include "engine/finding.h"
+#include "engine/findings.h"
 #include "engine/guided_stream.h"
 #include "engine/session_report.h"
 #include "engine/shard.h"
@@ -54,7 +54,7 @@ struct SubjectRecord {
 struct CountedCases {
   CaseRanges cases;
   SubjectReport counts;                          ///< name and info are left out
-  std::map<std::string, std::int64_t> failures;  ///< by finding: how many of the cases showed it
+  std::map<std::string, std::int64_t> failures;  ///< by finding_id of the key under which they were met
 };
 
 /// Cases of a block that were drawn, and what is known of them whoever gets them.
@@ -66,11 +66,10 @@ struct DrawnCases {
 
 void add(DrawnCases& all, const DrawnCases& part);
 
-/// A finding and the names under which its cases may have been counted.
+/// A finding and the keys under which its cases were counted, by their finding_id.
 struct FindingRecord {
   Finding finding;
-  std::set<std::string> names;  ///< its own among them
-  std::string keys;             ///< JSON: what leads to it
+  std::vector<KeyAndLead> leads;  ///< their counts are in CountedCases
 };
 
 /// One block of one run.

@@ -34,37 +34,15 @@ std::set<Sibling> siblings_from(const std::string& text) {
   return siblings;
 }
 
-std::string keys_text(const std::vector<FindingKey>& keys) {
-  Json list = Json::array();
-  for (const FindingKey& key : keys) {
-    Json json{{"signature", json_of(key.signature)},
-              {"declaration", key.excuse.declaration},
-              {"left_out", key.excuse.left_out}};
-    if (key.needs) json["needs"] = json_of(*key.needs);
-    list.push_back(std::move(json));
+/// By finding_id, over all of its parts.
+std::map<std::string, std::int64_t> failures_of(const BlockOfRun& block) {
+  std::map<std::string, std::int64_t> failures;
+  for (const auto& [subject, parts] : block.counted) {
+    for (const CountedCases& part : parts) {
+      for (const auto& [id, cases] : part.failures) failures[id] += cases;
+    }
   }
-  return list.dump();
-}
-
-std::vector<FindingKey> keys_from(const std::string& text) {
-  std::vector<FindingKey> keys;
-  for (const Json& json : Json::parse(text)) {
-    FindingKey key{signature_from(json.at("signature")), {json.at("declaration"), json.at("left_out")}, {}};
-    if (json.contains("needs")) key.needs = kinds_from(json["needs"]);
-    keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
-std::string own_name(const Finding& finding) {
-  return finding.case_path.stem().string();
-}
-
-FindingRecord record_of(const FindingBook& book, const Finding& finding) {
-  const std::vector<FindingKey> keys = book.keys_of(finding);
-  FindingRecord record{finding, {own_name(finding)}, keys_text(keys)};
-  for (const FindingKey& key : keys) record.names.insert(finding_id(key));
-  return record;
+  return failures;
 }
 
 /// The case that is saved, unless its file is gone.
@@ -137,15 +115,17 @@ void SessionJournal::take_up(std::deque<SubjectState>& states, Investigator& inv
   for (const DrawnCases& part : earlier->drawn) {
     add(drawn, part);
   }
-  const SessionReport report = earlier_report();
-  for (std::size_t i = 0; i < earlier->findings.size(); ++i) {
-    const FindingRecord& record = earlier->findings[i];
-    Finding finding = record.finding;
+  counted_failures_ = failures_of(*earlier);
+  for (FindingRecord record : earlier->findings) {
+    Finding& finding = record.finding;
     finding.case_path = folder_ / finding.case_path;
-    finding.count = report.findings[i].count;
-    counted_failures_[own_name(finding)] = finding.count;
+    finding.count = 0;
+    for (auto& [key, lead] : record.leads) {
+      lead.count = counted_failures_[finding_id(key)];
+      finding.count += lead.count;
+    }
     if (finding.smallest) read_smallest(finding);
-    investigator.book().restore(std::move(finding), keys_from(record.keys));
+    investigator.book().restore(std::move(finding), record.leads);
   }
   investigator.take_up(siblings_from(earlier->block.siblings));
 }
@@ -216,25 +196,23 @@ void SessionJournal::finish(std::span<SubjectState* const> subjects, const Drawn
   turn_full_parts();
 }
 
-/// Which findings gained cases since they were last written down.
+/// Which keys gained cases since they were last written down.
 void SessionJournal::note_failures(const Investigator& investigator) {
   for (const Finding& finding : investigator.book().findings()) {
-    std::int64_t counted = 0;
-    for (const FindingKey& key : investigator.book().keys_of(finding)) {
-      const auto known = counted_failures_.find(finding_id(key));
-      if (known != counted_failures_.end() && known->first != own_name(finding)) counted += known->second;
+    for (const auto& [key, lead] : investigator.book().leads_of(finding)) {
+      const std::string id = finding_id(key);
+      std::int64_t& counted = counted_failures_[id];
+      if (lead.count == counted) continue;
+      parts_[finding.signature.subject].counted.failures[id] += lead.count - counted;
+      counted = lead.count;
     }
-    counted += counted_failures_[own_name(finding)];
-    if (finding.count == counted) continue;
-    counted_failures_[own_name(finding)] += finding.count - counted;
-    parts_[finding.signature.subject].counted.failures[own_name(finding)] += finding.count - counted;
   }
 }
 
 void SessionJournal::write_findings(const Investigator& investigator) {
   std::vector<FindingRecord> records;
   for (const Finding& finding : investigator.book().findings()) {
-    records.push_back(record_of(investigator.book(), finding));
+    records.push_back({finding, investigator.book().leads_of(finding)});
   }
   run_.journal().write_findings(run_.run().id, block_, records);
 }
@@ -262,13 +240,11 @@ void SessionJournal::close(const std::deque<SubjectState>& states, const Investi
   record_.finished = finished;
   Journal& journal = run_.journal();
   const std::string& run = run_.run().id;
-  // Cases that findings got from others when all was settled.
-  note_failures(investigator);
   journal.in_one([&] {
     for (const SubjectState& state : states) {
       const Part& part = parts_[state.report.name];
       journal.write_subject(run, block_, state.record());
-      if (!part.counted.cases.empty() || !part.counted.failures.empty()) {
+      if (!part.counted.cases.empty()) {
         journal.write_counted(run, block_, state.report.name, part.number, part.counted);
       }
     }

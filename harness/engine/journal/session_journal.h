@@ -82,7 +82,7 @@ class SessionJournal {
   std::map<std::string, Part> parts_;  ///< by subject
   std::size_t drawn_number_ = 0;
   DrawnCases drawn_;
-  std::map<std::string, std::int64_t> counted_failures_;  ///< by finding: what the parts hold
+  std::map<std::string, std::int64_t> counted_failures_;  ///< by finding_id: what the parts hold
 };
 
 /// Of the first cases of the block's stream: where it differs, case i is another case.

@@ -1,5 +1,7 @@
 #include "engine/journal/sum_of_runs.h"
 
+#include "engine/journal/filing.h"
+
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -20,7 +22,6 @@ struct Share {
 struct Claim {
   const RunRecord* run;
   const CountedCases* counted;
-  const std::map<std::string, std::string>* finding_of;  ///< by the name under which cases were counted
 
   bool judged() const {
     return std::ranges::any_of(counted->counts.verdicts, [](const auto& entry) {
@@ -29,24 +30,23 @@ struct Claim {
   }
 };
 
-/// Findings by their own names and those of what was merged into them: rows keep the names that they were
-/// written with.
-std::map<std::string, std::string> names_of(const BlockOfRun& block) {
-  std::map<std::string, std::string> names;
-  for (const FindingRecord& record : block.findings) {
-    const std::string own = record.finding.case_path.stem().string();
-    for (const std::string& name : record.names) names[name] = own;
-  }
-  return names;
+/// By the run's id: the order of the journals is nobody's.
+Filing filing_of(std::vector<Share> shares) {
+  std::ranges::stable_sort(shares, {}, [](const Share& share) { return share.run->id; });
+  std::vector<const BlockOfRun*> blocks;
+  for (const Share& share : shares) blocks.push_back(share.block);
+  return Filing(blocks);
 }
 
 /// One block over all runs.
 class BlockSum {
  public:
   BlockSum(std::string block, std::vector<Share> shares, const std::filesystem::path& folder, Shard part)
-      : block_(std::move(block)), shares_(std::move(shares)), folder_(folder), part_(part) {
-    for (const Share& share : shares_) names_.push_back(names_of(*share.block));
-  }
+      : block_(std::move(block)),
+        shares_(std::move(shares)),
+        folder_(folder),
+        part_(part),
+        filing_(filing_of(shares_)) {}
 
   SessionReport report(std::vector<std::string>& notes) {
     SessionReport report;
@@ -73,11 +73,11 @@ class BlockSum {
   /// Those that judged before those that could not run, large ones before small ones.
   std::vector<Claim> claims_of(const std::string& subject) const {
     std::vector<Claim> claims;
-    for (std::size_t i = 0; i < shares_.size(); ++i) {
-      const auto found = shares_[i].block->counted.find(subject);
-      if (found == shares_[i].block->counted.end()) continue;
+    for (const Share& share : shares_) {
+      const auto found = share.block->counted.find(subject);
+      if (found == share.block->counted.end()) continue;
       for (const CountedCases& counted : found->second) {
-        if (!counted.cases.empty()) claims.push_back({shares_[i].run, &counted, &names_[i]});
+        if (!counted.cases.empty()) claims.push_back({share.run, &counted});
       }
     }
     std::ranges::stable_sort(claims, [](const Claim& a, const Claim& b) {
@@ -131,10 +131,7 @@ class BlockSum {
 
   void take(const Claim& claim, SubjectReport& sum) {
     add(sum, claim.counted->counts);
-    for (const auto& [name, cases] : claim.counted->failures) {
-      const auto own = claim.finding_of->find(name);
-      failures_[own == claim.finding_of->end() ? name : own->second] += cases;
-    }
+    for (const auto& [id, cases] : claim.counted->failures) failures_[filing_.finding_of(id)] += cases;
   }
 
   /// All have one verdict, and so can be cut.
@@ -213,6 +210,7 @@ class BlockSum {
     for (const Share& share : shares_) {
       for (const FindingRecord& record : share.block->findings) {
         Finding finding = record.finding;
+        if (!filing_.has(finding.case_path.stem().string())) continue;
         finding.case_path = folder_ / "findings" / finding.case_path;
         if (finding.not_saved.empty() && !std::filesystem::exists(finding.case_path)) {
           finding.not_saved = "its file was moved or removed";
@@ -231,32 +229,14 @@ class BlockSum {
       const auto found = failures_.find(finding.case_path.stem().string());
       finding.count = found == failures_.end() ? 0 : found->second;
     }
-    if (shares_.size() > 1) settle(report.findings);
-  }
-
-  /// One run asks for no excuse once it knows a failure of the same signature that has none; another run did
-  /// not know it.
-  static void settle(std::vector<Finding>& findings) {
-    for (auto excused = findings.begin(); excused != findings.end();) {
-      const auto known = std::ranges::find_if(findings, [&](const Finding& other) {
-        return !excused->excused_by.empty() && other.excused_by.empty() &&
-               other.signature == excused->signature && other.first_case < excused->first_case;
-      });
-      if (known == findings.end()) {
-        ++excused;
-      } else {
-        known->count += excused->count;
-        excused = findings.erase(excused);
-      }
-    }
   }
 
   std::string block_;
   std::vector<Share> shares_;
   std::filesystem::path folder_;
   Shard part_;
-  std::vector<std::map<std::string, std::string>> names_;  ///< of each share's findings
-  std::map<std::string, std::int64_t> failures_;           ///< by finding
+  Filing filing_;
+  std::map<std::string, std::int64_t> failures_;  ///< by finding
 };
 
 }  // namespace

@@ -275,6 +275,45 @@ Canary canary_from(const Json& json) {
   return canary;
 }
 
+namespace {
+
+Json json_of(const FindingKey& key) {
+  Json json{{"signature", json_of(key.signature)},
+            {"declaration", key.excuse.declaration},
+            {"left_out", key.excuse.left_out}};
+  if (key.needs) json["needs"] = json_of(*key.needs);
+  return json;
+}
+
+FindingKey key_from(const Json& json) {
+  FindingKey key{signature_from(json.at("signature")), {json.at("declaration"), json.at("left_out")}, {}};
+  if (json.contains("needs")) key.needs = kinds_from(json["needs"]);
+  return key;
+}
+
+/// Counts are left out.
+Json leads_json(const std::vector<KeyAndLead>& leads) {
+  Json list = Json::array();
+  for (const auto& [key, lead] : leads) {
+    Json json{{"key", json_of(key)}, {"index", lead.origin.index}, {"met_as", lead.origin.met_as}};
+    if (lead.first_case) json["first_case"] = *lead.first_case;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+std::vector<KeyAndLead> leads_from(const Json& list) {
+  std::vector<KeyAndLead> leads;
+  for (const Json& json : list) {
+    Lead lead{{json.at("index"), json.at("met_as")}, 0, {}};
+    if (json.contains("first_case")) lead.first_case = json["first_case"].get<std::uint64_t>();
+    leads.push_back({key_from(json.at("key")), lead});
+  }
+  return leads;
+}
+
+}  // namespace
+
 Json json_of(const FindingRecord& record) {
   const Finding& finding = record.finding;
   Json json{{"signature", json_of(finding.signature)},
@@ -297,8 +336,7 @@ Json json_of(const FindingRecord& record) {
             {"reproduction_rate", finding.reproduction_rate},
             {"reproduction_runs", finding.reproduction_runs},
             {"other_bits", finding.other_bits},
-            {"names", record.names},
-            {"keys", record.keys}};
+            {"leads", leads_json(record.leads)}};
   if (finding.worst) json["worst"] = worst_json(*finding.worst);
   if (finding.smallest) json["needs"] = json_of(finding.smallest->needs);
   return json;
@@ -329,8 +367,7 @@ FindingRecord finding_from(const Json& json) {
   finding.other_bits = json.at("other_bits");
   if (json.contains("worst")) finding.worst = worst_from(json["worst"]);
   if (json.contains("needs")) finding.smallest = FailingCase{{}, kinds_from(json["needs"])};
-  record.names = json.at("names").get<std::set<std::string>>();
-  record.keys = json.at("keys");
+  record.leads = leads_from(json.at("leads"));
   return record;
 }
 
