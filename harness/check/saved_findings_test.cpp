@@ -93,7 +93,7 @@ TEST(SavedFindings, AreShownByAScript) {
   if (torch.exit_code != 0) GTEST_SKIP() << DEFORMDIFF_PYTHON << ": " << torch.printed;
   const std::string saved = saved_finding(check("shown", exported("shown", "decoder_layer", scaled(1.01))));
   const std::string script = (folder() / "shown.py").string();
-  for (const char* mode : {"interpreter", "executor", "frozen", "inference"}) {
+  for (const char* mode : {"interpreter", "frozen"}) {
     const Ran emitted = run_elsewhere(fmt::format("emit {} --python -o {} --subject '{}&mode={}'", saved,
                                                   script, read_case(saved).subject, mode));
     EXPECT_EQ(emitted.exit_code, 0) << emitted.printed;

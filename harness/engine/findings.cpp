@@ -152,6 +152,12 @@ Finding* FindingBook::find(const FindingKey& key) const {
   return found == by_key_.end() ? nullptr : found->second.to;
 }
 
+Finding* FindingBook::find(const std::string& id) const {
+  const auto found =
+      std::ranges::find_if(by_key_, [&](const auto& entry) { return finding_id(entry.first) == id; });
+  return found == by_key_.end() ? nullptr : found->second.to;
+}
+
 Finding& FindingBook::add(const FindingKey& key, const LeadOrigin& origin) {
   Finding& finding = findings_.emplace_back();
   name(finding, key);

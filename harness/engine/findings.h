@@ -87,6 +87,9 @@ class FindingBook {
   /// nullptr if there is none.
   Finding* find(const FindingKey& key) const;
 
+  /// By the key's finding_id.
+  Finding* find(const std::string& id) const;
+
   Finding& add(const FindingKey& key, const LeadOrigin& origin);
 
   /// Those of the signature that nothing excuses, in the order in which they were added.

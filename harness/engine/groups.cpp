@@ -173,6 +173,39 @@ class Namer {
   const DrawnCases& drawn_;
 };
 
+/// Where nothing tells it from the finding while shrinking which it was met, it stands with that one.
+void join_met_while_shrinking(std::span<AblatedFinding> findings) {
+  for (AblatedFinding& other : findings) {
+    std::vector<Finding*> met;
+    for (const AblatedFinding& each : findings) {
+      const bool joins = each.met_while == other.finding && each.finding->group.empty() &&
+                         each.finding->excused_by.empty() && other.finding->excused_by.empty();
+      if (joins && !separating(each, other)) met.push_back(each.finding);
+    }
+    if (met.empty()) continue;
+    const std::string before = other.finding->group;
+    const std::string text = fmt::format(
+        "{}{} met while shrinking {}, and nothing that was tried tells them apart.",
+        before.empty() ? "" : before + " ", met.size() == 1 ? "One was" : fmt::format("{} were", met.size()),
+        before.empty() ? "the other" : "another");
+    for (const AblatedFinding& each : findings) {
+      const bool stands_with = !before.empty() && each.finding->group == before;
+      if (stands_with || each.finding == other.finding) met.push_back(each.finding);
+    }
+    for (Finding* finding : met) finding->group = text;
+  }
+}
+
+/// Null for what a case of the run shows.
+const Finding* met_while_shrinking(const FindingBook& book, const Finding& finding) {
+  if (finding.count > 0) return nullptr;
+  for (const auto& [key, lead] : book.leads_of(finding)) {
+    const Finding* const other = book.find(lead.origin.met_as);
+    if (other != nullptr && other != &finding) return other;
+  }
+  return nullptr;
+}
+
 /// Nothing where there is none that fails alone and each time.
 std::optional<Case> lone_case(const Finding& finding) {
   if (finding.earlier_calls > 0 || finding.reproduction_rate < 1) return std::nullopt;
@@ -216,6 +249,7 @@ void name_groups(std::span<AblatedFinding> findings, const std::vector<std::stri
         std::ranges::none_of(members, [](const auto* each) { return each->finding->excused_by.empty(); });
     if (members.size() > 1 && !all_excused) namer.name(members);
   }
+  join_met_while_shrinking(findings);
 }
 
 void group_findings(FindingBook& book, SubjectState& state, const BlockEntry& entry,
@@ -250,7 +284,7 @@ void group_findings(FindingBook& book, SubjectState& state, const BlockEntry& en
       failure.cases.back() = kTellingCases;  // its confirmation ran it without, again and again
     }
     if (smallest) failure.effects.back() = Effect::kFails;
-    ablated.push_back({finding, std::move(failure)});
+    ablated.push_back({finding, std::move(failure), met_while_shrinking(book, *finding)});
   }
   std::vector<Together*> sets;
   for (AblatedFinding& each : ablated) {

@@ -19,11 +19,14 @@ inline constexpr const char* kNoEarlierCalls = "no earlier calls";
 struct AblatedFinding {
   Finding* finding;
   AblatedFailure failure;
+  /// The finding while shrinking which it was met, where no case of the run shows it; else null.
+  const Finding* met_while = nullptr;
 };
 
 /// Of one subject's findings, which are all that nothing excuses: those that vanish with the same thing,
 /// where nothing makes some vanish and others not, get one name. So do those that nothing makes vanish, alone
-/// or at once. A finding without such company gets none. `drawn` holds the cases of the run.
+/// or at once. What was met while shrinking another goes with that one unless something tells them apart. A
+/// finding without such company gets none. `drawn` holds the cases of the run.
 void name_groups(std::span<AblatedFinding> findings, const std::vector<std::string>& words,
                  const std::vector<TriggerClass>& triggers, const DrawnCases& drawn);
 

@@ -64,6 +64,32 @@ TEST_F(NameGroups, AreNotPartedByWhatOneCaseAloneShows) {
   EXPECT_EQ(a.group, "Both vanish with square maps, tried on 3 of their cases.");
 }
 
+TEST_F(NameGroups, TakeInWhatWasMetWhileShrinkingOne) {
+  const Finding& a = add({kFails, kVanishes});
+  const Finding& b = add({kFails, kVanishes});
+  const Finding& met = add({kFails, kUnknown});
+  ablated_.back().met_while = &b;
+  const Finding& told_apart = add({kVanishes, kFails});
+  ablated_.back().met_while = &b;
+  name();
+  EXPECT_EQ(
+      a.group,
+      "Both vanish with square maps, tried on 4 of their cases. One was met while shrinking another, and "
+      "nothing that was tried tells them apart.");
+  EXPECT_EQ(b.group, a.group);
+  EXPECT_EQ(met.group, a.group);
+  EXPECT_EQ(told_apart.group, "");
+}
+
+TEST_F(NameGroups, OfOneAndWhatWasMetWhileShrinkingIt) {
+  const Finding& a = add({kFails, kUnknown});
+  const Finding& met = add({kUnknown, kUnknown});
+  ablated_.back().met_while = &a;
+  name();
+  EXPECT_EQ(a.group, "One was met while shrinking the other, and nothing that was tried tells them apart.");
+  EXPECT_EQ(met.group, a.group);
+}
+
 TEST_F(NameGroups, OfTwoCausesHaveTwoNames) {
   const Finding& a = add({kFails, kVanishes});
   const Finding& b = add({kVanishes, kFails});
