@@ -119,7 +119,7 @@ TEST_F(SessionTest, ACrashIsOneFindingAndTheRunGoesOn) {
 
 TEST_F(SessionTest, WhatNeedsEarlierCallsIsSavedWithThem) {
   options_.shrink_budget_seconds = 60;
-  options_.shrink_evaluations = 30;
+  options_.first_finding = true;
   const SessionReport report = fuzzed({"fault/cached_by_shape"});
   ASSERT_FALSE(report.findings.empty());
   const Finding& finding = report.findings.front();
