@@ -42,9 +42,9 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
   const LayoutNames names(layout, block, recording.attributes);
   for (const RecordedRun& run : recording.runs) {
     SubjectReport& subject = report.session.subjects.emplace_back();
-    subject.name = subject.info.name = run.name;
+    subject.name = run.name;
     subject.block = block.name();
-    subject.info.blocks = {block.name()};
+    subject.info = recorded_info(run.name, block);
     apply(request.declared, subject.info);
     if (const Comparison refused = unjudged(run); !refused.reason.empty()) {
       count(subject, refused);

@@ -51,9 +51,7 @@ class RecordedRunner : public Runner {
 
   SubjectInfo info(Outcome& failure) override {
     failure = {};
-    SubjectInfo info;
-    info.blocks = {block_.name()};
-    return info;
+    return recorded_info("", block_);
   }
 
   const std::map<std::string, std::string>& environment() const override { return environment_; }
@@ -95,6 +93,14 @@ class RecordedRunner : public Runner {
 };
 
 }  // namespace
+
+SubjectInfo recorded_info(const std::string& name, const BlockDefinition& block) {
+  SubjectInfo info;
+  info.name = name;
+  info.blocks = {block.name()};
+  info.mixed_dtypes = {DType::kFloat16, DType::kBFloat16};
+  return info;
+}
 
 SubjectSpec recorded_subject(const std::string& typed) {
   const Address address = parse_address(typed, kRecordedScheme, {"block", "layout", "map"});

@@ -37,7 +37,8 @@ Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Lay
                          const Attributes& attributes, const std::vector<NamedTensor>& parameters,
                          const std::map<std::string, std::string>& mapping = {});
 
-/// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype.
+/// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype. Mixed
+/// types of which that is the 16-bit one stay as they are: of inputs or, where there are any, of parameters.
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype);
 
 }  // namespace deformdiff

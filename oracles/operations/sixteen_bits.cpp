@@ -1,6 +1,7 @@
 #include "oracles/operations/sixteen_bits.h"
 
 #include "core/error.h"
+#include "core/mixed_types.h"
 #include "core/sixteen_bits.h"
 #include "core/telling.h"
 
@@ -21,8 +22,8 @@ constexpr std::string_view kCompound[] = {"coordinates",   "temperatures",      
 constexpr std::string_view kProducts[] = {"linear", "conv2d", "matmul", "attention_scores"};
 
 /// Under Arithmetic::kOperations these are as well: the operator and its gradients, by the start of their
-/// names.
-constexpr std::string_view kSampling = "ms_deform_attn";
+/// names. A gradient's name ends in that of the input it is of.
+constexpr std::string_view kSampling = "ms_deform_attn", kGradient = "ms_deform_attn_grad_";
 
 Case widened(Case c) {
   for (NamedTensor& input : c.inputs) {
@@ -177,6 +178,7 @@ class SixteenBitOracle : public Oracle {
       : dtype_(dtype),
         oracles_(oracles),
         is_sampling_(operation.starts_with(kSampling)),
+        differentiated_(operation.starts_with(kGradient) ? operation.substr(kGradient.size()) : ""),
         has_bias_(operation == "linear" || operation == "conv2d"),
         is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)),
         flushes_(dtype == DType::kBFloat16 &&
@@ -184,13 +186,13 @@ class SixteenBitOracle : public Oracle {
 
   Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
                      int threads) const override {
-    const bool every_step = rounds_every_step(precision);
+    const bool every_step = rounds_every_step(c, precision);
     const Case wide = widened(c);
     const Precision of_steps = precision_of_steps(precision);
-    Reference reference = float32_oracle(precision).evaluate(wide, of_steps, contract, threads);
+    Reference reference = float32_oracle(c, precision).evaluate(wide, of_steps, contract, threads);
     const Rounded rounded(dtype_, of_steps.flush_to_zero);
     OutputReference& output = reference.outputs.front();
-    if (output.dtype != DType::kFloat32) return reference;
+    if (output.dtype != DType::kFloat32 || stores_float32(c)) return reference;
     output.dtype = dtype_;
     if (every_step) {
       round_exact(rounded, output);
@@ -209,7 +211,7 @@ class SixteenBitOracle : public Oracle {
   Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
                       std::int64_t element) const override {
     const Case wide = widened(c);
-    const Oracle& oracle = float32_oracle(precision);
+    const Oracle& oracle = float32_oracle(c, precision);
     const Precision of_steps = precision_of_steps(precision);
     Explanation explanation = oracle.explain(wide, of_steps, contract, element);
     const auto bound_of = [element](const Reference& reference) {
@@ -229,20 +231,26 @@ class SixteenBitOracle : public Oracle {
   }
 
  private:
-  bool rounds_every_step(const Precision& precision) const {
+  /// Operations of tensors of both types compute in float32.
+  bool rounds_every_step(const Case& c, const Precision& precision) const {
     switch (precision.arithmetic) {
       case Arithmetic::kWide:
         return is_compound_;
       case Arithmetic::kOperations:
-        return is_compound_ || is_sampling_;
+        return is_compound_ || (is_sampling_ && !mixed_dtype(c));
       case Arithmetic::kStorage:
         return true;
     }
     throw InternalError("an arithmetic of no known kind");
   }
 
-  const Oracle& float32_oracle(const Precision& precision) const {
-    return rounds_every_step(precision) ? oracles_.storage : oracles_.wide;
+  const Oracle& float32_oracle(const Case& c, const Precision& precision) const {
+    return rounds_every_step(c, precision) ? oracles_.storage : oracles_.wide;
+  }
+
+  /// Of a gradient: what it is of is float32 beside a value of 16 bits.
+  bool stores_float32(const Case& c) const {
+    return !differentiated_.empty() && c.input(differentiated_).dtype() == DType::kFloat32;
   }
 
   Precision precision_of_steps(Precision precision) const {
@@ -259,7 +267,9 @@ class SixteenBitOracle : public Oracle {
 
   DType dtype_;
   FormatOracles oracles_;
-  bool is_sampling_, has_bias_, is_compound_, flushes_;
+  bool is_sampling_;
+  std::string differentiated_;  ///< of a gradient, the input that it is of
+  bool has_bias_, is_compound_, flushes_;
 };
 
 }  // namespace
