@@ -50,7 +50,7 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
       count(subject, refused);
       continue;
     }
-    const Case c = recorded_case(block, recording, run.dtype);
+    const Case c = recorded_case(block, recording, case_dtype(run, subject.info.precision));
     block.validate(c);
     if (const Outcome admitted = admit(subject.info, block, c, 0);
         admitted.kind != Outcome::Kind::kReturned) {

@@ -76,7 +76,10 @@ class RecordedRunner : public Runner {
       const auto run = std::ranges::find(recording.runs, name, &RecordedRun::name);
       if (run == recording.runs.end()) throw InputError(fmt::format("holds no run {}", name));
       if (!run->unreadable.empty()) throw InputError(run->unreadable);
-      if (recorded_case(block_, recording, run->dtype).inputs == c.inputs) return run->outcome;
+      SubjectInfo declared;
+      apply(address_.declared, declared);
+      const DType dtype = case_dtype(*run, declared.precision);
+      if (recorded_case(block_, recording, dtype).inputs == c.inputs) return run->outcome;
     } catch (const InputError& error) {
       throw InputError(about(address_.file, error));
     }

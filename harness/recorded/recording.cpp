@@ -352,6 +352,10 @@ bool is_of_mixed_types(const Case& c, DType dtype) {
 
 }  // namespace
 
+DType case_dtype(const RecordedRun& run, const Precision& precision) {
+  return precision.autocast == Autocast::kNone ? run.dtype : DType::kFloat32;
+}
+
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype) {
   Case c;
   c.block = block.name();

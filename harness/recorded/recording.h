@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/outcome.h"
+#include "core/precision.h"
 #include "recorded/recording_options.h"
 
 #include <string>
@@ -36,6 +37,10 @@ Recording read_recording(const SafetensorsFile& file, const BlockDefinition& blo
 Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Layout layout,
                          const Attributes& attributes, const std::vector<NamedTensor>& parameters,
                          const std::map<std::string, std::string>& mapping = {});
+
+/// The dtype of the case that a run computed: that of the run, but float32 under autocast, whose inputs and
+/// parameters are.
+DType case_dtype(const RecordedRun& run, const Precision& precision);
 
 /// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype. Mixed
 /// types of which that is the 16-bit one stay as they are: of inputs or, where there are any, of parameters.
