@@ -110,5 +110,80 @@ TEST(MixedTypes, EveryStepRoundsToTheTypeOfValue) {
   }
 }
 
+Precision under(Autocast autocast) {
+  Precision precision;
+  precision.autocast = autocast;
+  return precision;
+}
+
+/// 1 + 2^-12 is no number of float16: a product takes 1 for it under autocast, and itself without.
+TEST(MixedTypes, ProductsRoundTheirOperandsUnderAutocastAlone) {
+  const Case c{"linear",
+               {},
+               {named("x", {1, 2}, std::vector<float>{1 + 0x1p-12F, 2048}),
+                named("weight", {1, 2}, std::vector<float>{1024, -0.5F})},
+               {}};
+  const auto at = [&](Autocast autocast, double value) {
+    const Reference reference =
+        operation_oracle("linear", DType::kFloat16).evaluate(c, under(autocast), {}, 1);
+    return ratio_at(reference.outputs[0], 0, value);
+  };
+  EXPECT_LE(at(Autocast::kFloat16, 0), 1);
+  EXPECT_GT(at(Autocast::kFloat16, 0.25), 1);
+  EXPECT_GT(at(Autocast::kNone, 0), 1);
+  EXPECT_LE(at(Autocast::kNone, 0.25), 1);
+  EXPECT_LE(at(Autocast::kBFloat16, 0.25), 1);  // the other type's
+  EXPECT_TRUE(operation_oracle("matmul", DType::kBFloat16).casts_operands(under(Autocast::kBFloat16)));
+  EXPECT_FALSE(operation_oracle("softmax", DType::kBFloat16).casts_operands(under(Autocast::kBFloat16)));
+  EXPECT_FALSE(operation_oracle("matmul", DType::kFloat32).casts_operands(under(Autocast::kBFloat16)));
+}
+
+/// Half x and float32 parameters, or the other way round: numbers are what they are.
+TEST(MixedTypes, InputsOfBothTypesAreTakenAsTheyAre) {
+  Dice dice(3);
+  const NamedTensor x = named("x", {4, 8}, dice.uniforms<float>(32, -2, 2)),
+                    weight = named("weight", {8}, dice.uniforms<float>(8, -2, 2)),
+                    bias = named("bias", {8}, dice.uniforms<float>(8, -2, 2));
+  for (const DType dtype : kBoth) {
+    const Case mixed{"layer_norm", {{"eps", 1e-5}}, {as(dtype, x), weight, bias}, {}};
+    const OutputReference exact = evaluated(widened(mixed), DType::kFloat32),
+                          wide = evaluated(mixed, DType::kFloat32), narrow = evaluated(mixed, dtype);
+    EXPECT_EQ(wide.dtype, DType::kFloat32);
+    EXPECT_EQ(wide.value, exact.value);
+    EXPECT_EQ(wide.bound, exact.bound);
+    EXPECT_EQ(narrow.dtype, dtype);
+    for (std::size_t i = 0; i < exact.value.size(); ++i)
+      EXPECT_LE(ratio_at(narrow, i, round_to(sixteen_bit_format(dtype), exact.value[i])), 1);
+  }
+}
+
+/// Offsets of 16 bits over a whole number round in their type, or not; then float32 points are added.
+TEST(MixedTypes, QuotientsOfOffsetsRoundInTheirType) {
+  Dice dice(5);
+  const std::vector<float> offsets = dice.uniforms<float>(16, -4, 4), points = dice.uniforms<float>(4, 0, 1);
+  for (const DType dtype : kBoth) {
+    const Case c{"sampling_locations",
+                 {},
+                 {as(dtype, named("offsets", {1, 2, 1, 1, 4, 2}, offsets)),
+                  named("reference_points", {1, 2, 1, 2}, points),
+                  named("spatial_shapes", {1, 2}, std::vector<std::int64_t>{7, 300})},
+                 {}};
+    const OutputReference set = evaluated(c, DType::kFloat32);
+    EXPECT_EQ(set.dtype, DType::kFloat32);
+    const double unit = float_format(dtype).unit_roundoff;
+    for (std::size_t i = 0; i < offsets.size(); ++i) {
+      const SixteenBitFormat& format = sixteen_bit_format(dtype);
+      const double offset = round_to(format, static_cast<double>(offsets[i])), side = i % 2 == 0 ? 300 : 7;
+      const double point = points[i / 8 * 2 + i % 2];
+      for (const double quotient : {round_to(format, offset / round_to(format, side)), offset / side}) {
+        const auto stored = static_cast<float>(point + static_cast<double>(static_cast<float>(quotient)));
+        EXPECT_LE(ratio_at(set, i, stored), 1) << i;
+      }
+      // Not as if the sum were rounded as well.
+      EXPECT_LE(set.bound[i], 6 * unit * std::abs(offset / side) + 1e-6);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace deformdiff::operation
