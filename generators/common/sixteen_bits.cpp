@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,41 +19,60 @@ namespace {
 /// Of a hundred cases, each.
 constexpr std::uint64_t kShare = 15;
 
-/// The trigger class that 16-bit cases hit when they are widened.
+/// The trigger class that 16-bit cases hit when they are widened, and that of mixed types.
 constexpr const char* kFloat32 = "float32";
+constexpr const char* kMixedTypes = "mixed_types";
 
-/// The dtype of 16 bits that the case computes in, if it does.
-std::optional<DType> sixteen_bits_in(const Case& c) {
+/// Names of tensors.
+using Names = std::set<std::string>;
+
+/// The types that the floating tensors of a case are to have.
+struct Types {
+  DType most;
+  Names float32;  ///< tensors that have this one instead
+
+  DType of(const std::string& name) const { return float32.contains(name) ? DType::kFloat32 : most; }
+};
+
+/// Those of a case of 16 bits; none of any other.
+std::optional<Types> types_of(const Case& c) {
+  std::optional<Types> types;
+  Names float32;
   for (const NamedTensor& input : c.inputs) {
-    if (is_sixteen_bits(input.tensor.dtype())) return input.tensor.dtype();
+    const DType dtype = input.tensor.dtype();
+    if (is_sixteen_bits(dtype)) types = Types{dtype, {}};
+    if (dtype == DType::kFloat32) float32.insert(input.name);
   }
-  return std::nullopt;
+  if (types) types->float32 = std::move(float32);
+  return types;
 }
 
-/// The case with every storage of floating numbers converted, the layout as it was: convert(storage, its
-/// dtype) is called once for each. Storage that tensors share stays shared.
+/// The case with every storage of floating numbers converted, the layout as it was: convert(storage, dtype)
+/// is called once for each. Storage that tensors of one type share stays shared.
 template <typename Convert>
-Case with_storage(Case c, DType dtype, const Convert& convert) {
-  std::map<const Tensor::Bytes*, std::shared_ptr<const Tensor::Bytes>> converted;
+Case with_storage(Case c, const Types& types, const Convert& convert) {
+  std::map<std::pair<const Tensor::Bytes*, DType>, std::shared_ptr<const Tensor::Bytes>> converted;
   for (NamedTensor& input : c.inputs) {
     const Tensor& tensor = input.tensor;
+    const DType dtype = types.of(input.name);
     if (!is_floating(tensor.dtype()) || tensor.dtype() == dtype) continue;
-    auto& storage = converted[tensor.shared_storage().get()];
+    auto& storage = converted[{tensor.shared_storage().get(), dtype}];
     if (!storage) {
       const auto count = static_cast<std::int64_t>(tensor.storage().size() / size_of(tensor.dtype()));
-      storage = convert(Tensor(tensor.dtype(), {count}, {1}, 0, tensor.shared_storage())).shared_storage();
+      const Tensor flat(tensor.dtype(), {count}, {1}, 0, tensor.shared_storage());
+      storage = convert(flat, dtype).shared_storage();
     }
     input.tensor = Tensor(dtype, tensor.shape(), tensor.strides(), tensor.offset(), storage);
   }
   return c;
 }
 
-Case widened(const Case& c) {
-  return with_storage(c, DType::kFloat32, [](const Tensor& from) { return convert(from, DType::kFloat32); });
+Case narrowed(const Case& c, const Types& types) {
+  return with_storage(c, types, [](const Tensor& from, DType dtype) { return convert(from, dtype); });
 }
 
-Case narrowed(const Case& c, DType dtype) {
-  return with_storage(c, dtype, [dtype](const Tensor& from) { return convert(from, dtype); });
+Case widened(const Case& c) {
+  return narrowed(c, {DType::kFloat32, {}});
 }
 
 /// A power of two that brings numbers, nine in ten of which are beyond the type's range, into it; 1 for
@@ -89,9 +109,10 @@ double beside(const SixteenBitFormat& format, double t, const CounterRandom& ran
                   std::clamp(nearest < t ? nearest + unit : nearest - unit, -format.largest, format.largest));
 }
 
-/// A generated case in a type of 16 bits.
-Case drawn_in(DType dtype, const Case& c, const CounterRandom& random) {
-  return with_storage(c, dtype, [&](const Tensor& from) {
+/// A generated case with a type of 16 bits.
+Case drawn_in(const Types& types, const Case& c, const CounterRandom& random) {
+  return with_storage(c, types, [&](const Tensor& from, DType dtype) {
+    if (!is_sixteen_bits(dtype)) return convert(from, dtype);
     const SixteenBitFormat& format = sixteen_bit_format(dtype);
     const Tensor wide = convert(from, DType::kFloat64);
     const auto numbers = wide.values<double>();
@@ -104,11 +125,11 @@ Case drawn_in(DType dtype, const Case& c, const CounterRandom& random) {
   });
 }
 
-/// Cases of a stream in `dtype`, rounded; without those that are `from` again.
-CaseStream narrowed_stream(CaseStream cases, DType dtype, Case from) {
-  return [cases = std::move(cases), dtype, from = std::move(from)]() -> std::optional<Case> {
+/// Cases of a stream in the types of `from`, rounded; without those that are `from` again.
+CaseStream narrowed_stream(CaseStream cases, const Types& types, Case from) {
+  return [cases = std::move(cases), types, from = std::move(from)]() -> std::optional<Case> {
     while (const auto next = cases()) {
-      Case narrow = narrowed(*next, dtype);
+      Case narrow = narrowed(*next, types);
       if (narrow.inputs != from.inputs || narrow.attributes != from.attributes) return narrow;
     }
     return std::nullopt;
@@ -117,7 +138,8 @@ CaseStream narrowed_stream(CaseStream cases, DType dtype, Case from) {
 
 class SixteenBitGenerator : public Generator {
  public:
-  explicit SixteenBitGenerator(const Generator& generator) : generator_(generator) {
+  SixteenBitGenerator(const Generator& generator, std::vector<std::string> float32_inputs)
+      : generator_(generator), float32_inputs_(float32_inputs.begin(), float32_inputs.end()) {
     for (const Tier& tier : generator.tiers()) {
       if (tier.share == 0) unnamed_.push_back(tier.name);
     }
@@ -130,29 +152,32 @@ class SixteenBitGenerator : public Generator {
     if (std::ranges::find(all, kFloat32, &TriggerClass::name) == all.end()) return all;
     all.push_back({"float16", "stored in float16"});
     all.push_back({"bfloat16", "stored in bfloat16"});
+    if (!float32_inputs_.empty())
+      all.push_back({kMixedTypes, "value in 16 bits beside float32 locations and weights"});
     return all;
   }
 
   using Generator::generate;
   Case generate(const StreamChoice& choice, std::uint64_t index) const override {
     Case c = generator_.generate(choice, index);
-    const auto dtype = dtype_of(c, choice, index);
-    return dtype ? drawn_in(*dtype, c, random_of(choice).stream(index)) : c;
+    const auto types = drawn_types(c, choice, index);
+    return types ? drawn_in(*types, c, random_of(choice).stream(index)) : c;
   }
 
   std::optional<Case> outline(const StreamChoice& choice, std::uint64_t index) const override {
     std::optional<Case> c = generator_.outline(choice, index);
     if (!c) return c;
-    const auto dtype = dtype_of(*c, choice, index);
-    return dtype ? narrowed(*c, *dtype) : c;
+    const auto types = drawn_types(*c, choice, index);
+    return types ? narrowed(*c, *types) : c;
   }
 
   std::vector<std::string> triggers_hit(const Case& c) const override {
-    const auto dtype = sixteen_bits_in(c);
-    if (!dtype) return generator_.triggers_hit(c);
+    const auto types = types_of(c);
+    if (!types) return generator_.triggers_hit(c);
     std::vector<std::string> hit = generator_.triggers_hit(widened(c));
     std::erase(hit, kFloat32);
-    hit.emplace_back(name_of(*dtype));
+    hit.emplace_back(name_of(types->most));
+    if (!types->float32.empty()) hit.emplace_back(kMixedTypes);
     return hit;
   }
 
@@ -163,38 +188,41 @@ class SixteenBitGenerator : public Generator {
   }
 
   /// Of case `index`, if it is to have 16 bits.
-  std::optional<DType> dtype_of(const Case& c, const StreamChoice& choice, std::uint64_t index) const {
+  std::optional<Types> drawn_types(const Case& c, const StreamChoice& choice, std::uint64_t index) const {
     const std::uint64_t drawn = random_of(choice).below(index, 100);
     if (drawn >= 2 * kShare || std::ranges::find(unnamed_, c.provenance.tier) != unnamed_.end()) return {};
-    return drawn < kShare ? DType::kFloat16 : DType::kBFloat16;
+    const bool mixed = drawn % 3 == 0;
+    return Types{drawn < kShare ? DType::kFloat16 : DType::kBFloat16, mixed ? float32_inputs_ : Names()};
   }
 
   const Generator& generator_;
+  Names float32_inputs_;              ///< of mixed types
   std::vector<std::string> unnamed_;  ///< tiers that are drawn only where they are named
 };
 
 }  // namespace
 
-std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator) {
-  return std::make_unique<SixteenBitGenerator>(generator);
+std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator,
+                                                   std::vector<std::string> float32_inputs) {
+  return std::make_unique<SixteenBitGenerator>(generator, std::move(float32_inputs));
 }
 
 Shrinks with_sixteen_bits(Shrinks shrinks) {
   return [shrinks = std::move(shrinks)](const Case& c) {
-    const auto dtype = sixteen_bits_in(c);
-    return dtype ? narrowed_stream(shrinks(widened(c)), *dtype, c) : shrinks(c);
+    const auto types = types_of(c);
+    return types ? narrowed_stream(shrinks(widened(c)), *types, c) : shrinks(c);
   };
 }
 
 Ablations with_sixteen_bits(Ablations ablations) {
   for (Ablation& ablation : ablations) {
     ablation.without = [without = std::move(ablation.without)](const Case& c) -> CaseStream {
-      const auto dtype = sixteen_bits_in(c);
-      if (!dtype) return without(c);
+      const auto types = types_of(c);
+      if (!types) return without(c);
       // The case itself says that it has no such property.
-      return [cases = without(widened(c)), dtype = *dtype]() -> std::optional<Case> {
+      return [cases = without(widened(c)), types = *types]() -> std::optional<Case> {
         const auto next = cases();
-        return next ? std::optional(narrowed(*next, dtype)) : std::nullopt;
+        return next ? std::optional(narrowed(*next, types)) : std::nullopt;
       };
     };
   }
@@ -204,11 +232,11 @@ Ablations with_sixteen_bits(Ablations ablations) {
 Mutation with_sixteen_bits(Mutation mutate) {
   return [mutate = std::move(mutate)](const Case& c, std::uint64_t key,
                                       bool keeps_sizes) -> std::optional<Case> {
-    const auto dtype = sixteen_bits_in(c);
-    if (!dtype) return mutate(c, key, keeps_sizes);
+    const auto types = types_of(c);
+    if (!types) return mutate(c, key, keeps_sizes);
     const auto changed = mutate(widened(c), key, keeps_sizes);
     if (!changed) return std::nullopt;
-    Case narrow = narrowed(*changed, *dtype);
+    Case narrow = narrowed(*changed, *types);
     if (narrow.inputs == c.inputs && narrow.attributes == c.attributes) return std::nullopt;
     return narrow;
   };

@@ -9,17 +9,22 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace deformdiff {
 
 /// A generator whose stream is that of `generator`, three cases in twenty float16 and as many bfloat16
-/// instead. Not in tiers without a share, whose cases are made for their size. Numbers that the type does not
-/// have are rounded up or down at random, the same number the same way: what is aimed at a border or a tie in
-/// float32 lies on either side of it in the type's own numbers. Tensors beyond its range are scaled into it.
-/// `generator` must outlive the result.
-std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator);
+/// instead. A third of these keep the inputs named in `float32_inputs` as they are: mixed types. Not in tiers
+/// without a share, whose cases are made for their size. Numbers that the type does not have are rounded up
+/// or down at random, the same number the same way: what is aimed at a border or a tie in float32 lies on
+/// either side of it in the type's own numbers. Tensors beyond its range are scaled into it. `generator` must
+/// outlive the result.
+std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator,
+                                                   std::vector<std::string> float32_inputs = {});
 
-/// What shrinks does for a 16-bit case: the smaller cases of the float32 case of the same numbers, rounded.
+/// What shrinks does for a 16-bit case: the smaller cases of the float32 case of the same numbers, rounded
+/// but for tensors that are float32 beside those of 16 bits.
 Shrinks with_sixteen_bits(Shrinks shrinks);
 
 /// The same of ablations.

@@ -1,6 +1,7 @@
 #include "generators/common/sixteen_bits.h"
 
 #include "blocks/ms_deform_attn.h"
+#include "core/mixed_types.h"
 #include "core/sixteen_bits.h"
 #include "generators/ms_deform_attn/ablations.h"
 #include "generators/ms_deform_attn/generator.h"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -25,6 +27,12 @@ const Generator& wide() {
 }
 const Generator& generator() {
   static const std::unique_ptr<const Generator> made = with_sixteen_bits(wide());
+  return *made;
+}
+
+const Generator& mixing() {
+  static const std::unique_ptr<const Generator> made =
+      with_sixteen_bits(wide(), {"sampling_loc", "attn_weight"});
   return *made;
 }
 
@@ -55,6 +63,33 @@ TEST(SixteenBitCases, AShareOfTheStreamIsOfEachType) {
     EXPECT_GT(counts[dtype], kCases / 10);
     EXPECT_LT(counts[dtype], kCases / 5);
   }
+}
+
+/// The numbers of locations and weights are those of the float32 case.
+TEST(SixteenBitCases, AThirdOfThemIsOfMixedTypes) {
+  int mixed = 0, sixteen = 0;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const Case c = mixing().generate(4, {}, i);
+    if (!is_sixteen_bits(dtype_of(c))) continue;
+    ++sixteen;
+    const Case uniform = generator().generate(4, {}, i), other = wide().generate(4, {}, i);
+    EXPECT_EQ(c.input("value"), uniform.input("value")) << i;
+    if (!mixed_dtype(c)) {
+      EXPECT_EQ(c, uniform) << i;
+      continue;
+    }
+    ++mixed;
+    EXPECT_NO_THROW(block().validate(c)) << i;
+    const auto outline = mixing().outline({.seed = 4}, i);
+    if (outline) EXPECT_EQ(mixed_dtype(*outline), dtype_of(c)) << i;
+    for (const char* name : {"sampling_loc", "attn_weight"}) {
+      EXPECT_EQ(c.input(name).dtype(), DType::kFloat32) << i;
+      EXPECT_EQ(c.input(name).contiguous(), convert(other.input(name), DType::kFloat32).contiguous()) << i;
+      EXPECT_EQ(c.input(name).strides(), other.input(name).strides()) << i;
+    }
+  }
+  EXPECT_GT(mixed, sixteen / 5);
+  EXPECT_LT(mixed, sixteen / 2);
 }
 
 TEST(SixteenBitCases, CasesMadeForTheirSizeAreAsTheyWere) {
@@ -121,18 +156,20 @@ TEST(SixteenBitCases, WhatIsBeyondTheRangeIsScaledIntoIt) {
 }
 
 /// A case of that type in the stream.
-Case case_in(DType dtype) {
+Case case_in(DType dtype, bool mixed = false) {
   for (std::uint64_t i = 0;; ++i) {
-    Case c = generator().generate(4, {"typical"}, i);
-    if (dtype_of(c) == dtype && element_count(c) < 20000) return c;
+    Case c = mixing().generate(4, {"typical"}, i);
+    if (dtype_of(c) == dtype && mixed_dtype(c).has_value() == mixed && element_count(c) < 20000) return c;
   }
 }
 
-TEST(SixteenBitCases, ShrinkAndChangeAndStayOfTheirType) {
-  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
-    const Case c = case_in(dtype);
+TEST(SixteenBitCases, ShrinkAndChangeAndStayOfTheirTypes) {
+  for (const auto& [dtype, mixed] :
+       {std::pair{DType::kFloat16, false}, {DType::kBFloat16, false}, {DType::kBFloat16, true}}) {
+    const Case c = case_in(dtype, mixed);
     const auto expect_valid = [&](const Case& other) {
-      EXPECT_EQ(dtype_of(other), dtype);
+      for (const char* name : {"value", "sampling_loc", "attn_weight"})
+        EXPECT_EQ(other.input(name).dtype(), c.input(name).dtype());
       EXPECT_NO_THROW(block().validate(other));
     };
     const Shrinks shrinks = with_sixteen_bits(Shrinks(ms_deform_attn::shrink_stream));
@@ -169,6 +206,10 @@ TEST(SixteenBitCases, ShrinkAndChangeAndStayOfTheirType) {
 TEST(SixteenBitCases, TriggersAreThoseOfTheSameNumbersButTheType) {
   const auto known = generator().triggers();
   EXPECT_EQ(known.size(), wide().triggers().size() + 2);
+  EXPECT_EQ(mixing().triggers().size(), known.size() + 1);
+  auto of_mixed = mixing().triggers_hit(case_in(DType::kFloat16, true));
+  EXPECT_EQ(std::erase(of_mixed, "mixed_types") + std::erase(of_mixed, "float16"), 2U);
+  EXPECT_EQ(std::ranges::count(of_mixed, "float32"), 0);
   for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
     Case c = case_in(dtype);
     for (NamedTensor& input : c.inputs) input.tensor = input.tensor.contiguous();

@@ -3,6 +3,7 @@
 #include "blocks/attribute_rules.h"
 #include "blocks/extents.h"
 #include "blocks/stage_builder.h"
+#include "core/mixed_types.h"
 
 #include <algorithm>
 #include <set>
@@ -35,6 +36,11 @@ std::string name_of_kind(TensorSpec::Kind kind) {
       return "bool";
   }
   return "";
+}
+
+/// Half parameters beside float32 norms, say.
+bool may_mix(DType a, DType b) {
+  return (is_sixteen_bits(a) && b == DType::kFloat32) || (a == DType::kFloat32 && is_sixteen_bits(b));
 }
 
 /// The case's tensor of each description, in their order; nullptr where there is none.
@@ -100,7 +106,7 @@ Extents BlockDefinition::dimensions(const Case& c) const {
     }
     if (specs[i].kind != TensorSpec::Kind::kFloating) continue;
     if (first_floating == nullptr) first_floating = found[i];
-    if (dtype != first_floating->dtype()) {
+    if (dtype != first_floating->dtype() && !may_mix(dtype, first_floating->dtype())) {
       refuse(specs[i].name, fmt::format("dtype {} found, {} as in the tensors before it wanted",
                                         name_of(dtype), name_of(first_floating->dtype())));
     }
@@ -163,6 +169,7 @@ void BlockDefinition::validate(const Case& c) const {
 }
 
 DType BlockDefinition::compute_dtype(const Case& c) const {
+  if (const auto mixed = mixed_dtype(c)) return *mixed;
   for (const NamedTensor& input : c.inputs) {
     if (is_floating(input.tensor.dtype())) return input.tensor.dtype();
   }

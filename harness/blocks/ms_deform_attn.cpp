@@ -60,12 +60,12 @@ class OperatorDefinition : public BlockDefinition {
     return inputs * static_cast<std::int64_t>(size_of(dtype)) + outputs * an_element;
   }
 
-  /// A stage of all inputs whose value is an output.
-  void add_stage(StageBuilder& b, const std::string& name, const std::string& operation,
-                 const Shape& shape) const {
+  /// A stage of all inputs whose value is an output of the dtype of `like`.
+  void add_stage(StageBuilder& b, const std::string& name, const std::string& operation, const Shape& shape,
+                 const Tensor& like) const {
     std::vector<std::pair<std::string, Value>> arguments;
     for (const std::string& input : inputs()) arguments.emplace_back(input, b.input(input));
-    b.output(name, b.append(name, operation, arguments, b.problem().attributes, shape, b.dtype()));
+    b.output(name, b.append(name, operation, arguments, b.problem().attributes, shape, like.dtype()));
   }
 };
 
@@ -93,8 +93,9 @@ class MsDeformAttn : public OperatorDefinition {
 
  protected:
   void build(StageBuilder& b) const override {
-    const Dims d = parse(b.problem()).dims;
-    add_stage(b, "output", "ms_deform_attn", {d.N, d.Q, d.M * d.D});
+    const Problem problem = parse(b.problem());
+    const Dims& d = problem.dims;
+    add_stage(b, "output", "ms_deform_attn", {d.N, d.Q, d.M * d.D}, problem.value);
   }
 };
 
@@ -132,10 +133,13 @@ class MsDeformAttnBackward : public OperatorDefinition {
 
  protected:
   void build(StageBuilder& b) const override {
-    const Dims d = parse(b.problem()).dims;
-    add_stage(b, "grad_value", "ms_deform_attn_grad_value", {d.N, d.S, d.M, d.D});
-    add_stage(b, "grad_sampling_loc", "ms_deform_attn_grad_sampling_loc", {d.N, d.Q, d.M, d.L, d.P, 2});
-    add_stage(b, "grad_attn_weight", "ms_deform_attn_grad_attn_weight", {d.N, d.Q, d.M, d.L, d.P});
+    const Problem problem = parse(b.problem());
+    const Dims& d = problem.dims;
+    add_stage(b, "grad_value", "ms_deform_attn_grad_value", {d.N, d.S, d.M, d.D}, problem.value);
+    add_stage(b, "grad_sampling_loc", "ms_deform_attn_grad_sampling_loc", {d.N, d.Q, d.M, d.L, d.P, 2},
+              problem.sampling_loc);
+    add_stage(b, "grad_attn_weight", "ms_deform_attn_grad_attn_weight", {d.N, d.Q, d.M, d.L, d.P},
+              problem.attn_weight);
   }
 };
 

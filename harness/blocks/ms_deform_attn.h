@@ -30,10 +30,10 @@ struct Problem {
   Dims dims;
   std::vector<Level> levels;
   const Tensor& value;         ///< [N, S, M, D], floating
-  const Tensor& sampling_loc;  ///< [N, Q, M, L, P, 2] as (x, y), same dtype
-  const Tensor& attn_weight;   ///< [N, Q, M, L, P], same dtype
+  const Tensor& sampling_loc;  ///< [N, Q, M, L, P, 2] as (x, y); value's dtype, or float32 beside 16 bits
+  const Tensor& attn_weight;   ///< [N, Q, M, L, P]; the same
   std::int64_t im2col_step;    ///< a hint: how many of the batch to do at once; >= 1
-  DType dtype;
+  DType dtype;                 ///< of value
 
   /// level_start_index is the running sum of H*W, and S is its end.
   bool has_consecutive_levels() const;
@@ -60,13 +60,15 @@ std::int64_t multiply_adds(const Dims& dims);
 
 /// Inputs, in the operator's order: value, spatial_shapes (int64 [L, 2], height then width),
 /// level_start_index (int64 [L]), sampling_loc, attn_weight. Attribute: im2col_step (64). Output: output
-/// [N, Q, M*D]. Valid: every level lies within S rows (gaps and any order are allowed), H and W at least 1.
+/// [N, Q, M*D], of value's dtype. Valid: every level lies within S rows (gaps and any order are allowed), H
+/// and W at least 1; sampling_loc and attn_weight have value's dtype, or are float32 beside a value of 16
+/// bits.
 const BlockDefinition& block();
 
 /// Vector-Jacobian products: of the inputs above and grad_output [N, Q, M*D], last, the gradients of
 /// sum(grad_output * output). Outputs grad_value [N, S, M, D] (0 where no level owns the row),
 /// grad_sampling_loc [N, Q, M, L, P, 2] and grad_attn_weight [N, Q, M, L, P], each a stage of the inputs
-/// alone. Attribute and validity as above.
+/// alone and of the dtype of what it is the gradient of. Attribute and validity as above.
 const BlockDefinition& backward_block();
 
 }  // namespace deformdiff::ms_deform_attn

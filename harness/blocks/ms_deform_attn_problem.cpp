@@ -1,5 +1,6 @@
 #include "blocks/ms_deform_attn.h"
 #include "core/error.h"
+#include "core/sixteen_bits.h"
 
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@ class Parser {
     if (!is_floating(value.dtype())) {
       refuse("value", fmt::format("dtype {} found, a floating one wanted", name_of(value.dtype())));
     }
-    want_dtype(locations, "sampling_loc", value.dtype());
-    want_dtype(weights, "attn_weight", value.dtype());
+    want_dtype_beside(locations, "sampling_loc", value.dtype());
+    want_dtype_beside(weights, "attn_weight", value.dtype());
     std::vector<Level> maps = levels(value.dim(1));
     const Dims dims{value.dim(0),    value.dim(1),     value.dim(2),
                     value.dim(3),    locations.dim(1), static_cast<std::int64_t>(maps.size()),
@@ -60,6 +61,12 @@ class Parser {
     if (tensor.dtype() != dtype) {
       refuse(name, fmt::format("dtype {} found, {} wanted", name_of(tensor.dtype()), name_of(dtype)));
     }
+  }
+
+  /// As value, or as autocast leaves it beside a value of 16 bits.
+  void want_dtype_beside(const Tensor& tensor, const char* name, DType of_value) const {
+    if (is_sixteen_bits(of_value) && tensor.dtype() == DType::kFloat32) return;
+    want_dtype(tensor, name, of_value);
   }
 
   void want_shape(const Tensor& tensor, const char* name, const Shape& shape, const char* axes) const {

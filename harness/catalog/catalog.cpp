@@ -45,11 +45,12 @@ BlockEntry operator_entry(const BlockDefinition& block, const Generator& generat
           mutations_of(block)};
 }
 
-/// What the entry says of cases of float32, of 16-bit types too.
-void serve_sixteen_bits(BlockEntry& entry) {
+/// What the entry says of cases of float32, of 16-bit types too, which some inputs may leave to the others.
+void serve_sixteen_bits(BlockEntry& entry, std::vector<std::string> float32_inputs) {
   // They live as long as the list.
   static std::vector<std::unique_ptr<const Generator>> generators;
-  entry.generator = generators.emplace_back(with_sixteen_bits(*entry.generator)).get();
+  entry.generator =
+      generators.emplace_back(with_sixteen_bits(*entry.generator, std::move(float32_inputs))).get();
   entry.shrinks = with_sixteen_bits(std::move(entry.shrinks));
   entry.ablations = with_sixteen_bits(std::move(entry.ablations));
   entry.mutate = with_sixteen_bits(std::move(entry.mutate));
@@ -63,11 +64,12 @@ const std::vector<BlockEntry>& blocks() {
         operator_entry(ms_deform_attn::block(), ms_deform_attn::generator(), ms_deform_attn::places),
         operator_entry(ms_deform_attn::backward_block(), ms_deform_attn::backward_generator(),
                        ms_deform_attn::backward_places)};
+    for (BlockEntry& entry : list) serve_sixteen_bits(entry, {"sampling_loc", "attn_weight"});
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
+      serve_sixteen_bits(list.back(), {});
     }
-    for (BlockEntry& entry : list) serve_sixteen_bits(entry);
     return list;
   }();
   return entries;

@@ -29,8 +29,9 @@ struct Checked {
   nlohmann::json report;
 };
 
-/// `name` makes the names of the files that the run leaves.
-inline Checked check(const std::string& name, const std::string& arguments) {
+/// Runs a command of the program. `name` makes the names of the files that the run leaves.
+inline Checked run_program(const std::string& command_name, const std::string& name,
+                           const std::string& arguments) {
   const auto text_of = [](const std::filesystem::path& path) {
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
@@ -38,13 +39,17 @@ inline Checked check(const std::string& name, const std::string& arguments) {
   };
   const std::filesystem::path report = folder() / (name + ".json"), messages = folder() / (name + ".txt");
   std::filesystem::remove(report);
-  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " check " + arguments + " --quiet --out " +
-                              (folder() / (name + ".out")).string() + " --report json:" + report.string() +
-                              " 2> " + messages.string();
+  const std::string command = std::string(DEFORMDIFF_PROGRAM) + " " + command_name + " " + arguments +
+                              " --quiet --out " + (folder() / (name + ".out")).string() +
+                              " --report json:" + report.string() + " 2> " + messages.string();
   const int status = std::system(command.c_str());
   Checked checked{WIFEXITED(status) ? WEXITSTATUS(status) : -1, text_of(messages), {}};
   if (std::filesystem::exists(report)) checked.report = nlohmann::json::parse(text_of(report));
   return checked;
+}
+
+inline Checked check(const std::string& name, const std::string& arguments) {
+  return run_program("check", name, arguments);
 }
 
 /// The flags that give a call's inputs, which are written to a file: --input-order and --inputs.

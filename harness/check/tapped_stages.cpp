@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -64,6 +65,7 @@ class StageFinder {
         case_(c),
         taps_(outcome.stages),
         outputs_(outcome.outputs),
+        free_(free_type(model.block(), c, info.precision)),
         values_(entry, c, info.precision, info.contract, threads),
         stages_(model.block().stages(c)),
         offers_(model, stages_, taps_) {
@@ -95,8 +97,41 @@ class StageFinder {
     for (const OutputSpec& spec : model_.block().outputs(case_)) {
       const Tensor* output = find_tensor(outputs_, spec.name);
       if (output == nullptr || output->shape() != spec.shape) continue;
-      if (output->dtype() == spec.dtype) returned_.emplace(spec.stage, *output);
+      if (may_have(spec, output->dtype())) returned_.emplace(spec.stage, *output);
     }
+  }
+
+  /// Of a value, where its type is free: float32 or the narrow one.
+  bool may_have(const OutputSpec& spec, DType dtype) const {
+    return dtype == spec.dtype ||
+           (free_ && is_floating(spec.dtype) && (dtype == *free_ || dtype == DType::kFloat32));
+  }
+
+  /// The types that the stage's value may have.
+  std::vector<DType> types_of(const Stage& stage) const {
+    const DType dtype = specs_.at(stage.name).dtype;
+    if (!free_ || !is_floating(dtype)) return {dtype};
+    return {*free_, DType::kFloat32};
+  }
+
+  /// What the stage may answer, computing in the type of a value, and for a value of this type.
+  static StageReference refer(const Stage& stage, const Tensor& value, const StageValues& values) {
+    return values.refer(values.typed(stage, &value));
+  }
+  StageReference refer_in(DType dtype, Stage stage, const StageValues& values) const {
+    if (!free_ || !is_floating(dtype)) return values.refer(values.typed(std::move(stage), nullptr));
+    stage.dtype = dtype;
+    return values.refer(stage);
+  }
+
+  std::vector<Tensor> offered_for(const Stage& stage) {
+    std::vector<Tensor> all;
+    for (const DType dtype : types_of(stage)) {
+      OutputSpec spec = specs_.at(stage.name);
+      spec.dtype = dtype;
+      std::ranges::move(offers_.of(stage.name, spec, views_), std::back_inserter(all));
+    }
+    return all;
   }
 
   void settle_from(std::size_t first) {
@@ -107,19 +142,23 @@ class StageFinder {
   void settle(const Stage& stage) {
     if (const auto known = found_.find(stage.name); known != found_.end())
       return values_.set_seen(stage, known->second);
-    const std::vector<Tensor> offered = offers_.of(stage.name, specs_.at(stage.name), views_);
+    const std::vector<Tensor> offered = offered_for(stage);
     if (offered.size() == 1) return take(stage, offered.front());
     if (const auto output = returned_.find(stage.name); output != returned_.end())
       return take(stage, output->second);
-    const StageReference reference = values_.refer(stage);
-    if (auto value = matching(stage, *reference.reference, offered)) {
-      take(stage, std::move(*value));
-    } else if (is_exact(reference.reference->outputs.front())) {
+    const Stage typed = values_.typed(stage, nullptr);
+    std::optional<StageReference> likely;
+    for (const DType dtype : types_of(stage)) {
+      const StageReference reference = refer_in(dtype, stage, values_);
+      if (auto value = matching(stage, *reference.reference, offered)) return take(stage, std::move(*value));
+      if (!likely || dtype == typed.dtype) likely = reference;
+    }
+    if (is_exact(likely->reference->outputs.front())) {
       // Sizes and the like, which a graph need not hold as tensors: there is no other right value.
-      values_.set_middle(stage, reference);
+      values_.set_middle(typed, *likely);
       known_.insert(stage.name);
     } else {
-      values_.set_drawn(stage, reference);
+      values_.set_drawn(typed, *likely);
       const auto used =
           std::ranges::find_if(offered, [&](const Tensor& value) { return is_used_as(stage, value); });
       if (used != offered.end()) take(stage, *used);
@@ -142,13 +181,13 @@ class StageFinder {
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const Stage& stage = stages_[i];
       if (is_known(stage.name) || !knows_inputs(stage) || !is_position(stage.name)) continue;
-      const StageReference reference = values_.refer(stage);
+      const StageReference reference = values_.refer(values_.typed(stage, nullptr));
       const std::vector<Candidate> nearest =
           candidates(0, taps_.size(), reference.reference->outputs.front());
       if (nearest.empty() || !std::isfinite(nearest.front().away)) continue;
       const Tensor value = rearranged(taps_[nearest.front().tap].tensor, *nearest.front().view);
       StageValues right = values_;
-      right.set_middle(stage, reference);
+      right.set_middle(values_.typed(stage, nullptr), reference);
       if (is_finding(verdict_on(value, stage.name, *reference.reference)) && is_used_as(stage, value) &&
           !is_used(stage, right))
         adopt(i, value);
@@ -185,7 +224,7 @@ class StageFinder {
       if (!follows || !knows_inputs(next)) continue;
       const auto found = found_.find(next.name);
       if (found != found_.end()) {
-        if (!lies_in(found->second, next.name, *values_.refer(next).reference)) return false;
+        if (!lies_in(found->second, next.name, *refer(next, found->second, values_).reference)) return false;
         if (has_name(next.name)) return true;
       }
       if (is_known(next.name)) reached.insert(next.name);
@@ -210,25 +249,33 @@ class StageFinder {
   /// Computed from what was not found, and not in the set that follows from the rest.
   bool is_wrong(const Stage& stage) const {
     if (sources_not_found(stage).empty()) return false;
-    return is_finding(verdict_on(found_.at(stage.name), stage.name, *values_.refer(stage).reference));
+    const Tensor& value = found_.at(stage.name);
+    return is_finding(verdict_on(value, stage.name, *refer(stage, value, values_).reference));
   }
 
   /// Among what was computed after something that a suspect takes, and before what is wrong is tapped.
   bool find_culprit(const Stage& wrong) {
     const std::size_t end = place_of(found_.at(wrong.name)).value_or(taps_.size());
     for (const std::size_t i : sources_not_found(wrong)) {
-      const Stage& stage = stages_[i];
-      const StageReference reference = values_.refer(stage);
-      for (const Candidate& candidate :
-           candidates(earliest_source(stage), end, reference.reference->outputs.front())) {
-        Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
-        // Only a fault takes another's place.
-        if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
-          continue;
-        take(stage, std::move(value));
-        settle_from(i + 1);
-        return true;
+      for (const DType dtype : types_of(stages_[i])) {
+        if (find_culprit_of_type(i, dtype, end)) return true;
       }
+    }
+    return false;
+  }
+
+  bool find_culprit_of_type(std::size_t i, DType dtype, std::size_t end) {
+    const Stage& stage = stages_[i];
+    const StageReference reference = refer_in(dtype, stage, values_);
+    for (const Candidate& candidate :
+         candidates(earliest_source(stage), end, reference.reference->outputs.front())) {
+      Tensor value = rearranged(taps_[candidate.tap].tensor, *candidate.view);
+      // Only a fault takes another's place.
+      if (!is_finding(verdict_on(value, stage.name, *reference.reference)) || !is_used_as(stage, value))
+        continue;
+      take(stage, std::move(value));
+      settle_from(i + 1);
+      return true;
     }
     return false;
   }
@@ -347,16 +394,17 @@ class StageFinder {
   bool is_used(const Stage& stage, StageValues& values) {
     return std::ranges::any_of(stages_, [&](const Stage& next) {
       if (!is_ready_but_for(stage.name, next)) return false;
-      const StageReference reference = values.refer(next);
       if (only_moves(next.operation)) {
         // The value itself, which says nothing: what is made of it does.
-        values.set_middle(next, reference);
+        const Stage typed = values.typed(next, nullptr);
+        values.set_middle(typed, values.refer(typed));
         return is_used(next, values);
       }
       if (const auto known = found_.find(next.name); known != found_.end())
-        return lies_in(known->second, next.name, *reference.reference);
-      return !all_matching(next, *reference.reference, offers_.of(next.name, specs_.at(next.name), views_))
-                  .empty();
+        return lies_in(known->second, next.name, *refer(next, known->second, values).reference);
+      return std::ranges::any_of(types_of(next), [&](DType dtype) {
+        return !all_matching(next, *refer_in(dtype, next, values).reference, offered_for(next)).empty();
+      });
     });
   }
 
@@ -380,6 +428,7 @@ class StageFinder {
   const Case& case_;
   const std::vector<NamedTensor>& taps_;
   const std::vector<NamedTensor>& outputs_;
+  std::optional<DType> free_;  ///< free_type()
   StageValues values_;
   std::vector<Stage> stages_;
   std::int64_t heads_ = 1;

@@ -38,9 +38,9 @@ std::string bound_text(const Explanation& explanation, double bound) {
 }
 
 std::string element_text(const ExplainedRun& run, const Stage& stage, const Comparison& decided) {
-  const auto [oracle, problem, element] =
-      element_of_stage(run.entry, run.problem, run.outcome, stage, decided);
   const SubjectInfo& info = run.subject.info;
+  const auto [oracle, problem, element] =
+      element_of_stage(run.entry, run.problem, run.outcome, info.precision, stage, decided);
   const Tensor* const shown = shown_value(run.entry, run.problem, run.outcome, stage.name, decided.untapped);
   DEFORMDIFF_CHECK(shown != nullptr);
   const Tensor& value = *shown;

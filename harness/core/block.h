@@ -43,7 +43,7 @@ class Block {
   /// The operator is a block of one.
   virtual std::vector<Stage> stages(const Case& c) const = 0;
 
-  /// The floating dtype that the case computes in.
+  /// The floating dtype that the case computes in; of tensors of 16 bits beside float32 ones, the former's.
   virtual DType compute_dtype(const Case& c) const = 0;
 
   /// The case computing in another floating dtype, its numbers widened exactly or rounded to nearest.

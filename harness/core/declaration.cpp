@@ -3,6 +3,8 @@
 #include "core/comma_list.h"
 #include "core/conditions.h"
 #include "core/error.h"
+#include "core/mixed_types.h"
+#include "core/sixteen_bits.h"
 
 #include <algorithm>
 #include <charconv>
@@ -34,6 +36,8 @@ constexpr Choice<Products> kProducts[] = {{"float32", Products::kFloat32},
                                           {"bf16x3", Products::kBfloat16x3}};
 constexpr Choice<ProductSums> kProductSums[] = {{"float32", ProductSums::kFloat32},
                                                 {"float16", ProductSums::kFloat16}};
+constexpr Choice<Autocast> kAutocast[] = {
+    {"none", Autocast::kNone}, {"float16", Autocast::kFloat16}, {"bfloat16", Autocast::kBFloat16}};
 constexpr Choice<Deterministic> kDeterministic[] = {
     {"unknown", Deterministic::kUnknown}, {"1", Deterministic::kYes}, {"0", Deterministic::kNo}};
 constexpr Choice<Im2colStep> kIm2colStep[] = {{"any", Im2colStep::kAny}, {"divides", Im2colStep::kDivides}};
@@ -76,15 +80,23 @@ Value choose(std::string_view key, std::string_view value, const Choice<Value> (
   refuse(key, value, names_of(choices));
 }
 
-std::set<DType> parse_dtypes(std::string_view value) {
-  std::set<DType> dtypes;
+/// Before the name of a 16-bit type: beside float32.
+constexpr std::string_view kMixed = "mixed_";
+
+void set_dtypes(SubjectInfo& info, std::string_view value) {
+  info.dtypes.clear();
+  info.mixed_dtypes.clear();
   std::string_view rest = value;
   while (true) {
     const std::size_t comma = rest.find(',');
-    const auto dtype = dtype_from_name(rest.substr(0, comma));
-    if (!dtype || !is_floating(*dtype)) refuse("dtypes", value, "lists of float32,float64,float16,bfloat16");
-    dtypes.insert(*dtype);
-    if (comma == std::string_view::npos) return dtypes;
+    const std::string_view word = rest.substr(0, comma);
+    const bool mixed = word.starts_with(kMixed);
+    const auto dtype = dtype_from_name(word.substr(mixed ? kMixed.size() : 0));
+    if (!dtype || !(mixed ? is_sixteen_bits(*dtype) : is_floating(*dtype))) {
+      refuse("dtypes", value, "lists of float32,float64,float16,bfloat16,mixed_float16,mixed_bfloat16");
+    }
+    (mixed ? info.mixed_dtypes : info.dtypes).insert(*dtype);
+    if (comma == std::string_view::npos) return;
     rest.remove_prefix(comma + 1);
   }
 }
@@ -139,8 +151,9 @@ Key ulps(const char* name, const char* functions, double FunctionUlps::*function
 }
 
 std::string dtypes_of(const SubjectInfo& info) {
-  std::vector<std::string_view> names;
-  for (const DType dtype : info.dtypes) names.push_back(name_of(dtype));
+  std::vector<std::string> names;
+  for (const DType dtype : info.dtypes) names.emplace_back(name_of(dtype));
+  for (const DType dtype : info.mixed_dtypes) names.push_back(mixed_name_of(dtype));
   return fmt::format("{}", fmt::join(names, ","));
 }
 
@@ -176,8 +189,11 @@ std::string determinism_of(const SubjectInfo& info) {
 const std::vector<Key>& keys() {
   static const std::vector<Key> keys{
       choice("device", kDevice, "where its tensors live", &SubjectInfo::device),
-      {{"dtypes", "float32,float64,float16,bfloat16", "dtypes it computes in; others are unsupported"},
-       [](SubjectInfo& info, std::string_view value) { info.dtypes = parse_dtypes(value); },
+      {{"dtypes", "float32,float64,float16,bfloat16",
+        "dtypes it computes in; others are unsupported; mixed_float16 and mixed_bfloat16: those of value "
+        "beside "
+        "float32 locations and weights"},
+       set_dtypes,
        dtypes_of},
       {{"supports", "(everything)",
         "conditions on N S M D Q L P, as in D%8==0,L<=4; other cases are unsupported"},
@@ -203,6 +219,10 @@ const std::vector<Key>& keys() {
              &SubjectInfo::precision, &Precision::products),
       choice("product_sums", kProductSums, "what such products are added up in", &SubjectInfo::precision,
              &Precision::product_sums),
+      choice("autocast", kAutocast,
+             "of float32 models: matrix products and convolutions take and give this type, all else computes "
+             "in float32",
+             &SubjectInfo::precision, &Precision::autocast),
       ulps("exp_ulps", "exp", &FunctionUlps::exp),
       ulps("tanh_ulps", "tanh", &FunctionUlps::tanh),
       ulps("sin_cos_ulps", "sin and cos", &FunctionUlps::sin_cos),

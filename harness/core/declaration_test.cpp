@@ -19,6 +19,7 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
           "nonfinite_location=zero&device=cuda&flush_to_zero=1&variance=centred&products=tf32&exp_ulps=1.5"),
       info);
   EXPECT_EQ(info.dtypes, (std::set<DType>{DType::kFloat32, DType::kFloat64}));
+  EXPECT_TRUE(info.mixed_dtypes.empty());
   EXPECT_EQ(info.supports, "D%8==0,L<=4");
   EXPECT_EQ(info.precision.coordinates, Coordinates::kFused);
   EXPECT_TRUE(info.precision.flush_to_zero);
@@ -35,8 +36,9 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
 
 TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
-      "device=cuda&dtypes=float64&supports=D%8==0&arithmetic=storage&coordinates=fused&"
-      "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&exp_ulps=1.5&tanh_ulps=0&sin_"
+      "device=cuda&dtypes=float64,mixed_float16&supports=D%8==0&arithmetic=storage&coordinates=fused&"
+      "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&autocast=bfloat16&exp_ulps=1.5&"
+      "tanh_ulps=0&sin_"
       "cos_ulps=3.5&"
       "pow_ulps=1000&erf_ulps=2&deterministic=1,value:0&im2col_step=divides&nonfinite_location=nan&"
       "nonfinite_weight_outside=ignored&nonfinite_value_at_zero_weight=propagates&"
@@ -57,6 +59,7 @@ TEST(Declaration, TheFirstValueOfEachKeyIsTheDefault) {
     EXPECT_EQ(info.precision, before.precision) << key.key;
     EXPECT_EQ(info.contract, before.contract) << key.key;
     EXPECT_EQ(info.dtypes, before.dtypes) << key.key;
+    EXPECT_EQ(info.mixed_dtypes, before.mixed_dtypes) << key.key;
     EXPECT_EQ(info.device, before.device) << key.key;
   }
 }
@@ -73,6 +76,8 @@ TEST(Declaration, RefusalsListWhatIsAllowed) {
   EXPECT_NE(message("colour=red").find("im2col_step"), std::string::npos);
   EXPECT_NE(message("coordinates=polar").find("any|fused|grid_sample"), std::string::npos);
   EXPECT_NE(message("dtypes=float32,int64").find("bfloat16"), std::string::npos);
+  for (const char* wrong : {"dtypes=mixed_float32", "dtypes=mixed_", "dtypes=float32,"})
+    EXPECT_NE(message(wrong).find("mixed_bfloat16"), std::string::npos) << wrong;
   EXPECT_NE(message("supports=D%8").find("D%8"), std::string::npos);
   EXPECT_NE(message("deterministic").find("key=value"), std::string::npos);
   for (const char* value : {"", "-1", "nan", "inf", "2x", "1e9"}) {

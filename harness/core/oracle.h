@@ -32,6 +32,9 @@ class Oracle {
   virtual Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
                               std::int64_t element) const = 0;
 
+  /// Whether the declared autocast rounds the operation's operands to 16 bits.
+  virtual bool casts_operands(const Precision&) const { return false; }
+
   /// Classes of elements for signatures, one each: "interior", "border", "outside" or "nonfinite".
   virtual std::vector<std::string> element_classes(const Case& c,
                                                    std::span<const std::int64_t> elements) const = 0;

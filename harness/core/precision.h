@@ -28,6 +28,11 @@ enum class Products : std::uint8_t { kFloat32, kTf32, kBfloat16, kBfloat16x3 };
 /// What such products are added up in.
 enum class ProductSums : std::uint8_t { kFloat32, kFloat16 };
 
+/// Of a float32 model whose matrix products, convolutions among them, run in 16 bits: operands are rounded to
+/// the type, sums are of float32 and their results are rounded to it. Every other operation computes in
+/// float32, and its result is float32 or of the type.
+enum class Autocast : std::uint8_t { kNone, kFloat16, kBFloat16 };
+
 /// Largest errors of functions, in ULPs of the result; erf's, which GELU needs, in ULPs of the larger of
 /// |erf| and 1 + erf. The defaults cover every library that we know; erf's is the polynomial in LibTorch's
 /// float32 GELU.
@@ -45,6 +50,7 @@ struct Precision {
   FunctionUlps ulps{};
   Products products = Products::kFloat32;
   ProductSums product_sums = ProductSums::kFloat32;
+  Autocast autocast = Autocast::kNone;
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };
 

@@ -1,31 +1,37 @@
 #include "engine/expected.h"
 
+#include "core/error.h"
 #include "engine/stage_judge.h"
 
 #include <map>
 #include <string>
+
+#include <fmt/format.h>
 
 namespace deformdiff {
 
 ExpectedStage expected_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                                 const SubjectInfo& info, const Stage& stage, bool untapped, int threads) {
   StageValues values(entry, c, info.precision, info.contract, threads);
-  for (const Stage& earlier : entry.block->stages(c)) {
-    if (earlier.name == stage.name) break;
-    if (const Tensor* shown = shown_value(entry, c, outcome, earlier.name, untapped)) {
-      values.set_seen(earlier, *shown);
+  for (const Stage& each : entry.block->stages(c)) {
+    const Tensor* const shown = shown_value(entry, c, outcome, each.name, untapped);
+    const Stage typed = values.typed(each, shown);
+    if (typed.name == stage.name) return {values.refer(typed), values.stage_case(typed)};
+    if (shown != nullptr) {
+      values.set_seen(typed, *shown);
     } else {
-      values.set_drawn(earlier, values.refer(earlier));
+      values.set_drawn(typed, values.refer(typed));
     }
   }
-  return {values.refer(stage), values.stage_case(stage)};
+  throw InternalError(fmt::format("block {} has no stage {}", c.block, stage.name));
 }
 
 std::vector<StageReference> expected_outputs(const BlockEntry& entry, const Case& c, const SubjectInfo& info,
                                              int threads) {
   StageValues values(entry, c, info.precision, info.contract, threads);
   std::map<std::string, StageReference> by_stage;
-  for (const Stage& stage : entry.block->stages(c)) {
+  for (const Stage& each : entry.block->stages(c)) {
+    const Stage stage = values.typed(each, nullptr);
     StageReference& reference = by_stage[stage.name] = values.refer(stage);
     values.set_drawn(stage, reference);
   }

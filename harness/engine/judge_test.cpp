@@ -38,6 +38,9 @@ TEST(Admit, EveryRefusalHasItsReason) {
   const Case three = third_case({1, 2, 3});
   Case wide = three;
   wide.inputs[0].tensor = Tensor::of<double>(DType::kFloat64, {3}, doubles);
+  Case mixed = three;
+  mixed.inputs[0].tensor = convert(mixed.inputs[0].tensor, DType::kBFloat16);
+  mixed.inputs.push_back({"y", three.inputs[0].tensor});
   struct Refusal {
     std::function<void(SubjectInfo&)> declare;
     Case c;
@@ -48,6 +51,9 @@ TEST(Admit, EveryRefusalHasItsReason) {
       {[](SubjectInfo& info) { info.not_run = "no CUDA device"; }, three, Kind::kNotRun, "no CUDA device"},
       {[](SubjectInfo& info) { info.blocks = {"other"}; }, three, Kind::kUnsupported, "block third"},
       {[](SubjectInfo& info) { info.dtypes = {DType::kFloat32}; }, wide, Kind::kUnsupported, "float64"},
+      {[](SubjectInfo&) {}, mixed, Kind::kUnsupported, "mixed_bfloat16"},
+      {[](SubjectInfo& info) { info.mixed_dtypes = {DType::kFloat16}; }, mixed, Kind::kUnsupported,
+       "mixed_bfloat16"},
       {[](SubjectInfo& info) { info.supports = "N<=4,N%2==0"; }, three, Kind::kUnsupported, "needs N%2==0"},
       {[](SubjectInfo& info) { info.contract.im2col_step = Im2colStep::kDivides; }, three, Kind::kUnsupported,
        "im2col_step does not divide N"}};

@@ -104,7 +104,14 @@ class StageJudge {
         options_(options),
         ratios_(ratios),
         stages_(entry.block->stages(c)),
-        outputs_(entry.block->outputs(c)) {}
+        outputs_(entry.block->outputs(c)) {
+    const std::optional<DType> narrow = free_type(*entry.block, c, info.precision);
+    for (std::size_t i = 0; narrow && i < std::min(outputs_.size(), outcome.outputs.size()); ++i) {
+      const DType got = outcome.outputs[i].tensor.dtype();
+      const bool is_free = is_floating(outputs_[i].dtype) && (got == DType::kFloat32 || got == *narrow);
+      if (is_free) outputs_[i].dtype = got;
+    }
+  }
 
   StagedComparison judge() {
     StagedComparison result;
@@ -198,9 +205,11 @@ class StageJudge {
   void judge_values(const Shown& wanted, const Shown& known, const Judge& judge) const {
     StageValues values(entry_, case_, info_.precision, info_.contract, options_.threads, options_.shared);
     const NeededStages needed(stages_, wanted);
-    for (const Stage& stage : stages_) {
-      if (!needed.contains(stage)) continue;
-      if (const auto value = known.find(stage.name); value == known.end()) {
+    for (const Stage& each : stages_) {
+      if (!needed.contains(each)) continue;
+      const auto value = known.find(each.name);
+      const Stage stage = values.typed(each, value == known.end() ? nullptr : &value->second);
+      if (value == known.end()) {
         values.set_drawn(stage, values.refer(stage));
       } else if (!wanted.contains(stage.name) || judge(stage, values.refer(stage), value->second)) {
         values.set_seen(stage, value->second);
@@ -414,18 +423,24 @@ const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome&
 }
 
 StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
-                              const Stage& stage, const Comparison& decided) {
-  const Precision precision;
+                              const Precision& declared, const Stage& of, const Comparison& decided) {
+  Precision precision;
+  precision.autocast = declared.autocast;
   const Contract contract;
   StageValues values(entry, c, precision, contract, 1);
-  for (const Stage& earlier : entry.block->stages(c)) {
-    if (earlier.name == stage.name) break;
-    if (const Tensor* shown = shown_value(entry, c, outcome, earlier.name, decided.untapped)) {
-      values.set_seen(earlier, *shown);
+  const auto shown = [&](const Stage& stage) {
+    return shown_value(entry, c, outcome, stage.name, decided.untapped);
+  };
+  for (const Stage& each : entry.block->stages(c)) {
+    if (each.name == of.name) break;
+    const Stage earlier = values.typed(each, shown(each));
+    if (const Tensor* value = shown(earlier)) {
+      values.set_seen(earlier, *value);
     } else {
       values.set_middle(earlier, values.refer(earlier));
     }
   }
+  const Stage stage = values.typed(of, shown(of));
   const Oracle& oracle = entry.operations(stage.operation, stage.dtype);
   Case problem = values.stage_case(stage);
   const std::int64_t place = operation_elements(oracle, stage, problem, {&decided.element, 1}).front();

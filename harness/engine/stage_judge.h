@@ -47,7 +47,7 @@ struct StageElement {
   std::int64_t element;  ///< where it stands in the operation's result, before the stage's view
 };
 StageElement element_of_stage(const BlockEntry& entry, const Case& c, const Outcome& outcome,
-                              const Stage& stage, const Comparison& decided);
+                              const Precision& declared, const Stage& of, const Comparison& decided);
 
 /// What the outcome shows of a stage: in the tapped run if it does, or else, and where `untapped`, among the
 /// outputs; nullptr if nothing.

@@ -1,6 +1,7 @@
 #include "engine/stage_values.h"
 
 #include "core/error.h"
+#include "core/mixed_types.h"
 #include "core/random.h"
 #include "core/sixteen_bits.h"
 #include "engine/estimate.h"
@@ -50,9 +51,24 @@ bool depends_on_inputs_alone(const Stage& stage, const Case& c) {
                              [&](const StageInput& input) { return c.find_input(input.value) != nullptr; });
 }
 
+std::optional<DType> free_type(const Block& block, const Case& c, const Precision& precision) {
+  std::optional<DType> narrow = mixed_dtype(c);
+  if (!narrow && precision.autocast != Autocast::kNone) {
+    narrow = precision.autocast == Autocast::kFloat16 ? DType::kFloat16 : DType::kBFloat16;
+    const DType dtype = block.compute_dtype(c);
+    if (dtype != DType::kFloat32 && dtype != *narrow) return std::nullopt;
+  }
+  if (!narrow) return std::nullopt;
+  const std::vector<Stage> stages = block.stages(c);
+  const bool feed =
+      std::ranges::any_of(stages, [&](const Stage& stage) { return !depends_on_inputs_alone(stage, c); });
+  return feed ? narrow : std::nullopt;
+}
+
 SharedReferences shared_references(const BlockEntry& entry, const Case& c, const Precision& precision,
                                    const Contract& contract, int threads) {
   SharedReferences shared;
+  if (free_type(*entry.block, c, precision)) return shared;
   const StageValues values(entry, c, precision, contract, threads);
   for (const Stage& stage : entry.block->stages(c)) {
     if (depends_on_inputs_alone(stage, c)) shared.emplace(stage.name, values.refer(stage).reference);
@@ -62,7 +78,12 @@ SharedReferences shared_references(const BlockEntry& entry, const Case& c, const
 
 StageValues::StageValues(const BlockEntry& entry, const Case& c, const Precision& precision,
                          const Contract& contract, int threads, const SharedReferences* shared)
-    : entry_(entry), precision_(precision), contract_(contract), threads_(threads), shared_(shared) {
+    : entry_(entry),
+      precision_(precision),
+      contract_(contract),
+      threads_(threads),
+      shared_(shared),
+      free_(free_type(*entry.block, c, precision)) {
   for (const NamedTensor& input : c.inputs) values_[input.name] = {input.tensor, {}};
 }
 
@@ -70,6 +91,19 @@ const StageValue& StageValues::value(const std::string& name) const {
   const auto found = values_.find(name);
   DEFORMDIFF_CHECK(found != values_.end());
   return found->second;
+}
+
+Stage StageValues::typed(Stage stage, const Tensor* seen) const {
+  if (!free_ || !is_floating(stage.dtype)) return stage;
+  if (seen != nullptr && (seen->dtype() == DType::kFloat32 || seen->dtype() == *free_)) {
+    stage.dtype = seen->dtype();
+    return stage;
+  }
+  const bool takes_narrow = std::ranges::any_of(
+      stage.inputs, [&](const StageInput& input) { return value(input.value).seen.dtype() == *free_; });
+  const bool casts = entry_.operations(stage.operation, *free_).casts_operands(precision_);
+  stage.dtype = takes_narrow || casts ? *free_ : DType::kFloat32;
+  return stage;
 }
 
 Case StageValues::stage_case(const Stage& stage) const {

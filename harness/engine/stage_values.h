@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,12 @@ struct StageReference {
 
 bool depends_on_inputs_alone(const Stage& stage, const Case& c);
 
-/// Those of every stage that depends on the case's inputs alone.
+/// The 16-bit type that stages' values may have where the block does not say which have it: under autocast,
+/// and of tensors of mixed types. None where each value's type follows from the case: of any other run, and
+/// of blocks whose stages do not feed one another.
+std::optional<DType> free_type(const Block& block, const Case& c, const Precision& precision);
+
+/// Those of every stage that depends on the case's inputs alone; none where types are free.
 SharedReferences shared_references(const BlockEntry& entry, const Case& c, const Precision& precision,
                                    const Contract& contract, int threads);
 
@@ -42,6 +48,11 @@ class StageValues {
   /// All of them must outlive this. What `shared` holds is not evaluated again; it may be null.
   StageValues(const BlockEntry& entry, const Case& c, const Precision& precision, const Contract& contract,
               int threads, const SharedReferences* shared = nullptr);
+
+  /// The stage with the dtype that it computes in. Where types are free that is the dtype of `seen`, its
+  /// value, if it may have it; of a value that is not seen or is no number (`seen` is null, or a mask) that
+  /// which follows from its inputs. Requires values for all its inputs.
+  Stage typed(Stage stage, const Tensor* seen) const;
 
   /// The stage's admissible set. Requires values for all its inputs.
   StageReference refer(const Stage& stage) const;
@@ -77,6 +88,7 @@ class StageValues {
   const Contract& contract_;
   int threads_;
   const SharedReferences* shared_;
+  std::optional<DType> free_;
   std::map<std::string, StageValue, std::less<>> values_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/conditions.h"
 #include "core/error.h"
+#include "core/mixed_types.h"
 
 #include <algorithm>
 #include <utility>
@@ -64,8 +65,10 @@ Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::i
   if (!info.not_run.empty()) return outcome_of(Outcome::Kind::kNotRun, info.not_run);
   if (!info.blocks.contains(c.block)) return outcome_of(Outcome::Kind::kUnsupported, "block " + c.block);
   const DType dtype = block.compute_dtype(c);
-  if (!info.dtypes.contains(dtype)) {
-    return outcome_of(Outcome::Kind::kUnsupported, std::string(name_of(dtype)));
+  const bool mixed = mixed_dtype(c).has_value();
+  if (!(mixed ? info.mixed_dtypes : info.dtypes).contains(dtype)) {
+    return outcome_of(Outcome::Kind::kUnsupported,
+                      mixed ? mixed_name_of(dtype) : std::string(name_of(dtype)));
   }
   if (!info.supports.empty()) {
     const std::string violated = first_violated(info.supports, block.dimensions(c));

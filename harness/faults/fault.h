@@ -19,14 +19,18 @@ struct FaultDescription {
 };
 
 /// Adds a subject that claims everything our own CPU kernel claims, of float32 and float64, and computes with
-/// `function`.
+/// `function`. Where its verdict is about numbers it claims the mixed types too, computed with in float32.
 void add_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function);
 
 /// The same of the types of 16 bits instead, which it claims to compute with in float32.
 void add_sixteen_bit_fault(SubjectList& list, const FaultDescription& description,
                            MsDeformAttnFunction function);
 
-/// Adds a subject that claims the same as the first, computes with `function`, and does `blocks` only.
+/// The same of the mixed types alone, whose tensors `function` is given as they are.
+void add_mixed_fault(SubjectList& list, const FaultDescription& description, MsDeformAttnFunction function);
+
+/// Adds a subject that claims the same as the first, of float32 and float64 alone, computes with `function`,
+/// and does `blocks` only.
 void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
                BlockFunction function);
 
@@ -34,12 +38,18 @@ void add_fault(SubjectList& list, const FaultDescription& description, std::set<
 using GradientFunction =
     std::function<std::vector<at::Tensor>(const ms_deform_attn::Inputs&, const at::Tensor&)>;
 
-/// Adds a subject of block ms_deform_attn_backward that claims the same and computes with `function`.
+/// Adds a subject of block ms_deform_attn_backward that claims the same as the first and computes with
+/// `function`.
 void add_gradient_fault(SubjectList& list, const FaultDescription& description, GradientFunction function);
+
+/// The same of the mixed types alone, whose tensors `function` is given as they are.
+void add_mixed_gradient_fault(SubjectList& list, const FaultDescription& description,
+                              GradientFunction function);
 
 // The faults, by class.
 SubjectList sampling_faults();    ///< coordinates, interpolation, padding
 SubjectList arithmetic_faults();  ///< precision, special numbers, weights
+SubjectList mixed_faults();       ///< types of tensors that differ
 SubjectList indexing_faults();    ///< axes, strides, level starts
 SubjectList limit_faults();       ///< what lies beyond some extent is not computed
 SubjectList state_faults();       ///< memory between calls

@@ -84,6 +84,11 @@ Inputs with_transposed_value() {
   return inputs;
 }
 
+Inputs with_half_value(Inputs inputs) {
+  inputs.value = inputs.value.to(at::kHalf);
+  return inputs;
+}
+
 /// One point of each query is inside: there is little to compute.
 Inputs with_many_products() {
   Inputs inputs = changed([](TestShape& s) {
@@ -121,6 +126,10 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
            *tensor = tensor->to(at::kHalf);
          return inputs;
        }},
+      {"mixed_rounded_locations", [] { return with_half_value(anything()); }},
+      {"mixed_rounded_weights", [] { return with_half_value(anything()); }},
+      {"mixed_misread_locations", [] { return with_half_value(anything()); }},
+      {"mixed_promoted_output", [] { return with_half_value(anything()); }},
       {"tf32_weights", anything},
       {"nan_location_spreads", with_nan_location},
       {"nan_to_num", [] { return with_value(std::numeric_limits<double>::infinity()); }},
@@ -167,18 +176,21 @@ const std::map<std::string, std::function<Inputs()>>& provocations() {
 
 SubjectList numerical_faults() {
   SubjectList list;
-  for (auto make :
-       {sampling_faults, arithmetic_faults, indexing_faults, limit_faults, state_faults, traced_faults}) {
+  for (auto make : {sampling_faults, arithmetic_faults, mixed_faults, indexing_faults, limit_faults,
+                    state_faults, traced_faults}) {
     SubjectList more = make();
     list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   }
+  // Those of the backward: gradient_faults_test.
+  std::erase_if(list, [](const auto& fault) { return !fault->info().blocks.contains("ms_deform_attn"); });
   return list;
 }
 
 bool agrees(Subject& fault, const Inputs& inputs) {
   const double tolerance = inputs.value.scalar_type() == at::kFloat ? 1e-5 : 1e-12;
-  return at::allclose(run_subject(fault, inputs), forward_cpu(inputs), tolerance, tolerance,
-                      /*equal_nan=*/true);
+  const at::Tensor found = run_subject(fault, inputs), right = forward_cpu(inputs);
+  return found.scalar_type() == right.scalar_type() &&
+         at::allclose(found, right, tolerance, tolerance, /*equal_nan=*/true);
 }
 
 class EachFault : public testing::TestWithParam<std::string> {
@@ -201,6 +213,18 @@ TEST_P(EachFault, IsWrongOnItsCase) {
   ASSERT_TRUE(provocations().contains(name_)) << "the fault needs a case in this table";
   if (name_ == "cached_by_shape") run_subject(*fault_, test_inputs(harmless_shape(at::kFloat), 99));
   EXPECT_FALSE(agrees(*fault_, provocations().at(name_)()));
+}
+
+TEST(MixedTypes, AFaultOfNumbersIsWrongInThemToo) {
+  for (const auto& fault : sampling_faults()) {
+    if (fault->info().name != "fault/nearest_pixel") continue;
+    EXPECT_EQ(fault->info().mixed_dtypes, (std::set<DType>{DType::kFloat16, DType::kBFloat16}));
+    const Inputs inputs = with_half_value(anything());
+    EXPECT_EQ(run_subject(*fault, inputs).scalar_type(), at::kHalf);
+    EXPECT_FALSE(agrees(*fault, inputs));
+    return;
+  }
+  FAIL();
 }
 
 using EachTriggeredFault = EachFault;

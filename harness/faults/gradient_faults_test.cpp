@@ -2,6 +2,7 @@
 // trigger is missing.
 #include "faults/fault.h"
 #include "faults/plain_backward.h"
+#include "subjects/ms_deform_attn/backward.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
 
@@ -154,6 +155,47 @@ bool agrees(Subject& fault, const BackwardInputs& inputs) {
   for (std::size_t i = 0; all && i < found.size(); ++i)
     all = at::allclose(found[i], wanted[i], tolerance, tolerance);
   return all;
+}
+
+/// Types and numbers.
+bool is_right_in_mixed_types(Subject& fault, const BackwardInputs& inputs) {
+  const GradientList found = run_fault(fault, inputs);
+  const ms_deform_attn::Gradients wanted = ms_deform_attn::backward_cpu(inputs.forward, inputs.grad_output);
+  const std::vector<at::Tensor> each{wanted.value, wanted.sampling_loc, wanted.attn_weight};
+  bool all = found.size() == each.size();
+  for (std::size_t i = 0; all && i < found.size(); ++i) {
+    all = found[i].scalar_type() == each[i].scalar_type() && at::allclose(found[i], each[i], 1e-5, 1e-6);
+  }
+  return all;
+}
+
+TEST(MixedGradients, FaultsAreWrongInMixedTypesAlone) {
+  int tried = 0;
+  for (const auto& fault : mixed_faults()) {
+    if (!fault->info().blocks.contains("ms_deform_attn_backward")) continue;
+    BackwardInputs inputs = anything();
+    EXPECT_TRUE(is_right_in_mixed_types(*fault, inputs)) << fault->info().name;
+    inputs.forward.value = inputs.forward.value.to(at::kBFloat16);
+    inputs.grad_output = inputs.grad_output.to(at::kBFloat16);
+    EXPECT_FALSE(is_right_in_mixed_types(*fault, inputs)) << fault->info().name;
+    ++tried;
+  }
+  EXPECT_EQ(tried, 3);
+}
+
+TEST(MixedGradients, AFaultOfNumbersIsWrongInThemToo) {
+  for (const auto& fault : gradient_faults()) {
+    if (fault->info().name != "fault/gradient_yx") continue;
+    BackwardInputs inputs = anything();
+    inputs.forward.value = inputs.forward.value.to(at::kHalf);
+    inputs.grad_output = inputs.grad_output.to(at::kHalf);
+    const GradientList found = run_fault(*fault, inputs);
+    EXPECT_EQ(found.at(0).scalar_type(), at::kHalf);
+    EXPECT_EQ(found.at(1).scalar_type(), at::kFloat);
+    EXPECT_FALSE(is_right_in_mixed_types(*fault, inputs));
+    return;
+  }
+  FAIL();
 }
 
 double loss(const BackwardInputs& inputs) {

@@ -35,6 +35,10 @@ set(faults
   float_for_double=out_of_bound
   half_locations=out_of_bound
   rounded_grid=out_of_bound
+  mixed_rounded_locations=out_of_bound
+  mixed_rounded_weights=out_of_bound
+  "mixed_misread_locations=(out_of_bound|nonfinite_mismatch)"
+  mixed_promoted_output=wrong_structure
   tf32_weights=out_of_bound
   nan_location_spreads=nonfinite_mismatch
   nan_to_num=nonfinite_mismatch
@@ -109,6 +113,9 @@ set(gradient_faults
   gradient_first_block_only@ms_deform_attn_backward=out_of_bound
   gradient_last_block_only@ms_deform_attn_backward=out_of_bound
   gradient_float_for_double@ms_deform_attn_backward=out_of_bound
+  mixed_gradient_locations@ms_deform_attn_backward=out_of_bound
+  mixed_gradient_rounded@ms_deform_attn_backward=out_of_bound
+  mixed_gradient_type@ms_deform_attn_backward=wrong_structure
   scatter_lost_updates@ms_deform_attn_backward=out_of_bound
   scatter_to_border@ms_deform_attn_backward=out_of_bound
   scatter_inside_only@ms_deform_attn_backward=out_of_bound

@@ -42,15 +42,15 @@ void judge_file(const JudgeRequest& request, const SafetensorsFile& file, RunRep
   const LayoutNames names(layout, block, recording.attributes);
   for (const RecordedRun& run : recording.runs) {
     SubjectReport& subject = report.session.subjects.emplace_back();
-    subject.name = subject.info.name = run.name;
+    subject.name = run.name;
     subject.block = block.name();
-    subject.info.blocks = {block.name()};
+    subject.info = recorded_info(run.name, block);
     apply(request.declared, subject.info);
     if (const Comparison refused = unjudged(run); !refused.reason.empty()) {
       count(subject, refused);
       continue;
     }
-    const Case c = recorded_case(block, recording, run.dtype);
+    const Case c = recorded_case(block, recording, case_dtype(run, subject.info.precision));
     block.validate(c);
     if (const Outcome admitted = admit(subject.info, block, c, 0);
         admitted.kind != Outcome::Kind::kReturned) {

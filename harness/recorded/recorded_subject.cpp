@@ -51,9 +51,7 @@ class RecordedRunner : public Runner {
 
   SubjectInfo info(Outcome& failure) override {
     failure = {};
-    SubjectInfo info;
-    info.blocks = {block_.name()};
-    return info;
+    return recorded_info("", block_);
   }
 
   const std::map<std::string, std::string>& environment() const override { return environment_; }
@@ -78,7 +76,10 @@ class RecordedRunner : public Runner {
       const auto run = std::ranges::find(recording.runs, name, &RecordedRun::name);
       if (run == recording.runs.end()) throw InputError(fmt::format("holds no run {}", name));
       if (!run->unreadable.empty()) throw InputError(run->unreadable);
-      if (recorded_case(block_, recording, run->dtype).inputs == c.inputs) return run->outcome;
+      SubjectInfo declared;
+      apply(address_.declared, declared);
+      const DType dtype = case_dtype(*run, declared.precision);
+      if (recorded_case(block_, recording, dtype).inputs == c.inputs) return run->outcome;
     } catch (const InputError& error) {
       throw InputError(about(address_.file, error));
     }
@@ -95,6 +96,14 @@ class RecordedRunner : public Runner {
 };
 
 }  // namespace
+
+SubjectInfo recorded_info(const std::string& name, const BlockDefinition& block) {
+  SubjectInfo info;
+  info.name = name;
+  info.blocks = {block.name()};
+  info.mixed_dtypes = {DType::kFloat16, DType::kBFloat16};
+  return info;
+}
 
 SubjectSpec recorded_subject(const std::string& typed) {
   const Address address = parse_address(typed, kRecordedScheme, {"block", "layout", "map"});

@@ -13,6 +13,9 @@
 
 namespace deformdiff {
 
+/// What is known of a recorded run before it is declared: it may have mixed types.
+SubjectInfo recorded_info(const std::string& name, const BlockDefinition& block);
+
 /// recorded:FILE#TAG?block=BLOCK&layout=LAYOUT&map=OURS:THEIRS,...&DECLARATION
 constexpr std::string_view kRecordedScheme = "recorded:";
 

@@ -3,9 +3,11 @@
 #include "blocks/layouts/inference.h"
 #include "blocks/layouts/parameters.h"
 #include "core/error.h"
+#include "core/mixed_types.h"
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -337,12 +339,30 @@ Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Lay
   return Reader(file, block, layout, mapping).read(attributes, parameters);
 }
 
+namespace {
+
+/// Whether the types that the file has are those of the run: half value beside float32 locations, half
+/// weights beside float32 norms. Half inputs of a model stored in float32 are not: it was run in half.
+bool is_of_mixed_types(const Case& c, DType dtype) {
+  Case parameters;
+  std::ranges::copy_if(c.inputs, std::back_inserter(parameters.inputs),
+                       [](const NamedTensor& input) { return is_parameter(input.name); });
+  return mixed_dtype(parameters.inputs.empty() ? c : parameters) == dtype;
+}
+
+}  // namespace
+
+DType case_dtype(const RecordedRun& run, const Precision& precision) {
+  return precision.autocast == Autocast::kNone ? run.dtype : DType::kFloat32;
+}
+
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype) {
   Case c;
   c.block = block.name();
   c.attributes = recording.attributes;
   c.inputs = recording.inputs;
   c.provenance.generator = "recorded";
+  if (is_of_mixed_types(c, dtype)) return c;
   return block.converted(std::move(c), dtype);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/outcome.h"
+#include "core/precision.h"
 #include "recorded/recording_options.h"
 
 #include <string>
@@ -37,7 +38,12 @@ Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Lay
                          const Attributes& attributes, const std::vector<NamedTensor>& parameters,
                          const std::map<std::string, std::string>& mapping = {});
 
-/// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype.
+/// The dtype of the case that a run computed: that of the run, but float32 under autocast, whose inputs and
+/// parameters are.
+DType case_dtype(const RecordedRun& run, const Precision& precision);
+
+/// The case that a run computed: floating inputs widened exactly, or rounded to nearest, to its dtype. Mixed
+/// types of which that is the 16-bit one stay as they are: of inputs or, where there are any, of parameters.
 Case recorded_case(const BlockDefinition& block, const Recording& recording, DType dtype);
 
 }  // namespace deformdiff

@@ -137,5 +137,23 @@ TEST(Recorded, InputsAreWidenedExactlyAndNarrowedToNearest) {
   EXPECT_EQ(wide.input("attn_weight").values<double>()[0], static_cast<double>(0.1F));
 }
 
+/// Of half value and float32 locations as they are, if that is what ran; of one type otherwise.
+TEST(Recorded, MixedTypesStayAsTheyAre) {
+  SafetensorsFile file = with_inputs("in.");
+  file.tensors[0].tensor = convert(file.tensors[0].tensor, DType::kFloat16);
+  file.tensors.push_back({"out.half.output", convert(numbers(DType::kFloat32, 1), DType::kFloat16)});
+  file.tensors.push_back({"out.wide.output", numbers(DType::kFloat32, 1)});
+  const Recording recording = take(file);
+  const auto& block = ms_deform_attn::block();
+  const Case half = recorded_case(block, recording, recording.runs[0].dtype);
+  EXPECT_EQ(half.inputs, recording.inputs);
+  EXPECT_NO_THROW(block.validate(half));
+  EXPECT_EQ(block.outputs(half)[0].dtype, DType::kFloat16);
+  const Case wide = recorded_case(block, recording, recording.runs[1].dtype);
+  EXPECT_EQ(wide.input("value").dtype(), DType::kFloat32);
+  EXPECT_EQ(recorded_case(block, recording, DType::kBFloat16).input("sampling_loc").dtype(),
+            DType::kBFloat16);
+}
+
 }  // namespace
 }  // namespace deformdiff

@@ -74,6 +74,7 @@ SubjectInfo common_info(std::string name) {
   info.name = std::move(name);
   info.device = "cpu";
   info.blocks = {kOperator};
+  info.mixed_dtypes = {DType::kFloat16, DType::kBFloat16};
   info.precision = libtorch_cpu();
   info.contract.deterministic = Deterministic::kYes;
   info.contract.level_start_index = LevelStartIndex::kHonoured;

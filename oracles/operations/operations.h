@@ -7,9 +7,10 @@
 // Carion et al. 2020, Deformable DETR Zhu et al. 2021, Mask2Former Cheng et al. 2022, with their code.
 //
 // Dtypes: T is the dtype that the oracle is asked for. Floating inputs and outputs are of T, spatial shapes
-// int64, masks bool. "Any dtype": of the inputs, whatever T is, and of the output. Shapes are those after the
-// inputs' views; inputs are contiguous. An input or attribute that is missing, an input of another dtype and
-// shapes that do not fit are InputErrors.
+// int64, masks bool. Where T is float32 inputs may have 16 bits, and where it has 16 bits, be float32. "Any
+// dtype": of the inputs, whatever T is, and of the output. Shapes are those after the inputs' views; inputs
+// are contiguous. An input or attribute that is missing, an input of another dtype and shapes that do not fit
+// are InputErrors.
 //
 // Sums of products
 //   linear: x [.., K], weight [N, K], (bias [N]) -> [.., N]

@@ -47,11 +47,26 @@ const SixteenBitRegistry& sixteen_bit_registry() {
   return oracles;
 }
 
+/// By operation.
+const std::map<std::string, std::unique_ptr<const Oracle>>& float32_registry() {
+  static const auto oracles = [] {
+    std::map<std::string, std::unique_ptr<const Oracle>> all;
+    for (const auto& [name, lookup] : registry()) {
+      all.emplace(name, float32_result_oracle(name, lookup(DType::kFloat32),
+                                              {{DType::kFloat16, &lookup(DType::kFloat16)},
+                                               {DType::kBFloat16, &lookup(DType::kBFloat16)}}));
+    }
+    return all;
+  }();
+  return oracles;
+}
+
 }  // namespace
 
 const Oracle& operation_oracle(const std::string& operation, DType dtype) {
   const auto found = registry().find(operation);
   if (found == registry().end()) throw InternalError("there is no operation '" + operation + "'");
+  if (dtype == DType::kFloat32) return *float32_registry().at(operation);
   return is_sixteen_bits(dtype) ? *sixteen_bit_registry().at({operation, dtype}) : found->second(dtype);
 }
 

@@ -1,12 +1,14 @@
 #include "oracles/operations/sixteen_bits.h"
 
 #include "core/error.h"
+#include "core/mixed_types.h"
 #include "core/sixteen_bits.h"
 #include "core/telling.h"
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 namespace deformdiff::operation {
@@ -16,17 +18,26 @@ namespace {
 constexpr std::string_view kCompound[] = {"coordinates",   "temperatures",       "angles",
                                           "pixel_centres", "sampling_locations", "threshold"};
 
-/// Instructions for dot products of bfloat16 (VDPBF16PS; Intel's manual, volume 2) read subnormal numbers as
-/// zero and write zero for them, whatever the modes of the processor.
+/// Their operands are what autocast rounds. Instructions for dot products of bfloat16 (VDPBF16PS; Intel's
+/// manual, volume 2) read subnormal numbers as zero and write zero for them, whatever the modes of the
+/// processor.
 constexpr std::string_view kProducts[] = {"linear", "conv2d", "matmul", "attention_scores"};
 
 /// Under Arithmetic::kOperations these are as well: the operator and its gradients, by the start of their
-/// names.
-constexpr std::string_view kSampling = "ms_deform_attn";
+/// names. A gradient's name ends in that of the input it is of.
+constexpr std::string_view kSampling = "ms_deform_attn", kGradient = "ms_deform_attn_grad_";
 
 Case widened(Case c) {
   for (NamedTensor& input : c.inputs) {
     if (is_sixteen_bits(input.tensor.dtype())) input.tensor = convert(input.tensor, DType::kFloat32);
+  }
+  return c;
+}
+
+/// With the numbers that the 16-bit type has.
+Case cut_to(DType dtype, Case c) {
+  for (NamedTensor& input : c.inputs) {
+    if (input.tensor.dtype() == DType::kFloat32) input.tensor = convert(input.tensor, dtype);
   }
   return c;
 }
@@ -177,20 +188,21 @@ class SixteenBitOracle : public Oracle {
       : dtype_(dtype),
         oracles_(oracles),
         is_sampling_(operation.starts_with(kSampling)),
+        differentiated_(operation.starts_with(kGradient) ? operation.substr(kGradient.size()) : ""),
         has_bias_(operation == "linear" || operation == "conv2d"),
         is_compound_(std::ranges::find(kCompound, operation) != std::end(kCompound)),
-        flushes_(dtype == DType::kBFloat16 &&
-                 std::ranges::find(kProducts, operation) != std::end(kProducts)) {}
+        is_product_(std::ranges::find(kProducts, operation) != std::end(kProducts)) {}
 
-  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+  Reference evaluate(const Case& given, const Precision& precision, const Contract& contract,
                      int threads) const override {
-    const bool every_step = rounds_every_step(precision);
+    const Case c = operands(given, precision);
+    const bool every_step = rounds_every_step(c, precision);
     const Case wide = widened(c);
     const Precision of_steps = precision_of_steps(precision);
-    Reference reference = float32_oracle(precision).evaluate(wide, of_steps, contract, threads);
+    Reference reference = float32_oracle(c, precision).evaluate(wide, of_steps, contract, threads);
     const Rounded rounded(dtype_, of_steps.flush_to_zero);
     OutputReference& output = reference.outputs.front();
-    if (output.dtype != DType::kFloat32) return reference;
+    if (output.dtype != DType::kFloat32 || stores_float32(c)) return reference;
     output.dtype = dtype_;
     if (every_step) {
       round_exact(rounded, output);
@@ -206,10 +218,16 @@ class SixteenBitOracle : public Oracle {
     return reference;
   }
 
-  Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
+  bool casts_operands(const Precision& precision) const override {
+    const Autocast own = dtype_ == DType::kFloat16 ? Autocast::kFloat16 : Autocast::kBFloat16;
+    return is_product_ && precision.autocast == own;
+  }
+
+  Explanation explain(const Case& given, const Precision& precision, const Contract& contract,
                       std::int64_t element) const override {
+    const Case c = operands(given, precision);
     const Case wide = widened(c);
-    const Oracle& oracle = float32_oracle(precision);
+    const Oracle& oracle = float32_oracle(c, precision);
     const Precision of_steps = precision_of_steps(precision);
     Explanation explanation = oracle.explain(wide, of_steps, contract, element);
     const auto bound_of = [element](const Reference& reference) {
@@ -229,25 +247,37 @@ class SixteenBitOracle : public Oracle {
   }
 
  private:
-  bool rounds_every_step(const Precision& precision) const {
+  /// Operations of tensors of both types compute in float32.
+  bool rounds_every_step(const Case& c, const Precision& precision) const {
     switch (precision.arithmetic) {
       case Arithmetic::kWide:
         return is_compound_;
       case Arithmetic::kOperations:
-        return is_compound_ || is_sampling_;
+        return is_compound_ || (is_sampling_ && !mixed_dtype(c));
       case Arithmetic::kStorage:
         return true;
     }
     throw InternalError("an arithmetic of no known kind");
   }
 
-  const Oracle& float32_oracle(const Precision& precision) const {
-    return rounds_every_step(precision) ? oracles_.storage : oracles_.wide;
+  const Oracle& float32_oracle(const Case& c, const Precision& precision) const {
+    return rounds_every_step(c, precision) ? oracles_.storage : oracles_.wide;
+  }
+
+  /// Of a gradient: what it is of is float32 beside a value of 16 bits.
+  bool stores_float32(const Case& c) const {
+    return !differentiated_.empty() && c.input(differentiated_).dtype() == DType::kFloat32;
+  }
+
+  /// As the operation takes them.
+  Case operands(const Case& c, const Precision& precision) const {
+    return casts_operands(precision) ? cut_to(dtype_, c) : c;
   }
 
   Precision precision_of_steps(Precision precision) const {
     precision.products = Products::kFloat32;  // matrix hardware takes numbers of 16 bits as they are
-    precision.flush_to_zero = precision.flush_to_zero || flushes_;
+    const bool flushes = is_product_ && dtype_ == DType::kBFloat16;
+    precision.flush_to_zero = precision.flush_to_zero || flushes;
     return precision;
   }
 
@@ -259,10 +289,96 @@ class SixteenBitOracle : public Oracle {
 
   DType dtype_;
   FormatOracles oracles_;
-  bool is_sampling_, has_bias_, is_compound_, flushes_;
+  bool is_sampling_;
+  std::string differentiated_;  ///< of a gradient, the input that it is of
+  bool has_bias_, is_compound_, is_product_;
+};
+
+/// Results that are float32: the steps are, since operations of tensors of both types promote to it.
+class Float32ResultOracle : public Oracle {
+ public:
+  Float32ResultOracle(const std::string& operation, const Oracle& float32,
+                      const std::map<DType, const Oracle*>& storage)
+      : float32_(float32), storage_(storage), divides_offsets_(operation == "sampling_locations") {}
+
+  Reference evaluate(const Case& c, const Precision& precision, const Contract& contract,
+                     int threads) const override {
+    if (!sixteen_bits_in(c)) return float32_.evaluate(c, precision, contract, threads);
+    Reference reference = float32_.evaluate(widened(c), precision, contract, threads);
+    if (divides_offsets_) add_quotients(c, precision, contract, threads, reference.outputs.front());
+    return reference;
+  }
+
+  Explanation explain(const Case& c, const Precision& precision, const Contract& contract,
+                      std::int64_t element) const override {
+    const Case wide = widened(c);
+    Explanation explanation = float32_.explain(wide, precision, contract, element);
+    const auto bound_of = [&](const Reference& reference) {
+      return reference.outputs.front().bound[static_cast<std::size_t>(element)];
+    };
+    const double before = bound_of(float32_.evaluate(wide, precision, contract, 1));
+    const double after = bound_of(evaluate(c, precision, contract, 1));
+    if (before != after) explanation.terms.emplace_back("offsets in 16 bits", after - before);
+    std::ranges::stable_sort(explanation.terms,
+                             [](const auto& a, const auto& b) { return a.second > b.second; });
+    return explanation;
+  }
+
+  std::vector<std::string> element_classes(const Case& c,
+                                           std::span<const std::int64_t> elements) const override {
+    return float32_.element_classes(widened(c), elements);
+  }
+
+ private:
+  static std::optional<DType> sixteen_bits_in(const Case& c) {
+    const auto narrow = std::ranges::find_if(
+        c.inputs, [](const NamedTensor& input) { return is_sixteen_bits(input.tensor.dtype()); });
+    return narrow == c.inputs.end() ? std::nullopt : std::optional(narrow->tensor.dtype());
+  }
+
+  /// Offsets of 16 bits are divided by whole numbers in their own type, before float32 points are added:
+  /// README, "Mixed types". What that loses is what locations about the point 0 lose.
+  void add_quotients(const Case& c, const Precision& precision, const Contract& contract, int threads,
+                     OutputReference& output) const {
+    const DType narrow = c.input("offsets").dtype();
+    if (!is_sixteen_bits(narrow)) return;
+    Case about_zero = widened(c);
+    for (NamedTensor& input : about_zero.inputs) {
+      if (input.name == "reference_points") input.tensor = with_centres_at_zero(input.tensor);
+    }
+    const Reference quotients = storage_.at(narrow)->evaluate(about_zero, precision, contract, threads);
+    const OutputReference& lost = quotients.outputs.front();
+    for (std::size_t i = 0; i < output.bound.size(); ++i) {
+      output.bound[i] = (output.bound[i] + lost.bound[i]) * (1 + 0x1p-20);
+      const bool known = lost.admits.empty() || lost.admits[i] == kAdmitsFinite;
+      if (known || (!output.admits.empty() && output.admits[i] != kAdmitsFinite)) continue;
+      if (output.admits.empty()) output.admits.assign(output.bound.size(), kAdmitsFinite);
+      output.admits[i] = kAdmitsAnything;
+    }
+  }
+
+  /// Points (x, y), or boxes (x, y, width, height).
+  static Tensor with_centres_at_zero(const Tensor& points) {
+    const Tensor dense = points.contiguous();
+    std::vector<float> numbers(dense.values<float>().begin(), dense.values<float>().end());
+    const auto length = static_cast<std::size_t>(points.shape().back());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (i % length < 2) numbers[i] = 0;
+    }
+    return Tensor::of<float>(DType::kFloat32, points.shape(), std::span<const float>(numbers));
+  }
+
+  const Oracle& float32_;
+  std::map<DType, const Oracle*> storage_;
+  bool divides_offsets_;
 };
 
 }  // namespace
+
+std::unique_ptr<const Oracle> float32_result_oracle(const std::string& operation, const Oracle& float32,
+                                                    const std::map<DType, const Oracle*>& storage) {
+  return std::make_unique<Float32ResultOracle>(operation, float32, storage);
+}
 
 std::unique_ptr<const Oracle> sixteen_bit_oracle(const std::string& operation, DType dtype,
                                                  FormatOracles oracles) {

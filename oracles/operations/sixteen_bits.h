@@ -3,6 +3,7 @@
 
 #include "core/oracle.h"
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -17,5 +18,10 @@ struct FormatOracles {
 /// The oracle of cases of `operation` whose floating tensors are of a 16-bit `dtype`.
 std::unique_ptr<const Oracle> sixteen_bit_oracle(const std::string& operation, DType dtype,
                                                  FormatOracles oracles);
+
+/// The oracle of cases of `operation` whose result is float32, though inputs may have 16 bits. `storage` are
+/// those whose steps round in a 16-bit type, by the type. None of them is copied.
+std::unique_ptr<const Oracle> float32_result_oracle(const std::string& operation, const Oracle& float32,
+                                                    const std::map<DType, const Oracle*>& storage);
 
 }  // namespace deformdiff::operation

@@ -90,6 +90,7 @@ Hello some_hello() {
   info.device = "cuda";
   info.blocks = {"a", "b"};
   info.dtypes = {DType::kFloat64};
+  info.mixed_dtypes = {DType::kBFloat16};
   info.supports = "D%8==0,L<=4";
   info.precision = {
       Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0, 2}};
@@ -110,8 +111,9 @@ TEST(Wire, HelloComesBack) {
   ASSERT_EQ(got.subjects.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
     const SubjectInfo &a = got.subjects[i], &b = sent.subjects[i];
-    EXPECT_EQ(std::tie(a.name, a.device, a.blocks, a.dtypes, a.supports, a.precision, a.contract),
-              std::tie(b.name, b.device, b.blocks, b.dtypes, b.supports, b.precision, b.contract));
+    EXPECT_EQ(std::tie(a.name, a.device, a.blocks, a.dtypes, a.mixed_dtypes, a.supports),
+              std::tie(b.name, b.device, b.blocks, b.dtypes, b.mixed_dtypes, b.supports));
+    EXPECT_EQ(std::tie(a.precision, a.contract), std::tie(b.precision, b.contract));
     EXPECT_EQ(std::tie(a.not_run, a.fault_class, a.faulty, a.trigger, a.expected),
               std::tie(b.not_run, b.fault_class, b.faulty, b.trigger, b.expected));
   }

@@ -23,6 +23,11 @@ void check_dtype(const at::Tensor& tensor, const char* name, at::ScalarType want
                    "; ", wanted, " wanted");
 }
 
+/// As value, or as autocast leaves it beside a value of 16 bits.
+void check_dtype_beside(const at::Tensor& tensor, const char* name, at::ScalarType of_value) {
+  if (tensor.scalar_type() != compute_type(of_value)) check_dtype(tensor, name, of_value);
+}
+
 void check_same_device(const at::Tensor& tensor, const char* name, const at::Tensor& value) {
   TORCH_CHECK_VALUE(tensor.device() == value.device(), "ms_deform_attn: ", name, " is on ", tensor.device(),
                     ", value on ", value.device(), "; one device wanted");
@@ -51,8 +56,8 @@ void check_structure(const Inputs& inputs) {
   TORCH_CHECK_TYPE(value.is_floating_point(), "ms_deform_attn: value is ", dtype,
                    "; a floating dtype wanted");
   with_element_type(compute_type(dtype), [](auto) {});
-  check_dtype(locations, "sampling_loc", dtype);
-  check_dtype(weights, "attn_weight", dtype);
+  check_dtype_beside(locations, "sampling_loc", dtype);
+  check_dtype_beside(weights, "attn_weight", dtype);
   check_dtype(shapes, "spatial_shapes", at::kLong);
   check_dtype(starts, "level_start_index", at::kLong);
   check_same_device(locations, "sampling_loc", value);
@@ -109,14 +114,15 @@ Inputs contiguous(const Inputs& inputs) {
 }
 
 Gradients in_type_of(const Inputs& inputs, const Gradients& gradients) {
-  const at::ScalarType type = inputs.value.scalar_type();
-  return {gradients.value.to(type), gradients.sampling_loc.to(type), gradients.attn_weight.to(type)};
+  return {gradients.value.to(inputs.value.scalar_type()),
+          gradients.sampling_loc.to(inputs.sampling_loc.scalar_type()),
+          gradients.attn_weight.to(inputs.attn_weight.scalar_type())};
 }
 
 Gradients new_gradients(const Inputs& inputs) {
   return {at::zeros(inputs.value.sizes(), inputs.value.options()),
-          at::empty(inputs.sampling_loc.sizes(), inputs.value.options()),
-          at::empty(inputs.attn_weight.sizes(), inputs.value.options())};
+          at::empty(inputs.sampling_loc.sizes(), inputs.sampling_loc.options()),
+          at::empty(inputs.attn_weight.sizes(), inputs.attn_weight.options())};
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

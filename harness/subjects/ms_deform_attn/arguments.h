@@ -30,7 +30,8 @@ struct Gradients {
   at::Tensor attn_weight;   ///< [N, Q, M, L, P]
 };
 
-/// Checks ranks, extents, dtypes and im2col_step; reads no data. Throws c10::Error naming the argument, or
+/// Checks ranks, extents, dtypes and im2col_step; reads no data. sampling_loc and attn_weight have the dtype
+/// of value, or are float32 beside a value of 16 bits. Throws c10::Error naming the argument, or
 /// c10::NotImplementedError for a floating dtype other than float32, float64, float16 and bfloat16.
 void check_structure(const Inputs& inputs);
 
@@ -85,10 +86,11 @@ ForwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& output)
           output.mutable_data_ptr<T>()};
 }
 
-/// Contiguous gradients as a kernel wants them: that of value is zeros, the others are not filled.
+/// Contiguous gradients as a kernel wants them, each of the dtype of its input: that of value is zeros, the
+/// others are not filled.
 Gradients new_gradients(const Inputs& inputs);
 
-/// The same in the dtype of the inputs.
+/// The same, each in the dtype of its input.
 Gradients in_type_of(const Inputs& inputs, const Gradients& gradients);
 
 /// Pointers into contiguous inputs and gradients, which must outlive the result.
