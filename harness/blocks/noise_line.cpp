@@ -24,15 +24,23 @@ double stride(double u) {
   return kReach * (1 + u) / 2;
 }
 
+/// Each answer has these factors once, at most: value, weight, x and y; in the backward the gradient of the
+/// output stands for one that was differentiated by.
+constexpr int kDegree = 4;
+
 /// Ways of all elements of a tensor to the line's end.
 using Ways = std::vector<double>;
 
-/// Random, away from the largest magnitudes so that none grows.
+/// Random, and inwards from the larger half of the magnitudes, so that none grows. The largest one stays:
+/// what takes its scale from that keeps it along the line.
 Ways ways_of_numbers(const Tensor& dense, const CounterRandom& random) {
   double largest = 0;
+  std::int64_t staying = -1;
   for (std::int64_t i = 0; i < dense.elements(); ++i) {
     const double magnitude = std::fabs(dense.element(i));
-    if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
+    if (!std::isfinite(magnitude) || magnitude <= largest) continue;
+    largest = magnitude;
+    staying = i;
   }
   Ways ways;
   for (std::int64_t i = 0; i < dense.elements(); ++i) {
@@ -40,7 +48,8 @@ Ways ways_of_numbers(const Tensor& dense, const CounterRandom& random) {
     const auto at = static_cast<std::uint64_t>(i);
     double sign = random.bits(2 * at) % 2 == 0 ? 1 : -1;
     if (std::fabs(number) > largest / 2) sign = number > 0 ? -1 : 1;
-    ways.push_back(std::isfinite(number) ? sign * largest * stride(random.uniform(2 * at + 1)) : 0);
+    const bool goes = std::isfinite(number) && i != staying;
+    ways.push_back(goes ? sign * largest * stride(random.uniform(2 * at + 1)) : 0);
   }
   return ways;
 }
@@ -57,19 +66,17 @@ std::int64_t side_of(const Problem& problem, std::int64_t element) {
   return element % 2 == 0 ? level.width : level.height;
 }
 
-/// One coordinate of each point goes, to the farther end of its cell.
+/// To the farther end of its cell, in both coordinates.
 Ways ways_of_points(const Problem& problem, const Tensor& dense, const CounterRandom& random) {
   Ways ways(static_cast<std::size_t>(dense.elements()), 0);
   if (is_sixteen_bits(dense.dtype())) return ways;
-  for (std::int64_t point = 0; point < dense.elements() / 2; ++point) {
-    const auto key = static_cast<std::uint64_t>(point);
-    const std::int64_t element = 2 * point + static_cast<std::int64_t>(random.bits(2 * key) % 2);
-    const double location = dense.element(element);
+  for (std::int64_t i = 0; i < dense.elements(); ++i) {
+    const double location = dense.element(i);
     if (!std::isfinite(location)) continue;
-    const std::int64_t side = side_of(problem, element);
+    const std::int64_t side = side_of(problem, i);
     const double sign = in_cell(location, side) < 0.5 ? 1 : -1;
-    ways[static_cast<std::size_t>(element)] =
-        sign * stride(random.uniform(2 * key + 1)) / static_cast<double>(side);
+    ways[static_cast<std::size_t>(i)] =
+        sign * stride(random.uniform(static_cast<std::uint64_t>(i))) / static_cast<double>(side);
   }
   return ways;
 }
@@ -86,6 +93,11 @@ Tensor at_part(const Tensor& dense, const Ways& ways, double part) {
   return Tensor(dense.dtype(), dense.shape(), std::move(bytes));
 }
 
+/// float64 may be computed in float32, as on hardware that has no more.
+double rounding_of_places(DType dtype) {
+  return std::max(float_format(dtype).unit_roundoff, float_format(DType::kFloat32).unit_roundoff);
+}
+
 /// Every point in one of the four quadrants around it, a rounding of its coordinates away: that of the number
 /// itself, and of one of the size of 1, from which others are made.
 Case nudged(const Case& c, std::uint64_t quadrant, const CounterRandom& random) {
@@ -93,7 +105,7 @@ Case nudged(const Case& c, std::uint64_t quadrant, const CounterRandom& random) 
   for (NamedTensor& input : other.inputs) {
     if (input.name != kLocations) continue;
     const Tensor dense = input.tensor.contiguous();
-    const double unit = float_format(dense.dtype()).unit_roundoff;
+    const double unit = rounding_of_places(dense.dtype());
     Ways ways;
     for (std::int64_t i = 0; i < dense.elements(); ++i) {
       const std::uint64_t own = random.bits(static_cast<std::uint64_t>(i / 2)) % 4 ^ quadrant;
@@ -142,7 +154,7 @@ void add_noise_line(const Case& c, RelatedCases& related) {
     all.push_back(
         {i, dense, name == kLocations ? ways_of_points(problem, dense, own) : ways_of_numbers(dense, own)});
   }
-  related.degree = static_cast<int>(all.size());
+  related.degree = kDegree;
   const int answers = related.degree + 1 + kSpareAnswers;
   for (int step = 1; step <= answers; ++step) {
     Case& on_line = related.line.emplace_back(c);

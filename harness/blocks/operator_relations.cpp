@@ -4,6 +4,7 @@
 #include "blocks/noise_line.h"
 #include "core/number.h"
 #include "core/random.h"
+#include "core/sixteen_bits.h"
 
 #include <algorithm>
 #include <cmath>
@@ -175,8 +176,14 @@ Relation linear(const Source& source, const std::string& input) {
   return relation;
 }
 
-/// Times -1/2, which rounds nothing but the smallest numbers and makes nothing larger.
+/// Times -1/2, which makes nothing larger.
 Relation scaled(const Source& source, const std::string& input) {
+  const Tensor& tensor = source.c.input(input);
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    const double magnitude = std::fabs(tensor.element(i));
+    if (magnitude > 0 && magnitude < 2 * float_format(tensor.dtype()).smallest_normal)
+      return not_applicable("numbers too small to be halved");
+  }
   const Tensor half = mapped(source.c.input(input), [](double number, std::int64_t) { return number / -2; });
   return {{}, {scaled_term(source, input, half, -2, 1)}, {}};
 }
@@ -320,8 +327,11 @@ class OperatorRelations : public Relations {
     add_noise_line(c, related);
     const Source source{c, parse(c)};
     for (const Row& row : rows_) {
-      related.relations.push_back(row.make(source));
-      related.relations.back().name = row.kind.name;
+      Relation& relation = related.relations.emplace_back(row.make(source));
+      relation.name = row.kind.name;
+      // Loops over other extents may round coordinates otherwise, in their last elements for instance; not as
+      // coarsely as the few bits of a 16-bit type, in which no coordinate needs to be computed.
+      relation.rounds = relation.rounds || !is_sixteen_bits(source.problem.dtype);
     }
     return related;
   }

@@ -177,6 +177,7 @@ class RelationJudge {
         noise.push_back(measured.at(static_cast<std::size_t>(i)));
         nudge.push_back(nudge_at(output, i));
       }
+      units_.push_back(measured_unit(output));
       comparisons += elements * static_cast<std::int64_t>(related_.relations.size());
     }
     factor_ = estimate_factor(comparisons);
@@ -226,7 +227,7 @@ class RelationJudge {
         const auto [right, spread, size] = right_side(relation, answers, output, i);
         const double noise = noise_at(relation, output, i) * spread;
         const double tolerance =
-            factor_ * std::hypot(noise, rounding_of(std::max(size, std::fabs(left)), own.dtype()));
+            factor_ * std::hypot(noise, rounding_of(std::max(size, std::fabs(left)), output));
         const double ratio = ratio_of(left, right, tolerance);
         if (std::isnan(ratio)) continue;
         ++checked.judged;
@@ -255,10 +256,25 @@ class RelationJudge {
       checked.listed.push_back(element);
   }
 
-  /// Of a number of this size, to its dtype.
-  static double rounding_of(double size, DType dtype) {
-    const FloatFormat format = float_format(dtype);
-    return size * format.unit_roundoff + format.smallest_subnormal;
+  /// Of a number of this size in an output.
+  double rounding_of(double size, std::size_t output) const {
+    return size * units_[output] + float_format(outputs_[output].dtype).smallest_subnormal;
+  }
+
+  /// What the errors of all elements of an output come to beside the elements: the unit roundoff of the
+  /// implementation's arithmetic, whatever it is, but not less than that of the output's type. An element of
+  /// a single product of few bits may keep its error along the whole line; this it has nevertheless.
+  double measured_unit(std::size_t output) const {
+    const Tensor& own = outcome_.outputs[output].tensor;
+    long double errors = 0, numbers = 0;
+    for (std::int64_t i = 0; i < own.elements(); ++i) {
+      const long double number = number_at(own, i), noise = noise_[output][static_cast<std::size_t>(i)];
+      if (!std::isfinite(number) || std::isnan(noise)) continue;
+      errors += noise * noise;
+      numbers += number * number;
+    }
+    const double unit = float_format(own.dtype()).unit_roundoff;
+    return numbers > 0 ? std::max(unit, static_cast<double>(std::sqrt(errors / numbers))) : unit;
   }
 
   struct RightSide {
@@ -354,6 +370,7 @@ class RelationJudge {
   InputNumbers numbers_;
   std::vector<std::vector<double>> noise_;  ///< by output and element
   std::vector<std::vector<double>> nudge_;  ///< the same
+  std::vector<double> units_;               ///< unit roundoffs, by output
   double factor_ = 0;
 };
 
