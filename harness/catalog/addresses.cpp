@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/wire/hello.h"
+#include "engine/related_runner.h"
 #include "engine/signature.h"
 #include "engine/worker_process.h"
 
@@ -30,7 +31,32 @@ const std::vector<SubjectInfo>& list_for(const std::string& name) {
   return (is_fault_name(name) ? faults_and_controls() : builtin_subjects()).subjects;
 }
 
-SubjectSpec builtin_spec(const std::string& name) {
+/// What stands behind the '?' of an address, if it has one.
+Declaration declaration_in(const std::string& typed, std::size_t question) {
+  if (question == std::string::npos) return {};
+  try {
+    return checked_declaration(std::string_view(typed).substr(question + 1));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
+  }
+}
+
+/// The implementation declares this of itself. What declares no bound is run on related cases too.
+void declare(const Declaration& declaration, SubjectSpec& spec) {
+  if (declaration.settings.empty()) return;
+  spec.declare = [declaration](SubjectInfo& info) { apply(declaration, info); };
+  SubjectInfo declared;
+  apply(declaration, declared);
+  if (declared.bound != Bound::kNone) return;
+  spec.make_runner = [declare = spec.declare](const WorkerCommand& command, const RunLimits& limits) {
+    return related_runner(worker_runner(command, limits), declare, find_block);
+  };
+}
+
+/// NAME, or NAME?key=value&...
+SubjectSpec builtin_spec(const std::string& typed) {
+  const std::size_t question = typed.find('?');
+  const std::string name = typed.substr(0, question);
   const std::vector<SubjectInfo>& list = list_for(name);
   if (std::ranges::find(list, name, &SubjectInfo::name) == list.end()) {
     std::string known;
@@ -42,7 +68,9 @@ SubjectSpec builtin_spec(const std::string& name) {
   }
   std::vector<std::string> argv{worker_program()};
   if (is_fault_name(name)) argv.emplace_back("--faults");
-  return {name, {std::move(argv), name}, {}, {}};
+  SubjectSpec spec{typed, {std::move(argv), name}, {}, {}};
+  declare(declaration_in(typed, question), spec);
+  return spec;
 }
 
 /// fault/wrong_stage:STAGE:SIZE, which a worker of its own makes to measure.
@@ -88,21 +116,16 @@ SubjectSpec operator_spec(const std::string& typed) {
   if (name.ends_with(kOperatorName)) name.remove_suffix(kOperatorName.size());
   if (name.empty() || name.find(':') != std::string_view::npos)
     refuse(fmt::format("'{}' is no such operator", name));
-  Declaration declaration;
-  try {
-    if (question != std::string_view::npos) declaration = checked_declaration(body.substr(question + 1));
-  } catch (const InputError& error) {
-    throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
-  }
+  const Declaration declaration = declaration_in(
+      typed, question == std::string_view::npos ? question : kOperatorScheme.size() + question);
   if (!fs::is_regular_file(file)) refuse(fmt::format("there is no file {}", file.string()));
 
   const std::string address = fmt::format("{}#{}", fs::absolute(file).string(), name);
   std::vector<std::string> argv{worker_program(), "--operator", address};
   if (const std::string* device = declaration.find("device")) argv.insert(argv.end(), {"--device", *device});
-  return {typed,
-          {std::move(argv), address},
-          [declaration](SubjectInfo& info) { apply(declaration, info); },
-          file.string()};
+  SubjectSpec spec{typed, {std::move(argv), address}, {}, file.string()};
+  declare(declaration, spec);
+  return spec;
 }
 
 }  // namespace
@@ -193,7 +216,7 @@ std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed,
 
 std::set<std::string> blocks_served(const SubjectSpec& spec, const RunLimits& limits) {
   const std::vector<SubjectInfo>& list = list_for(spec.name);
-  const auto listed = std::ranges::find(list, spec.name, &SubjectInfo::name);
+  const auto listed = std::ranges::find(list, spec.command.subject, &SubjectInfo::name);
   if (listed != list.end()) return listed->blocks;
   const Subject subject = open_subject(spec, limits);
   if (subject.started()) return subject.info.blocks;

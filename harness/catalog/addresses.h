@@ -34,7 +34,7 @@ bool is_fault_name(std::string_view name);
 /// anything, whenever it is tried, or says nothing in a minute or until `end`.
 WorkerList ask_worker(const std::vector<std::string>& argv, const Deadline& end);
 
-/// Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
+/// Names of built-in ones may declare as addresses do. Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
 /// missing library, and a bad declaration; also for what answers saved cases alone.
 SubjectSpec parse_subject(const std::string& typed);
 

@@ -2,6 +2,7 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "blocks/operator_places.h"
+#include "blocks/operator_relations.h"
 #include "core/error.h"
 #include "engine/signature.h"
 #include "generators/common/sixteen_bits.h"
@@ -35,14 +36,16 @@ Mutate mutations_of(const BlockDefinition& block) {
   };
 }
 
-BlockEntry operator_entry(const BlockDefinition& block, const Generator& generator, Places places) {
+BlockEntry operator_entry(const BlockDefinition& block, const Generator& generator, Places places,
+                          const Relations& relations) {
   return {&block,
           operation_oracle,
           &generator,
           ms_deform_attn::shrink_stream,
           places,
           ms_deform_attn::ablations(block),
-          mutations_of(block)};
+          mutations_of(block),
+          &relations};
 }
 
 /// What the entry says of cases of float32, of 16-bit types too, which some inputs may leave to the others.
@@ -61,9 +64,10 @@ void serve_sixteen_bits(BlockEntry& entry, std::vector<std::string> float32_inpu
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> entries = [] {
     std::vector<BlockEntry> list{
-        operator_entry(ms_deform_attn::block(), ms_deform_attn::generator(), ms_deform_attn::places),
+        operator_entry(ms_deform_attn::block(), ms_deform_attn::generator(), ms_deform_attn::places,
+                       ms_deform_attn::relations()),
         operator_entry(ms_deform_attn::backward_block(), ms_deform_attn::backward_generator(),
-                       ms_deform_attn::backward_places)};
+                       ms_deform_attn::backward_places, ms_deform_attn::backward_relations())};
     for (BlockEntry& entry : list) serve_sixteen_bits(entry, {"sampling_loc", "attn_weight"});
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,

@@ -56,6 +56,8 @@ constexpr Choice<LevelStartIndex> kLevelStartIndex[] = {{"honoured", LevelStartI
 constexpr Choice<EdgeGradient> kEdgeGradient[] = {
     {"any", EdgeGradient::kAny}, {"zero", EdgeGradient::kZero}, {"one_sided", EdgeGradient::kOneSided}};
 
+constexpr Choice<Bound> kBound[] = {{"derived", Bound::kDerived}, {"none", Bound::kNone}};
+
 constexpr double kMostUlps = 1e6;
 
 template <typename Value, std::size_t N>
@@ -199,6 +201,10 @@ const std::vector<Key>& keys() {
         "conditions on N S M D Q L P, as in D%8==0,L<=4; other cases are unsupported"},
        [](SubjectInfo& info, std::string_view value) { info.supports = checked_conditions(value); },
        [](const SubjectInfo& info) { return info.supports; }},
+      choice("bound", kBound,
+             "none: its arithmetic is none of these; answers are judged by relations between them, of the "
+             "operator and its backward",
+             &SubjectInfo::bound),
       choice("arithmetic", kArithmetic,
              "16-bit types compute in float32, round after each operation of tensors, or every step",
              &SubjectInfo::precision, &Precision::arithmetic),

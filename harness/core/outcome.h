@@ -33,6 +33,9 @@ struct Outcome {
   std::vector<NamedTensor> outputs;  ///< contiguous; only if returned
   std::vector<NamedTensor> stages;   ///< values on the way, by stage name, of a call that was tapped
   double seconds = 0;                ///< of the first run, inside the worker
+  /// Of a subject without a bound: what it made of the cases that a relation makes of this one, in the order
+  /// of RelatedCases. Known to the parent alone.
+  std::vector<Outcome> related;
   /// How the worker ended that was to run the case first, where a signal that others send ended it and
   /// another ran the case again; empty where the first did. Known to the parent alone.
   std::string lost_worker;

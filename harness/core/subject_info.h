@@ -4,10 +4,15 @@
 #include "core/dtype.h"
 #include "core/precision.h"
 
+#include <cstdint>
 #include <set>
 #include <string>
 
 namespace deformdiff {
+
+/// Whether bounds follow from a subject's Precision, or nothing is known of its arithmetic: then its answers
+/// are judged by relations between them.
+enum class Bound : std::uint8_t { kDerived, kNone };
 
 struct SubjectInfo {
   std::string name;    ///< as reported: "cpu", "fault/...", or an address exactly as typed
@@ -20,6 +25,7 @@ struct SubjectInfo {
   std::string supports;  ///< conditions on the block's dimensions, "D%8==0,L<=4"; empty for everything
   Precision precision;
   Contract contract;
+  Bound bound = Bound::kDerived;
   std::string not_run;  ///< why it cannot run on this machine; empty if it can
   std::string
       fault_class;       ///< for faults: "coordinates", "border", ...; for right code beside ours "control"

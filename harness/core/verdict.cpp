@@ -11,7 +11,7 @@ struct Row {
   int rule;
 };
 
-constexpr std::array<Row, 15> kRows{{
+constexpr std::array<Row, 16> kRows{{
     {Verdict::kCrashed, "crashed", 1},
     {Verdict::kDeviceError, "device_error", 1},
     {Verdict::kTimedOut, "timed_out", 1},
@@ -22,6 +22,7 @@ constexpr std::array<Row, 15> kRows{{
     {Verdict::kWrongStructure, "wrong_structure", 2},
     {Verdict::kNonfiniteMismatch, "nonfinite_mismatch", 4},
     {Verdict::kOutOfBound, "out_of_bound", 5},
+    {Verdict::kBrokenRelation, "broken_relation", 8},
     {Verdict::kNondeterministic, "nondeterministic", 6},
     {Verdict::kVacuous, "vacuous", 7},
     {Verdict::kUnsupported, "unsupported", 0},

@@ -20,6 +20,7 @@ enum class Verdict : std::uint8_t {
   kWrongStructure,
   kNonfiniteMismatch,
   kOutOfBound,
+  kBrokenRelation,
   kNondeterministic,
   kVacuous,
   kUnsupported,
@@ -35,7 +36,7 @@ std::span<const Verdict> all_verdicts();
 bool is_finding(Verdict verdict);
 
 /// Number of the rule (oracles/README.md) that decides it: 1 returned, 2 structure, 3 memory, 4 non-finite,
-/// 5 bound, 6 determinism, 7 vacuous; 0 for verdicts that no rule gives.
+/// 5 bound, 6 determinism, 7 vacuous, 8 relations; 0 for verdicts that no rule gives.
 int rule_of(Verdict verdict);
 
 }  // namespace deformdiff

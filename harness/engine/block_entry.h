@@ -6,6 +6,7 @@
 #include "core/generator.h"
 #include "core/oracle.h"
 #include "core/place.h"
+#include "core/relation.h"
 
 #include <cstdint>
 #include <functional>
@@ -27,9 +28,10 @@ struct BlockEntry {
   Operations operations;  ///< of the block's stages
   const Generator* generator;
   Shrinks shrinks;
-  Places places = axis_places;  ///< of elements of outputs and of stages' values
-  Ablations ablations{};        ///< beside those that any block has
-  Mutate mutate = {};           ///< may be empty
+  Places places = axis_places;           ///< of elements of outputs and of stages' values
+  Ablations ablations{};                 ///< beside those that any block has
+  Mutate mutate = {};                    ///< may be empty
+  const Relations* relations = nullptr;  ///< between answers; null where none are known
 };
 
 }  // namespace deformdiff

@@ -10,6 +10,7 @@
 #include "engine/ratio_histogram.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -38,10 +39,14 @@ struct Comparison {
 
   std::string lost_worker;  ///< as Outcome's
 
+  // Filled by the judge of relations.
+  std::map<std::string, bool> relations;  ///< by name: whether it was judged, or did not apply
+
   // Filled by the judge of stages; `output` is then the stage that decided.
   bool untapped = false;                    ///< `output` was judged on a run that showed nothing but outputs
   bool estimated = false;                   ///< the admissible set was estimated, not derived
-  std::string element_class;                ///< of `element`; empty where no element is to blame
+  std::string element_class;                ///< of `element`, or the relation that is broken; empty where no
+                                            ///< element is to blame
   std::set<std::string> violating_classes;  ///< of the elements in `violating`
 };
 

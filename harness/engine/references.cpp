@@ -59,6 +59,7 @@ References::Key References::key(std::size_t position, const SubjectInfo& info) c
 }
 
 void References::need(std::size_t position, const SubjectInfo& info) {
+  if (info.bound == Bound::kNone) return;
   references_[key(position, info)];
 }
 
@@ -79,6 +80,8 @@ void References::evaluate(int threads) {
 }
 
 const SharedReferences& References::of(std::size_t position, const SubjectInfo& info) const {
+  static const SharedReferences none;
+  if (info.bound == Bound::kNone) return none;
   const auto found = references_.find(key(position, info));
   DEFORMDIFF_CHECK(found != references_.end());
   return found->second;

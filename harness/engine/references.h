@@ -33,7 +33,7 @@ class References {
   /// Both must outlive this.
   References(const BlockEntry& entry, std::span<const Case> cases);
 
-  /// Says that the case at `position` will be judged by this declaration.
+  /// Says that the case at `position` will be judged by this declaration. One without a bound needs none.
   void need(std::size_t position, const SubjectInfo& info);
 
   /// Evaluates all that is needed: small cases beside each other, large ones with all threads each.

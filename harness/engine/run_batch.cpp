@@ -50,6 +50,10 @@ class SubjectBatch {
 
   /// Puts the case first that shows most, for what shows in a worker's first call alone.
   void begin_with_most_telling(const References& references) {
+    if (state_.subject.info.bound == Bound::kNone) {
+      state_.note_opening(true);  // nothing says beforehand what shows
+      return;
+    }
     std::int64_t most = 0;
     auto opening = order_.begin();
     for (auto each = order_.begin(); each != order_.end(); ++each) {

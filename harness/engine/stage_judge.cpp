@@ -1,5 +1,6 @@
 #include "engine/stage_judge.h"
 
+#include "engine/relation_judge.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
@@ -407,7 +408,12 @@ class StageJudge {
 
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {
-  StagedComparison judged = StageJudge(entry, c, outcome, info, options, ratios).judge();
+  StagedComparison judged;
+  if (info.bound == Bound::kNone) {
+    judged.comparison = judge_relations(entry, c, outcome, info.contract, options.has_failed, ratios);
+  } else {
+    judged = StageJudge(entry, c, outcome, info, options, ratios).judge();
+  }
   judged.comparison.lost_worker = outcome.lost_worker;
   return judged;
 }

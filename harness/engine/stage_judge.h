@@ -35,7 +35,8 @@ struct StageOptions {
 
 /// Applies rules 1 to 7. The verdict names the first stage, in the block's order, that is at fault. Outputs
 /// that are not those of the tapped run are judged by estimated sets. An agreement is estimated if that of
-/// one of its stages is.
+/// one of its stages is. A subject
+/// without a bound is judged by relations between its answers, and has no stages.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);
