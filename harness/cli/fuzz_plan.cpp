@@ -53,10 +53,10 @@ void ask_workers(const Options& options, const Deadline& end) {
   names.insert(names.end(), options.required.begin(), options.required.end());
   const auto is_fault = [](const std::string& name) { return is_fault_name(name); };
   if (std::ranges::any_of(names, is_fault)) faults_and_controls(end);
-  const bool asks_for_built_in = options.blocks.empty() || options.subjects.empty() ||
-                                 std::ranges::any_of(names, [&](const std::string& name) {
-                                   return name.find(':') == std::string::npos && !is_fault(name);
-                                 });
+  const bool asks_for_built_in =
+      options.subjects.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+        return is_listed_name(name) && !is_fault(name);
+      });
   if (asks_for_built_in) builtin_subjects(end);
 }
 
