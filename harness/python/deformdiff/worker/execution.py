@@ -25,7 +25,7 @@ class Result:
         self.outputs, self.stages = [], []
         self.overran = self.modified = self.unwritten_output = ""
         self.first_unwritten = -1
-        self.ran_twice = self.repeated_bits = False
+        self.ran_twice, self.repeated_bits = False, True
         self.other_bits = []
 
     def add_damage(self, further):

@@ -118,7 +118,7 @@ def _ahead(position, stages):
         "unwritten_output": "",
         "first_unwritten": "-1",
         "ran_twice": "0",
-        "repeated_bits": "0",
+        "repeated_bits": "1",
         "outputs": "[]",
         "stages": json.dumps([name for name, *_ in stages]),
         "more": "1",
@@ -158,7 +158,7 @@ def main(words):
     parser.add_argument("--device")
     options = parser.parse_args(words)
     channel = Channel()
-    faulthandler.enable()
+    faulthandler.enable(all_threads=False)
     _prepare_numpy()
     service = Service(options)
     if "torch" in sys.modules:
