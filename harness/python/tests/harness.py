@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,45 @@ class ProgramTest(unittest.TestCase):
 
 def rules(report):
     return [finding["signature"]["rule"] for finding in report["findings"]]
+
+
+class OneElement:
+    """A case of one pixel, one query and one point: the output is the value, twice."""
+
+    attributes = {"im2col_step": 64}
+
+    def __init__(self, value):
+        self.inputs = [
+            ("value", "F32", (1, 1, 1, 2), None, 0, struct.pack("<2f", value, value)),
+            ("spatial_shapes", "I64", (1, 2), None, 0, struct.pack("<2q", 1, 1)),
+            ("level_start_index", "I64", (1,), None, 0, struct.pack("<q", 0)),
+            ("sampling_loc", "F32", (1, 1, 1, 1, 1, 2), None, 0, struct.pack("<2f", 0.5, 0.5)),
+            ("attn_weight", "F32", (1, 1, 1, 1, 1), None, 0, struct.pack("<f", 1)),
+        ]
+
+
+class ExecutorTest(unittest.TestCase):
+    """Calls functions of KERNEL in this process, as the worker does."""
+
+    KERNEL = ""
+
+    def arrays(self):
+        raise NotImplementedError
+
+    def execute(self, name, *cases, twice=False, tap=False):
+        sys.path.insert(0, os.path.join(os.path.dirname(ADAPTERS), ".."))
+        from deformdiff.worker import poison
+        from deformdiff.worker.execution import Executor
+        from deformdiff.worker.loading import load
+
+        served = load(os.path.join(ADAPTERS, self.KERNEL), None, name)
+        executor = Executor(next(iter(served.values())), self.arrays(), None)
+        poison.fill_with(poison.FIRST)
+        return [executor.execute(case, twice, tap, None) for case in cases]
+
+    def output(self, result):
+        self.assertEqual(result.kind, "returned", result.notes)
+        return struct.unpack("<2f", result.outputs[0][-1])
 
 
 def main(*needed):
