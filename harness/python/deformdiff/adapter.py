@@ -96,6 +96,9 @@ def _caller():
     return f"{frame.filename}:{frame.lineno}"
 
 
+#: Whether this process is deformdiff's worker, in which adapters are loaded and called.
+in_worker = False
+
 #: Takes (name, value) during a tapped call; None at other times.
 _recorder = None
 

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 ADAPTERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "adapters")
+PACKAGE_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAM = os.environ.get("DEFORMDIFF_PROGRAM", "deformdiff")
 SKIPPED = 77
 
@@ -23,6 +24,16 @@ def address(file, name="", declares=""):
     return (
         f"python:{os.path.join(ADAPTERS, file)}" + (f"#{name}" if name else "") + (f"?{declares}" if declares else "")
     )
+
+
+def in_new_folder(test):
+    """The test's working directory from here to its end."""
+    folder = tempfile.mkdtemp(prefix="deformdiff-python-")
+    before = os.getcwd()
+    os.chdir(folder)
+    test.addCleanup(shutil.rmtree, folder)
+    test.addCleanup(os.chdir, before)
+    return folder
 
 
 class ProgramTest(unittest.TestCase):
@@ -87,7 +98,7 @@ class ExecutorTest(unittest.TestCase):
         raise NotImplementedError
 
     def execute(self, name, *cases, twice=False, tap=False):
-        sys.path.insert(0, os.path.join(os.path.dirname(ADAPTERS), ".."))
+        sys.path.insert(0, PACKAGE_FOLDER)
         from deformdiff.worker import poison
         from deformdiff.worker.execution import Executor
         from deformdiff.worker.loading import load

@@ -45,7 +45,7 @@ class InOneProcess(harness.ExecutorTest):
 
     @classmethod
     def setUpClass(cls):
-        sys.path.insert(0, os.path.join(os.path.dirname(harness.ADAPTERS), ".."))
+        sys.path.insert(0, harness.PACKAGE_FOLDER)
         import numpy
         from deformdiff.worker import poison
 
@@ -107,7 +107,7 @@ class RightCode(harness.ProgramTest):
         self.assertEqual(rules(report), [])
 
     def test_a_worker_by_its_command(self):
-        starter = os.path.join(os.path.dirname(harness.ADAPTERS), "..", "deformdiff", "start_worker.py")
+        starter = os.path.join(harness.PACKAGE_FOLDER, "deformdiff", "start_worker.py")
         kernel = os.path.join(harness.ADAPTERS, KERNEL)
         command = f"'{sys.executable}' {starter} --file {kernel} --name half_a_pixel_off --subject mine"
         found = self.fuzz(f"worker:{command}#mine", cases=5, options=("--first-finding",))

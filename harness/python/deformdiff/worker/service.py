@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 
+from deformdiff import adapter
 from deformdiff.adapter import AdapterError, Unsupported
 from deformdiff.worker import poison
 from deformdiff.worker.arrays import arrays_of
@@ -158,6 +159,7 @@ def main(words):
     parser.add_argument("--device")
     options = parser.parse_args(words)
     channel = Channel()
+    adapter.in_worker = True
     faulthandler.enable(all_threads=False)
     _prepare_numpy()
     service = Service(options)
