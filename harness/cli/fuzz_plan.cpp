@@ -98,6 +98,11 @@ std::vector<PlannedSession> served_blocks(const Options& options, const RunLimit
 
 }  // namespace
 
+void check_stream(const Options& options, const BlockEntry& entry) {
+  check_tiers(options, entry);
+  check_conditions(options, entry);
+}
+
 bool is_first_look(const Options& options) {
   return options.blocks.empty() && options.subjects.empty() && !options.cases && !options.time_seconds;
 }
@@ -110,8 +115,7 @@ std::vector<PlannedSession> plan_sessions(const Options& options) {
   std::vector<PlannedSession> sessions =
       options.blocks.empty() ? served_blocks(options, limits) : typed_blocks(options);
   for (PlannedSession& session : sessions) {
-    check_tiers(options, *session.entry);
-    check_conditions(options, *session.entry);
+    check_stream(options, *session.entry);
     session.stages = stage_count(*session.entry);
     session.cases = default_cases(session.stages, is_first_look(options));
   }

@@ -59,7 +59,7 @@ def fuzz(
     subjects       functions, "package.module:name", or addresses as on the command line: "python:FILE.py#NAME",
                    "torchop:libmine.so#mine::ms_deform_attn", "cpu"
     block          the block (`deformdiff list blocks`); left out, those that the implementations serve
-    cases          how many cases of each block (1000 of the operator, 200 of a deep block where nothing is said)
+    cases          how many cases of each block (500 of the operator, 10 of a deep block where nothing is said)
     seconds        or for how long
     seed           cases are a function of the seed: the same everywhere
     tiers          only these kinds of cases (`deformdiff list tiers`)

@@ -26,6 +26,11 @@ def address(file, name="", declares=""):
     )
 
 
+def read_report(folder):
+    with open(os.path.join(folder, "report.json")) as file:
+        return json.load(file)
+
+
 def in_new_folder(test):
     """The test's working directory from here to its end."""
     folder = tempfile.mkdtemp(prefix="deformdiff-python-")
@@ -56,11 +61,9 @@ class ProgramTest(unittest.TestCase):
         for subject in subjects:
             words += ["--subject", subject]
         done = self.run_program(*words, *options, "--report", "json:report.json")
-        path = os.path.join(self.folder, "report.json")
-        if not os.path.exists(path):
+        if not os.path.exists(os.path.join(self.folder, "report.json")):
             self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
-        with open(path) as file:
-            report = json.load(file)
+        report = read_report(self.folder)
         self.assertEqual(report["exit_code"], done.returncode)
         return report
 

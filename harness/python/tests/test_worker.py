@@ -1,6 +1,5 @@
 """The worker, seen from the program: implementations in numpy, right ones and all that can go wrong."""
 
-import json
 import os
 import sys
 
@@ -137,8 +136,7 @@ class SavedFindings(harness.ProgramTest):
             "json:report.json", "--progress", "never",
         )  # fmt: skip
         self.assertEqual(done.returncode, 1, done.stderr)
-        with open(os.path.join(self.folder, "report.json")) as file:
-            finding = json.load(file)["findings"][0]
+        finding = harness.read_report(self.folder)["findings"][0]
         self.assertLess(finding["shrunk_elements"], 20)
         # From another folder, too.
         case = os.path.join(self.folder, finding["case"])

@@ -4,6 +4,8 @@ from deformdiff.adapter import AdapterError
 from deformdiff.worker.blocks import BACKWARD, OPERATOR, output_names
 
 _PARAMETER = "param."
+_OPERATOR = ("value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight")
+_BACKWARD = (*_OPERATOR, "grad_output")
 
 
 def call(served, given, attributes, taps):
@@ -11,7 +13,9 @@ def call(served, given, attributes, taps):
     if served.autograd:
         return _through_autograd(served, given, attributes)
     if served.block in (OPERATOR, BACKWARD):
-        arguments = [*given.values(), int(attributes["im2col_step"])]
+        # By their names: a case may hold them in any order.
+        names = _OPERATOR if served.block == OPERATOR else _BACKWARD
+        arguments = [*(given[name] for name in names), int(attributes["im2col_step"])]
         return served.subject.function(*arguments[: served.arguments])
     inputs = {name: value for name, value in given.items() if not name.startswith(_PARAMETER)}
     parameters = {name[len(_PARAMETER) :]: value for name, value in given.items() if name.startswith(_PARAMETER)}
@@ -23,7 +27,7 @@ def call(served, given, attributes, taps):
 def _through_autograd(served, given, attributes):
     import torch
 
-    value, shapes, starts, locations, weights, grad_output = given.values()
+    value, shapes, starts, locations, weights, grad_output = (given[name] for name in _BACKWARD)
     leaves = [tensor.detach().requires_grad_() for tensor in (value, locations, weights)]
     arguments = [leaves[0], shapes, starts, leaves[1], leaves[2], int(attributes["im2col_step"])]
     with torch.enable_grad():
