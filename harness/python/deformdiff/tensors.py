@@ -119,7 +119,6 @@ def _elements(name, data):
     bits = {i: int(each, 16) for i, each in enumerate(data) if str(each).startswith("0x")}
     if name == "bfloat16":
         stored = (flat.view("<u4") >> 16).astype("<u2")
-        stored[numpy.isnan(flat)] = 0x7FC0
         for i, value in bits.items():
             stored[i] = value
         return _from_bits(stored)
