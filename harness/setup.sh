@@ -4,6 +4,7 @@
 #   harness/setup.sh fuzz [ARGS]   build the programs, then a short fuzz of every built-in implementation
 #   harness/setup.sh test [ARGS]   build, then the tests (ARGS go to ctest)
 #   harness/setup.sh build         build only
+#   harness/setup.sh wheel         the Python package with the program in it, without LibTorch: a wheel in build/dist/
 #
 # What is already there is not installed again. Set DEFORMDIFF_TORCH_DIR to use a LibTorch 2.11 of your own (the
 # folder with include/ and lib/), DEFORMDIFF_PREFIX to keep the downloads elsewhere than in .deps/.
@@ -14,7 +15,7 @@ readonly prefix=${DEFORMDIFF_PREFIX:-$PWD/.deps}
 readonly build=build/release
 readonly torch_version=2.11.0
 readonly cuda_version=13.0.2
-readonly packages=(cmake ninja-build g++ ccache python3-venv libeigen3-dev libfmt-dev libgtest-dev
+readonly packages=(cmake ninja-build g++ ccache python3-venv python3-pip libeigen3-dev libfmt-dev libgtest-dev
   librapidcheck-dev libcli11-dev libpugixml-dev libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev)
 
 say() { printf '\n== %s\n' "$*"; }
@@ -75,14 +76,14 @@ install_torch() {
   [ -x "$prefix/venv/bin/python" ] || python3 -m venv "$prefix/venv"
   if [ -n "$(system_nvcc)" ]; then
     say "Installing LibTorch $torch_version from PyPI beside the CUDA toolkit found (about 0.8 GB)"
-    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions nvidia-cusparselt-cu13==0.8.0 \
+    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions sympy pytest nvidia-cusparselt-cu13==0.8.0 \
       nvidia-nvshmem-cu13==3.4.5 nvidia-cufile==1.15.1.6
     local missing
     mapfile -t missing < <(missing_cuda_wheels)
     [ ${#missing[@]} -eq 0 ] || "${pip[@]}" "${missing[@]}"
   else
     say "Installing LibTorch $torch_version and the CUDA compiler from PyPI (about 2.8 GB)"
-    "${pip[@]}" torch==$torch_version numpy "cuda-toolkit[nvcc,crt,nvvm,cccl]==$cuda_version"
+    "${pip[@]}" torch==$torch_version numpy pytest "cuda-toolkit[nvcc,crt,nvvm,cccl]==$cuda_version"
   fi
   ln -sfn "$(echo "$prefix"/venv/lib/python3*/site-packages/torch)" "$prefix/torch"
   touch "$prefix/installed-$torch_version"
@@ -120,14 +121,18 @@ build() {
 main() {
   local command=${1:-}
   case $command in
-    fuzz | test | build) shift ;;
+    fuzz | test | build | wheel) shift ;;
     *)
-      sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
   mkdir -p "$prefix"
   install_packages
+  if [ "$command" = wheel ]; then
+    say "Building a wheel in build/dist"
+    exec python3 -m pip wheel . --no-deps --wheel-dir build/dist "$@"
+  fi
   install_torch
   find_nvcc
   case $command in

@@ -61,7 +61,9 @@ void take_settings(std::string_view text, const std::vector<std::string>& keys, 
   try {
     address.declared = checked_declaration(declared);
   } catch (const InputError& error) {
-    throw InputError(fmt::format("{}; beside those it takes {}", error.what(), fmt::join(keys, " ")));
+    const std::string beside =
+        keys.empty() ? "" : fmt::format("; beside those it takes {}", fmt::join(keys, " "));
+    throw InputError(error.what() + beside);
   }
 }
 
@@ -80,7 +82,7 @@ std::string address_text(std::string_view scheme, const Address& address) {
   return text;
 }
 
-Address parse_address(const std::string& typed, std::string_view scheme,
+Address split_address(const std::string& typed, std::string_view scheme,
                       const std::vector<std::string>& keys) {
   std::string_view text = std::string_view(typed).substr(scheme.size());
   Address address;
@@ -89,15 +91,22 @@ Address parse_address(const std::string& typed, std::string_view scheme,
       take_settings(text.substr(question + 1), keys, address);
       text = text.substr(0, question);
     }
-    if (const std::size_t hash = text.find('#'); hash != std::string_view::npos) {
-      address.tag = decoded(text.substr(hash + 1));
-      text = text.substr(0, hash);
-    }
-    address.file = decoded(text);
-    if (!std::filesystem::is_regular_file(address.file))
-      throw InputError(fmt::format("there is no file {}", address.file.string()));
   } catch (const InputError& error) {
     throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
+  }
+  if (const std::size_t hash = text.find('#'); hash != std::string_view::npos) {
+    address.tag = decoded(text.substr(hash + 1));
+    text = text.substr(0, hash);
+  }
+  address.file = decoded(text);
+  return address;
+}
+
+Address parse_address(const std::string& typed, std::string_view scheme,
+                      const std::vector<std::string>& keys) {
+  Address address = split_address(typed, scheme, keys);
+  if (!std::filesystem::is_regular_file(address.file)) {
+    throw InputError(fmt::format("subject '{}': there is no file {}", typed, address.file.string()));
   }
   return address;
 }

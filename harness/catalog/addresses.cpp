@@ -2,16 +2,15 @@
 
 #include "catalog/catalog.h"
 #include "catalog/declarations.h"
+#include "catalog/external_workers.h"
 #include "core/declaration.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/wire/hello.h"
-#include "engine/related_runner.h"
 #include "engine/signature.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -39,18 +38,6 @@ Declaration declaration_in(const std::string& typed, std::size_t question) {
   } catch (const InputError& error) {
     throw InputError(fmt::format("subject '{}': {}", typed, error.what()));
   }
-}
-
-/// The implementation declares this of itself. What declares no bound is run on related cases too.
-void declare(const Declaration& declaration, SubjectSpec& spec) {
-  if (declaration.settings.empty()) return;
-  spec.declare = [declaration](SubjectInfo& info) { apply(declaration, info); };
-  SubjectInfo declared;
-  apply(declaration, declared);
-  if (declared.bound != Bound::kNone) return;
-  spec.make_runner = [declare = spec.declare](const WorkerCommand& command, const RunLimits& limits) {
-    return related_runner(worker_runner(command, limits), declare, find_block);
-  };
 }
 
 /// NAME, or NAME?key=value&...
@@ -134,13 +121,19 @@ std::string worker_program() {
   const fs::path worker = worker_path();
   if (!fs::exists(worker)) {
     throw InputError(fmt::format(
-        "{} is missing: it is built where LibTorch is found (run harness/setup.sh build)", worker.string()));
+        "{} is missing, and with it every built-in implementation: it is built where LibTorch is found (run "
+        "harness/setup.sh build). What is called from Python needs none of it: --subject python:FILE.py",
+        worker.string()));
   }
   return worker.string();
 }
 
 bool is_fault_name(std::string_view name) {
   return name.starts_with("fault/") || name.starts_with("control/");
+}
+
+bool is_listed_name(std::string_view name) {
+  return is_fault_name(name) || name.find(':') == std::string_view::npos;
 }
 
 WorkerList ask_worker(const std::vector<std::string>& argv, const Deadline& end) {
@@ -182,10 +175,8 @@ const WorkerList& faults_and_controls(const Deadline& end) {
 SubjectSpec parse_subject(const std::string& typed) {
   if (typed.starts_with(kOperatorScheme)) return operator_spec(typed);
   if (typed.starts_with(kWrongStage)) return wrong_stage_spec(typed);
-  static constexpr std::array<std::string_view, 2> kLater{"worker:", "python:"};
-  for (const std::string_view scheme : kLater) {
-    if (typed.starts_with(scheme)) not_available_yet(fmt::format("subject '{}'", typed));
-  }
+  if (typed.starts_with(kPythonScheme)) return python_spec(typed);
+  if (typed.starts_with(kWorkerScheme)) return worker_spec(typed);
   if (typed.starts_with("torchscript:")) {
     throw InputError(fmt::format(
         "subject '{}': a module has parameters of its own: `deformdiff check` makes cases for it, which "
@@ -215,9 +206,11 @@ std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed,
 }
 
 std::set<std::string> blocks_served(const SubjectSpec& spec, const RunLimits& limits) {
-  const std::vector<SubjectInfo>& list = list_for(spec.name);
-  const auto listed = std::ranges::find(list, spec.command.subject, &SubjectInfo::name);
-  if (listed != list.end()) return listed->blocks;
+  if (is_listed_name(spec.command.subject)) {
+    const std::vector<SubjectInfo>& list = list_for(spec.command.subject);
+    const auto listed = std::ranges::find(list, spec.command.subject, &SubjectInfo::name);
+    if (listed != list.end()) return listed->blocks;
+  }
   const Subject subject = open_subject(spec, limits);
   if (subject.started()) return subject.info.blocks;
   return {blocks().front().block->name()};

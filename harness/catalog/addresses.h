@@ -30,12 +30,16 @@ const WorkerList& faults_and_controls(const Deadline& end = {});
 /// Whether the name is one of a fault or a control.
 bool is_fault_name(std::string_view name);
 
+/// Whether a worker of this program speaks for the name: it is no address.
+bool is_listed_name(std::string_view name);
+
 /// The first message of the worker that these words start. Throws InputError if it dies before it says
 /// anything, whenever it is tried, or says nothing in a minute or until `end`.
 WorkerList ask_worker(const std::vector<std::string>& argv, const Deadline& end);
 
-/// Names of built-in ones may declare as addresses do. Throws InputError for a name that no worker knows, a scheme that does not exist or is not available yet, a
-/// missing library, and a bad declaration; also for what answers saved cases alone.
+/// Names of built-in ones may declare as addresses do. Throws InputError for a name that no worker knows, a
+/// scheme that does not exist, a missing library or Python file, and a bad declaration; also for what answers
+/// saved cases alone.
 SubjectSpec parse_subject(const std::string& typed);
 
 /// Those named, by `parse`, or every built-in one.

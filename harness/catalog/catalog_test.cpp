@@ -168,7 +168,7 @@ TEST(Addresses, Refusals) {
        {std::string("gpu"), std::string("fault/none"), std::string("torchop:none.so#mine"),
         "torchop:" + library, "torchop:" + library + "#", "torchop:" + library + "#a::b",
         "torchop:" + library + "#mine?colour=red", "torchop:" + library + "#mine?deterministic=1,nosuch:0",
-        std::string("torchscript:a.pt"), std::string("worker:cmd#x"), std::string("python:a.py")}) {
+        std::string("torchscript:a.pt")}) {
     EXPECT_THROW(parse_subject(bad), InputError) << bad;
   }
 }

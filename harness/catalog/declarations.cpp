@@ -1,7 +1,9 @@
 #include "catalog/declarations.h"
 
 #include "blocks/block_list.h"
+#include "catalog/catalog.h"
 #include "core/error.h"
+#include "engine/related_runner.h"
 
 #include <set>
 #include <string>
@@ -27,6 +29,17 @@ Declaration checked_declaration(std::string_view text) {
                                  fmt::join(outputs, " ")));
   }
   return declaration;
+}
+
+void declare(const Declaration& declaration, SubjectSpec& spec) {
+  if (declaration.settings.empty()) return;
+  spec.declare = [declaration](SubjectInfo& info) { apply(declaration, info); };
+  SubjectInfo declared;
+  apply(declaration, declared);
+  if (declared.bound != Bound::kNone) return;
+  spec.make_runner = [declare = spec.declare](const WorkerCommand& command, const RunLimits& limits) {
+    return related_runner(worker_runner(command, limits), declare, find_block);
+  };
 }
 
 }  // namespace deformdiff

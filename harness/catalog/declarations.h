@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/declaration.h"
+#include "engine/subject.h"
 
 #include <string_view>
 
@@ -9,5 +10,8 @@ namespace deformdiff {
 
 /// As parse_declaration(). Throws InputError also where a promise is made of an output that no block has.
 Declaration checked_declaration(std::string_view text);
+
+/// The implementation declares this of itself. What declares no bound is run on related cases too.
+void declare(const Declaration& declaration, SubjectSpec& spec);
 
 }  // namespace deformdiff

@@ -11,8 +11,6 @@
 namespace deformdiff::cli {
 namespace {
 
-constexpr std::string_view kOperatorScheme = "torchop:";
-
 bool has_scheme(std::string_view text) {
   const std::size_t letters = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
   return letters != std::string_view::npos && letters > 0 && text[letters] == ':';
@@ -39,6 +37,15 @@ bool is_file(const std::string& version) {
          (path.extension() == ".so" || path.extension() == ".pt" || std::filesystem::is_regular_file(path));
 }
 
+/// The file that an address names; empty where it names none, or what it names need not be a file.
+std::string file_of(const std::string& address) {
+  const std::size_t colon = address.find(':');
+  const std::string file = address.substr(colon + 1, address.find_first_of("#?", colon) - colon - 1);
+  const bool names_file =
+      address.starts_with("torchop:") || (address.starts_with("python:") && file.ends_with(".py"));
+  return names_file ? file : "";
+}
+
 std::string with_file(const std::string& address, const std::string& file) {
   if (!has_scheme(address)) {
     throw InputError(fmt::format(
@@ -62,11 +69,8 @@ std::vector<Version> parse_versions(const std::string& typed, const std::string&
     if (version.empty()) throw InputError(fmt::format("--versions {}: an empty one; A,B,C wanted", typed));
     if (is_file(version)) {
       versions.push_back({with_file(address, version), version});
-    } else if (version.starts_with(kOperatorScheme)) {
-      const std::size_t begin = kOperatorScheme.size();
-      versions.push_back({version, version.substr(begin, version.find('#') - begin)});
     } else {
-      versions.push_back({version, {}});
+      versions.push_back({version, file_of(version)});
     }
   }
   return versions;

@@ -29,6 +29,10 @@ TEST(Versions, AFileStandsInTheAddressOfTheCase) {
   EXPECT_EQ(versions[0].address, "torchop:old/libmine.so#mine::ms_deform_attn?dtypes=float32,float64");
   EXPECT_EQ(versions[0].file, "old/libmine.so");
   EXPECT_EQ(versions[1].file, "new.so");
+  const std::vector<Version> python =
+      parse_versions("python:old.py#f?dtypes=float32,python:pkg.ops#f", kAddress);
+  EXPECT_EQ(python[0].file, "old.py");
+  EXPECT_EQ(python[1].file, "");
   EXPECT_EQ(addresses("b.pt", "torchscript:a.pt?block=decoder_layer").front(),
             "torchscript:b.pt?block=decoder_layer");
 }

@@ -10,6 +10,8 @@ int run_replay(const Options& options);
 int run_shrink(const Options& options);
 int run_explain(const Options& options);
 int run_judge(const Options& options);
+int run_generate(const Options& options);
+int run_show(const Options& options);
 int run_check(const Options& options);
 int run_list(const Options& options);
 int run_selftest(const Options& options);

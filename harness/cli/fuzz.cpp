@@ -10,6 +10,7 @@
 #include "cli/resumed.h"
 #include "cli/session_options.h"
 #include "cli/version.h"
+#include "core/files.h"
 #include "engine/journal/session_journal.h"
 #include "engine/session.h"
 #include "engine/stopwatch.h"
@@ -77,6 +78,11 @@ std::string finish_journal(RunJournal& run) {
   }
 }
 
+/// They are in the program of the built-in implementations, which an installation for Python lacks.
+bool has_canaries(const Options& options) {
+  return options.canaries && std::filesystem::exists(worker_path());
+}
+
 /// Every block of the plan, one after the other.
 SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSession>& sessions,
                           double planning, RunJournal& run) {
@@ -87,7 +93,7 @@ SessionReport fuzz_blocks(const Options& options, const std::vector<PlannedSessi
     const auto& [entry, subjects, stages, cases] = sessions[i];
     progress.begin(i);
     SessionOptions session = session_options_of(options, cases);
-    if (options.canaries) session.canaries = canaries_of(*entry, options.tiers);
+    if (has_canaries(options)) session.canaries = canaries_of(*entry, options.tiers);
     SessionJournal journal(run, *entry, session);
     if (options.time_seconds) {
       session.time_limit_seconds =
@@ -121,6 +127,10 @@ int run_fuzz(const Options& typed) {
   }
   known.mark(report.session.findings);
   if (interrupted()) report.warnings.emplace_back(kInterruptedWarning);
+  if (options.canaries && !has_canaries(options)) {
+    report.warnings.emplace_back(
+        "this run has no canaries: deformdiff-worker, which holds them, is not installed");
+  }
   warn_of_narrow_support(report);
   report.trigger_classes = reachable_classes(blocks_of(sessions), options.tiers);
   if (is_first_look(options)) {

@@ -53,10 +53,10 @@ void ask_workers(const Options& options, const Deadline& end) {
   names.insert(names.end(), options.required.begin(), options.required.end());
   const auto is_fault = [](const std::string& name) { return is_fault_name(name); };
   if (std::ranges::any_of(names, is_fault)) faults_and_controls(end);
-  const bool asks_for_built_in = options.blocks.empty() || options.subjects.empty() ||
-                                 std::ranges::any_of(names, [&](const std::string& name) {
-                                   return name.find(':') == std::string::npos && !is_fault(name);
-                                 });
+  const bool asks_for_built_in =
+      options.subjects.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+        return is_listed_name(name) && !is_fault(name);
+      });
   if (asks_for_built_in) builtin_subjects(end);
 }
 
@@ -98,6 +98,11 @@ std::vector<PlannedSession> served_blocks(const Options& options, const RunLimit
 
 }  // namespace
 
+void check_stream(const Options& options, const BlockEntry& entry) {
+  check_tiers(options, entry);
+  check_conditions(options, entry);
+}
+
 bool is_first_look(const Options& options) {
   return options.blocks.empty() && options.subjects.empty() && !options.cases && !options.time_seconds;
 }
@@ -110,8 +115,7 @@ std::vector<PlannedSession> plan_sessions(const Options& options) {
   std::vector<PlannedSession> sessions =
       options.blocks.empty() ? served_blocks(options, limits) : typed_blocks(options);
   for (PlannedSession& session : sessions) {
-    check_tiers(options, *session.entry);
-    check_conditions(options, *session.entry);
+    check_stream(options, *session.entry);
     session.stages = stage_count(*session.entry);
     session.cases = default_cases(session.stages, is_first_look(options));
   }

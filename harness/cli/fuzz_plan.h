@@ -29,4 +29,8 @@ bool is_first_look(const Options& options);
 
 RunPlan progress_plan(const std::vector<PlannedSession>& sessions, const Options& options);
 
+/// Throws InputError for tiers that the block does not have, conditions that no case of it meets, and those
+/// that speak of what it does not have.
+void check_stream(const Options& options, const BlockEntry& entry);
+
 }  // namespace deformdiff::cli

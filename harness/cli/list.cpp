@@ -107,8 +107,13 @@ std::string list_addresses() {
       "  for what LibTorch makes of the graph\n"
       "recorded:FILE.safetensors#TAG?block=BLOCK&layout=LAYOUT&map=OURS:THEIRS,...\n"
       "  a recorded run, as judge saves it with what it finds, for replay and explain\n"
-      "worker:COMMAND#subject, python:ADAPTER.py\n"
-      "  not available yet\n\n"
+      "python:FILE.py#NAME, python:package.module#NAME\n"
+      "  what a Python function or module computes; #NAME may be left out where it is\n"
+      "  plain (help(deformdiff) in Python); python=PATH is the interpreter of another\n"
+      "  environment\n"
+      "worker:COMMAND#NAME\n"
+      "  implementation NAME of a worker in any language (harness/core/WIRE.md), which\n"
+      "  COMMAND starts: words, in quotes where they hold spaces\n\n"
       "An address may end in ?key=value&..., what the implementation promises. The\n"
       "first value is the default.\n\n";
   for (const DeclarationKey& key : declaration_keys()) {

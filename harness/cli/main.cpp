@@ -38,10 +38,10 @@ int run(int argc, const char* const* argv) {
     return 0;
   }
   const std::map<std::string, int (*)(const Options&)> commands{
-      {"fuzz", run_fuzz},   {"replay", run_replay}, {"shrink", run_shrink}, {"explain", run_explain},
-      {"judge", run_judge}, {"check", run_check},   {"list", run_list},     {"selftest", run_selftest},
-      {"bench", run_bench}, {"report", run_report}, {"merge", run_merge},   {"promote", run_promote},
-      {"emit", run_emit},   {"bisect", run_bisect}};
+      {"fuzz", run_fuzz},   {"replay", run_replay}, {"shrink", run_shrink},     {"explain", run_explain},
+      {"judge", run_judge}, {"check", run_check},   {"list", run_list},         {"selftest", run_selftest},
+      {"bench", run_bench}, {"report", run_report}, {"merge", run_merge},       {"promote", run_promote},
+      {"emit", run_emit},   {"bisect", run_bisect}, {"generate", run_generate}, {"show", run_show}};
   return commands.at(options.command)(options);
 }
 

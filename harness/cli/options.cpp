@@ -37,6 +37,7 @@ struct Raw {
   std::optional<std::string> guided;
   std::vector<std::string> mapping, declarations;
   bool python = false;
+  std::string dtype;
   std::string shard, distribution = "standard";
   std::string input_order, output_order;
 };
@@ -230,7 +231,8 @@ void add_declare(CLI::App& command, Raw& raw) {
 
 void add_judge(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& judge = *app.add_subcommand("judge", "judge recorded tensors like any implementation");
-  add_path(judge, "FILE", options.files, "a safetensors file with in.NAME and out.TAG.NAME")
+  add_path(judge, "FILE", options.files,
+           "a safetensors file with in.NAME and out.TAG.NAME, or a folder of them")
       .required()
       ->expected(1);
   add_repeatable(judge, "--block", options.blocks, "operation (default: the file's metadata)").expected(1);
@@ -241,6 +243,36 @@ void add_judge(CLI::App& app, Options& options, Raw& raw) {
   add_declare(judge, raw);
   add_out(judge, options);
   add_common(judge, options, raw);
+}
+
+void add_generate(CLI::App& app, Options& options, Raw& raw) {
+  CLI::App& generate = *app.add_subcommand(
+      "generate", "write generated cases as safetensors, for what cannot be called; judge DIR afterwards");
+  add_repeatable(generate, "--block", options.blocks, "operation").expected(1)->required();
+  add_repeatable(generate, "--tier", options.tiers,
+                 "kind of cases, repeatable (default: all in their shares)");
+  generate.add_option("--only", options.only,
+                      "only cases whose sizes meet these conditions, as in 'M==8,D%8==0,L<=4'");
+  generate.add_option(
+      "--dtype", raw.dtype,
+      "float32, float64, float16 or bfloat16: every case in it, the numbers rounded to nearest");
+  generate.add_option("--cases", raw.cases, "how many")->required();
+  generate.add_option("--seed", raw.seed, "first number of every case's random stream (default 0)");
+  add_path(generate, "-o", options.output, "folder to write").required();
+  generate.add_flag("--quiet", options.quiet, "print nothing but errors");
+}
+
+void add_show(CLI::App& app, Options& options) {
+  CLI::App& show = *app.add_subcommand("show", "a case for people: sizes, numbers, trigger classes");
+  add_path(show, "FILE", options.files, "a saved case, or a safetensors file with in.NAME")
+      .required()
+      ->expected(1);
+  add_repeatable(show, "--block", options.blocks, "operation (default: the file's)").expected(1);
+  show.add_option("--layout", options.layout, "the framework's layout: huggingface, mmdet or facebook");
+  add_path(show, "--config", options.config, "JSON file with the block's configuration");
+  add_path(show, "-o", options.output,
+           "FILE.json or FILE.safetensors: write the case so instead, other than it is or the same");
+  show.add_flag("--quiet", options.quiet, "print nothing but errors");
 }
 
 void add_check(CLI::App& app, Options& options, Raw& raw) {
@@ -375,6 +407,12 @@ void convert(const Raw& raw, Options& options) {
   options.guided_share = guided_share(options, raw);
   options.canaries = raw.canaries.value_or(options.time_seconds.value_or(0) >= kCanarySeconds);
   if (!options.only.empty()) parse_conditions(options.only);
+  if (!raw.dtype.empty()) {
+    options.dtype = dtype_from_name(raw.dtype);
+    if (!options.dtype || !is_floating(*options.dtype)) {
+      throw InputError(fmt::format("--dtype {}: float32, float64, float16 or bfloat16 wanted", raw.dtype));
+    }
+  }
   if (raw.case_timeout) {
     options.case_timeout_seconds = parse_duration(*raw.case_timeout, "--case-timeout");
   }
@@ -418,6 +456,8 @@ Options parse_options(int argc, const char* const* argv) {
   add_emit(app, options, raw);
   add_bisect(app, options, raw);
   add_judge(app, options, raw);
+  add_generate(app, options, raw);
+  add_show(app, options);
   add_check(app, options, raw);
   add_other_commands(app, options, raw);
   try {

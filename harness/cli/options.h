@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/declaration.h"
+#include "core/dtype.h"
 #include "engine/shard.h"
 
 #include <cstdint>
@@ -68,6 +69,8 @@ struct Options {
   std::vector<std::string> output_order;
   Declaration declared;                        ///< judge, check
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
+
+  std::optional<DType> dtype;  ///< generate
 
   // promote, emit, bisect
   std::string name;                    ///< of the promoted case; empty: the file's

@@ -16,14 +16,10 @@
 #include <string>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
-
-// glibc 2.36 declares its functions without C linkage.
-extern "C" {
-#include <sys/pidfd.h>
-}
 
 namespace deformdiff {
 namespace {
@@ -98,11 +94,13 @@ void kill_children(std::span<const pid_t> spared) {
     // All at once first: none of them is to see another's end.
     for (const pid_t child : doomed) ::kill(child, SIGKILL);
     for (const pid_t child : doomed) {
-      const FileDescriptor handle(::pidfd_open(child, 0));
+      const FileDescriptor handle(open_process(child));
       kill_until(child, handle.get(), deadline);
     }
   }
 }
+
+int open_process(pid_t process) { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); }
 
 bool is_stopped(pid_t process) {
   const auto status = status_of(process);

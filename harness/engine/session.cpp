@@ -112,10 +112,19 @@ class Session {
       const auto end = specs.begin() + static_cast<std::ptrdiff_t>(std::min(first + kGroup, specs.size()));
       std::vector<SubjectSpec> group(std::make_move_iterator(begin), std::make_move_iterator(end));
       for (Subject& subject : open_subjects(std::move(group), options_.limits)) {
-        const auto& environment = subject.runner->environment();
-        report_.environment.insert(environment.begin(), environment.end());
+        note_environment(subject);
         if (specs.size() > kGroup) subject.runner->restart();
         states_.emplace_back(std::move(subject), entry_.block->name());
+      }
+    }
+  }
+
+  /// Where implementations run with other versions than those before them, it is said whose they are.
+  void note_environment(const Subject& subject) {
+    for (const auto& [key, value] : subject.runner->environment()) {
+      const auto [known, is_new] = report_.environment.emplace(key, value);
+      if (!is_new && known->second != value) {
+        report_.environment[fmt::format("{} of {}", key, subject.spec.name)] = value;
       }
     }
   }

@@ -119,6 +119,18 @@ TEST(StageJudge, OutputsOfAnUntappedRunAreJudgedToo) {
   EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
 }
 
+TEST(StageJudge, ATappedRunsOutputsMayBeShownByTheirNames) {
+  Outcome outcome = run();
+  const auto last = std::ranges::find(outcome.stages, "layers.1.third", &NamedTensor::name);
+  ASSERT_NE(last, outcome.stages.end());
+  last->name = "output:" + outcome.outputs[0].name;
+  EXPECT_EQ(judged(outcome).comparison.verdict, Verdict::kAgree);
+  EXPECT_FALSE(judged(outcome).comparison.estimated);
+  EXPECT_EQ(shown_value(toy(), problem(), outcome, "layers.1.third", false), &last->tensor);
+  outcome.stages.erase(last);
+  EXPECT_TRUE(judged(outcome).comparison.estimated);
+}
+
 TEST(StageJudge, TheElementThatDecidedIsThatOfTheRunAtFault) {
   // y is wrong in the untapped run alone, and the mask follows from it there.
   const Outcome tapped = run(), wrong = run("layers.1.third", 0.5F);

@@ -22,11 +22,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-// glibc 2.36 declares its functions without C linkage.
-extern "C" {
-#include <sys/pidfd.h>
-}
-
 namespace deformdiff {
 namespace {
 
@@ -195,7 +190,7 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t 
   const auto lock = workers.lock();
   adopt_orphans();
   pid_ = spawn(argv, given);
-  process_ = FileDescriptor(::pidfd_open(pid_, 0));
+  process_ = FileDescriptor(open_process(pid_));
   if (process_.get() < 0) {
     kill_child(pid_, -1);
     fail_for_descriptor("a worker's process");

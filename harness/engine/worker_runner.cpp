@@ -139,11 +139,7 @@ class WorkerRunner : public Runner {
 
   void take_message() {
     try {
-      if (!greeted_) {
-        greet(wire::decode_hello(worker_->header(), worker_->data()));
-        progress_ = Clock::now();
-        return;
-      }
+      if (!greeted_) return take_greeting();
       wire::RunResult result = wire::decode_run_result(worker_->header(), worker_->data());
       if (next_ == cases_.size() || result.position != next_ - request_start_) {
         throw InputError("message: position: that of the next case wanted");
@@ -163,6 +159,19 @@ class WorkerRunner : public Runner {
     } catch (const InputError&) {
       fail_for_nonsense();
     }
+  }
+
+  /// A declaration that cannot be read is an error in what the worker serves, not in how it speaks.
+  void take_greeting() {
+    const bool is_greeting = wire::kind_of_message(worker_->header(), worker_->data()) == "hello";
+    try {
+      greet(wire::decode_hello(worker_->header(), worker_->data()));
+    } catch (const InputError& error) {
+      if (!is_greeting) throw;
+      greeted_ = true;
+      refusal_ = outcome_of(Outcome::Kind::kNotRun, fmt::format("its worker's greeting: {}", error.what()));
+    }
+    progress_ = Clock::now();
   }
 
   void greet(wire::Hello hello) {

@@ -73,7 +73,7 @@ class Reader {
     });
   }
 
-  Recording read(const Attributes& configured) {
+  Recording read(const Attributes& configured, bool inputs_alone) {
     Recording recording;
     take_inputs(configured, recording);
     take_parameters(configured, recording.inputs);
@@ -81,7 +81,7 @@ class Reader {
     const LayoutNames names(layout_, block_, recording.attributes);
     want_inputs(names, recording);
     take_runs(names, recording);
-    if (recording.runs.empty()) {
+    if (recording.runs.empty() && !inputs_alone) {
       throw InputError(
           fmt::format("no output is recorded: {} wanted", output_places(block_.output_names().front())));
     }
@@ -329,7 +329,7 @@ class Reader {
 Recording read_recording(const SafetensorsFile& file, const BlockDefinition& block, Layout layout,
                          const RecordingOptions& options) {
   return Reader(file, block, layout, options.mapping)
-      .read(configured_attributes(options, file, layout, block));
+      .read(configured_attributes(options, file, layout, block), options.inputs_alone);
 }
 
 Recording read_recording(SafetensorsFile file, const BlockDefinition& block, Layout layout,

@@ -16,6 +16,7 @@ struct RecordingOptions {
   std::string layout;                          ///< by name; empty: the metadata's, or Hugging Face's
   std::filesystem::path config;                ///< a JSON file; empty: the metadata's, or the defaults
   std::map<std::string, std::string> mapping;  ///< our tensor name to the file's
+  bool inputs_alone = false;                   ///< a file without outputs will do
 };
 
 /// Throws InputError for a layout that we do not know.

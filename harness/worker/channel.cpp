@@ -15,11 +15,6 @@
 #include <thread>
 #include <unistd.h>
 
-// glibc 2.36 declares its functions without C linkage.
-extern "C" {
-#include <sys/pidfd.h>
-}
-
 namespace deformdiff::worker {
 namespace {
 
@@ -117,7 +112,7 @@ void Channel::send(const wire::Message& message) {
 void Channel::end_with_parent() const {
   adopt_orphans();
   const pid_t parent = ::getppid();
-  const int parent_process = ::pidfd_open(parent, 0);
+  const int parent_process = open_process(parent);
   // The other end of the input also closes when the parent was gone before its descriptor was opened.
   std::thread([input = input_, parent_process] {
     while (true) {
