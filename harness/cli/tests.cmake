@@ -109,11 +109,12 @@ add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_example
   $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
 set_tests_properties(readme_examples PROPERTIES LABELS cli TIMEOUT 600)
 
-file(GLOB saved CONFIGURE_DEPENDS ${cases}/*/smoke/*.json
-     ${cases}/*/regression/*.json)
-foreach(file IN LISTS saved)
-  cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${cases} OUTPUT_VARIABLE name)
-  deformdiff_command_test(replay/${name} replay replay ${file})
+# A folder of saved cases is one run: its implementations are started once.
+file(GLOB folders CONFIGURE_DEPENDS ${cases}/*/smoke ${cases}/*/regression)
+foreach(folder IN LISTS folders)
+  file(GLOB saved CONFIGURE_DEPENDS ${folder}/*.json)
+  cmake_path(RELATIVE_PATH folder BASE_DIRECTORY ${cases} OUTPUT_VARIABLE name)
+  deformdiff_command_test(replay/${name} replay replay ${saved})
 endforeach()
 
 # On what it came from, an open failure must still show, and a fixed one on a fault or on the very library that
@@ -161,7 +162,7 @@ add_test(NAME fuzz/time_bounds_everything
 set_tests_properties(fuzz/time_bounds_everything PROPERTIES LABELS fuzz PASS_REGULAR_EXPRESSION "timed_out: no answer within 2 s")
 foreach(signal INT TERM)
   add_test(NAME fuzz/ends_with_its_report_on_${signal}
-    COMMAND env --default-signal=${signal} timeout --preserve-status --kill-after=30 --signal=${signal} 10 $<TARGET_FILE:deformdiff> fuzz
+    COMMAND env --default-signal=${signal} timeout --preserve-status --kill-after=30 --signal=${signal} 5 $<TARGET_FILE:deformdiff> fuzz
             --block ms_deform_attn --subject cpu --cases 100000000 --out ${out}/${signal})
   set_tests_properties(fuzz/ends_with_its_report_on_${signal} PROPERTIES LABELS fuzz
     PASS_REGULAR_EXPRESSION "interrupted: this is what was done until then.*Nothing found: 1 implementation agree")
