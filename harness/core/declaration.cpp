@@ -57,6 +57,7 @@ constexpr Choice<EdgeGradient> kEdgeGradient[] = {
     {"any", EdgeGradient::kAny}, {"zero", EdgeGradient::kZero}, {"one_sided", EdgeGradient::kOneSided}};
 
 constexpr Choice<Bound> kBound[] = {{"derived", Bound::kDerived}, {"none", Bound::kNone}};
+constexpr Choice<Calls> kCalls[] = {{"at_once", Calls::kAtOnce}, {"one_at_a_time", Calls::kOneAtATime}};
 
 constexpr double kMostUlps = 1e6;
 
@@ -205,6 +206,8 @@ const std::vector<Key>& keys() {
              "none: its arithmetic is none of these; answers are judged by relations between them, of the "
              "operator and its backward",
              &SubjectInfo::bound),
+      choice("calls", kCalls, "whether several threads may call it at once, on inputs that require gradients",
+             &SubjectInfo::calls),
       choice("arithmetic", kArithmetic,
              "16-bit types compute in float32, round after each operation of tensors, or every step",
              &SubjectInfo::precision, &Precision::arithmetic),

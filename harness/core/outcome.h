@@ -14,6 +14,9 @@ namespace deformdiff {
 struct CallMode {
   bool twice = false;  ///< once more on fresh copies of the inputs, to see whether the bits repeat
   bool tap = false;    ///< once more for the values of the block's stages
+  /// Once more where it is quick, as training programs and servers call: with inputs that require gradients,
+  /// while another thread calls it on other numbers.
+  bool at_once = false;
   friend bool operator==(const CallMode&, const CallMode&) = default;
 };
 
@@ -32,6 +35,7 @@ struct Outcome {
   std::string message;
   std::vector<NamedTensor> outputs;  ///< contiguous; only if returned
   std::vector<NamedTensor> stages;   ///< values on the way, by stage name, of a call that was tapped
+  std::vector<NamedTensor> at_once;  ///< of a call at once with another, where they differ from `outputs`
   double seconds = 0;                ///< of the first run, inside the worker
   /// Of a subject without a bound: what it made of the cases that a relation makes of this one, in the order
   /// of RelatedCases. Known to the parent alone.

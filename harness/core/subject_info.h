@@ -14,6 +14,9 @@ namespace deformdiff {
 /// are judged by relations between them.
 enum class Bound : std::uint8_t { kDerived, kNone };
 
+/// Whether several threads may call a subject at once.
+enum class Calls : std::uint8_t { kAtOnce, kOneAtATime };
+
 struct SubjectInfo {
   std::string name;    ///< as reported: "cpu", "fault/...", or an address exactly as typed
   std::string device;  ///< "cpu" or "cuda"
@@ -26,6 +29,7 @@ struct SubjectInfo {
   Precision precision;
   Contract contract;
   Bound bound = Bound::kDerived;
+  Calls calls = Calls::kAtOnce;
   std::string not_run;  ///< why it cannot run on this machine; empty if it can
   std::string
       fault_class;       ///< for faults: "coordinates", "border", ...; for right code beside ours "control"

@@ -90,6 +90,14 @@ TEST(CallMode, TwiceWhereDeterminismIsDeclared) {
   }
 }
 
+TEST(CallMode, AtOnceUnlessDeclaredOtherwise) {
+  SubjectInfo info;
+  const std::vector<Case> cases{third_case({1})};
+  EXPECT_TRUE(call_mode(info, *third().block, cases).at_once);
+  info.calls = Calls::kOneAtATime;
+  EXPECT_FALSE(call_mode(info, *third().block, cases).at_once);
+}
+
 TEST(CallMode, TappedWhereStagesComputeWhatIsNoOutput) {
   EXPECT_FALSE(call_mode({}, *third().block, std::vector{third_case({1})}).tap);
   EXPECT_TRUE(call_mode({}, *toy().block, std::vector{toy_case()}).tap);
@@ -139,6 +147,22 @@ TEST(JudgeCase, IsJudgedByWhatTheSubjectDeclares) {
   EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict,
             Verdict::kNondeterministic);
   EXPECT_TRUE(scripted.calls.back().mode.twice);
+}
+
+TEST(JudgeCase, WhatOneCallMadeAtOnceWithAnotherIsJudgedToo) {
+  float factor = 1;
+  ScriptedSubject scripted("third", [&factor](const Case& c, std::span<const Case>) {
+    Outcome outcome = thirds(c);
+    outcome.at_once = thirds(third_case({3 * factor})).outputs;
+    return outcome;
+  });
+  Subject subject = scripted.open();
+  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict, Verdict::kAgree);
+  factor = 2;
+  const Comparison wrong = judge_case(subject, third(), third_case({3}), {}, {}).comparison;
+  EXPECT_EQ(wrong.verdict, Verdict::kOutOfBound);
+  EXPECT_TRUE(wrong.reason.starts_with("called by two threads at once: output[0] = 2, wanted 1"))
+      << wrong.reason;
 }
 
 TEST(JudgeCase, WhatHasFailedOnceIsNotAskedWhetherItCanTell) {

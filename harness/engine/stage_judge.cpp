@@ -413,6 +413,14 @@ class StageJudge {
 
 }  // namespace
 
+/// What it returned while another thread called it. Its stages were seen in another call.
+static Outcome of_call_at_once(const Outcome& outcome) {
+  Outcome other = outcome;
+  other.outputs = std::exchange(other.at_once, {});
+  other.stages.clear();
+  return other;
+}
+
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {
   StagedComparison judged;
@@ -422,7 +430,11 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
     judged = StageJudge(entry, c, outcome, info, options, ratios).judge();
   }
   judged.comparison.lost_worker = outcome.lost_worker;
-  return judged;
+  if (outcome.at_once.empty() || is_finding(judged.comparison.verdict)) return judged;
+  StagedComparison at_once = judge_stages(entry, c, of_call_at_once(outcome), info, options);
+  if (!is_finding(at_once.comparison.verdict)) return judged;
+  at_once.comparison.reason = "called by two threads at once: " + at_once.comparison.reason;
+  return at_once;
 }
 
 const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,

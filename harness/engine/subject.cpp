@@ -84,7 +84,8 @@ CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const 
   const std::vector<std::string> outputs = block.output_names();
   return {
       .twice = std::ranges::any_of(outputs, [&](const auto& each) { return info.contract.repeats(each); }),
-      .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); })};
+      .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); }),
+      .at_once = info.calls == Calls::kAtOnce};
 }
 
 }  // namespace deformdiff

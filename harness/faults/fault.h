@@ -11,11 +11,12 @@
 namespace deformdiff::worker {
 
 struct FaultDescription {
-  const char* name;      ///< without "fault/"
-  const char* kind;      ///< class that summaries count it in: "coordinates", "border", ...
-  const char* faulty;    ///< what is wrong, in a few words
-  const char* trigger;   ///< trigger class without which it cannot show, or ""
-  const char* expected;  ///< the verdict it must get
+  const char* name;            ///< without "fault/"
+  const char* kind;            ///< class that summaries count it in: "coordinates", "border", ...
+  const char* faulty;          ///< what is wrong, in a few words
+  const char* trigger;         ///< trigger class without which it cannot show, or ""
+  const char* expected;        ///< the verdict it must get
+  bool calls_at_once = false;  ///< it claims that several threads may call it at once
 };
 
 /// Adds a subject that claims everything our own CPU kernel claims, of float32 and float64, and computes with

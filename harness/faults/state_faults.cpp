@@ -3,10 +3,14 @@
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <map>
+#include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
 
 namespace deformdiff::worker {
 namespace {
@@ -38,6 +42,30 @@ MsDeformAttnFunction dirty_at_first() {
   };
 }
 
+/// Copies value, to have it contiguous, into a buffer that all calls share.
+MsDeformAttnFunction shared_workspace() {
+  struct Workspace {
+    std::mutex mutex;
+    at::Tensor memory;
+  };
+  return [workspace = std::make_shared<Workspace>()](const Inputs& inputs) {
+    const at::NoGradGuard no_grad;
+    at::Tensor memory;
+    {
+      const std::lock_guard lock(workspace->mutex);
+      at::Tensor& kept = workspace->memory;
+      const bool fits = kept.defined() && kept.numel() >= inputs.value.numel() &&
+                        kept.scalar_type() == inputs.value.scalar_type();
+      if (!fits) kept = at::empty({inputs.value.numel()}, inputs.value.options());
+      memory = kept;
+    }
+    Inputs own = inputs;
+    own.value = memory.narrow(0, 0, inputs.value.numel()).view(inputs.value.sizes());
+    own.value.copy_(inputs.value);
+    return forward_cpu(own);
+  };
+}
+
 }  // namespace
 
 SubjectList state_faults() {
@@ -50,6 +78,10 @@ SubjectList state_faults() {
             {"cached_by_shape", "state", "returns the first result for each output shape again", "",
              "out_of_bound"},
             cached_by_shape());
+  add_fault(list,
+            {"shared_workspace", "state", "copies value into a buffer that calls of all threads share", "",
+             "out_of_bound", true},
+            shared_workspace());
   return list;
 }
 

@@ -64,6 +64,7 @@ set(faults
   four_levels=out_of_bound
   eight_points=out_of_bound
   cached_by_shape=out_of_bound
+  shared_workspace=out_of_bound
   "sides_by_address=(out_of_bound|nonfinite_mismatch)"
   "sides_by_tensor=(out_of_bound|nonfinite_mismatch)"
   kept_result=nondeterministic

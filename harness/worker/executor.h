@@ -29,8 +29,13 @@ class Executor {
                   const StagesSender& send_ahead);
 
  private:
+  struct How {
+    Taps* taps = nullptr;
+    bool requires_grad = false;  ///< of all inputs of floating numbers
+  };
+
   /// `block` is null for a module of which only its outputs' positions are known.
-  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block* block, Taps* taps);
+  Outcome call(Subject& subject, c10::Device device, const Case& c, const Block* block, const How& how);
   void look_for_damage(const std::vector<at::Tensor>& inputs, const Case& c,
                        const std::vector<at::Tensor>& outputs, Outcome& outcome);
   void keep_outputs(const std::vector<at::Tensor>& outputs, const std::vector<std::string>& names,

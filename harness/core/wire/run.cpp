@@ -17,6 +17,9 @@ namespace {
 /// Before a stage's name, where its value is a tensor of the message.
 const std::string kStagePrefix = "stage.";
 
+/// Before an output's name, where its value is that of a call at once with another.
+const std::string kAtOncePrefix = "at_once.";
+
 constexpr std::pair<Outcome::Kind, std::string_view> kKinds[] = {
     {Outcome::Kind::kReturned, "returned"}, {Outcome::Kind::kUnsupported, "unsupported"},
     {Outcome::Kind::kThrew, "threw"},       {Outcome::Kind::kDeviceError, "device_error"},
@@ -89,6 +92,7 @@ Message encode(const RunRequest& message) {
   packer.field("subject") = message.subject;
   packer.flag("run_twice", message.mode.twice);
   packer.flag("tap", message.mode.tap);
+  packer.flag("at_once", message.mode.at_once);
   append_array(packer.field("cases"), message.cases, append_case);
   for (std::size_t position = 0; position < message.cases.size(); ++position) {
     for (const auto& [name, tensor] : message.cases[position].inputs) {
@@ -100,7 +104,9 @@ Message encode(const RunRequest& message) {
 
 RunRequest decode_run_request(std::string_view header, Data data) {
   const Unpacker message(header, data, "run");
-  RunRequest request{message.field("subject"), {message.flag("run_twice"), message.flag("tap")}, {}};
+  RunRequest request{message.field("subject"),
+                     {message.flag("run_twice"), message.flag("tap"), message.flag("at_once")},
+                     {}};
   for (const json& each : message.array("cases"))
     request.cases.push_back(decode_case(message, each, request.cases.size()));
   return request;
@@ -126,6 +132,7 @@ Message encode(const RunResult& message) {
   append_strings(packer.field("other_bits"), outcome.other_bits);
   add_named(packer, "outputs", "", outcome.outputs);
   add_named(packer, "stages", kStagePrefix, outcome.stages);
+  if (!outcome.at_once.empty()) add_named(packer, "at_once", kAtOncePrefix, outcome.at_once);
   return packer.finish();
 }
 
@@ -147,6 +154,7 @@ RunResult decode_run_result(std::string_view header, Data data) {
   if (message.has("other_bits")) outcome.other_bits = texts(message.nested("other_bits"), "other_bits");
   outcome.outputs = named_tensors(message, "outputs", "");
   outcome.stages = named_tensors(message, "stages", kStagePrefix);
+  if (message.has("at_once")) outcome.at_once = named_tensors(message, "at_once", kAtOncePrefix);
   return result;
 }
 

@@ -50,7 +50,7 @@ RunRequest some_request() {
   Case c{"ms_deform_attn", {{"im2col_step", 64}}, {}, {}};
   c.inputs = {{"value", Tensor(DType::kFloat32, {2, 3}, {0, 5}, 2, storage)},
               {"spatial_shapes", counting(DType::kInt64, {1, 2})}};
-  return {"cpu", {.twice = true, .tap = true}, {c, c}};
+  return {"cpu", {.twice = true, .tap = true, .at_once = true}, {c, c}};
 }
 
 RunResult some_result() {
@@ -142,8 +142,9 @@ TEST(Wire, DescriptionComesBack) {
 }
 
 RC_GTEST_PROP(Wire, RequestsComeBack, ()) {
-  RunRequest sent{
-      deformdiff::testing::arbitrary_name(), {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()}, {}};
+  RunRequest sent{deformdiff::testing::arbitrary_name(),
+                  {*rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>(), *rc::gen::arbitrary<bool>()},
+                  {}};
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
     sent.cases.push_back(without_provenance(deformdiff::testing::arbitrary_problem()));
   }
