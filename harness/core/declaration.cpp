@@ -57,7 +57,8 @@ constexpr Choice<EdgeGradient> kEdgeGradient[] = {
     {"any", EdgeGradient::kAny}, {"zero", EdgeGradient::kZero}, {"one_sided", EdgeGradient::kOneSided}};
 
 constexpr Choice<Bound> kBound[] = {{"derived", Bound::kDerived}, {"none", Bound::kNone}};
-constexpr Choice<Calls> kCalls[] = {{"at_once", Calls::kAtOnce}, {"one_at_a_time", Calls::kOneAtATime}};
+constexpr Choice<Concurrency> kCalls[] = {{"at_once", Concurrency::kAtOnce},
+                                          {"one_at_a_time", Concurrency::kOneAtATime}};
 
 constexpr double kMostUlps = 1e6;
 

@@ -15,7 +15,7 @@ namespace deformdiff {
 enum class Bound : std::uint8_t { kDerived, kNone };
 
 /// Whether several threads may call a subject at once.
-enum class Calls : std::uint8_t { kAtOnce, kOneAtATime };
+enum class Concurrency : std::uint8_t { kAtOnce, kOneAtATime };
 
 struct SubjectInfo {
   std::string name;    ///< as reported: "cpu", "fault/...", or an address exactly as typed
@@ -29,7 +29,7 @@ struct SubjectInfo {
   Precision precision;
   Contract contract;
   Bound bound = Bound::kDerived;
-  Calls calls = Calls::kAtOnce;
+  Concurrency calls = Concurrency::kAtOnce;
   std::string not_run;  ///< why it cannot run on this machine; empty if it can
   std::string
       fault_class;       ///< for faults: "coordinates", "border", ...; for right code beside ours "control"

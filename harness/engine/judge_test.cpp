@@ -94,7 +94,7 @@ TEST(CallMode, AtOnceUnlessDeclaredOtherwise) {
   SubjectInfo info;
   const std::vector<Case> cases{third_case({1})};
   EXPECT_TRUE(call_mode(info, *third().block, cases).at_once);
-  info.calls = Calls::kOneAtATime;
+  info.calls = Concurrency::kOneAtATime;
   EXPECT_FALSE(call_mode(info, *third().block, cases).at_once);
 }
 

@@ -85,7 +85,7 @@ CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const 
   return {
       .twice = std::ranges::any_of(outputs, [&](const auto& each) { return info.contract.repeats(each); }),
       .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); }),
-      .at_once = info.calls == Calls::kAtOnce};
+      .at_once = info.calls == Concurrency::kAtOnce};
 }
 
 }  // namespace deformdiff

@@ -22,7 +22,7 @@ SubjectInfo info_of(const FaultDescription& description) {
   info.faulty = description.faulty;
   info.trigger = description.trigger;
   info.expected = description.expected;
-  if (description.calls_at_once) info.calls = Calls::kAtOnce;
+  if (description.calls_at_once) info.calls = Concurrency::kAtOnce;
   return info;
 }
 

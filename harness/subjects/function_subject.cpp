@@ -76,7 +76,7 @@ SubjectInfo common_info(std::string name) {
   info.blocks = {kOperator};
   info.mixed_dtypes = {DType::kFloat16, DType::kBFloat16};
   info.precision = libtorch_cpu();
-  info.calls = Calls::kOneAtATime;
+  info.calls = Concurrency::kOneAtATime;
   info.contract.deterministic = Deterministic::kYes;
   info.contract.level_start_index = LevelStartIndex::kHonoured;
   return info;

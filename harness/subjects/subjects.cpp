@@ -41,7 +41,7 @@ SubjectList builtin_subjects() {
     return make_block_subject(of_every_block(std::move(info)), std::move(function));
   };
   const auto called_at_once = [](SubjectInfo info) {
-    info.calls = Calls::kAtOnce;
+    info.calls = Concurrency::kAtOnce;
     return info;
   };
   SubjectList list;

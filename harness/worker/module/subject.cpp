@@ -108,7 +108,7 @@ class ModuleSubject : public Subject {
     info.name = name_;
     info.device = "cpu";
     info.blocks = {kOpaqueBlock};
-    info.calls = Calls::kOneAtATime;  // an executor compiles anew for what requires gradients
+    info.calls = Concurrency::kOneAtATime;  // an executor compiles anew for what requires gradients
     // Norms that the graph puts together may compute as they like.
     info.precision.ulps = kLibTorchUlps;
     // A graph is made of operations of tensors, and so may the sampling in it be.
