@@ -35,7 +35,7 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
 
 TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
-      "device=cuda&dtypes=float64&supports=D%8==0&arithmetic=storage&coordinates=fused&"
+      "device=cuda&dtypes=float64&supports=D%8==0&bound=none&arithmetic=storage&coordinates=fused&"
       "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&exp_ulps=1.5&tanh_ulps=0&sin_"
       "cos_ulps=3.5&"
       "pow_ulps=1000&erf_ulps=2&deterministic=1,value:0&im2col_step=divides&nonfinite_location=nan&"
@@ -56,6 +56,7 @@ TEST(Declaration, TheFirstValueOfEachKeyIsTheDefault) {
     apply(parse_declaration(key.key == "supports" ? "supports=" : key.key + "=" + first), info);
     EXPECT_EQ(info.precision, before.precision) << key.key;
     EXPECT_EQ(info.contract, before.contract) << key.key;
+    EXPECT_EQ(info.bound, before.bound) << key.key;
     EXPECT_EQ(info.dtypes, before.dtypes) << key.key;
     EXPECT_EQ(info.device, before.device) << key.key;
   }
