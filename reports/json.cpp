@@ -44,6 +44,9 @@ Json subject_json(const SubjectReport& subject) {
   }
   json["not_judged"] = subject.not_judged;
   json["estimated"] = subject.estimated;
+  for (const auto& [name, relation] : subject.relations) {
+    json["relations"][name] = {{"judged", relation.judged}, {"not_applicable", relation.not_applicable}};
+  }
   json["run_seconds"] = subject.run_seconds;
   json["ratio"] = {{"median", finite(subject.ratios.quantile(0.5))},
                    {"p99", finite(subject.ratios.quantile(0.99))},

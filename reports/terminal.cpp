@@ -66,6 +66,24 @@ std::string reasons(const std::vector<SubjectReport>& subjects, std::size_t long
   return text;
 }
 
+/// Of implementations without a bound: in how many cases each relation was judged.
+std::string relations(const std::vector<SubjectReport>& subjects, std::size_t longest_name) {
+  const ShortNames shown(names_of(subjects), longest_name);
+  std::string text;
+  for (const SubjectReport& subject : subjects) {
+    std::vector<std::string> counts;
+    for (const auto& [name, relation] : subject.relations) {
+      counts.push_back(fmt::format("{} {}", name, relation.judged));
+    }
+    if (counts.empty()) continue;
+    text += wrapped("  ",
+                    fmt::format("{}, {} cases of {}: {}", shown.of(subject.name), subject.estimated,
+                                subject.block, fmt::join(counts, ", ")),
+                    4);
+  }
+  return text.empty() ? "" : "\nJudged by relations, with estimated noise, in so many cases:\n" + text;
+}
+
 /// Trigger classes that the run did not reach, on two lines.
 std::string coverage(const RunReport& report) {
   const std::vector<TriggerClass> missing = never_reached(report);
@@ -243,7 +261,8 @@ std::string terminal_report(const RunReport& report) {
   if (!several_blocks || report.verbose) text += table(subjects, report.colour);
   if (several_blocks && report.verbose) text += "\n";
   if (several_blocks) text += block_matrix(subjects);
-  text += reasons(subjects, several_blocks ? kLongestMatrixName : kLongestName) + coverage(report) +
+  const std::size_t longest_name = several_blocks ? kLongestMatrixName : kLongestName;
+  text += reasons(subjects, longest_name) + relations(subjects, longest_name) + coverage(report) +
           scenario_table(report) + audit_text(report) + findings(report) + guided_text(report.session) +
           canaries_text(report.session);
   if (!report.ignored.empty())

@@ -118,6 +118,36 @@ Case nudged(const Case& c, std::uint64_t quadrant, const CounterRandom& random) 
   return other;
 }
 
+double largest_magnitude(const Tensor& tensor) {
+  double largest = 0;
+  for (std::int64_t i = 0; i < tensor.elements(); ++i) {
+    const double magnitude = std::fabs(tensor.element(i));
+    if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
+  }
+  return largest;
+}
+
+/// Along each of two axes an interpolated number changes by at most twice the largest of a cell for each
+/// pixel. An element is the sum of so many products.
+void limit_nudges(const Case& c, const Problem& problem, RelatedCases& related) {
+  const Dims& d = problem.dims;
+  double side = 1;
+  for (const Level& level : problem.levels)
+    side = std::max({side, static_cast<double>(level.height), static_cast<double>(level.width)});
+  constexpr double kFarthest = 2.5;  // a point beyond 3/2 reaches no pixel of any map, wherever it is nudged
+  const double pixels = kNudge * rounding_of_places(problem.dtype) * kFarthest * side;
+  const double change = 4 * pixels;
+  const double value = largest_magnitude(problem.value), weight = largest_magnitude(problem.attn_weight);
+  if (c.block != backward_block().name()) {
+    related.steepest = {static_cast<double>(d.L * d.P) * weight * value * change};
+    return;
+  }
+  const double gradient = largest_magnitude(parse_backward(c).grad_output);
+  const double of_channels = static_cast<double>(d.D) * gradient * value * change;
+  related.steepest = {static_cast<double>(d.Q * d.L * d.P) * weight * gradient * change,
+                      side * weight * of_channels, of_channels};
+}
+
 /// Slopes change where a point crosses from cell to cell: gradients of points nearer to that than the line
 /// goes at least are left out.
 void leave_out_kinks(const Problem& problem, RelatedCases& related) {
@@ -166,6 +196,7 @@ void add_noise_line(const Case& c, RelatedCases& related) {
   for (const std::uint64_t quadrant : {0, 1, 2, 3}) {
     related.nudged.push_back(nudged(c, quadrant, random.stream(c.inputs.size())));
   }
+  limit_nudges(c, problem, related);
   if (c.block == backward_block().name()) leave_out_kinks(problem, related);
 }
 

@@ -13,11 +13,11 @@ constexpr int kSpareAnswers = 16;
 /// A nudge of a coordinate, in units of the last place of the coordinate plus 1.
 constexpr double kNudge = 2;
 
-/// Fills in `line`, `degree`, `nudged` and `is_continuous`. The answer is linear in value, in weights, in x
-/// and in y of points within their cells, and in grad_output. Each goes along the line by up to an eighth: of
-/// the largest magnitude of its tensor, or of a pixel. Points of 16-bit types, which name few places in a
-/// cell, stay where they are. Nudged are the points, by a rounding of their coordinates: in four cases, to
-/// each quadrant once.
+/// Fills in `line`, `degree`, `nudged`, `steepest` and `is_continuous`. The answer is linear in value, in
+/// weights, in x and in y of points within their cells, and in grad_output. Each goes along the line by up to
+/// an eighth: of the largest magnitude of its tensor, or of a pixel. Points of 16-bit types, which name few
+/// places in a cell, stay where they are. Nudged are the points, by a rounding of their coordinates: in four
+/// cases, to each quadrant once.
 void add_noise_line(const Case& c, RelatedCases& related);
 
 }  // namespace deformdiff::ms_deform_attn

@@ -2,7 +2,7 @@
 # What only a shell can set up: command_line_test.sh PROGRAM FOLDER TEST, where TEST is a function below.
 source "$(dirname "$0")/shell_test.sh"
 
-readonly fixture=${4:-}  # a library for bisect_git
+readonly fixture=${4:-}  # a library for bisect_git, and one for without_a_bound
 
 fault=(fuzz --block ms_deform_attn --subject fault/range_from_zero --cases 40 --seed 2 --first-finding)
 
@@ -69,6 +69,24 @@ verbose_tables() {
   expect 0 '"$program" fuzz --block ms_deform_attn --block reference_points --subject cpu --cases 4 --out "$folder" \
     --verbose >"$folder/printed"'
   grep -q '^reference_points$' "$folder/printed" || fail "no table of reference_points"
+}
+
+# A kernel of 8 bits: the right one is not blamed, and of a wrong one both sides are shown.
+without_a_bound() {
+  local saved
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject "torchop:$fixture#int8::ms_deform_attn?bound=none" --cases 20 \
+    --seed 3 --out "$folder/right" --report terminal --report "json:$folder/right.json" >"$folder/printed"'
+  tr -s ' \n' ' ' <"$folder/printed" | grep -q 'permuted_heads [1-9]' || fail "$(cat "$folder/printed")"
+  grep -q '"permuted_heads": {' "$folder/right.json" || fail "$(cat "$folder/right.json")"
+  expect 1 '"$program" fuzz --block ms_deform_attn --subject "torchop:$fixture#next_head::ms_deform_attn?bound=none" \
+    --cases 20 --seed 3 --first-finding --out "$folder/wrong" >"$folder/printed"'
+  saved=$(ls "$folder"/wrong/findings/*.json | head -n 1)
+  expect 1 '"$program" replay "$saved" >"$folder/printed"'
+  expect 1 '"$program" explain "$saved" >"$folder/printed"'
+  grep -Eq '^relation  [a-z]+_' "$folder/printed" && grep -q '^itself    ' "$folder/printed" &&
+    grep -Eq '^  1 \* output\[.*, of value \[' "$folder/printed" || fail "$(cat "$folder/printed")"
+  expect 2 '"$program" emit "$saved" --python 2>"$folder/errors"'
+  grep -q 'without a bound nothing says' "$folder/errors" || fail "$(cat "$folder/errors")"
 }
 
 # Ten seconds are long for a test: the first line comes after five.

@@ -144,6 +144,9 @@ Evidence evidence_of(const Failed& failed, const Options& options) {
   if (evidence.comparison.verdict == Verdict::kOverranBuffer) {
     cannot_show(failed.run, "a write outside a buffer shows under AddressSanitizer alone");
   }
+  if (evidence.comparison.verdict == Verdict::kBrokenRelation) {
+    cannot_show(failed.run, "without a bound nothing says what a single answer should be");
+  }
   const std::string& name = failed.subject.spec.name;
   evidence.implementation = name;
   if (name.starts_with(kOperatorScheme)) {

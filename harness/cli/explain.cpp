@@ -1,5 +1,6 @@
 // Which rule, which stage, which element, which term of the bound, which cell of the map.
 #include "cli/commands.h"
+#include "cli/explain_relation.h"
 #include "cli/explain_stage.h"
 #include "cli/output.h"
 #include "cli/rules.h"
@@ -66,7 +67,9 @@ int run_explain(const Options& options) {
 
   std::string text = verdict_text(run, subject, judged.comparison);
   if (judged.stages.size() > 1) text += stages_text(judged);
-  text += explain_stage({subject, entry, c, outcome, options.threads}, judged.comparison);
+  text += judged.comparison.verdict == Verdict::kBrokenRelation
+              ? explain_relation(*entry.relations, c, outcome, judged.comparison)
+              : explain_stage({subject, entry, c, outcome, options.threads}, judged.comparison);
   const Excuse excuse = excuse_of(entry, c, again, subject, options.threads);
   if (speaks_for_itself(excuse)) {
     text += fmt::format("\nNo failure with {}: declare it if that is meant.\n", excuse.declaration);

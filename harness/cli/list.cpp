@@ -114,8 +114,9 @@ std::string list_addresses() {
       "worker:COMMAND#NAME\n"
       "  implementation NAME of a worker in any language (harness/core/WIRE.md), which\n"
       "  COMMAND starts: words, in quotes where they hold spaces\n\n"
-      "An address may end in ?key=value&..., what the implementation promises. The\n"
-      "first value is the default.\n\n";
+      "An address, and the name of a built-in implementation, may end in\n"
+      "?key=value&..., what the implementation promises. The first value is the\n"
+      "default.\n\n";
   for (const DeclarationKey& key : declaration_keys()) {
     text += wrapped(fmt::format("  {:<31} ", key.key), key.values, 34);
     text += wrapped(fmt::format("  {:<31} ", ""), key.meaning, 34);
@@ -174,6 +175,15 @@ std::string list_rules() {
     const int rule = rule_of(verdict);
     text += fmt::format("  {:<20} {}\n", name_of(verdict), rule > 0 ? fmt::format("rule {}", rule) : "");
   }
+  text += "\nRelations of rule 8, by block:\n";
+  text += by_block([](const BlockEntry& entry) {
+    std::string of_block;
+    if (entry.relations == nullptr) return of_block;
+    for (const RelationKind& kind : entry.relations->kinds()) {
+      of_block += wrapped(fmt::format("  {:<22} ", kind.name), kind.description, 25);
+    }
+    return of_block;
+  });
   text += "\nCauses:\n";
   for (const Cause& cause : causes()) text += fmt::format("  {}\n", cause.name);
   return text;

@@ -84,6 +84,11 @@ add_test(NAME bisect/git COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_
   ${CMAKE_CURRENT_BINARY_DIR}/cli_test/bisect_git bisect_git $<TARGET_FILE:operator_fixture>)
 set_tests_properties(bisect/git PROPERTIES LABELS cli TIMEOUT 120 SKIP_RETURN_CODE 77)
 
+add_test(NAME cli/without_a_bound COMMAND ${PROJECT_SOURCE_DIR}/harness/cli/command_line_test.sh
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/cli_test/without_a_bound without_a_bound
+  $<TARGET_FILE:quantising_fixture>)
+set_tests_properties(cli/without_a_bound PROPERTIES LABELS cli TIMEOUT 120)
+
 # Each is several runs of some seconds.
 set(journal_tests
   killed_and_resumed

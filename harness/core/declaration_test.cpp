@@ -36,7 +36,8 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
 
 TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
-      "device=cuda&dtypes=float64,mixed_float16&supports=D%8==0&arithmetic=storage&coordinates=fused&"
+      "device=cuda&dtypes=float64,mixed_float16&supports=D%8==0&bound=none&calls=one_at_a_time&arithmetic="
+      "storage&coordinates=fused&"
       "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&autocast=bfloat16&exp_ulps=1.5&"
       "tanh_ulps=0&sin_"
       "cos_ulps=3.5&"
@@ -58,6 +59,8 @@ TEST(Declaration, TheFirstValueOfEachKeyIsTheDefault) {
     apply(parse_declaration(key.key == "supports" ? "supports=" : key.key + "=" + first), info);
     EXPECT_EQ(info.precision, before.precision) << key.key;
     EXPECT_EQ(info.contract, before.contract) << key.key;
+    EXPECT_EQ(info.bound, before.bound) << key.key;
+    EXPECT_EQ(info.calls, before.calls) << key.key;
     EXPECT_EQ(info.dtypes, before.dtypes) << key.key;
     EXPECT_EQ(info.mixed_dtypes, before.mixed_dtypes) << key.key;
     EXPECT_EQ(info.device, before.device) << key.key;

@@ -46,6 +46,9 @@ struct RelatedCases {
   int degree = 0;
   /// The case with a rounding, each way, of what relations that round change.
   std::vector<Case> nudged;
+  /// The most that a nudge changes an element of an exact answer, by output: what changes it more is no
+  /// rounding.
+  std::vector<double> steepest;
   std::vector<Relation> relations;
   /// Whether an element's exact answer is continuous in the inputs around the case: others are not judged.
   /// Empty: all are.

@@ -10,10 +10,10 @@ namespace deformdiff {
 struct Signature {
   std::string block;
   std::string subject;
-  std::string rule;    ///< name of the verdict
-  std::string output;  ///< or the family of the stage to blame; empty where none is
-  std::string
-      element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure"; "class" in JSON
+  std::string rule;           ///< name of the verdict
+  std::string output;         ///< or the family of the stage to blame; empty where none is
+  std::string element_class;  ///< "interior", "border", "outside", "nonfinite" or "structure", or the
+                              ///< relation that is broken; "class" in JSON
   friend auto operator<=>(const Signature&, const Signature&) = default;
 };
 

@@ -29,11 +29,6 @@ Verdict verdict_of(Outcome::Kind kind) {
   return Verdict::kNotRun;
 }
 
-/// Shortest text that identifies the number in its own dtype.
-std::string number(double value, DType dtype) {
-  return dtype == DType::kFloat64 ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
-}
-
 std::string admitted_kinds(std::uint8_t admits) {
   std::string kinds;
   const auto add = [&](int flag, const char* name) {
@@ -122,9 +117,9 @@ void blame_nonfinite(const OutputReference& wanted, const Tensor& got, const Ele
   result.violating = found.nonfinite_elements;
   result.sampled = found.nonfinite_sample.elements();
   std::string expected = admitted_kinds(admits);
-  if (admits == kAdmitsFinite) expected = number(result.wanted, wanted.dtype);
+  if (admits == kAdmitsFinite) expected = number_text(result.wanted, wanted.dtype);
   result.reason = fmt::format("{} = {}, wanted {}{}", element_name(wanted.name, wanted.shape, element),
-                              number(result.got, wanted.dtype), expected,
+                              number_text(result.got, wanted.dtype), expected,
                               others(found.nonfinite + found.outside, got.elements()));
 }
 
@@ -145,9 +140,9 @@ void blame_worst(const OutputReference& wanted, const Tensor& got, const Element
   for (const Alternative& other : wanted.alternatives) {
     if (other.element == found.worst) set += " or " + interval(other.value, other.bound, wanted.dtype);
   }
-  result.reason =
-      fmt::format("{} = {}, wanted {} (ratio {:.2g}){}", element_name(wanted.name, wanted.shape, found.worst),
-                  number(result.got, wanted.dtype), set, result.ratio, others(found.outside, got.elements()));
+  result.reason = fmt::format(
+      "{} = {}, wanted {} (ratio {:.2g}){}", element_name(wanted.name, wanted.shape, found.worst),
+      number_text(result.got, wanted.dtype), set, result.ratio, others(found.outside, got.elements()));
 }
 
 /// Rules 4 and 5. A wrong kind of number in any output comes before the worst distance over all outputs.
@@ -189,6 +184,21 @@ std::optional<std::string> broken_promise(const Outcome& outcome, const Contract
 }
 
 }  // namespace
+
+Reference structure_of(const std::vector<OutputSpec>& outputs) {
+  Reference reference;
+  for (const OutputSpec& output : outputs) {
+    OutputReference& wanted = reference.outputs.emplace_back();
+    wanted.name = output.name;
+    wanted.dtype = output.dtype;
+    wanted.shape = output.shape;
+  }
+  return reference;
+}
+
+std::string number_text(double value, DType dtype) {
+  return dtype == DType::kFloat64 ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
+}
 
 std::optional<Comparison> decided_before_elements(const Outcome& outcome, const Reference& reference) {
   Comparison result;

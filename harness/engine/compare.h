@@ -2,6 +2,7 @@
 // Knows no block, subject or device.
 #pragma once
 
+#include "core/block.h"
 #include "core/outcome.h"
 #include "core/precision.h"
 #include "core/reference.h"
@@ -49,6 +50,12 @@ struct Comparison {
                                             ///< element is to blame
   std::set<std::string> violating_classes;  ///< of the elements in `violating`
 };
+
+/// A reference that has the outputs' names, dtypes and shapes, and no values.
+Reference structure_of(const std::vector<OutputSpec>& outputs);
+
+/// Shortest text that identifies the number in its own dtype.
+std::string number_text(double value, DType dtype);
 
 /// Rules 1 to 3, which need no values: what they decide, or nothing if the elements are to be looked at. Of
 /// `reference` the outputs' names, dtypes and shapes are used.

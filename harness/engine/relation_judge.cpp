@@ -27,17 +27,6 @@ constexpr double kTame = 1e10;
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-Reference structure_of(const std::vector<OutputSpec>& outputs) {
-  Reference reference;
-  for (const OutputSpec& output : outputs) {
-    OutputReference& wanted = reference.outputs.emplace_back();
-    wanted.name = output.name;
-    wanted.dtype = output.dtype;
-    wanted.shape = output.shape;
-  }
-  return reference;
-}
-
 /// What numbers a case's floating inputs are.
 struct InputNumbers {
   bool finite = true;
@@ -65,11 +54,6 @@ InputNumbers numbers_of(const Case& c) {
 double number_at(const Tensor& tensor, std::int64_t element) {
   const auto at = static_cast<std::size_t>(element) * size_of(tensor.dtype());
   return load_number(tensor.dtype(), tensor.storage().data() + at);
-}
-
-/// Shortest text that identifies the number in its own dtype.
-std::string text_of(double value, DType dtype) {
-  return dtype == DType::kFloat64 ? fmt::format("{}", value) : fmt::format("{}", static_cast<float>(value));
 }
 
 /// What is found of one relation.
@@ -187,7 +171,7 @@ class RelationJudge {
   /// Related cases that measure and are not compared.
   std::size_t measuring() const { return related_.line.size() + related_.nudged.size(); }
 
-  /// Root mean square of how far the element goes in the nudged cases.
+  /// Root mean square of how far the element goes in the nudged cases, as far as it may.
   double nudge_at(std::size_t output, std::int64_t element) const {
     const double own = number_at(outcome_.outputs[output].tensor, element);
     long double squares = 0;
@@ -197,7 +181,7 @@ class RelationJudge {
       squares += away * away;
     }
     const auto cases = static_cast<long double>(std::max<std::size_t>(1, related_.nudged.size()));
-    return static_cast<double>(std::sqrt(squares / cases));
+    return std::min(static_cast<double>(std::sqrt(squares / cases)), related_.steepest[output]);
   }
 
   /// One standard deviation of the error of an element of an answer.
@@ -331,8 +315,8 @@ class RelationJudge {
     result.violating = result.sampled = checked.listed;
     result.reason = fmt::format(
         "{}: {} = {}, but {} from {} (ratio {:.2g}){}", relation.name,
-        element_name(output.name, output.shape, checked.element), text_of(checked.left, output.dtype),
-        text_of(checked.right, output.dtype), description_of(relation.name), checked.ratio,
+        element_name(output.name, output.shape, checked.element), number_text(checked.left, output.dtype),
+        number_text(checked.right, output.dtype), description_of(relation.name), checked.ratio,
         checked.broken > 1 ? fmt::format("; {} of {} elements differ", checked.broken, checked.judged) : "");
   }
 

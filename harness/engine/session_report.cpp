@@ -27,6 +27,10 @@ void count(SubjectReport& report, const Comparison& comparison, std::uint64_t in
   ++report.cases;
   ++report.verdicts[comparison.verdict];
   if (comparison.estimated) ++report.estimated;
+  for (const auto& [name, judged] : comparison.relations) {
+    RelationCount& relation = report.relations[name];
+    ++(judged ? relation.judged : relation.not_applicable);
+  }
   if (comparison.verdict >= Verdict::kVacuous && comparison.verdict != Verdict::kAgree) {
     ++report.not_judged[fmt::format("{}: {}", name_of(comparison.verdict), comparison.reason)];
   }
@@ -37,6 +41,10 @@ void add(SubjectReport& all, const SubjectReport& part) {
   for (const auto& [verdict, cases] : part.verdicts) all.verdicts[verdict] += cases;
   for (const auto& [reason, cases] : part.not_judged) all.not_judged[reason] += cases;
   all.estimated += part.estimated;
+  for (const auto& [name, counts] : part.relations) {
+    all.relations[name].judged += counts.judged;
+    all.relations[name].not_applicable += counts.not_applicable;
+  }
   all.run_seconds += part.run_seconds;
   all.ratios.add(part.ratios);
   add(part.places, all.places);

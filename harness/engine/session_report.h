@@ -25,6 +25,12 @@ struct Retry {
   Verdict verdict = Verdict::kNotRun;
 };
 
+/// In how many cases a relation was judged, and in how many it did not apply.
+struct RelationCount {
+  std::int64_t judged = 0, not_applicable = 0;
+  friend bool operator==(const RelationCount&, const RelationCount&) = default;
+};
+
 struct SubjectReport {
   std::string name;
   std::string block;
@@ -33,6 +39,7 @@ struct SubjectReport {
   std::map<Verdict, std::int64_t> verdicts;
   std::map<std::string, std::int64_t> not_judged;  ///< by "unsupported: reason", "vacuous: reason", ...
   std::int64_t estimated = 0;                      ///< cases whose verdict rests on an estimated set
+  std::map<std::string, RelationCount> relations;  ///< by name; of a subject without a bound
   double run_seconds = 0;                          ///< of the first call of each case, inside the worker
   RatioHistogram ratios;
   ErrorPlaces places;  ///< of the wrong elements of a session; empty elsewhere

@@ -24,17 +24,6 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() && a.contiguous() == b.contiguous();
 }
 
-Reference structure_of(const std::vector<OutputSpec>& outputs) {
-  Reference reference;
-  for (const OutputSpec& output : outputs) {
-    OutputReference& wanted = reference.outputs.emplace_back();
-    wanted.name = output.name;
-    wanted.dtype = output.dtype;
-    wanted.shape = output.shape;
-  }
-  return reference;
-}
-
 /// The stages to evaluate so that some can be judged, and which of them is the last to use a value.
 class NeededStages {
  public:

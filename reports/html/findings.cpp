@@ -113,10 +113,13 @@ std::string card(const Finding& finding, std::size_t number, std::string_view dr
   return fmt::format(
       "<article class=\"card finding{}\" id=\"f{}\" aria-labelledby=\"f{}-h\">\n<h3 id=\"f{}-h\">"
       "{}. {} in {}</h3>\n"
-      "<p class=\"where\">{}{}{}, {} element</p>\n<p class=\"sentence\">{}</p>\n{}{}{}</article>\n",
+      "<p class=\"where\">{}{}{}, {}{}</p>\n<p class=\"sentence\">{}</p>\n{}{}{}</article>\n",
       finding.excused_by.empty() ? "" : " excused", number, number, number, number, escaped(s.rule),
       escaped(s.subject), escaped(s.block), s.output.empty() ? "" : ", ", escaped(s.output),
-      escaped(s.element_class), escaped(sentence_of(finding)),
+      s.rule == name_of(Verdict::kBrokenRelation) ? "relation " : "",
+      s.rule == name_of(Verdict::kBrokenRelation) ? escaped(s.element_class)
+                                                  : escaped(s.element_class) + " element",
+      escaped(sentence_of(finding)),
       finding.status == FindingStatus::kNew
           ? ""
           : fmt::format("<p class=\"status\">{}</p>\n", escaped(status_text(finding))),

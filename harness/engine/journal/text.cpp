@@ -209,6 +209,9 @@ Json json_of(const CountedCases& counted) {
   json["ratios"] = ratios_json(counts.ratios);
   if (!counts.not_judged.empty()) json["not_judged"] = counts.not_judged;
   if (counts.estimated > 0) json["estimated"] = counts.estimated;
+  for (const auto& [name, relation] : counts.relations) {
+    json["relations"][name] = {relation.judged, relation.not_applicable};
+  }
   if (!counts.places.empty()) json["places"] = places_json(counts.places);
   for (const Retry& retry : counts.retries) {
     json["retries"].push_back({retry.index, retry.lost_worker, name_of(retry.verdict)});
@@ -229,6 +232,11 @@ CountedCases counted_from(const Json& json) {
     counts.not_judged = json["not_judged"].get<std::map<std::string, std::int64_t>>();
   }
   if (json.contains("estimated")) counts.estimated = json["estimated"];
+  if (json.contains("relations")) {
+    for (const auto& [name, relation] : json["relations"].items()) {
+      counts.relations[name] = {relation.at(0), relation.at(1)};
+    }
+  }
   if (json.contains("places")) counts.places = places_from(json["places"]);
   if (json.contains("retries")) {
     for (const Json& retry : json["retries"]) {
