@@ -139,7 +139,7 @@ TEST(StageJudge, TheElementThatDecidedIsThatOfTheRunAtFault) {
   for (const bool untapped : {true, false}) {
     Comparison above = decided;
     above.untapped = untapped;
-    const Case made = element_of_stage(toy(), problem(), outcome, stages.back(), above).problem;
+    const Case made = element_of_stage(toy(), problem(), outcome, {}, stages.back(), above).problem;
     EXPECT_EQ(made.inputs.at(0).tensor, (untapped ? wrong : tapped).outputs[0].tensor);
   }
 }
