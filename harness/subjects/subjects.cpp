@@ -3,7 +3,6 @@
 #include "subjects/autocast.h"
 #include "subjects/cuda/subjects.h"
 #include "subjects/function_subject.h"
-#include "subjects/mask2former/blocks.h"
 #include "subjects/ms_deform_attn/backward.h"
 #include "subjects/ms_deform_attn/composite.h"
 #include "subjects/ms_deform_attn/forward.h"
@@ -23,10 +22,8 @@ std::vector<std::pair<Replay, const char*>> replays() {
           {Replay::kInference, "/inference"}};
 }
 
-/// The models alone: the operator has no matrix product.
 SubjectInfo autocast_info(std::string name) {
   SubjectInfo info = composite_info(std::move(name));
-  info.blocks = mask2former::block_names();
   info.dtypes = {DType::kFloat32};
   info.mixed_dtypes.clear();
   info.precision.autocast = Autocast::kBFloat16;
@@ -50,8 +47,7 @@ SubjectList builtin_subjects() {
   list.push_back(
       make(fused_info("cuda_emulated"), every_block(forward_cuda_emulated, backward_cuda_emulated)));
   list.push_back(make(called_at_once(composite_info("composite")), every_block(forward_composite)));
-  list.push_back(make_block_subject(autocast_info("composite/autocast"),
-                                    under_autocast(every_block(forward_composite))));
+  list.push_back(make(autocast_info("composite/autocast"), under_autocast(every_block(forward_composite))));
   list.push_back(composite_cuda_subject());
   for (const auto& [replay, suffix] : replays()) {
     const auto add = [&](SubjectInfo info, const MsDeformAttnFunction& function) {
