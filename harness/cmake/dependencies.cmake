@@ -17,9 +17,9 @@ if(BUILD_TESTING)
   find_package(GTest REQUIRED)
 endif()
 
-# A program for other machines than this one needs nothing of it but the C library.
+# A program for other machines than this one needs nothing of it but the C and the C++ library. That one is not
+# linked in: what is in the archive of a new compiler needs a newer C library than the program does.
 if(DEFORMDIFF_STATIC)
   target_compile_definitions(deformdiff_flags INTERFACE FMT_HEADER_ONLY)
   set_target_properties(pugixml::pugixml PROPERTIES INTERFACE_LINK_LIBRARIES pugixml::static)
-  target_link_options(deformdiff_flags INTERFACE -static-libstdc++ -static-libgcc)
 endif()

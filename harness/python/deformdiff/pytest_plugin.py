@@ -1,13 +1,13 @@
 """pytest: the fixture `deformdiff`, the marker `deformdiff`, and saved cases as tests.
 
-    def test_my_kernel(deformdiff):
-        deformdiff.fuzz("my_package.ops:ms_deform_attn")            # fails with the report of what is wrong
+def test_my_kernel(deformdiff):
+    deformdiff.fuzz("my_package.ops:ms_deform_attn")            # fails with the report of what is wrong
 
-    @pytest.mark.deformdiff(subject=my_kernel, block="ms_deform_attn", cases=2000)
-    def test_my_kernel(deformdiff_result):
-        assert deformdiff_result.subjects[0].worst < 0.5
+@pytest.mark.deformdiff(subject=my_kernel, block="ms_deform_attn", cases=2000)
+def test_my_kernel(deformdiff_result):
+    assert deformdiff_result.subjects[0].worst < 0.5
 
-    pytest --deformdiff-cases 5000 --deformdiff-saved cases=my_package.ops:ms_deform_attn
+pytest --deformdiff-cases 5000 --deformdiff-saved cases=my_package.ops:ms_deform_attn
 """
 
 import os

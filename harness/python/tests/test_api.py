@@ -101,7 +101,9 @@ class Addresses(unittest.TestCase):
     def test_texts(self):
         from deformdiff.addresses import address_of, declaring
 
-        self.assertEqual(address_of("package.ops:f?dtypes=float32"), ("python:package.ops#f?dtypes=float32", os.getcwd()))
+        self.assertEqual(
+            address_of("package.ops:f?dtypes=float32"), ("python:package.ops#f?dtypes=float32", os.getcwd())
+        )
         for text in ("cpu", "python:a.py#f", "torchop:l.so#a::b", "worker:prog#a", "fault/half_pixel"):
             self.assertEqual(address_of(text), (text, ""))
         self.assertEqual(declaring("python:a.py", "x=1"), "python:a.py?x=1")

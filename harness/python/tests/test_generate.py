@@ -1,6 +1,8 @@
 """Cases out and answers back: generate, what an implementation makes of them, judge; and show."""
 
+import collections
 import glob
+import json
 import os
 import sys
 
@@ -11,6 +13,9 @@ sys.path.insert(0, harness.ADAPTERS)
 
 
 class Generate(harness.ProgramTest):
+    #: Inputs in the blocks' order, which is not that of their names.
+    FIRST = collections.defaultdict(list, ms_deform_attn=["value", "spatial_shapes", "attn_weight"])
+
     def generate(self, block, *words):
         done = self.run_program("generate", "--block", block, "--seed", "4", "-o", "cases", *words)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -31,6 +36,7 @@ class Generate(harness.ProgramTest):
             self.assertEqual((metadata["block"], metadata["index"]), ("ms_deform_attn", str(i)))
             names = ("value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight")
             inputs = [tensors["in." + name] for name in names]
+            self.assertEqual({array.dtype.name for array in inputs[::3]}, {"float32"})
             tensors["out.right.output"] = numpy_kernel.ms_deform_attn(*inputs, 64)
             tensors["out.wrong.output"] = numpy_kernel.half_a_pixel_off(*inputs)
             write_safetensors(path, tensors, metadata)
@@ -59,6 +65,9 @@ class Generate(harness.ProgramTest):
                     self.assertEqual(done.returncode, 0, done.stderr)
                     shown.append(self.run_program("show", name).stdout)
                 self.assertIn(f"block       {block}\n", shown[0])
+                with open(os.path.join(self.folder, "other.json")) as file:
+                    names = list(json.load(file)["inputs"])
+                self.assertEqual([name for name in names if name in self.FIRST[block]], self.FIRST[block])
                 self.assertEqual(len(set(shown)), 1)
                 for file in files:
                     os.remove(file)

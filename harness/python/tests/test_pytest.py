@@ -44,7 +44,9 @@ class Plugin(harness.ProgramTest):
 
     def test_fixture_marker_and_saved_cases(self):
         printed = self.pytest("--deformdiff-cases", "7", "--deformdiff-seed", "5", "--deformdiff-out", "out", "-rA")
-        outcomes = {name: word for word, name in re.findall(r"^(PASSED|FAILED|ERROR) test_mine.py::(\w+)", printed, re.M)}
+        outcomes = {
+            name: word for word, name in re.findall(r"^(PASSED|FAILED|ERROR) test_mine.py::(\w+)", printed, re.M)
+        }
         self.assertEqual(
             outcomes, {"test_right": "PASSED", "test_wrong": "FAILED", "test_marked": "ERROR", "test_refused": "ERROR"}
         )

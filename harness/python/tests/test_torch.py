@@ -62,7 +62,9 @@ class InOneProcess(harness.ExecutorTest):
     def test_a_result_and_a_second_run(self):
         (result,) = self.execute("composite", OneElement(3), twice=True)
         self.assertEqual(self.output(result), (3, 3))
-        self.assertEqual((result.ran_twice, result.repeated_bits, result.modified, result.overran), (True, True, "", ""))
+        self.assertEqual(
+            (result.ran_twice, result.repeated_bits, result.modified, result.overran), (True, True, "", "")
+        )
 
     def test_elements_that_are_never_written(self):
         (result,) = self.execute("forgets_half", OneElement(3))

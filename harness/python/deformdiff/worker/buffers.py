@@ -16,7 +16,6 @@ def _band_bytes(size):
     return min(max((size + 63) // 64 * 64, _NARROWEST), _WIDEST)
 
 
-
 class Buffer:
     """Of one input. `arrays` makes arrays of the implementation's kind in it."""
 

@@ -33,9 +33,7 @@ def _through_autograd(served, given, attributes):
     with torch.enable_grad():
         output = served.subject.function(*arguments[: served.arguments])
         gradients = torch.autograd.grad(output, leaves, grad_output, allow_unused=True)
-    return tuple(
-        torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, gradients)
-    )
+    return tuple(torch.zeros_like(leaf) if gradient is None else gradient for leaf, gradient in zip(leaves, gradients))
 
 
 def _through_module(served, inputs, parameters, attributes, taps):

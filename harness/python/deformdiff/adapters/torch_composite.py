@@ -1,0 +1,45 @@
+"""The operator in PyTorch's own grid_sample, on whatever version is installed, and its gradients through autograd.
+
+python:deformdiff.adapters.torch_composite             as it stands
+python:deformdiff.adapters.torch_composite#compiled    through torch.compile
+"""
+
+import torch
+import torch.nn.functional as F
+
+import deformdiff
+
+_DECLARES = "coordinates=grid_sample"
+
+
+def _sampled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+    batch, _, heads, channels = value.shape
+    _, queries, _, _, points, _ = sampling_loc.shape
+    # The sums are those of float32 where the numbers are of 16 bits.
+    wide = torch.float64 if value.dtype == torch.float64 else torch.float32
+    output = torch.zeros(batch * heads, channels, queries, dtype=wide, device=value.device)
+    for level, (height, width) in enumerate(spatial_shapes):
+        start = level_start_index[level]
+        rows = value[:, start : start + height * width].to(wide)
+        maps = rows.permute(0, 2, 3, 1).reshape(batch * heads, channels, height, width)
+        grid = (2 * sampling_loc[:, :, :, level].to(wide) - 1).transpose(1, 2)
+        grid = grid.reshape(batch * heads, queries, points, 2)
+        weights = attn_weight[:, :, :, level].to(wide).transpose(1, 2).reshape(batch * heads, 1, queries, points)
+        output = output + (F.grid_sample(maps, grid, align_corners=False) * weights).sum(-1)
+    output = output.view(batch, heads * channels, queries).transpose(1, 2)
+    return output.contiguous().to(value.dtype)
+
+
+@deformdiff.subject(block="ms_deform_attn", declares=_DECLARES, arrays="torch", autograd=True)
+def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+    return _sampled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
+
+
+_compiled = None
+
+
+def compiled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+    global _compiled
+    if _compiled is None:
+        _compiled = torch.compile(_sampled, dynamic=True)
+    return _compiled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
