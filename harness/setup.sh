@@ -76,15 +76,17 @@ install_torch() {
   [ -x "$prefix/venv/bin/python" ] || python3 -m venv "$prefix/venv"
   if [ -n "$(system_nvcc)" ]; then
     say "Installing LibTorch $torch_version from PyPI beside the CUDA toolkit found (about 0.8 GB)"
-    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions sympy pytest nvidia-cusparselt-cu13==0.8.0 \
+    "${pip[@]}" --no-deps torch==$torch_version numpy typing-extensions nvidia-cusparselt-cu13==0.8.0 \
       nvidia-nvshmem-cu13==3.4.5 nvidia-cufile==1.15.1.6
     local missing
     mapfile -t missing < <(missing_cuda_wheels)
     [ ${#missing[@]} -eq 0 ] || "${pip[@]}" "${missing[@]}"
   else
     say "Installing LibTorch $torch_version and the CUDA compiler from PyPI (about 2.8 GB)"
-    "${pip[@]}" torch==$torch_version numpy pytest "cuda-toolkit[nvcc,crt,nvvm,cccl]==$cuda_version"
+    "${pip[@]}" torch==$torch_version numpy "cuda-toolkit[nvcc,crt,nvvm,cccl]==$cuda_version"
   fi
+  # For the Python package's tests; torch's autograd needs sympy.
+  "${pip[@]}" pytest sympy
   ln -sfn "$(echo "$prefix"/venv/lib/python3*/site-packages/torch)" "$prefix/torch"
   touch "$prefix/installed-$torch_version"
 }
