@@ -1,7 +1,6 @@
 """The operator in PyTorch's own grid_sample, on whatever version is installed, and its gradients through autograd.
 
-python:deformdiff.adapters.torch_composite             as it stands
-python:deformdiff.adapters.torch_composite#compiled    through torch.compile
+python:deformdiff.adapters.torch_composite
 """
 
 import torch
@@ -33,13 +32,3 @@ def _sampled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight
 @deformdiff.subject(block="ms_deform_attn", declares=_DECLARES, arrays="torch", autograd=True)
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
     return _sampled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
-
-
-_compiled = None
-
-
-def compiled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    global _compiled
-    if _compiled is None:
-        _compiled = torch.compile(_sampled, dynamic=True)
-    return _compiled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
