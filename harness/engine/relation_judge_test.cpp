@@ -28,7 +28,8 @@ class ThirdRelations : public Relations {
     related.degree = 1;
     related.steepest = {0};
     for (int step = 1; step <= 18; ++step) {
-      related.line.push_back(with_each(c, [&](float x) { return x + 0.01F * static_cast<float>(step) * x; }));
+      related.line.push_back(
+          with_each(c, [&](float x) { return x + 0.0005F * static_cast<float>(step * step) * x; }));
     }
     std::vector<float> backwards = numbers_of(c);
     std::ranges::reverse(backwards);
