@@ -188,9 +188,9 @@ void add_noise_line(const Case& c, RelatedCases& related) {
   const int answers = related.degree + 1 + kSpareAnswers;
   for (int step = 1; step <= answers; ++step) {
     Case& on_line = related.line.emplace_back(c);
+    const double part = static_cast<double>(step) / answers;
     for (const Going& going : all) {
-      on_line.inputs[going.input].tensor =
-          at_part(going.dense, going.ways, static_cast<double>(step) / answers);
+      on_line.inputs[going.input].tensor = at_part(going.dense, going.ways, part * part);
     }
   }
   for (const std::uint64_t quadrant : {0, 1, 2, 3}) {

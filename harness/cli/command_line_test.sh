@@ -74,12 +74,12 @@ verbose_tables() {
 # A kernel of 8 bits: the right one is not blamed, and of a wrong one both sides are shown.
 without_a_bound() {
   local saved
-  expect 0 '"$program" fuzz --block ms_deform_attn --subject "torchop:$fixture#int8::ms_deform_attn?bound=none" --cases 20 \
+  expect 0 '"$program" fuzz --block ms_deform_attn --subject "torchop:$fixture#int8::ms_deform_attn?bound=none" --cases 10 \
     --seed 3 --out "$folder/right" --report terminal --report "json:$folder/right.json" >"$folder/printed"'
   tr -s ' \n' ' ' <"$folder/printed" | grep -q 'permuted_heads [1-9]' || fail "$(cat "$folder/printed")"
   grep -q '"permuted_heads": {' "$folder/right.json" || fail "$(cat "$folder/right.json")"
   expect 1 '"$program" fuzz --block ms_deform_attn --subject "torchop:$fixture#next_head::ms_deform_attn?bound=none" \
-    --cases 20 --seed 3 --first-finding --out "$folder/wrong" >"$folder/printed"'
+    --cases 10 --seed 3 --first-finding --out "$folder/wrong" >"$folder/printed"'
   saved=$(ls "$folder"/wrong/findings/*.json | head -n 1)
   expect 1 '"$program" replay "$saved" >"$folder/printed"'
   expect 1 '"$program" explain "$saved" >"$folder/printed"'

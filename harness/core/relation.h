@@ -40,7 +40,7 @@ struct Relation {
 
 /// The cases made from one case.
 struct RelatedCases {
-  /// Cases at equal distances on a line away from the case, in all its floating inputs at once: each element
+  /// Cases on a line away from the case, 1, 4, 9, ... far, in all its floating inputs at once: each element
   /// of their exact answers is a polynomial of this degree.
   std::vector<Case> line;
   int degree = 0;

@@ -21,14 +21,15 @@ void take_off(const std::vector<long double>& basis, std::vector<long double>& n
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] -= part * basis[i];
 }
 
-/// Powers 0 to `degree` of equidistant places from -1 to 1, each made orthogonal to those before it, twice
-/// (Parlett, The Symmetric Eigenvalue Problem, 6-9: twice is enough), and of length 1.
+/// Powers 0 to `degree` of places from -1 to 1, at squares from there, each made orthogonal to those before
+/// it, twice (Parlett, The Symmetric Eigenvalue Problem, 6-9: twice is enough), and of length 1.
 std::vector<std::vector<long double>> orthonormal_polynomials(std::size_t places, int degree) {
   std::vector<std::vector<long double>> basis;
   for (int power = 0; power <= degree; ++power) {
     std::vector<long double> next;
     for (std::size_t i = 0; i < places; ++i) {
-      const long double place = 2 * static_cast<long double>(i) / static_cast<long double>(places - 1) - 1;
+      const long double part = static_cast<long double>(i + 1) / static_cast<long double>(places);
+      const long double place = 2 * part * part - 1;
       next.push_back(std::pow(place, power));
     }
     for (int pass = 0; pass < 2; ++pass) {

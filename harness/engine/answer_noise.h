@@ -9,8 +9,9 @@
 
 namespace deformdiff {
 
-/// Of one output. The answers are to cases at equal distances, of which exact arithmetic makes a polynomial
-/// of the degree, element by element.
+/// Of one output. The answers are to cases at distances as 1, 4, 9, ..., of which exact arithmetic makes a
+/// polynomial of the degree, element by element. Equal distances would meet equal roundings, where they are a
+/// multiple of the steps in which an implementation counts.
 class AnswerNoise {
  public:
   /// Contiguous tensors of one dtype and shape, more than degree + 1 of them; they must outlive this.

@@ -22,8 +22,9 @@ namespace {
 /// Relations show what replaces, loses or adds samples, which changes an element by about its own size.
 constexpr TellingRule kRelatedAnswers{0.5, 50, true};
 
-/// Finite numbers up to this overflow in no sum or product of three, but of 16 bits.
-constexpr double kTame = 1e10;
+/// Finite numbers up to this overflow in no product, whatever range an arithmetic has; in sums of 16 bits
+/// they may.
+constexpr double kTame = 16;
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 

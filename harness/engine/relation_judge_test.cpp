@@ -15,11 +15,12 @@ namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-/// Of output = x / 3: the elements in reverse order, and all of them halved, which needs two.
+/// Of output = x / 3: the elements in reverse order; half of each, and the first half of them and the rest,
+/// which need two.
 class ThirdRelations : public Relations {
  public:
   std::vector<RelationKind> kinds() const override {
-    return {{"reversed", "x in reverse order"}, {"halved", "half of x"}};
+    return {{"reversed", "x in reverse order"}, {"halved", "half of x"}, {"split", "x in two parts"}};
   }
 
   RelatedCases related(const Case& c) const override {
@@ -27,7 +28,8 @@ class ThirdRelations : public Relations {
     related.degree = 1;
     related.steepest = {0};
     for (int step = 1; step <= 18; ++step) {
-      related.line.push_back(with_each(c, [&](float x) { return x + 0.01F * static_cast<float>(step) * x; }));
+      related.line.push_back(
+          with_each(c, [&](float x) { return x + 0.0005F * static_cast<float>(step * step) * x; }));
     }
     std::vector<float> backwards = numbers_of(c);
     std::ranges::reverse(backwards);
@@ -36,9 +38,22 @@ class ThirdRelations : public Relations {
     const auto twice = [](std::size_t, std::int64_t i) { return Found{i, 2}; };
     related.relations.push_back({"reversed", {{third_case(backwards), reversed}}, "", true});
     if (last > 0) {
-      related.relations.push_back({"halved", {{with_each(c, [](float x) { return x / 2; }), twice}}});
+      related.relations.push_back({"halved", {{with_each(c, [](float x) { return x / 2; }), twice}}, ""});
+      const std::vector<float> all = numbers_of(c);
+      const auto half = static_cast<std::ptrdiff_t>(all.size() / 2);
+      related.relations.push_back({"split",
+                                   {{third_case({all.begin(), all.begin() + half}),
+                                     [half](std::size_t, std::int64_t i) {
+                                       return i < half ? Found{i, 1} : Found{};
+                                     }},
+                                    {third_case({all.begin() + half, all.end()}),
+                                     [half](std::size_t, std::int64_t i) {
+                                       return i < half ? Found{} : Found{i - half, 1};
+                                     }}},
+                                   ""});
     } else {
       related.relations.push_back({"halved", {}, "one element"});
+      related.relations.push_back({"split", {}, "one element"});
     }
     return related;
   }
@@ -103,7 +118,8 @@ TEST(Relations, RightCodeOfFewBitsAgreesByEstimate) {
   EXPECT_EQ(comparison.verdict, Verdict::kAgree) << comparison.reason;
   EXPECT_TRUE(comparison.estimated);
   EXPECT_LT(comparison.ratio, 0.5);
-  EXPECT_EQ(comparison.relations, (std::map<std::string, bool>{{"halved", true}, {"reversed", true}}));
+  EXPECT_EQ(comparison.relations,
+            (std::map<std::string, bool>{{"halved", true}, {"reversed", true}, {"split", true}}));
 }
 
 TEST(Relations, ABrokenOneIsNamedWithBothSides) {
@@ -116,7 +132,7 @@ TEST(Relations, ABrokenOneIsNamedWithBothSides) {
   EXPECT_EQ(judgement.signature.element_class, "reversed");
   EXPECT_EQ(judgement.signature.output, "output");
   EXPECT_EQ(comparison.violating, (std::vector<std::int64_t>{0, 3}));
-  EXPECT_EQ(comparison.violating_classes, (std::set<std::string>{"reversed"})) << "halved holds";
+  EXPECT_EQ(comparison.violating_classes, (std::set<std::string>{"reversed", "split"})) << "halved holds";
   EXPECT_GT(comparison.ratio, 1);
   EXPECT_NE(comparison.reason.find("reversed: output[3] = 7.328125, but 3.671875 from x in reverse order"),
             std::string::npos)
@@ -135,11 +151,12 @@ TEST(Relations, OtherLinesThanItsOwnNoiseAllowsAreBroken) {
 }
 
 TEST(Relations, WhatARelatedCaseComesToIsAVerdict) {
-  const auto dies_on_eleven_first = [](const Case& c, std::span<const Case>) {
-    if (numbers_of(c).front() == 11) return outcome_of(Outcome::Kind::kCrashed, "signal 11");
+  const auto dies_on_the_reverse = [](const Case& c, std::span<const Case>) {
+    if (numbers_of(c) == std::vector<float>{11, 5, 7, 10})
+      return outcome_of(Outcome::Kind::kCrashed, "signal 11");
     return in_steps(c);
   };
-  const Comparison comparison = judged(dies_on_eleven_first, kCase).comparison;
+  const Comparison comparison = judged(dies_on_the_reverse, kCase).comparison;
   EXPECT_EQ(comparison.verdict, Verdict::kCrashed);
   EXPECT_EQ(comparison.reason, "reversed: signal 11");
 }
@@ -148,7 +165,8 @@ TEST(Relations, NumbersThatAreNotFiniteAreFoundAgain) {
   const Case c = third_case({10, kNan, 5, 11});
   const Comparison agrees = judged(right, c).comparison;
   EXPECT_EQ(agrees.verdict, Verdict::kAgree) << agrees.reason;
-  EXPECT_EQ(agrees.relations, (std::map<std::string, bool>{{"halved", false}, {"reversed", true}}))
+  EXPECT_EQ(agrees.relations,
+            (std::map<std::string, bool>{{"halved", false}, {"reversed", true}, {"split", false}}))
       << "only what rearranges says something of them";
 
   const auto drops_second = [](const Case& given, std::span<const Case>) {
@@ -187,7 +205,8 @@ TEST(Relations, CasesOutsideTheDeclarationAreNotGiven) {
     return in_steps(c);
   };
   judged(counts, kCase, related_third(), "N==4");
-  EXPECT_EQ(given, 1 + cases_of(relations.related(kCase)).size());
+  const std::size_t parts = 2;
+  EXPECT_EQ(given, 1 + cases_of(relations.related(kCase)).size() - parts);
   given = 0;
   const Judgement refused = judged(counts, kCase, related_third(), "N==5");
   EXPECT_EQ(refused.comparison.verdict, Verdict::kUnsupported);
