@@ -65,8 +65,8 @@ struct BlockConstants {
 /// stages. Validation, names and extents follow from the descriptions; a block is left to say what they
 /// cannot.
 ///
-/// The floating tensors of a case have one dtype, or some are float32 and the others of one 16-bit type. Batch (B) and queries (Q) may be empty, no
-/// other extent.
+/// The floating tensors of a case have one dtype, or some are float32 and the others of one 16-bit type.
+/// Batch (B) and queries (Q) may be empty, no other extent.
 class BlockDefinition : public Block {
  public:
   explicit BlockDefinition(BlockConstants constants) : constants_(std::move(constants)) {}
