@@ -28,10 +28,11 @@ function(deformdiff_library name)
   target_link_libraries(${name} PUBLIC deformdiff_flags)
 endfunction()
 
-# deformdiff_test(NAME SOURCES... LIBRARIES...): a GoogleTest program; each of its tests is a ctest test. It is
-# optimised little, but for precompiled headers of optimised code: it runs once, and what it calls is optimised.
+# deformdiff_test(NAME SOURCES... LIBRARIES... [WHOLE]): a GoogleTest program; each of its tests is a ctest test, or all
+# together where it is WHOLE: LibTorch takes longer to load than they do. It is optimised little, but for precompiled
+# headers of optimised code: it runs once, and what it calls is optimised.
 function(deformdiff_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   if(NOT BUILD_TESTING)
     return()
   endif()
@@ -42,7 +43,12 @@ function(deformdiff_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} deformdiff_flags GTest::gtest GTest::gtest_main)
   set(precompiled $<BOOL:$<TARGET_PROPERTY:PRECOMPILE_HEADERS_REUSE_FROM>>)
   target_compile_options(${name} PRIVATE $<$<AND:$<CONFIG:Release>,$<NOT:${precompiled}>>:-O1>)
-  gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" DISCOVERY_TIMEOUT 60)
+  if(ARG_WHOLE)
+    add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  else()
+    gtest_discover_tests(${name} PROPERTIES LABELS "${ARG_LABELS}" DISCOVERY_TIMEOUT 60)
+  endif()
 endfunction()
 
 # deformdiff_command_test(NAME LABEL ARGUMENTS...): a run of the program, which must exit 0.

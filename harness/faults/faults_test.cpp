@@ -7,7 +7,9 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
@@ -209,7 +211,24 @@ class EachFault : public testing::TestWithParam<std::string> {
   std::string name_;
 };
 
+/// Right alone, and sooner or later wrong while another thread calls it on other numbers.
+bool is_wrong_at_once(Subject& fault) {
+  EXPECT_TRUE(agrees(fault, anything()));
+  const std::jthread other([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) run_subject(fault, test_inputs(harmless_shape(at::kFloat), 99));
+  });
+  constexpr int kMostCalls = 100000;
+  for (int i = 0; i < kMostCalls; ++i) {
+    if (!agrees(fault, anything())) return true;
+  }
+  return false;
+}
+
 TEST_P(EachFault, IsWrongOnItsCase) {
+  if (fault_->info().calls == Concurrency::kAtOnce) {
+    EXPECT_TRUE(is_wrong_at_once(*fault_));
+    return;
+  }
   ASSERT_TRUE(provocations().contains(name_)) << "the fault needs a case in this table";
   if (name_ == "cached_by_shape") run_subject(*fault_, test_inputs(harmless_shape(at::kFloat), 99));
   EXPECT_FALSE(agrees(*fault_, provocations().at(name_)()));

@@ -13,24 +13,26 @@
 namespace deformdiff::worker {
 namespace {
 
-/// In storage of its own; numbers, not integers, are each where the one before them was.
-at::Tensor moved_on(const Tensor& tensor) {
+/// In storage of its own; where it `moves`, each number is where the one before it was.
+at::Tensor copied(const Tensor& tensor, bool moves) {
   const auto bytes = tensor.storage();
   c10::Storage storage(c10::Storage::use_byte_size_t(), bytes.size(),
                        c10::GetCPUAllocator()->allocate(bytes.size()), c10::GetCPUAllocator());
   auto* const to = static_cast<std::byte*>(storage.mutable_data());
   std::ranges::copy(bytes, to);
-  const bool moves = is_floating(tensor.dtype()) && bytes.size() >= size_of(tensor.dtype());
-  if (moves) std::rotate(to, to + size_of(tensor.dtype()), to + bytes.size());
+  if (moves && !bytes.empty()) std::rotate(to, to + size_of(tensor.dtype()), to + bytes.size());
   return view_of(std::move(storage), tensor);
 }
 
 }  // namespace
 
 Company::Company(Subject& subject, const Case& c) : subject_(subject), case_(c) {
-  for (const NamedTensor& input : c.inputs) {
-    names_.push_back(input.name);
-    inputs_.push_back(moved_on(input.tensor));
+  // What follows, such as locations, stays: another one may be one that the subject cannot do.
+  const auto first = std::ranges::find_if(
+      c.inputs, [](const NamedTensor& each) { return is_floating(each.tensor.dtype()); });
+  for (auto input = c.inputs.begin(); input != c.inputs.end(); ++input) {
+    names_.push_back(input->name);
+    inputs_.push_back(copied(input->tensor, input == first));
   }
   thread_ = std::thread([this] { call(); });
   begun_.wait(false);

@@ -11,8 +11,8 @@
 
 namespace deformdiff::worker {
 
-/// While it lives, another thread calls the subject again and again, on tensors of its own that hold the
-/// case's numbers in other places. What these calls return or throw is not looked at.
+/// While it lives, another thread calls the subject again and again on tensors of its own: the case's, but
+/// that the first of numbers holds them in other places. What these calls return or throw is not looked at.
 class Company {
  public:
   /// Returns when the first call is about to begin. `subject` and `c` must outlive this.
