@@ -98,6 +98,10 @@ TEST(CallMode, AtOnceUnlessDeclaredOtherwise) {
   EXPECT_FALSE(call_mode(info, *third().block, cases).at_once);
 }
 
+TEST(CallMode, AModelIsNotCalledAtOnce) {
+  EXPECT_FALSE(call_mode({}, *toy().block, std::vector{toy_case()}).at_once);
+}
+
 TEST(CallMode, TappedWhereStagesComputeWhatIsNoOutput) {
   EXPECT_FALSE(call_mode({}, *third().block, std::vector{third_case({1})}).tap);
   EXPECT_TRUE(call_mode({}, *toy().block, std::vector{toy_case()}).tap);

@@ -82,10 +82,12 @@ Outcome admit(const SubjectInfo& info, const Block& block, const Case& c, std::i
 
 CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const Case> cases) {
   const std::vector<std::string> outputs = block.output_names();
+  const bool tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); });
   return {
       .twice = std::ranges::any_of(outputs, [&](const auto& each) { return info.contract.repeats(each); }),
-      .tap = std::ranges::any_of(cases, [&](const Case& c) { return has_inner_stages(block, c); }),
-      .at_once = info.calls == Concurrency::kAtOnce};
+      .tap = tap,
+      // A model is made of operators: what its calls share is theirs.
+      .at_once = info.calls == Concurrency::kAtOnce && !tap};
 }
 
 }  // namespace deformdiff

@@ -37,16 +37,14 @@ SubjectList builtin_subjects() {
   const auto make = [](SubjectInfo info, BlockFunction function) {
     return make_block_subject(of_every_block(std::move(info)), std::move(function));
   };
-  const auto called_at_once = [](SubjectInfo info) {
-    info.calls = Concurrency::kAtOnce;
-    return info;
-  };
+  SubjectInfo cpu = fused_info("cpu");
+  cpu.calls = Concurrency::kAtOnce;
   SubjectList list;
-  list.push_back(make(called_at_once(fused_info("cpu")), every_block(forward_operator, backward_operator)));
+  list.push_back(make(std::move(cpu), every_block(forward_operator, backward_operator)));
   list.push_back(cuda_subject());
   list.push_back(
       make(fused_info("cuda_emulated"), every_block(forward_cuda_emulated, backward_cuda_emulated)));
-  list.push_back(make(called_at_once(composite_info("composite")), every_block(forward_composite)));
+  list.push_back(make(composite_info("composite"), every_block(forward_composite)));
   list.push_back(make(autocast_info("composite/autocast"), under_autocast(every_block(forward_composite))));
   list.push_back(composite_cuda_subject());
   for (const auto& [replay, suffix] : replays()) {
