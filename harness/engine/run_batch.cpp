@@ -2,6 +2,7 @@
 
 #include "engine/parallel.h"
 #include "engine/references.h"
+#include "engine/shard.h"
 #include "engine/signature.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
@@ -12,6 +13,9 @@
 
 namespace deformdiff {
 namespace {
+
+/// Of so many chunks of cases one is called at once with others: of the smallest it takes twice the time.
+constexpr std::uint64_t kAtOnceShare = 4;
 
 /// Elements of inputs from which on the stages of a case get all threads.
 constexpr std::int64_t kLarge = std::int64_t{1} << 20;
@@ -75,7 +79,9 @@ class SubjectBatch {
     }
     const Stopwatch watch;
     if (!cases.empty()) {
-      state_.subject.runner->start(cases, call_mode(state_.subject.info, *entry_.block, cases));
+      CallMode mode = call_mode(state_.subject.info, *entry_.block, cases);
+      mode.at_once = mode.at_once && batch_.first / kShardCases % kAtOnceShare == 0;
+      state_.subject.runner->start(cases, mode);
     }
     start_seconds_ = watch.seconds();
     since_start_ = Stopwatch();
