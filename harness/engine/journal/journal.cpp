@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A reader, such as `report`, holds a lock while it takes up what a killed run left.
+constexpr int kPatienceMs = 10000;
 constexpr int kFormat = 3;
 constexpr int kApplication = 0x64666466;  // "dfdf": what `file` and we know the journal by
 
@@ -88,7 +90,7 @@ fs::path journal_path(const fs::path& folder) {
 /// The connection and its statements, each compiled once.
 struct Journal::Database {
   explicit Database(const fs::path& path)
-      : file(path), connection(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
+      : file(path), connection(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kPatienceMs) {
     // After a power cut the last batches may be missing, but what is there is true.
     connection.exec("PRAGMA journal_mode = WAL");
     connection.exec("PRAGMA synchronous = NORMAL");
@@ -298,7 +300,7 @@ std::vector<JournalledRun> read_journal(const fs::path& folder) {
         fmt::format("{}: there is no journal; give the --out folder of a fuzz run", path.string()));
   }
   try {
-    SQLite::Database database(path.string(), SQLite::OPEN_READONLY);
+    SQLite::Database database(path.string(), SQLite::OPEN_READONLY, kPatienceMs);
     want_ours(database, path);
     // One state of the file, whatever its writer does meanwhile.
     SQLite::Transaction whole(database);
