@@ -18,7 +18,9 @@ class Agreement(harness.ProgramTest):
         self.assertEqual(set(blocks), {"ms_deform_attn", "ms_deform_attn_backward"})
         for subject in blocks.values():
             self.assertGreater(subject["verdicts"]["agree"], 20)
-            self.assertNotIn("unsupported", subject["verdicts"])
+            # Mixed types are for those that declare them.
+            refused = {reason for reason in subject["not_judged"] if reason.startswith("unsupported")}
+            self.assertLessEqual(refused, {"unsupported: mixed_float16", "unsupported: mixed_bfloat16"})
         self.assertIn("torch", report["environment"])
 
     def test_submodules_are_stages(self):
