@@ -1,4 +1,4 @@
-# Tests through the command line: saved cases, one a case, and fuzzing runs of every implementation.
+# Tests through the command line: saved cases, one a folder, and fuzzing runs of every implementation.
 if(NOT BUILD_TESTING)
   return()
 endif()

@@ -100,7 +100,9 @@ void kill_children(std::span<const pid_t> spared) {
   }
 }
 
-int open_process(pid_t process) { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); }
+int open_process(pid_t process) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+}
 
 bool is_stopped(pid_t process) {
   const auto status = status_of(process);

@@ -6,8 +6,8 @@
 
 namespace deformdiff {
 
-/// Consecutive cases that stay together: as many as a batch holds. It is even, so that no case that repeats the
-/// one before it (an odd one) is the first.
+/// Consecutive cases that stay together: as many as a batch holds. It is even, so that no case that repeats
+/// the one before it (an odd one) is the first.
 constexpr std::uint64_t kShardCases = 64;
 
 /// One of `count` parts of a run that need not know of each other: chunks of kShardCases go round.

@@ -400,15 +400,15 @@ class StageJudge {
   std::string vacuous_untapped_;
 };
 
-}  // namespace
-
 /// What it returned while another thread called it. Its stages were seen in another call.
-static Outcome of_call_at_once(const Outcome& outcome) {
+Outcome of_call_at_once(const Outcome& outcome) {
   Outcome other = outcome;
   other.outputs = std::exchange(other.at_once, {});
   other.stages.clear();
   return other;
 }
+
+}  // namespace
 
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options, RatioHistogram* ratios) {

@@ -35,8 +35,8 @@ struct StageOptions {
 
 /// Applies rules 1 to 7. The verdict names the first stage, in the block's order, that is at fault. Outputs
 /// that are not those of the tapped run are judged by estimated sets. An agreement is estimated if that of
-/// one of its stages is. A subject
-/// without a bound is judged by relations between its answers, and has no stages.
+/// one of its stages is. A subject without a bound is judged by relations between its answers, and has no
+/// stages. Where the call that counts agrees, what one at once with another returned is judged too.
 StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outcome& outcome,
                               const SubjectInfo& info, const StageOptions& options,
                               RatioHistogram* ratios = nullptr);

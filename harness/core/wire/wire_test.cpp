@@ -66,6 +66,7 @@ RunResult some_result() {
   outcome.repeated_bits = false;
   outcome.other_bits = {"second"};
   outcome.outputs = {{"output", counting(DType::kFloat64, {3, 2})}, {"a", counting(DType::kFloat32, {0, 4})}};
+  outcome.at_once = {{"output", counting(DType::kFloat64, {6})}};
   return {5, outcome, true};
 }
 
@@ -128,6 +129,7 @@ TEST(Wire, ResultComesBack) {
   const Outcome &a = got.outcome, &b = sent.outcome;
   EXPECT_EQ(std::tie(a.kind, a.message, a.outputs, a.seconds, a.overran, a.modified),
             std::tie(b.kind, b.message, b.outputs, b.seconds, b.overran, b.modified));
+  EXPECT_EQ(a.at_once, b.at_once);
   EXPECT_EQ(std::tie(a.unwritten_output, a.first_unwritten, a.ran_twice, a.repeated_bits, a.other_bits),
             std::tie(b.unwritten_output, b.first_unwritten, b.ran_twice, b.repeated_bits, b.other_bits));
 }

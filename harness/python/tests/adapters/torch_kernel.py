@@ -4,24 +4,7 @@ import torch
 import torch.nn.functional as F
 
 import deformdiff
-
-
-@deformdiff.subject(block="ms_deform_attn", declares="coordinates=grid_sample", autograd=True)
-def composite(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    batch, _, heads, channels = value.shape
-    _, queries, _, _, points, _ = sampling_loc.shape
-    wide = torch.float64 if value.dtype == torch.float64 else torch.float32
-    output = torch.zeros(batch * heads, channels, queries, dtype=wide)
-    for level, (height, width) in enumerate(spatial_shapes.tolist()):
-        start = int(level_start_index[level])
-        rows = value[:, start : start + height * width].to(wide)
-        maps = rows.permute(0, 2, 3, 1).reshape(batch * heads, channels, height, width)
-        grid = (2 * sampling_loc[:, :, :, level].to(wide) - 1).transpose(1, 2)
-        grid = grid.reshape(batch * heads, queries, points, 2)
-        weights = attn_weight[:, :, :, level].to(wide).transpose(1, 2).reshape(batch * heads, 1, queries, points)
-        output = output + (F.grid_sample(maps, grid, align_corners=False) * weights).sum(-1)
-    output = output.view(batch, heads * channels, queries).transpose(1, 2)
-    return output.contiguous().to(value.dtype)
+from deformdiff.adapters.torch_composite import ms_deform_attn as composite
 
 
 def forgets_half(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
