@@ -66,7 +66,6 @@ RunResult some_result() {
   outcome.repeated_bits = false;
   outcome.other_bits = {"second"};
   outcome.outputs = {{"output", counting(DType::kFloat64, {3, 2})}, {"a", counting(DType::kFloat32, {0, 4})}};
-  outcome.at_once = {{"output", counting(DType::kFloat64, {6})}};
   return {5, outcome, true};
 }
 
@@ -121,7 +120,8 @@ TEST(Wire, HelloComesBack) {
 }
 
 TEST(Wire, ResultComesBack) {
-  const RunResult sent = some_result();
+  RunResult sent = some_result();
+  sent.outcome.at_once = {{"output", counting(DType::kFloat64, {6})}};
   const Whole message = whole(encode(sent));
   const RunResult got = decode_run_result(message.header, message.data);
   EXPECT_EQ(got.position, sent.position);
