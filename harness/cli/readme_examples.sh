@@ -1,25 +1,26 @@
 #!/usr/bin/env bash
-# Runs the examples of a README, the lines that begin with "$ deformdiff" in its blocks, and compares what each
+# Runs the examples of READMEs, the lines that begin with "$ deformdiff" in their blocks, and compares what each
 # prints with what stands below it. Decimal fractions may differ: they depend on the machine's vector units.
 #
-#   readme_examples.sh README PROGRAM FOLDER    the examples are run in FOLDER, which is made anew
+#   readme_examples.sh ROOT PROGRAM FOLDER README...    run in FOLDER, which is made anew, as if in ROOT, where READMEs are
 set -euo pipefail
 
-readonly readme=$(realpath "$1") folder=$3
+readonly root=$(realpath "$1") folder=$3
 bin=$(dirname "$(realpath "$2")")
 PATH=$bin:$PATH
+shift 3
 
 rm -rf "$folder"
 mkdir -p "$folder"
 cd "$folder"
-ln -s "$(dirname "$readme")/cases" cases
+ln -s "$root/cases" cases
 
 # example.N.command and example.N.wanted of each.
 awk '
   /^```/ { example = 0; next }
   /^\$ deformdiff / { example = ++count; print substr($0, 3) > ("example." example ".command"); next }
   example { print > ("example." example ".wanted") }
-' "$readme"
+' "${@/#/$root/}"
 
 failed=0
 for command in example.*.command; do

@@ -110,8 +110,8 @@ set_tests_properties(${journal_tests} PROPERTIES TIMEOUT 600)
 set_tests_properties(cli/vanished_library PROPERTIES
   ENVIRONMENT "DEFORMDIFF_FIXTURE_LIBRARY=$<TARGET_FILE:operator_fixture>")
 
-add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}/README.md
-  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme)
+add_test(NAME readme_examples COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/readme_examples.sh ${PROJECT_SOURCE_DIR}
+  $<TARGET_FILE:deformdiff> ${CMAKE_CURRENT_BINARY_DIR}/readme README.md harness/recorded/README.md)
 set_tests_properties(readme_examples PROPERTIES LABELS cli TIMEOUT 600)
 
 # A folder of saved cases is one run: its implementations are started once.
