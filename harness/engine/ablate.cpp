@@ -3,7 +3,7 @@
 #include "engine/number_kinds.h"
 
 #include <algorithm>
-#include <functional>
+#include <map>
 #include <ranges>
 #include <utility>
 
@@ -141,21 +141,32 @@ void Ablator::find_together(const std::vector<Case>& originals, AblatedFailure& 
 }
 
 void Ablator::share_sets(const std::vector<Together*>& sets) {
-  std::vector<Together*> largest_first = sets;
-  std::ranges::stable_sort(largest_first, std::greater(),
-                           [](const Together* set) { return set->things.size(); });
+  std::vector<std::vector<std::size_t>> ways;
+  for (const Together* set : sets) {
+    if (std::ranges::find(ways, set->things) == ways.end()) ways.push_back(set->things);
+  }
+  std::vector<std::vector<Together*>> taken_by(ways.size());
+  std::map<std::pair<const Together*, std::size_t>, std::int64_t> cases;
   for (Together* set : sets) {
     runs_ = 0;
-    for (const Together* larger : largest_first) {
-      if (larger->things.size() <= set->things.size()) break;
-      std::int64_t cases = 0;
-      if (!std::ranges::includes(larger->things, set->things) ||
-          effect_of_all(set->originals, larger->things, cases) != Effect::kVanishes) {
-        continue;
+    for (std::size_t way = 0; way < ways.size(); ++way) {
+      std::int64_t& vanished = cases[{set, way}];
+      const bool own = ways[way] == set->things;
+      if (own) vanished = set->cases;
+      if (own || effect_of_all(set->originals, ways[way], vanished) == Effect::kVanishes) {
+        taken_by[way].push_back(set);
       }
-      set->things = larger->things;
-      set->cases = cases;
-      break;
+    }
+  }
+  std::vector<Together*> left = sets;
+  while (!left.empty()) {
+    const auto most = std::ranges::max_element(taken_by, {}, &std::vector<Together*>::size);
+    const auto way = static_cast<std::size_t>(most - taken_by.begin());
+    for (Together* set : std::vector(*most)) {
+      set->things = ways[way];
+      set->cases = cases.at({set, way});
+      std::erase(left, set);
+      for (std::vector<Together*>& others : taken_by) std::erase(others, set);
     }
   }
 }

@@ -69,8 +69,8 @@ class Ablator {
   /// not fail are left out.
   AblatedFailure ablate(const FailingCases& failing);
 
-  /// Failures of one cause need different things of a set, by what their cases have: where the things of a
-  /// larger one make a failure vanish too, they become its own.
+  /// Failures of one cause need different things of a set, by what their cases have: of the sets of all, each
+  /// failure gets the one that makes most of them vanish, it among them.
   void share_sets(const std::vector<Together*>& sets);
 
  private:

@@ -117,21 +117,21 @@ TEST_F(AblatorTest, WhatVanishesWithSeveralThingsTogetherNeedsEachOfThem) {
   EXPECT_TRUE(ablate({1}, {{2, 3000}}, [](const Case&) { return true; }).together.things.empty());
 }
 
-TEST_F(AblatorTest, ASetIsSharedByWhatVanishesWithItToo) {
-  Together smaller{{1}, {third_case({1, 2})}, 1}, larger{{0, 1}, {third_case({1, 3000})}, 1}, other = smaller;
+TEST_F(AblatorTest, TheSetThatMakesMostVanishIsShared) {
+  Together smaller{{1}, {third_case({1, 2})}, 1}, larger{{0, 1}, {third_case({3000, 1})}, 1}, other = smaller;
   other.originals = {third_case({13, 2})};
-  Together apart{{2}, {third_case({1, 2})}, 1};
+  Together neither_larger_nor_smaller{{2}, {third_case({3000, 1})}, 1};
   Ablator ablator(ablations_,
                   [](const Case& c) {
                     return has_large(c) || numbers_of(c).size() > 1 || contains(c, 13) ? Verdict::kOutOfBound
                                                                                        : Verdict::kAgree;
                   },
                   {});
-  ablator.share_sets({&smaller, &larger, &other, &apart});
+  ablator.share_sets({&smaller, &larger, &other, &neither_larger_nor_smaller});
   EXPECT_EQ(smaller.things, larger.things);
   EXPECT_EQ(larger.things, (std::vector<std::size_t>{0, 1}));
   EXPECT_EQ(other.things, (std::vector<std::size_t>{1})) << "it fails without the larger one's things";
-  EXPECT_EQ(apart.things, (std::vector<std::size_t>{2}));
+  EXPECT_EQ(neither_larger_nor_smaller.things, larger.things);
 }
 
 TEST_F(AblatorTest, ThePlainestIsOfAllOriginalsAndOneOfThemIsEnough) {
