@@ -125,28 +125,23 @@ void gradients_of_points(const BorderedLevel& level, std::int64_t count, const W
   });
 }
 
-/// The points of a block of queries on one level. Meanwhile those of the next block are fetched, from row
-/// `next` of N*Q*M on; of its queries there are `next_queries`.
-template <typename T>
-void visit_points(const BackwardProblem& p, const HeadTask& task, std::int64_t l, std::int64_t queries,
-                  std::int64_t next, std::int64_t next_queries, const Workspace<T>& w, const T* map,
-                  T* gradients) {
+/// The points of a block of queries on one level; cell_of(point) is what to gather there. Meanwhile the
+/// points of the next block are fetched, from row `next` of N*Q*M on; of its queries there are
+/// `next_queries`.
+template <typename T, typename CellOf>
+[[gnu::always_inline]] inline void visit_points(const BackwardProblem& p, std::int64_t l,
+                                                std::int64_t queries, std::int64_t next,
+                                                std::int64_t next_queries, std::int64_t channels,
+                                                const Workspace<T>& w, const CellOf& cell_of) {
   constexpr int kWidest = kLanes<T> < 4 ? 4 : kLanes<T>;
-  const BorderedLevel& level = task.levels[l];
-  const std::int64_t channels = padded_channels(p.D), down = level.pitch() * channels;
   for (std::int64_t i = 0, point = 0; i < queries; ++i) {
     if (i < next_queries) {
       fetch_points(p, ((next + i * p.M) * p.L + l) * p.P, p.P);
       fetch(p.value_type, p.grad_output, (next + i * p.M) * p.D, p.D);
     }
     for (const std::int64_t end = point + p.P; point < end; ++point) {
-      const T* v = map + level.offset + w.cell[point];
-      T* to = gradients + level.offset + w.cell[point];
-      const Gather<T> cell{{v, v + channels, v + down, v + down + channels},
-                           {to, to + channels, to + down, to + down + channels},
-                           {w.weight[0][point], w.weight[1][point], w.weight[2][point], w.weight[3][point]}};
       Vector<T, 4> sums[4] = {};
-      visit_cell<kWidest>(cell, w.grad_output + i * channels, channels, sums);
+      visit_cell<kWidest>(cell_of(point), w.grad_output + i * padded_channels(p.D), channels, sums);
       store<T, 4>(sums_of<T>(sums), w.product + 4 * point);
     }
   }
@@ -161,16 +156,13 @@ void write_gradients_of_points(const BackwardProblem& p, std::int64_t first, std
   }
 }
 
-template <typename T>
-void backward(const BackwardProblem& p, const HeadTask& task, std::int64_t first_level,
-              std::int64_t last_level, const T* map, T* gradients) {
-  Workspace<T> w;
-  lay_out(p, task.workspace, w);
+/// All queries of a head on levels [first_level, last_level), a block of queries at a time: work(l, queries,
+/// next, next_queries) visits the block's points on a level, as visit_points() does.
+template <typename T, typename Work>
+[[gnu::always_inline]] inline void for_blocks(const BackwardProblem& p, const HeadTask& task,
+                                              std::int64_t first_level, std::int64_t last_level,
+                                              const Workspace<T>& w, const Work& work) {
   const std::int64_t channels = padded_channels(p.D), block = block_queries(p);
-  for (std::int64_t l = first_level; l < last_level; ++l) {
-    const auto bytes = static_cast<std::size_t>(task.levels[l].pixels() * channels) * sizeof(T);
-    std::memset(gradients + task.levels[l].offset, 0, bytes);
-  }
   std::memset(w.grad_output, 0, static_cast<std::size_t>(block * channels) * sizeof(T));
   for (std::int64_t q = 0; q < p.Q; q += block) {
     const std::int64_t queries = q + block < p.Q ? block : p.Q - q;
@@ -179,15 +171,61 @@ void backward(const BackwardProblem& p, const HeadTask& task, std::int64_t first
       read_elements(p.value_type, p.grad_output, (row + i * p.M) * p.D, p.D, w.grad_output + i * channels);
     }
     for (std::int64_t l = first_level; l < last_level; ++l) {
-      const BorderedLevel& level = task.levels[l];
       const std::int64_t first = (row * p.L + l) * p.P;
       read_points(p, first, queries, w);
-      locate_points(level, channels, queries * p.P, w);
-      visit_points(p, task, l, queries, row + queries * p.M, p.Q - q - queries, w, map, gradients);
-      gradients_of_points(level, queries * p.P, w);
+      locate_points(task.levels[l], channels, queries * p.P, w);
+      work(l, queries, row + queries * p.M, p.Q - q - queries);
+      gradients_of_points(task.levels[l], queries * p.P, w);
       write_gradients_of_points(p, first, queries, w);
     }
   }
+}
+
+template <typename T>
+void backward(const BackwardProblem& p, const HeadTask& task, std::int64_t first_level,
+              std::int64_t last_level, const T* map, T* gradients) {
+  Workspace<T> w{};
+  lay_out(p, task.workspace, w);
+  const std::int64_t channels = padded_channels(p.D);
+  for (std::int64_t l = first_level; l < last_level; ++l) {
+    const auto bytes = static_cast<std::size_t>(task.levels[l].pixels() * channels) * sizeof(T);
+    std::memset(gradients + task.levels[l].offset, 0, bytes);
+  }
+  for_blocks(p, task, first_level, last_level, w,
+             [&](std::int64_t l, std::int64_t queries, std::int64_t next, std::int64_t next_queries) {
+               const BorderedLevel& level = task.levels[l];
+               const std::int64_t down = level.pitch() * channels;
+               visit_points(p, l, queries, next, next_queries, channels, w, [&](std::int64_t i) {
+                 const T* v = map + level.offset + w.cell[i];
+                 T* to = gradients + level.offset + w.cell[i];
+                 return Gather<T>{{v, v + channels, v + down, v + down + channels},
+                                  {to, to + channels, to + down, to + down + channels},
+                                  {w.weight[0][i], w.weight[1][i], w.weight[2][i], w.weight[3][i]}};
+               });
+             });
+}
+
+template <typename T>
+void backward_into_value(const BackwardProblem& p, const HeadTask& task) {
+  Workspace<T> w{};
+  lay_out(p, task.workspace, w);
+  std::memset(w.zeros, 0, static_cast<std::size_t>(p.D) * sizeof(T));
+  const auto* value = static_cast<const T*>(p.value);
+  auto* gradients = static_cast<T*>(p.grad_value);
+  for_blocks(p, task, 0, p.L, w,
+             [&](std::int64_t l, std::int64_t queries, std::int64_t next, std::int64_t next_queries) {
+               find_pixels<T, T>(p, task, task.levels[l], queries * p.P, 0, w);
+               visit_points(p, l, queries, next, next_queries, p.D, w, [&](std::int64_t i) {
+                 Gather<T> cell;
+                 for (int k = 0; k < 4; ++k) {
+                   cell.pixel[k] = static_cast<const T*>(w.pixel[k][i]);
+                   const bool outside = w.pixel[k][i] == w.zeros;
+                   cell.gradient[k] = outside ? w.spilled : gradients + (cell.pixel[k] - value);
+                   cell.weight[k] = w.weight[k][i];
+                 }
+                 return cell;
+               });
+             });
 }
 
 }  // namespace

@@ -4,18 +4,12 @@
 namespace deformdiff::worker::ms_deform_attn::cpu {
 namespace {
 
-/// Whether a map pays: whether its pixels are read as often as it takes to make it. Both ways give the same
-/// bits.
-bool reads_often(const Problem& p, std::int64_t pixels) {
-  return 4 * p.Q * p.L * p.P >= pixels;
-}
-
 template <typename T>
 void run(const ForwardProblem& p, const Threads& threads) {
   const Kernels<T> with = kernels<T>();
   const Heads<T> heads(p, threads, with);
   const std::int64_t grain = grain_of(p.L * p.P * 4 * (p.D + 8));
-  if (!reads_often(p, heads.pixels())) {
+  if (!heads.are_read_often()) {
     heads.for_items(0, heads.count(), p.Q, grain,
                     [&](std::int64_t, std::int64_t begin, std::int64_t end, const HeadTask& task) {
                       with.forward_from_value(p, task, begin, end);

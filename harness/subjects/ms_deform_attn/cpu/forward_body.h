@@ -12,6 +12,8 @@
 #include "subjects/ms_deform_attn/cpu/samples.h"
 #include "subjects/ms_deform_attn/cpu/workspace.h"
 
+#include <cstring>
+
 namespace deformdiff::worker::ms_deform_attn::cpu {
 namespace {
 
@@ -98,7 +100,7 @@ template <int Lanes, typename T, typename Cells>
 template <typename T>
 void forward(const ForwardProblem& p, const HeadTask& task, std::int64_t begin, std::int64_t end,
              const T* map) {
-  Workspace<T> w;
+  Workspace<T> w{};
   lay_out(p, task.workspace, w);
   const std::int64_t channels = padded_channels(p.D), block = block_queries(p), stride = block * p.P;
   const MapCells<T> cells{map, task.levels, w.cell, channels};
@@ -122,32 +124,12 @@ void forward(const ForwardProblem& p, const HeadTask& task, std::int64_t begin, 
   }
 }
 
-/// Pixels as they lie in `value`; zeros for those outside the map.
-template <typename T, typename Element>
-void find_pixels(const Problem& p, const HeadTask& task, const BorderedLevel& level, std::int64_t count,
-                 std::int64_t first, const Workspace<T>& w) {
-  const std::int64_t pitch = p.M * p.D;
-  const Element* map =
-      static_cast<const Element*>(p.value) + ((task.n * p.S + level.first_row) * p.M + task.m) * p.D;
-  const auto* zeros = reinterpret_cast<const Element*>(w.zeros);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t x = w.column[i], y = w.row[i];
-    const Element* pixel = map + (y * level.width + x) * pitch;
-    const bool left = x >= 0, right = x + 1 < level.width;
-    const bool upper = y >= 0 && y < level.height, lower = y + 1 < level.height;
-    w.pixel[0][first + i] = upper && left ? pixel : zeros;
-    w.pixel[1][first + i] = upper && right ? pixel + pitch : zeros;
-    w.pixel[2][first + i] = lower && left ? pixel + level.width * pitch : zeros;
-    w.pixel[3][first + i] = lower && right ? pixel + (level.width + 1) * pitch : zeros;
-  }
-}
-
 template <typename T, typename Element>
 void forward_from_elements(const ForwardProblem& p, const HeadTask& task, std::int64_t begin,
                            std::int64_t end) {
-  Workspace<T> w;
+  Workspace<T> w{};
   lay_out(p, task.workspace, w);
-  for (std::int64_t c = 0; c < p.D; ++c) w.zeros[c] = 0;
+  std::memset(w.zeros, 0, static_cast<std::size_t>(p.D) * sizeof(Element));
   const std::int64_t block = block_queries(p), stride = block * p.P;
   const ValueCells<Element> cells{w.pixel};
   for (std::int64_t q = begin; q < end; q += block) {

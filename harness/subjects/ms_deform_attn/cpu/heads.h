@@ -46,6 +46,9 @@ class Heads {
   std::int64_t pixels() const { return pixels_; }                            ///< of a map
   std::int64_t elements() const { return pixels_ * padded_channels(p_.D); }  ///< of a map
   std::int64_t count() const { return p_.N * p_.M; }
+  /// Whether maps pay: whether their pixels are read as often as it takes to make them. Both ways give the
+  /// same bits.
+  bool are_read_often() const { return 4 * p_.Q * p_.L * p_.P >= pixels_; }
   /// How many are computed at once.
   std::int64_t at_once() const { return std::min<std::int64_t>(count(), threads_.count); }
 
@@ -68,7 +71,7 @@ class Heads {
 
   /// Zeros, of which fill() leaves the borders.
   void clear(std::int64_t heads, T* maps) const {
-    threads_.for_parts(heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    threads_.for_parts(heads, grain_of(elements() / 4), [&](std::int64_t begin, std::int64_t end) {
       std::memset(maps + begin * elements(), 0,
                   static_cast<std::size_t>((end - begin) * elements()) * sizeof(T));
     });

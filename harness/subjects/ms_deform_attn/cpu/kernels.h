@@ -33,6 +33,9 @@ struct Kernels {
   /// locations and weights of all queries.
   void (*backward)(const BackwardProblem&, const HeadTask&, std::int64_t first, std::int64_t last,
                    const T* map, T* gradients);
+  /// The same without maps, for few queries on large maps, where value_type is T: adds to grad_value, of
+  /// which the head's channels are zeros.
+  void (*backward_into_value)(const BackwardProblem&, const HeadTask&);
   /// Writes rows [first, last) of grad_value of the head: sums over the levels that own them. Changes
   /// `gradients`.
   void (*write_gradients)(const BackwardProblem&, const HeadTask&, std::int64_t first, std::int64_t last,

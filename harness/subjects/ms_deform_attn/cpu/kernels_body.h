@@ -9,8 +9,8 @@ namespace deformdiff::worker::ms_deform_attn::cpu {
 
 template <typename T>
 Kernels<T> DEFORMDIFF_KERNELS() {
-  return {workspace_bytes<T>,    fill_map<T>, forward<T>,
-          forward_from_value<T>, backward<T>, write_gradients<T>};
+  return {workspace_bytes<T>,     fill_map<T>,       forward<T>, forward_from_value<T>, backward<T>,
+          backward_into_value<T>, write_gradients<T>};
 }
 
 template Kernels<float> DEFORMDIFF_KERNELS();

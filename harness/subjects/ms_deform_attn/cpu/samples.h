@@ -81,5 +81,26 @@ template <int Lanes, typename T>
   store<std::int64_t, Lanes>((row + 1) * down + (column + 1) * channels, cell);
 }
 
+/// Where the pixels of a level's points lie in `value`, from point number `first` of all on; zeros for those
+/// outside the map.
+template <typename T, typename Element>
+void find_pixels(const Problem& p, const HeadTask& task, const BorderedLevel& level, std::int64_t count,
+                 std::int64_t first, const Workspace<T>& w) {
+  const std::int64_t pitch = p.M * p.D;
+  const Element* map =
+      static_cast<const Element*>(p.value) + ((task.n * p.S + level.first_row) * p.M + task.m) * p.D;
+  const auto* zeros = reinterpret_cast<const Element*>(w.zeros);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t x = w.column[i], y = w.row[i];
+    const Element* pixel = map + (y * level.width + x) * pitch;
+    const bool left = x >= 0, right = x + 1 < level.width;
+    const bool upper = y >= 0 && y < level.height, lower = y + 1 < level.height;
+    const Element* const corners[4] = {upper && left ? pixel : zeros, upper && right ? pixel + pitch : zeros,
+                                       lower && left ? pixel + level.width * pitch : zeros,
+                                       lower && right ? pixel + (level.width + 1) * pitch : zeros};
+    for (int k = 0; k < 4; ++k) w.pixel[k][first + i] = corners[k];
+  }
+}
+
 }  // namespace
 }  // namespace deformdiff::worker::ms_deform_attn::cpu

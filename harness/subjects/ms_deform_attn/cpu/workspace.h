@@ -25,7 +25,7 @@ struct Workspace {
   std::int64_t* cell;  ///< elements from the beginning of the level's map to the upper left pixel
   T* weight[4];  ///< attention weight times bilinear weight: upper left, upper right, lower left, lower right
   const void** pixel[4];  ///< in `value`: the channels of these pixels
-  T* zeros;               ///< [D]: the channels of pixels outside a map
+  std::byte* zeros;       ///< [D] of any type: the channels of pixels outside a map
   T* sums;                ///< [padded channels]: the output of one query
   // Of the backward, on one level:
   T *right, *lower;   ///< how far from the upper left pixels of their cells points lie
@@ -33,6 +33,7 @@ struct Workspace {
   T* product;         ///< [points, 4]: grad_output times each pixel of the cell, summed over channels
   T* grad_location;   ///< as location
   T* grad_attention;  ///< as attention
+  T* spilled;         ///< [D]: what pixels outside a map would get
 };
 
 /// Queries of a block: as many as leave the arrays in the innermost cache.
@@ -63,7 +64,7 @@ inline std::int64_t lay_out(const Problem& p, std::byte* memory, Workspace<T>& w
   take(w.cell, all);
   for (auto& weight : w.weight) take(weight, all);
   for (auto& pixel : w.pixel) take(pixel, all);
-  take(w.zeros, p.D);
+  take(w.zeros, p.D * static_cast<std::int64_t>(sizeof(T)));
   take(w.sums, padded_channels(p.D));
   take(w.right, points);
   take(w.lower, points);
@@ -71,12 +72,13 @@ inline std::int64_t lay_out(const Problem& p, std::byte* memory, Workspace<T>& w
   take(w.product, 4 * points);
   take(w.grad_location, 2 * points);
   take(w.grad_attention, points);
+  take(w.spilled, p.D);
   return used;
 }
 
 template <typename T>
 std::int64_t workspace_bytes(const Problem& p) {
-  Workspace<T> w;
+  Workspace<T> w{};
   return lay_out<T>(p, nullptr, w);
 }
 
