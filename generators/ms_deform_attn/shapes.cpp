@@ -1,5 +1,6 @@
 #include "generators/ms_deform_attn/shapes.h"
 
+#include "generators/ms_deform_attn/gradients.h"
 #include "generators/ms_deform_attn/locations.h"
 #include "generators/ms_deform_attn/values.h"
 
@@ -131,6 +132,15 @@ Case model_case(std::string_view name, std::string_view locations, DType dtype, 
   }
   throw InputError(
       fmt::format("model shape '{}' is unknown; known: {}", name, fmt::join(model_names(), ", ")));
+}
+
+Case model_backward_case(std::string_view name, std::string_view locations, DType dtype, std::uint64_t seed) {
+  Case c = model_case(name, locations, dtype, seed);
+  Tensor gradient =
+      make_gradient(parse(c).dims, dtype, GradientStyle::kNormal, CounterRandom(seed).stream(4));
+  c.block = backward_block().name();
+  c.inputs.push_back({"grad_output", std::move(gradient)});
+  return c;
 }
 
 Case standard_case(std::uint64_t seed, std::uint64_t index) {

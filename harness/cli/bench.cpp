@@ -59,7 +59,10 @@ std::vector<std::string> names_of(const Options& options) {
 
 class Bench {
  public:
-  explicit Bench(const Options& options) : options_(options), entry_(find_block("ms_deform_attn")) {
+  explicit Bench(const Options& options)
+      : options_(options),
+        entry_(find_block("ms_deform_attn")),
+        backward_(find_block("ms_deform_attn_backward")) {
     for (const std::string& name : names_of(options)) {
       for (const int threads : thread_counts()) {
         subjects_.emplace_back(threads, open_with_threads(name, threads, options));
@@ -69,7 +72,11 @@ class Bench {
 
   void round() {
     for (const std::string& shape : ms_deform_attn::model_names()) {
-      for (const std::string locations : {"near", "uniform"}) operators(shape, locations);
+      for (const std::string locations : {"near", "uniform"}) operators(shape, locations, DType::kFloat32);
+    }
+    for (const std::string shape : {"m2f_enc", "small256"}) {
+      for (const DType dtype : {DType::kFloat64, DType::kFloat16, DType::kBFloat16})
+        operators(shape, "near", dtype);
     }
     for (auto& [threads, subject] : subjects_) {
       if (threads == 1) throughput(subject);
@@ -83,7 +90,9 @@ class Bench {
   const TimeSplit& split() const { return split_; }
   std::map<std::string, std::string> notes() const {
     std::map<std::string, std::string> notes = environment_;
-    notes["case"] = "op: float32, the worker's own time; throughput: isolation, bounds and comparison on";
+    notes["case"] =
+        "op: float32 unless the id ends in another type, the worker's own time; throughput: isolation, "
+        "bounds and comparison on";
     return notes;
   }
 
@@ -92,14 +101,23 @@ class Bench {
     return options_.threads > 1 ? std::vector<int>{1, options_.threads} : std::vector<int>{1};
   }
 
-  void operators(const std::string& shape, const std::string& locations) {
-    const Case c = ms_deform_attn::model_case(shape, locations, DType::kFloat32, options_.seed);
+  void operators(const std::string& shape, const std::string& locations, DType dtype) {
+    const std::string prefix = fmt::format("op/{}/{}/", shape, locations);
+    const std::string suffix = dtype == DType::kFloat32 ? "" : fmt::format("/{}", name_of(dtype));
+    operators(entry_, ms_deform_attn::model_case(shape, locations, dtype, options_.seed), prefix + "fwd/",
+              suffix);
+    operators(backward_, ms_deform_attn::model_backward_case(shape, locations, dtype, options_.seed),
+              prefix + "bwd/", suffix);
+  }
+
+  void operators(const BlockEntry& entry, const Case& c, const std::string& prefix,
+                 const std::string& suffix) {
     for (auto& [threads, subject] : subjects_) {
-      if (!runs(subject, entry_, c)) continue;
+      if (!runs(subject, entry, c)) continue;
       const Outcome outcome = subject.runner->run({&c, 1}, {}).front();
       environment_ = subject.runner->environment();
-      measurements_.add(fmt::format("op/{}/{}/fwd/{}/t{}", shape, locations, subject.spec.name, threads),
-                        "ms", 1e3 * returned(outcome, subject.spec.name).seconds);
+      measurements_.add(fmt::format("{}{}/t{}{}", prefix, subject.spec.name, threads, suffix), "ms",
+                        1e3 * returned(outcome, subject.spec.name).seconds);
     }
   }
 
@@ -201,6 +219,7 @@ class Bench {
 
   const Options& options_;
   const BlockEntry& entry_;
+  const BlockEntry& backward_;
   std::vector<std::pair<int, Subject>> subjects_;
   Measurements measurements_;
   TimeSplit split_;

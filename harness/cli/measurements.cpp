@@ -1,6 +1,7 @@
 #include "cli/measurements.h"
 
 #include <algorithm>
+#include <regex>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,13 +15,13 @@ double median(std::vector<double> samples) {
   return *middle;
 }
 
-/// The id with its implementation replaced by the composite: "op/SHAPE/LOCATIONS/fwd/composite/tN".
+/// The id with its implementation replaced by the composite: "op/SHAPE/LOCATIONS/fwd/composite/tN", or bwd,
+/// and perhaps "/TYPE" behind that.
 std::string composite_id(const std::string& id) {
-  const std::string direction = "/fwd/";
-  const std::size_t begin = id.find(direction);
-  const std::size_t end = id.rfind('/');
-  if (!id.starts_with("op/") || begin == std::string::npos || end <= begin + direction.size()) return "";
-  return id.substr(0, begin + direction.size()) + "composite" + id.substr(end);
+  static const std::regex pattern("(op/[^/]+/[^/]+/(?:fwd|bwd)/).*(/t[0-9]+(?:/[a-z0-9]+)?)");
+  std::smatch parts;
+  if (!std::regex_match(id, parts, pattern)) return "";
+  return parts.str(1) + "composite" + parts.str(2);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 
 #include "subjects/every_subject_test.h"
 #include "subjects/ms_deform_attn/composite.h"
-#include "subjects/ms_deform_attn/cpu/kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
 #include "subjects/test_inputs.h"
 #include "subjects/tracing/module_process.h"
@@ -225,37 +224,6 @@ TEST_P(EachSubject, AgreesWithThePlainFormulaForAnyNumberOfChannels) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Builtin, EachSubject, every_subject(), name_of_subject);
-
-template <typename T>
-void expect_variants_agree(at::ScalarType dtype) {
-  TestShape shape;
-  shape.dtype = dtype;
-  shape.channels = 77;
-  const Inputs inputs = test_inputs(shape);
-  const at::Tensor wanted = forward_cuda_emulated(inputs);
-  std::vector<ms_deform_attn::CpuRows<T>> variants{ms_deform_attn::cpu_rows_baseline<T>};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    variants.push_back(ms_deform_attn::cpu_rows_avx2<T>);
-  }
-  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    variants.push_back(ms_deform_attn::cpu_rows_avx512<T>);
-  }
-#endif
-  for (const auto rows : variants) {
-    const at::Tensor output = at::empty(wanted.sizes(), wanted.options());
-    const auto arguments = ms_deform_attn::arguments_of<T>(inputs, output);
-    const at::Tensor workspace = at::empty({cpu_workspace_bytes(arguments)}, at::kByte);
-    output.fill_(kNan);
-    rows(arguments, 0, shape.batch * shape.queries, reinterpret_cast<std::byte*>(workspace.data_ptr()));
-    EXPECT_LT(largest_difference(output, wanted), tolerance(dtype));
-  }
-}
-
-TEST(CpuKernel, ItsVariantsAgree) {
-  expect_variants_agree<float>(at::kFloat);
-  expect_variants_agree<double>(at::kDouble);
-}
 
 TEST(CpuKernel, StaysInsideAMapWhoseWidthFloat32DoesNotHold) {
   TestShape shape;

@@ -1,5 +1,7 @@
 #include "subjects/ms_deform_attn/arguments.h"
 
+#include "subjects/ms_deform_attn/symbolic_shape.h"
+
 #include <limits>
 
 #include <ATen/ops/empty.h>
@@ -8,14 +10,15 @@
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
 
-void check_shape(const at::Tensor& tensor, const char* name, at::IntArrayRef wanted, const char* axes) {
-  TORCH_CHECK_VALUE(tensor.sizes() == wanted, "ms_deform_attn: ", name, " has shape ", tensor.sizes(), "; ",
-                    wanted, " ", axes, " wanted");
+/// Of sizes that may be symbols: torch.compile and torch.export trace the Meta kernels with them.
+void check_shape(const at::Tensor& tensor, const char* name, c10::SymIntArrayRef wanted, const char* axes) {
+  TORCH_CHECK_VALUE(tensor.sym_sizes() == wanted, "ms_deform_attn: ", name, " has shape ", tensor.sym_sizes(),
+                    "; ", wanted, " ", axes, " wanted");
 }
 
 void check_rank(const at::Tensor& tensor, const char* name, std::int64_t rank, const char* axes) {
-  TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn: ", name, " has shape ", tensor.sizes(), "; ", rank,
-                    " axes ", axes, " wanted");
+  TORCH_CHECK_VALUE(tensor.dim() == rank, "ms_deform_attn: ", name, " has shape ", tensor.sym_sizes(), "; ",
+                    rank, " axes ", axes, " wanted");
 }
 
 void check_dtype(const at::Tensor& tensor, const char* name, at::ScalarType wanted) {
@@ -62,22 +65,20 @@ void check_structure(const Inputs& inputs) {
   check_dtype(starts, "level_start_index", at::kLong);
   check_same_device(locations, "sampling_loc", value);
   check_same_device(weights, "attn_weight", value);
-  const std::int64_t levels = shapes.size(0);
+  const c10::SymInt levels = shapes.sym_size(0);
   check_shape(shapes, "spatial_shapes", {levels, 2}, "[L, 2]");
   check_shape(starts, "level_start_index", {levels}, "[L]");
-  const std::int64_t queries = locations.size(1);
-  const std::int64_t points = locations.size(4);
-  check_shape(locations, "sampling_loc", {value.size(0), queries, value.size(2), levels, points, 2},
-              "[N, Q, M, L, P, 2]");
-  check_shape(weights, "attn_weight", {value.size(0), queries, value.size(2), levels, points},
-              "[N, Q, M, L, P]");
+  const c10::SymInt batch = value.sym_size(0), heads = value.sym_size(2);
+  const c10::SymInt queries = locations.sym_size(1), points = locations.sym_size(4);
+  check_shape(locations, "sampling_loc", {batch, queries, heads, levels, points, 2}, "[N, Q, M, L, P, 2]");
+  check_shape(weights, "attn_weight", {batch, queries, heads, levels, points}, "[N, Q, M, L, P]");
   TORCH_CHECK_VALUE(im2col_step >= 1, "ms_deform_attn: im2col_step is ", im2col_step, "; at least 1 wanted");
 }
 
 void check_grad_output(const Inputs& inputs, const at::Tensor& grad_output) {
   check_dtype(grad_output, "grad_output", inputs.value.scalar_type());
   check_same_device(grad_output, "grad_output", inputs.value);
-  check_shape(grad_output, "grad_output", output_shape(inputs), "[N, Q, M*D]");
+  check_shape(grad_output, "grad_output", symbolic_output_shape(inputs), "[N, Q, M*D]");
 }
 
 void check_levels(const at::Tensor& spatial_shapes, const at::Tensor& level_start_index, std::int64_t rows) {
@@ -98,6 +99,11 @@ Inputs in_compute_type(const Inputs& inputs) {
   const at::ScalarType type = compute_type(inputs.value.scalar_type());
   return {inputs.value.to(type),        inputs.spatial_shapes,       inputs.level_start_index,
           inputs.sampling_loc.to(type), inputs.attn_weight.to(type), inputs.im2col_step};
+}
+
+std::vector<c10::SymInt> symbolic_output_shape(const Inputs& inputs) {
+  return {inputs.value.sym_size(0), inputs.sampling_loc.sym_size(1),
+          inputs.value.sym_size(2) * inputs.value.sym_size(3)};
 }
 
 std::vector<std::int64_t> output_shape(const Inputs& inputs) {

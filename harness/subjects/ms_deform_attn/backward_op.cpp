@@ -2,13 +2,14 @@
 // to be differentiated (autograd.cpp). The CUDA kernel registers itself from its own library (cuda/op.cpp).
 #include "subjects/ms_deform_attn/autograd.h"
 #include "subjects/ms_deform_attn/backward.h"
-#include "subjects/ms_deform_attn/cpu/backward_kernel.h"
+#include "subjects/ms_deform_attn/cpu/operator.h"
+#include "subjects/ms_deform_attn/cpu_call.h"
 
 #include <tuple>
 #include <utility>
 
-#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace deformdiff::worker::ms_deform_attn {
@@ -35,7 +36,10 @@ ThreeTensors meta_kernel(const at::Tensor& value, const at::Tensor& spatial_shap
   const Inputs inputs{value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step};
   check_structure(inputs);
   check_grad_output(inputs, grad_output);
-  return in_order(new_gradients(inputs));
+  const auto like = [](const at::Tensor& tensor) {
+    return at::empty_symint(tensor.sym_sizes(), tensor.options());
+  };
+  return {like(value), like(sampling_loc), like(attn_weight)};
 }
 
 }  // namespace
@@ -44,14 +48,13 @@ Gradients backward_cpu(const Inputs& inputs, const at::Tensor& grad_output) {
   check_structure(inputs);
   check_grad_output(inputs, grad_output);
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
-  const Inputs dense = contiguous(in_compute_type(inputs));
-  const at::Tensor dense_grad = grad_output.to(dense.value.scalar_type()).contiguous();
-  const Gradients gradients = new_gradients(dense);
-  with_element_type(dense.value.scalar_type(), [&]<typename T>(T) {
-    const BackwardArguments<T> arguments = arguments_of<T>(dense, dense_grad, gradients);
-    at::parallel_for(0, arguments.N * arguments.M, 1,
-                     [&](std::int64_t begin, std::int64_t end) { backward_heads(arguments, begin, end); });
-  });
+  const Inputs dense = as_kernels_read(inputs);
+  const at::Tensor dense_grad = grad_output.contiguous();
+  const auto unfilled = [](const at::Tensor& tensor) { return at::empty(tensor.sizes(), tensor.options()); };
+  const Gradients gradients{unfilled(dense.value), unfilled(dense.sampling_loc), unfilled(dense.attn_weight)};
+  cpu::backward({problem_of(dense), dense_grad.const_data_ptr(), gradients.value.mutable_data_ptr(),
+                 gradients.sampling_loc.mutable_data_ptr(), gradients.attn_weight.mutable_data_ptr()},
+                libtorch_threads());
   return in_type_of(inputs, gradients);
 }
 
