@@ -1,11 +1,12 @@
-// The one way in which kernels are launched: on the device under nvcc, thread after thread over
-// cuda_emulation.h.
+// The one way in which kernels are launched: on the device under nvcc, else on the host (harness/emulation).
 #pragma once
 
 #include <cstdint>
 
 #if defined(__CUDACC__)
 #include <cuda_runtime_api.h>
+#else
+#include "emulation/launch.h"
 #endif
 
 namespace deformdiff::worker {
@@ -28,10 +29,10 @@ inline LaunchShape launch_shape(std::int64_t count) {
 using LaunchStream = cudaStream_t;
 using LaunchStatus = cudaError_t;
 
-/// Returns the launch's status, which the caller must look at.
+/// Returns the launch's status, which the caller must look at. The emulation's messages name the kernel.
 template <typename... Parameters, typename... Arguments>
-[[nodiscard]] LaunchStatus launch(void (*kernel)(Parameters...), LaunchShape shape, LaunchStream stream,
-                                  const Arguments&... arguments) {
+[[nodiscard]] LaunchStatus launch(const char*, void (*kernel)(Parameters...), LaunchShape shape,
+                                  LaunchStream stream, const Arguments&... arguments) {
   if (shape.blocks == 0) return cudaSuccess;
   kernel<<<shape.blocks, shape.threads, 0, stream>>>(arguments...);
   return cudaGetLastError();
@@ -40,21 +41,13 @@ template <typename... Parameters, typename... Arguments>
 #else
 
 struct LaunchStream {};
-enum class LaunchStatus { kLaunched };
+using emulation::LaunchStatus;
 
 template <typename... Parameters, typename... Arguments>
-LaunchStatus launch(void (*kernel)(Parameters...), LaunchShape shape, LaunchStream,
-                    const Arguments&... arguments) {
-  gridDim = {shape.blocks, 1, 1};
-  blockDim = {shape.threads, 1, 1};
-  for (unsigned block = 0; block < shape.blocks; ++block) {
-    blockIdx = {block, 0, 0};
-    for (unsigned thread = 0; thread < shape.threads; ++thread) {
-      threadIdx = {thread, 0, 0};
-      kernel(arguments...);
-    }
-  }
-  return LaunchStatus::kLaunched;
+[[nodiscard]] LaunchStatus launch(const char* name, void (*kernel)(Parameters...), LaunchShape shape,
+                                  LaunchStream, const Arguments&... arguments) {
+  if (shape.blocks == 0) return LaunchStatus::kLaunched;
+  return emulation::launch(name, kernel, {shape.blocks, shape.threads}, arguments...);
 }
 
 #endif

@@ -11,12 +11,12 @@ namespace {
 
 template <typename T>
 int launch_on(const ForwardArguments<T>& a, cudaStream_t stream) {
-  return launch(forward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.D), stream, a);
+  return launch("forward_kernel", forward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.D), stream, a);
 }
 
 template <typename T>
 int launch_on(const BackwardArguments<T>& a, cudaStream_t stream) {
-  return launch(backward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.L * a.P), stream, a);
+  return launch("backward_kernel", backward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.L * a.P), stream, a);
 }
 
 }  // namespace

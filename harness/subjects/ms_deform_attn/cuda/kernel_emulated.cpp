@@ -11,13 +11,14 @@ namespace deformdiff::worker::ms_deform_attn {
 
 template <typename T>
 void run_emulated(const ForwardArguments<T>& a) {
-  static_cast<void>(launch(forward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.D), LaunchStream{}, a));
+  static_cast<void>(
+      launch("forward_kernel", forward_kernel<T>, launch_shape(a.N * a.Q * a.M * a.D), LaunchStream{}, a));
 }
 
 template <typename T>
 void run_emulated(const BackwardArguments<T>& a) {
   const LaunchShape shape = launch_shape(a.N * a.Q * a.M * a.L * a.P);
-  static_cast<void>(launch(backward_kernel<T>, shape, LaunchStream{}, a));
+  static_cast<void>(launch("backward_kernel", backward_kernel<T>, shape, LaunchStream{}, a));
 }
 
 template void run_emulated(const ForwardArguments<float>&);
