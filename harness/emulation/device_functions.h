@@ -363,7 +363,4 @@ inline int __mul24(int x, int y) {
 inline unsigned __umulhi(unsigned x, unsigned y) {
   return static_cast<unsigned>(std::uint64_t{x} * y >> 32);
 }
-inline long long clock64() {
-  return 0;
-}
 // NOLINTEND(readability-identifier-naming)

@@ -12,9 +12,11 @@ namespace deformdiff::emulation {
 
 /// What stands between <<< and >>>. Streams are all the same: a launch has ended when it returns.
 struct Configuration {
+  Configuration(dim3 grid, dim3 block, std::size_t shared_bytes = 0, const void* = nullptr)
+      : grid(grid), block(block), shared_bytes(shared_bytes) {}
+
   dim3 grid, block;
-  std::size_t shared_bytes = 0;
-  const void* stream = nullptr;
+  std::size_t shared_bytes;
 };
 
 enum class LaunchStatus { kLaunched, kInvalidConfiguration };

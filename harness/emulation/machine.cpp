@@ -32,6 +32,19 @@ std::string at(const dim3& extent, std::uint64_t index) {
   return in_parentheses(position(extent, index));
 }
 
+/// While it lives, accesses are not the kernel's: the linker may have chosen the kernel's file for functions
+/// of the standard library that are used here, and they call access().
+class OutsideKernel {
+ public:
+  OutsideKernel() : machine_(std::exchange(running_machine, nullptr)) {}
+  ~OutsideKernel() { running_machine = machine_; }
+  OutsideKernel(const OutsideKernel&) = delete;
+  OutsideKernel& operator=(const OutsideKernel&) = delete;
+
+ private:
+  Machine* machine_;
+};
+
 std::uint64_t volume(const dim3& extent) {
   return std::uint64_t{extent.x} * extent.y * extent.z;
 }
@@ -89,9 +102,7 @@ void Machine::run(const Launch& launch, std::vector<Buffer> buffers, std::uint64
     std::iota(order.begin(), order.end(), std::uint64_t{0});
     std::shuffle(order.begin(), order.end(), random_);
   }
-  running_machine = this;
   for (std::uint64_t i = 0; i < count && failure_.empty(); ++i) run_block(permuted_ ? order[i] : i);
-  running_machine = nullptr;
   if (failure_.empty()) return;
   abandon();
   throw KernelError(failure_ + " (" + source_line(failure_site_) + ")");
@@ -148,7 +159,9 @@ void Machine::run_unstarted_threads(Fiber& fiber) {
       unstarted_.pop_back();
       threads_[thread].fiber = &fiber;
       enter(thread);
+      running_machine = this;
       launch_->run_thread(launch_->arguments);
+      running_machine = nullptr;
       threads_[thread].state = State::kEnded;
       ++ended_;
       // Where schedules are permuted, others may go first.
@@ -172,10 +185,12 @@ void Machine::wait(State state, const void* site) {
 }
 
 void Machine::barrier(const void* site) {
+  const OutsideKernel outside;
   wait(State::kAtBarrier, site);
 }
 
 std::uint64_t Machine::warp(const WarpRequest& request, const void* site) {
+  const OutsideKernel outside;
   if ((request.mask >> current_ % kWarpSize & 1) == 0) {
     fail(std::string("calls ") + name_of(request.operation) + " with a mask that leaves out its own lane",
          site);
@@ -342,12 +357,14 @@ void Machine::access(const void* address, std::size_t bytes, AccessKind kind, co
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   if (fiber_->stack().holds(begin) || host_stack_.holds(begin)) return;
   if (begin - reinterpret_cast<std::uintptr_t>(&indices) < sizeof indices) return;
+  const OutsideKernel outside;
   const auto fault =
       memory_.access(address, bytes, kind, observer(), [this](Moment moment) { return describe(moment); });
   if (fault) fail(*fault, site);
 }
 
 void Machine::fail(const std::string& what, const void* site) {
+  const OutsideKernel outside;
   note_failure(current_, what, site);
   // The host abandons the fiber: what runs here may be in the middle of anything.
   for (;;) fiber_->leave();

@@ -119,7 +119,7 @@ class Machine {
   std::vector<std::array<Known, 32>> known_;
 };
 
-/// The machine that runs a kernel on this thread, or null.
+/// The machine whose kernel's own code runs on this thread now; null outside it, also in what it calls here.
 extern thread_local Machine* running_machine;
 
 }  // namespace deformdiff::emulation
