@@ -160,7 +160,7 @@ def build(sources, out, library, torch, flags):
               f"-I{HERE.parent}", "-isystem", torch / "include", "-isystem",
               torch / "include/torch/csrc/api/include"]
     objects = []
-    for source, options in ([(s, ["-O1", "-fsanitize=thread", f"-I{HERE / 'include'}", f"-I{out}", *flags]) for s in sources]
+    for source, options in ([(s, ["-O1", "-fsanitize=thread", "-fno-strict-aliasing", f"-I{HERE / 'include'}", f"-I{out}", *flags]) for s in sources]
                             + [(HERE / f"{name}.cpp", ["-O2"]) for name in RUNTIME]):
         objects.append(out / (source.name + ".o"))
         run([*compiler, *common, *options, "-c", source, "-o", objects[-1]])

@@ -11,29 +11,23 @@
 
 namespace deformdiff::worker {
 
-/// Threads for a kernel that strides over `count` elements; 0 blocks if there are none.
+/// Of one dimension; 0 blocks if there is nothing to do.
 struct LaunchShape {
   unsigned blocks;
   unsigned threads;
 };
 
-inline LaunchShape launch_shape(std::int64_t count) {
-  constexpr std::int64_t kThreads = 256;
-  constexpr std::int64_t kMaxBlocks = 1 << 20;
-  const std::int64_t blocks = (count + kThreads - 1) / kThreads;
-  return {static_cast<unsigned>(blocks < kMaxBlocks ? blocks : kMaxBlocks), static_cast<unsigned>(kThreads)};
-}
-
 #if defined(__CUDACC__)
 
 using LaunchStream = cudaStream_t;
 using LaunchStatus = cudaError_t;
+inline constexpr LaunchStatus kLaunched = cudaSuccess;
 
 /// Returns the launch's status, which the caller must look at. The emulation's messages name the kernel.
 template <typename... Parameters, typename... Arguments>
 [[nodiscard]] LaunchStatus launch(const char*, void (*kernel)(Parameters...), LaunchShape shape,
                                   LaunchStream stream, const Arguments&... arguments) {
-  if (shape.blocks == 0) return cudaSuccess;
+  if (shape.blocks == 0) return kLaunched;
   kernel<<<shape.blocks, shape.threads, 0, stream>>>(arguments...);
   return cudaGetLastError();
 }
@@ -42,11 +36,12 @@ template <typename... Parameters, typename... Arguments>
 
 struct LaunchStream {};
 using emulation::LaunchStatus;
+inline constexpr LaunchStatus kLaunched = LaunchStatus::kLaunched;
 
 template <typename... Parameters, typename... Arguments>
 [[nodiscard]] LaunchStatus launch(const char* name, void (*kernel)(Parameters...), LaunchShape shape,
                                   LaunchStream, const Arguments&... arguments) {
-  if (shape.blocks == 0) return LaunchStatus::kLaunched;
+  if (shape.blocks == 0) return kLaunched;
   return emulation::launch(name, kernel, {shape.blocks, shape.threads}, arguments...);
 }
 

@@ -1,6 +1,7 @@
 #include "emulation/buffers.h"
 #include "subjects/ms_deform_attn/backward.h"
-#include "subjects/ms_deform_attn/cuda/kernel_emulated.h"
+#include "subjects/ms_deform_attn/cuda/emulated_kernels.h"
+#include "subjects/ms_deform_attn/cuda/task_of.h"
 #include "subjects/ms_deform_attn/forward.h"
 
 #include <utility>
@@ -30,26 +31,24 @@ emulation::BufferScope buffers(const Inputs& inputs, std::vector<emulation::Buff
 at::Tensor forward_cuda_emulated(const Inputs& inputs) {
   check_structure(inputs);
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
-  const Inputs dense = contiguous(in_compute_type(inputs));
-  const at::Tensor output = at::empty(output_shape(inputs), dense.value.options());
+  const Inputs dense = for_kernels(inputs);
+  const at::Tensor output = at::empty(output_shape(inputs), inputs.value.options());
   const auto scope = buffers(dense, {buffer(output, "output")});
-  with_element_type(output.scalar_type(),
-                    [&]<typename T>(T) { run_emulated(arguments_of<T>(dense, output)); });
-  return output.to(inputs.value.scalar_type());
+  run_emulated(forward_task(dense, output));
+  return output;
 }
 
 Gradients backward_cuda_emulated(const Inputs& inputs, const at::Tensor& grad_output) {
   check_structure(inputs);
   check_grad_output(inputs, grad_output);
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
-  const Inputs dense = contiguous(in_compute_type(inputs));
-  const at::Tensor dense_grad = grad_output.to(dense.value.scalar_type()).contiguous();
-  const Gradients gradients = new_gradients(dense);
+  const Inputs dense = for_kernels(inputs);
+  const at::Tensor dense_grad = grad_output.contiguous();
+  const Gradients gradients = gradients_for_kernels(dense);
   const auto scope = buffers(dense, {buffer(dense_grad, "grad_output"), buffer(gradients.value, "grad_value"),
                                      buffer(gradients.sampling_loc, "grad_sampling_loc"),
                                      buffer(gradients.attn_weight, "grad_attn_weight")});
-  with_element_type(dense.value.scalar_type(),
-                    [&]<typename T>(T) { run_emulated(arguments_of<T>(dense, dense_grad, gradients)); });
+  run_emulated(backward_task(dense, dense_grad, gradients));
   return in_type_of(inputs, gradients);
 }
 
