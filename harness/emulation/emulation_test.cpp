@@ -183,6 +183,27 @@ TEST(Emulation, SharedMemoryReadBeforeItIsWritten) {
               HasSubstr("of dynamic shared memory, at byte 252, before this block"));
 }
 
+struct Three {
+  float a, b, c;
+};
+__device__ Three three_of(float x) {
+  return {x, x + 1, x + 2};
+}
+
+__global__ void share_structures(float* data, int) {
+  __shared__ Three tile[64];
+  tile[threadIdx.x] = three_of(data[threadIdx.x]);
+  tile[threadIdx.x + 32] = three_of(data[threadIdx.x] + 1);
+  __syncthreads();
+  data[threadIdx.x] = tile[31 - threadIdx.x].c + tile[63 - threadIdx.x].a;
+}
+
+TEST(Emulation, SeesStructuresThatFunctionsReturn) {
+  std::vector<float> data = numbers(32);
+  EXPECT_EQ(fault_of(share_structures, {1, 32}, data), "");
+  EXPECT_EQ(data[31], 3);
+}
+
 // ---- buffers
 
 template <int kExcess>

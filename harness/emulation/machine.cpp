@@ -1,5 +1,6 @@
 #include "emulation/machine.h"
 
+#include "emulation/fiber.h"
 #include "emulation/kernel_error.h"
 #include "emulation/source_line.h"
 

@@ -2,7 +2,6 @@
 // and warp operations only, so that a kernel without any runs as a plain loop.
 #pragma once
 
-#include "emulation/fiber.h"
 #include "emulation/memory.h"
 #include "emulation/vector_types.h"
 
@@ -44,6 +43,8 @@ struct WarpRequest {
   unsigned source = 0;      ///< of a shuffle: the lane to take from
   std::uint64_t (*combine)(std::uint64_t, std::uint64_t) = nullptr;  ///< of a reduction
 };
+
+class Fiber;
 
 class Machine {
  public:

@@ -82,19 +82,23 @@ __device__ void store(T* address, const Arithmetic<T> (&numbers)[kWidth]) {
   }
 }
 
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+inline constexpr bool kAddsVectors = true;
+#else
+inline constexpr bool kAddsVectors = false;
+#endif
+
 /// Adds each number atomically; four float32 at a time where the device can and they are aligned to that.
 template <typename A, int kWidth>
 __device__ void add(A* address, const A (&numbers)[kWidth]) {
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-  if constexpr (sizeof(A) == 4 && kWidth % 4 == 0) {
+  if constexpr (kAddsVectors && sizeof(A) == 4 && kWidth % 4 == 0) {
     for (int i = 0; i < kWidth; i += 4) {
       atomicAdd(reinterpret_cast<float4*>(address + i),
                 make_float4(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3]));
     }
-    return;
+  } else {
+    for (int i = 0; i < kWidth; ++i) atomicAdd(address + i, numbers[i]);
   }
-#endif
-  for (int i = 0; i < kWidth; ++i) atomicAdd(address + i, numbers[i]);
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn
