@@ -10,7 +10,8 @@ namespace deformdiff::emulation {
 struct Buffer {
   const void* address;
   std::size_t bytes;
-  std::string name;  ///< for messages: "grad_value"
+  std::string name;        ///< for messages: "grad_value"
+  bool read_only = false;  ///< to write there is a fault; nothing else is kept of it, which is faster
 };
 
 /// Gives buffers to the launches of this thread for as long as it lives. Scopes nest: a launch sees all.

@@ -224,6 +224,29 @@ TEST(Emulation, AccessOutsideAnyBuffer) {
       HasSubstr("writes 4 bytes outside any buffer that the kernel was given: to byte 256 of dynamic"));
 }
 
+__global__ void copy_within(float* data, int count) {
+  data[count / 2 + threadIdx.x] = data[threadIdx.x];
+}
+
+TEST(Emulation, WriteToWhatMayOnlyBeRead) {
+  std::vector<float> data = numbers(8);
+  const auto half = [&](int i, bool read_only) {
+    return Buffer{data.data() + 4 * i, 4 * sizeof(float), i == 0 ? "lower" : "upper", read_only};
+  };
+  const auto run = [&](bool upper_is_read_only) -> std::string {
+    const BufferScope scope({half(0, true), half(1, upper_is_read_only)});
+    try {
+      EXPECT_EQ(launch("tested", copy_within, {1, 4}, data.data(), 8), LaunchStatus::kLaunched);
+    } catch (const KernelError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(run(false), "");
+  EXPECT_EQ(data[6], 2);
+  EXPECT_THAT(run(true), HasSubstr("writes 4 bytes of upper, at byte 0, which it may only read"));
+}
+
 // ---- warps
 
 enum class Lanes { kAll, kLowerHalfAlone, kLowerHalf, kOwnLeftOut, kFromNobody };

@@ -70,13 +70,14 @@ void Memory::begin_launch(const void* kernel, std::vector<Buffer> buffers, std::
     if (!regions_.empty() && range.begin < regions_.back().range.end) {
       Region& overlapped = regions_.back();
       overlapped.range.end = std::max(overlapped.range.end, range.end);
+      overlapped.read_only = overlapped.read_only && buffer.read_only;
     } else if (buffer.bytes != 0) {
-      add(range, false, std::move(buffer.name));
+      add(range, std::move(buffer.name), false, buffer.read_only);
     }
   }
   dynamic_shared_.resize(std::max(dynamic_shared_.size(), shared_bytes + kSharedAlignment));
   const auto shared = reinterpret_cast<std::uintptr_t>(dynamic_shared());
-  if (shared_bytes != 0) add({shared, shared + shared_bytes}, true, "dynamic shared memory");
+  if (shared_bytes != 0) add({shared, shared + shared_bytes}, "dynamic shared memory", true);
   add_module_of(reinterpret_cast<std::uintptr_t>(kernel));
 }
 
@@ -91,15 +92,15 @@ void* Memory::dynamic_shared() {
   return reinterpret_cast<void*>((begin + kSharedAlignment - 1) / kSharedAlignment * kSharedAlignment);
 }
 
-void Memory::add(Range range, bool shared, std::string name) {
-  regions_.push_back({range, shared, std::move(name), {}});
+void Memory::add(Range range, std::string name, bool shared, bool read_only) {
+  regions_.push_back({range, shared, read_only, std::move(name), {}});
 }
 
 void Memory::add_module_of(std::uintptr_t kernel) {
   Module module{kernel, {}, {}};
   dl_iterate_phdr(look_at_module, &module);
-  for (const Range& range : module.data) add(range, false, "static data");
-  if (module.thread_local_data.end != 0) add(module.thread_local_data, true, "shared memory");
+  for (const Range& range : module.data) add(range, "static data", false);
+  if (module.thread_local_data.end != 0) add(module.thread_local_data, "shared memory", true);
 }
 
 Memory::Region* Memory::find(std::uintptr_t address) {
@@ -117,6 +118,10 @@ std::optional<Memory::Fault> Memory::check(const void* address, std::size_t byte
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
   Region* region = find(begin);
   if (region == nullptr || begin + bytes > region->range.end) return Fault{};
+  if (region->read_only) {
+    if (kind == AccessKind::kRead) return std::nullopt;
+    return Fault{region, std::nullopt};
+  }
   const std::size_t offset = begin - region->range.begin;
   if (region->shared && kind != AccessKind::kWrite &&
       !region->shadow.written_since(offset, bytes, observer.block_start)) {
@@ -133,7 +138,9 @@ std::string Memory::describe(const Fault& fault, const void* address, std::size_
   std::string text = verb(kind) + count_of_bytes(bytes);
   if (fault.region != nullptr) {
     text += " of " + fault.region->name + ", at byte " + std::to_string(begin - fault.region->range.begin);
-    return fault.conflict ? text : text + ", before this block has written them";
+    if (fault.conflict) return text;
+    return text +
+           (fault.region->read_only ? ", which it may only read" : ", before this block has written them");
   }
   text += " outside any buffer that the kernel was given";
   // The nearest below says what was meant.

@@ -44,12 +44,13 @@ class Memory {
   struct Region {
     Range range;
     bool shared;
+    bool read_only;
     std::string name;
     Shadow shadow;
   };
   struct Fault {
     const Region* region = nullptr;    ///< null: outside any
-    std::optional<Conflict> conflict;  ///< else unwritten
+    std::optional<Conflict> conflict;  ///< else unwritten, or read-only
   };
 
   std::optional<Fault> check(const void* address, std::size_t bytes, AccessKind kind,
@@ -57,7 +58,7 @@ class Memory {
   std::string describe(const Fault& fault, const void* address, std::size_t bytes, AccessKind kind) const;
   static std::string describe(const Conflict& conflict);
   Region* find(std::uintptr_t address);
-  void add(Range range, bool shared, std::string name);
+  void add(Range range, std::string name, bool shared, bool read_only = false);
   void add_module_of(std::uintptr_t kernel);
 
   std::vector<Region> regions_;

@@ -9,10 +9,11 @@
 #define PLANTED 0
 #include "families.cuh"
 
-at::Tensor families_forward(const at::Tensor &value, const at::Tensor &spatial_shapes,
-                            const at::Tensor &level_start_index, const at::Tensor &sampling_loc,
+at::Tensor families_forward(const at::Tensor &value_, const at::Tensor &spatial_shapes_,
+                            const at::Tensor &level_start_index_, const at::Tensor &sampling_loc,
                             const at::Tensor &attn_weight, const int64_t im2col_step) {
-  AT_ASSERTM(value.is_contiguous(), "value tensor has to be contiguous");
+  const auto value = value_.contiguous(), spatial_shapes = spatial_shapes_.contiguous();
+  const auto level_start_index = level_start_index_.contiguous();
   AT_ASSERTM(value.type().is_cuda(), "value must be a CUDA tensor");
   AT_ASSERTM(sampling_loc.is_cuda(), "sampling_loc must be a CUDA tensor");
   const int batch = value.size(0), spatial_size = value.size(1), heads = value.size(2), channels = value.size(3);
@@ -32,10 +33,11 @@ at::Tensor families_forward(const at::Tensor &value, const at::Tensor &spatial_s
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> families_backward(
-    const at::Tensor &value, const at::Tensor &spatial_shapes, const at::Tensor &level_start_index,
-    const at::Tensor &sampling_loc, const at::Tensor &attn_weight, const at::Tensor &grad_output,
+    const at::Tensor &value_, const at::Tensor &spatial_shapes_, const at::Tensor &level_start_index_,
+    const at::Tensor &sampling_loc, const at::Tensor &attn_weight, const at::Tensor &grad_output_,
     const int64_t im2col_step) {
-  AT_ASSERTM(value.is_contiguous() && grad_output.is_contiguous(), "tensors have to be contiguous");
+  const auto value = value_.contiguous(), spatial_shapes = spatial_shapes_.contiguous();
+  const auto level_start_index = level_start_index_.contiguous(), grad_output = grad_output_.contiguous();
   const int batch = value.size(0), spatial_size = value.size(1), heads = value.size(2), channels = value.size(3);
   const int levels = spatial_shapes.size(0), queries = sampling_loc.size(1), points = sampling_loc.size(4);
   const auto locations = sampling_loc.to(value.scalar_type()).contiguous();

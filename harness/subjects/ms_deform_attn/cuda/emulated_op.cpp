@@ -16,13 +16,17 @@ emulation::Buffer buffer(const at::Tensor& tensor, const char* name) {
   return {tensor.const_data_ptr(), tensor.nbytes(), name};
 }
 
+emulation::Buffer input(const at::Tensor& tensor, const char* name) {
+  return {tensor.const_data_ptr(), tensor.nbytes(), name, /*read_only=*/true};
+}
+
 /// What a kernel may touch, and nothing else: contiguous inputs, and whatever more it is given.
 emulation::BufferScope buffers(const Inputs& inputs, std::vector<emulation::Buffer> more) {
-  more.push_back(buffer(inputs.value, "value"));
-  more.push_back(buffer(inputs.spatial_shapes, "spatial_shapes"));
-  more.push_back(buffer(inputs.level_start_index, "level_start_index"));
-  more.push_back(buffer(inputs.sampling_loc, "sampling_loc"));
-  more.push_back(buffer(inputs.attn_weight, "attn_weight"));
+  more.push_back(input(inputs.value, "value"));
+  more.push_back(input(inputs.spatial_shapes, "spatial_shapes"));
+  more.push_back(input(inputs.level_start_index, "level_start_index"));
+  more.push_back(input(inputs.sampling_loc, "sampling_loc"));
+  more.push_back(input(inputs.attn_weight, "attn_weight"));
   return emulation::BufferScope(std::move(more));
 }
 
@@ -45,7 +49,7 @@ Gradients backward_cuda_emulated(const Inputs& inputs, const at::Tensor& grad_ou
   const Inputs dense = for_kernels(inputs);
   const at::Tensor dense_grad = grad_output.contiguous();
   const Gradients gradients = gradients_for_kernels(dense);
-  const auto scope = buffers(dense, {buffer(dense_grad, "grad_output"), buffer(gradients.value, "grad_value"),
+  const auto scope = buffers(dense, {input(dense_grad, "grad_output"), buffer(gradients.value, "grad_value"),
                                      buffer(gradients.sampling_loc, "grad_sampling_loc"),
                                      buffer(gradients.attn_weight, "grad_attn_weight")});
   run_emulated(backward_task(dense, dense_grad, gradients));
