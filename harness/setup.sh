@@ -16,7 +16,8 @@ readonly build=build/release
 readonly torch_version=2.11.0
 readonly cuda_version=13.0.2
 readonly packages=(cmake ninja-build g++ ccache python3-venv python3-pip libeigen3-dev libfmt-dev libgtest-dev
-  librapidcheck-dev libcli11-dev libpugixml-dev libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev)
+  librapidcheck-dev libcli11-dev libpugixml-dev libsqlite3-dev libsqlitecpp-dev nlohmann-json3-dev
+  libboost-context-dev)
 
 say() { printf '\n== %s\n' "$*"; }
 

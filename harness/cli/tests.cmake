@@ -160,6 +160,15 @@ foreach(pair IN LISTS fuzzed)
     fuzz --block ${CMAKE_MATCH_1} --cases ${CMAKE_MATCH_2} --seed 3 --out ${out}/fuzz_${CMAKE_MATCH_1})
 endforeach()
 
+# CUDA kernels of others, made a library by the recipe of harness/emulation.
+if(TARGET emulated_families)
+  foreach(block ms_deform_attn ms_deform_attn_backward)
+    deformdiff_command_test(fuzz/emulated_families/${block} fuzz
+      fuzz --block ${block} --cases 60 --seed 5 --out ${out}/emulated_families_${block}
+      --subject "torchop:$<TARGET_FILE_DIR:deformdiff>/libemulated_families.so#families::ms_deform_attn?dtypes=float32,float64")
+  endforeach()
+endif()
+
 # The time bounds a kernel that hangs, its confirmation and its shrinking; Ctrl-C ends a run with its report.
 add_test(NAME fuzz/time_bounds_everything
   COMMAND timeout 60 $<TARGET_FILE:deformdiff> fuzz --block ms_deform_attn --subject fault/hangs --time 10s

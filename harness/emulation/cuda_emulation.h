@@ -1,42 +1,23 @@
-// Enough of CUDA to compile a kernel's source for the host and run its threads one after the other. It
-// finds wrong indices and missing bounds checks; it does not find races, and says so. Include it before a
-// .cuh, in one .cpp a kernel.
+// What nvcc gives to device code without any #include, for g++ and clang++: include it before a .cuh. Compile
+// with -fsanitize=thread and link deformdiff_emulation instead of ThreadSanitizer (README.md).
 #pragma once
 
 // A kernel asserts its launch assumptions, in release builds too.
 #undef NDEBUG
 
-#include <cmath>
+#include "emulation/device_functions.h"
+#include "emulation/launch.h"
+#include "emulation/vector_types.h"
 
-#define __global__
+// g++ tells of no store of a structure that a function returns right into memory. So nothing is left to call.
+#define __global__ __attribute__((flatten))
 #define __device__
 #define __host__
-
-namespace deformdiff::worker {
-namespace cuda_emulation {
-
-struct Index {
-  unsigned x = 0, y = 0, z = 0;
-};
-struct Extent {
-  unsigned x = 1, y = 1, z = 1;
-};
-
-}  // namespace cuda_emulation
-
-// The names that device code finds in CUDA.
-using std::floor;
-inline thread_local cuda_emulation::Index threadIdx;
-inline thread_local cuda_emulation::Index blockIdx;
-inline thread_local cuda_emulation::Extent blockDim;
-inline thread_local cuda_emulation::Extent gridDim;
-
-/// One thread runs at a time.
-template <typename T>
-T atomicAdd(T* address, T value) {  // NOLINT(readability-identifier-naming): CUDA's name
-  const T before = *address;
-  *address += value;
-  return before;
-}
-
-}  // namespace deformdiff::worker
+#define __constant__
+#define __managed__
+// Within a function that implies static: one for each function, as on the device. Threads of a block share
+// the host's thread.
+#define __shared__ thread_local
+#define __forceinline__ inline __attribute__((always_inline))
+#define __align__(bytes) __attribute__((aligned(bytes)))
+#define __launch_bounds__(...)

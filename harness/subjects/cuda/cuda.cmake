@@ -21,13 +21,14 @@ set(CMAKE_CUDA_ARCHITECTURES 80 90)
 enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 
-add_library(deformdiff_cuda_kernels OBJECT ms_deform_attn/cuda/kernel.cu)
+add_library(deformdiff_cuda_kernels OBJECT ms_deform_attn/cuda/kernels.cu)
 set_target_properties(deformdiff_cuda_kernels PROPERTIES POSITION_INDEPENDENT_CODE ON)
 target_include_directories(deformdiff_cuda_kernels PRIVATE ${PROJECT_SOURCE_DIR}/harness)
 
 add_library(deformdiff_cuda SHARED
   ms_deform_attn/arguments.cpp
   ms_deform_attn/cuda/op.cpp
+  ms_deform_attn/cuda/task_of.cpp
   $<TARGET_OBJECTS:deformdiff_cuda_kernels>)
 set_target_properties(deformdiff_cuda PROPERTIES
   LIBRARY_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}

@@ -1,38 +1,33 @@
-// The one way in which kernels are launched: on the device under nvcc, thread after thread over
-// cuda_emulation.h.
+// The one way in which kernels are launched: on the device under nvcc, else on the host (harness/emulation).
 #pragma once
 
 #include <cstdint>
 
 #if defined(__CUDACC__)
 #include <cuda_runtime_api.h>
+#else
+#include "emulation/launch.h"
 #endif
 
 namespace deformdiff::worker {
 
-/// Threads for a kernel that strides over `count` elements; 0 blocks if there are none.
+/// Of one dimension; 0 blocks if there is nothing to do.
 struct LaunchShape {
   unsigned blocks;
   unsigned threads;
 };
 
-inline LaunchShape launch_shape(std::int64_t count) {
-  constexpr std::int64_t kThreads = 256;
-  constexpr std::int64_t kMaxBlocks = 1 << 20;
-  const std::int64_t blocks = (count + kThreads - 1) / kThreads;
-  return {static_cast<unsigned>(blocks < kMaxBlocks ? blocks : kMaxBlocks), static_cast<unsigned>(kThreads)};
-}
-
 #if defined(__CUDACC__)
 
 using LaunchStream = cudaStream_t;
 using LaunchStatus = cudaError_t;
+inline constexpr LaunchStatus kLaunched = cudaSuccess;
 
-/// Returns the launch's status, which the caller must look at.
+/// Returns the launch's status, which the caller must look at. The emulation's messages name the kernel.
 template <typename... Parameters, typename... Arguments>
-[[nodiscard]] LaunchStatus launch(void (*kernel)(Parameters...), LaunchShape shape, LaunchStream stream,
-                                  const Arguments&... arguments) {
-  if (shape.blocks == 0) return cudaSuccess;
+[[nodiscard]] LaunchStatus launch(const char*, void (*kernel)(Parameters...), LaunchShape shape,
+                                  LaunchStream stream, const Arguments&... arguments) {
+  if (shape.blocks == 0) return kLaunched;
   kernel<<<shape.blocks, shape.threads, 0, stream>>>(arguments...);
   return cudaGetLastError();
 }
@@ -40,21 +35,14 @@ template <typename... Parameters, typename... Arguments>
 #else
 
 struct LaunchStream {};
-enum class LaunchStatus { kLaunched };
+using emulation::LaunchStatus;
+inline constexpr LaunchStatus kLaunched = LaunchStatus::kLaunched;
 
 template <typename... Parameters, typename... Arguments>
-LaunchStatus launch(void (*kernel)(Parameters...), LaunchShape shape, LaunchStream,
-                    const Arguments&... arguments) {
-  gridDim = {shape.blocks, 1, 1};
-  blockDim = {shape.threads, 1, 1};
-  for (unsigned block = 0; block < shape.blocks; ++block) {
-    blockIdx = {block, 0, 0};
-    for (unsigned thread = 0; thread < shape.threads; ++thread) {
-      threadIdx = {thread, 0, 0};
-      kernel(arguments...);
-    }
-  }
-  return LaunchStatus::kLaunched;
+[[nodiscard]] LaunchStatus launch(const char* name, void (*kernel)(Parameters...), LaunchShape shape,
+                                  LaunchStream, const Arguments&... arguments) {
+  if (shape.blocks == 0) return kLaunched;
+  return emulation::launch(name, kernel, {shape.blocks, shape.threads}, arguments...);
 }
 
 #endif

@@ -39,7 +39,8 @@ class CudaSubject : public Subject {
 SubjectInfo on_cuda(SubjectInfo info) {
   info.device = "cuda";
   // What LibTorch's CPU kernels were measured to do says nothing here.
-  info.precision = {.coordinates = info.precision.coordinates};
+  // Atomic additions of float32 in global memory flush what is subnormal (RED.E.ADD.F32.FTZ).
+  info.precision = {.coordinates = info.precision.coordinates, .flush_to_zero = true};
   // Threads add up the gradient of value in any order.
   info.contract.deterministic_outputs["grad_value"] = Deterministic::kNo;
   info.not_run = why_no_cuda_device();

@@ -1,12 +1,12 @@
 // The CUDA kernels of deformdiff::ms_deform_attn_forward and _backward: libdeformdiff_cuda.so, which
 // registers them when it is loaded.
 #include "subjects/ms_deform_attn/arguments.h"
-#include "subjects/ms_deform_attn/cuda/kernel_device.h"
+#include "subjects/ms_deform_attn/cuda/kernels.h"
+#include "subjects/ms_deform_attn/cuda/task_of.h"
 
 #include <tuple>
 
 #include <ATen/ops/empty.h>
-#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
@@ -14,16 +14,17 @@
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
 
-cudaStream_t stream_of(const at::Tensor& tensor) {
-  return c10::cuda::getCurrentCUDAStream(tensor.get_device());
+void check_launch(int status, const char* what) {
+  TORCH_CHECK(status == cudaSuccess, "ms_deform_attn: the ", what,
+              " cannot be launched: ", cudaGetErrorString(static_cast<cudaError_t>(status)));
 }
 
-/// Contiguous, in what the kernels compute in, and all of them on the device of value. spatial_shapes and
-/// level_start_index may be on the host or on the device: their levels are checked on the host, which waits
-/// for them if they are on the device.
+/// As the kernels want them, all on the device of value. spatial_shapes and level_start_index may be on the
+/// host or on the device: their levels are checked on the host, which waits for them if they are on the
+/// device.
 Inputs checked(const Inputs& inputs) {
   check_levels(inputs.spatial_shapes.cpu(), inputs.level_start_index.cpu(), inputs.value.size(1));
-  Inputs dense = contiguous(in_compute_type(inputs));
+  Inputs dense = for_kernels(inputs);
   dense.spatial_shapes = dense.spatial_shapes.to(inputs.value.device());
   dense.level_start_index = dense.level_start_index.to(inputs.value.device());
   return dense;
@@ -36,12 +37,10 @@ at::Tensor forward(const at::Tensor& value, const at::Tensor& spatial_shapes,
   check_structure(inputs);
   const c10::cuda::CUDAGuard guard(value.device());
   const Inputs dense = checked(inputs);
-  const at::Tensor output = at::empty(output_shape(inputs), dense.value.options());
-  with_element_type(output.scalar_type(), [&]<typename T>(T) {
-    const int status = launch_forward(arguments_of<T>(dense, output), stream_of(output));
-    C10_CUDA_CHECK(static_cast<cudaError_t>(status));
-  });
-  return output.to(value.scalar_type());
+  const at::Tensor output = at::empty(output_shape(inputs), value.options());
+  check_launch(launch_forward_on_device(forward_task(dense, output), c10::cuda::getCurrentCUDAStream()),
+               "kernel");
+  return output;
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
@@ -53,12 +52,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
   check_grad_output(inputs, grad_output);
   const c10::cuda::CUDAGuard guard(value.device());
   const Inputs dense = checked(inputs);
-  const at::Tensor dense_grad = grad_output.to(dense.value.scalar_type()).contiguous();
-  const Gradients gradients = new_gradients(dense);
-  with_element_type(dense.value.scalar_type(), [&]<typename T>(T) {
-    const int status = launch_backward(arguments_of<T>(dense, dense_grad, gradients), stream_of(value));
-    C10_CUDA_CHECK(static_cast<cudaError_t>(status));
-  });
+  const at::Tensor dense_grad = grad_output.contiguous();
+  const Gradients gradients = gradients_for_kernels(dense);
+  check_launch(launch_backward_on_device(backward_task(dense, dense_grad, gradients),
+                                         c10::cuda::getCurrentCUDAStream()),
+               "kernel of the backward");
   const Gradients of_inputs = in_type_of(inputs, gradients);
   return {of_inputs.value, of_inputs.sampling_loc, of_inputs.attn_weight};
 }

@@ -1,0 +1,4 @@
+// Stands in for the header of PyTorch.
+#pragma once
+
+#include "c10/cuda/CUDAException.h"

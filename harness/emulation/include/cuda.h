@@ -1,0 +1,4 @@
+// Stands in for the header of the CUDA toolkit.
+#pragma once
+
+#include "cuda_runtime.h"

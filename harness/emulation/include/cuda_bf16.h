@@ -1,0 +1,5 @@
+// Stands in for the header of the CUDA toolkit.
+#pragma once
+
+#include "cuda_runtime.h"
+#include "emulation/sixteen_bits.h"
