@@ -1,12 +1,15 @@
 #include "check/exported_module.h"
 
 #include "catalog/addresses.h"
+#include "catalog/external_workers.h"
 #include "core/error.h"
 #include "core/wire/hello.h"
 #include "core/wire/module.h"
 #include "engine/worker_process.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -47,9 +50,12 @@ std::string_view module_mode::short_name(std::string_view mode) {
 
 ExportedModule::ExportedModule(const std::filesystem::path& path, const RunLimits& limits,
                                std::vector<std::string> prefix)
-    : command_(std::move(prefix)), limits_(limits) {
+    : command_(std::move(prefix)), limits_(limits), may_refuse_(is_python_module(path)) {
   if (!std::filesystem::exists(path)) throw InputError(fmt::format("{}: no such file", path.string()));
-  command_.insert(command_.end(), {worker_program(), "--module", path.string()});
+  const std::vector<std::string> worker_words =
+      is_python_module(path) ? python_module_command(path)
+                             : std::vector<std::string>{worker_program(), "--module", path.string()};
+  command_.insert(command_.end(), worker_words.begin(), worker_words.end());
   std::optional<WorkerProcess> started;
   for (int starts = 0; starts < kWorkerStarts; ++starts) {
     lost_on_loading_ = load_failure_.message;
@@ -66,6 +72,9 @@ ExportedModule::ExportedModule(const std::filesystem::path& path, const RunLimit
   if (!hello.refusal.empty()) throw InputError(hello.refusal);
   environment_ = hello.environment;
   info_ = hello.subjects.at(0);
+  std::ranges::copy_if(module_mode::kAll, std::back_inserter(modes_), [&](const char* mode) {
+    return std::ranges::find(hello.subjects, mode, &SubjectInfo::name) != hello.subjects.end();
+  });
   const wire::Message request = wire::encode(wire::DescribeRequest{});
   worker.send(request);
   if (auto failure = failure_of(worker, "while it was looked at")) {
@@ -80,8 +89,9 @@ Outcome ExportedModule::run(const std::string& mode, const std::vector<NamedTens
   c.block = kOpaqueBlock;
   c.inputs = inputs;
   Outcome outcome = std::move(runner(mode).run({&c, 1}, {.tap = tap}).front());
-  // A model that says that it cannot run here, as one with another device in its graph does, has failed.
-  if (outcome.kind == Outcome::Kind::kUnsupported) outcome.kind = Outcome::Kind::kThrew;
+  // A model that says that it cannot run here, as one with another device in its graph does, has failed. One
+  // that declares the sizes that it takes has not.
+  if (!may_refuse_ && outcome.kind == Outcome::Kind::kUnsupported) outcome.kind = Outcome::Kind::kThrew;
   return outcome;
 }
 

@@ -21,11 +21,11 @@
 #include "recorded/stage_report.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <iterator>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -33,9 +33,6 @@
 
 namespace deformdiff {
 namespace {
-
-/// The modes in which LibTorch changes the graph, beside the default executor.
-constexpr std::array kOptimised{module_mode::kFrozen, module_mode::kInference};
 
 /// "other_batch/executor"
 std::string scenario_name(const std::string& replay, std::string_view mode) {
@@ -189,14 +186,16 @@ class ModelCheck {
     replays_.push_back(std::move(replay));
   }
 
-  /// In the plain interpreter; then what LibTorch makes of the graph.
+  /// In the plain interpreter; then what the runtime makes of the graph, the optimisations once.
   void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
     record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
     const Outcome::Kind kind = replays_.back().outcome.kind;
     if (kind == Outcome::Kind::kUnsupported || kind == Outcome::Kind::kNotRun) return;
-    judge_mode(name, module_mode::kExecutor);
-    if (replays_.size() > 1) return;
-    for (const char* mode : kOptimised) judge_mode(name, mode);
+    for (const char* mode : module_.modes()) {
+      const bool always = mode == std::string_view(module_mode::kExecutor);
+      if (mode == std::string_view(module_mode::kInterpreter) || (!always && replays_.size() > 1)) continue;
+      judge_mode(name, mode);
+    }
   }
 
   /// The outputs of another mode, beside the stages of the interpreter's run of the same case.
