@@ -22,8 +22,8 @@ SubjectSpec python_spec(const std::string& typed);
 /// address where COMMAND or NAME is missing, for a quote that does not end, and for a bad declaration.
 SubjectSpec worker_spec(const std::string& typed);
 
-/// Whether the worker of the Python package runs the exported module, and not LibTorch's: by its ending, .pt2 or
-/// .onnx.
+/// Whether the worker of the Python package runs the exported module, and not LibTorch's: by its ending, .pt2
+/// or .onnx.
 bool is_python_module(const std::filesystem::path& file);
 
 /// What starts the worker for such a module, by $DEFORMDIFF_PYTHON or python3. Throws InputError where the

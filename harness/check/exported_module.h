@@ -5,6 +5,7 @@
 #include "core/module_description.h"
 #include "core/outcome.h"
 #include "engine/runner.h"
+#include "engine/shared_worker.h"
 
 #include <array>
 #include <cstdint>
@@ -66,6 +67,9 @@ class ExportedModule {
   const std::map<std::string, std::string>& environment() const { return environment_; }
 
  private:
+  void load_in_python();
+  void load_in_libtorch(const std::filesystem::path& path);
+  void describe(WorkerProcess& worker);
   Runner& runner(const std::string& mode);
 
   std::vector<std::string> command_;
@@ -73,11 +77,12 @@ class ExportedModule {
   ModuleDescription description_;
   SubjectInfo info_;
   std::vector<const char*> modes_;
-  bool may_refuse_;  ///< its format says which inputs a module takes
+  bool in_python_;  ///< such a worker takes seconds to start, and its formats say which inputs a module takes
   Outcome load_failure_;
   std::string lost_on_loading_;
   std::map<std::string, std::string> environment_;
-  std::map<std::string, std::unique_ptr<Runner>> runners_;  ///< by mode
+  std::map<std::string, std::unique_ptr<Runner>> runners_;  ///< by mode; empty where one serves all
+  std::unique_ptr<SharedWorker> shared_;
 };
 
 }  // namespace deformdiff

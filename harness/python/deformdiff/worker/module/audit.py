@@ -124,7 +124,8 @@ class _Auditor:
         if array.size <= _LARGE or _is_weight(value):
             return
         used = self._activation_use(value, array.dtype.kind == "b")
-        if not self._has_parameters and not used:
+        # Tables that follow from sizes alone are constants where sizes are; so are weights without names.
+        if not used and (self._fixed_sizes or not self._has_parameters):
             return
         detail = f"a constant of {_shape_text(array.shape)}, {array.dtype} ({array.size} elements)"
         if used:

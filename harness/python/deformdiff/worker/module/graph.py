@@ -84,7 +84,7 @@ def integer_of(operand):
     if isinstance(operand, int):
         return operand
     array = array_of(operand)
-    return int(array) if array is not None and array.size == 1 and array.dtype.kind in "iu" else None
+    return int(array.reshape(-1)[0]) if array is not None and array.size == 1 and array.dtype.kind in "iu" else None
 
 
 def extents_of(operand):

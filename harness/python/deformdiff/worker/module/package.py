@@ -219,12 +219,15 @@ class _Interpreter(torch.fx.Interpreter):
         place = self._place.get(node)
         if self._show is None or place is None:
             return super().run_node(node)
-        for name, value in self._package.places.before[place]:
-            self._show(name, self.env.get(self._node_of[value]))
-        result = super().run_node(node)
-        for name, value in self._package.places.after[place]:
+
+        def value_of(value):
             source = self._node_of[value]
-            self._show(name, result if source is node else self.env.get(source))
+            return result if source is node else self.env.get(source)
+
+        result = None
+        self._package.places.show_before(place, value_of, self._show)
+        result = super().run_node(node)
+        self._package.places.show_after(place, value_of, self._show)
         return result
 
 

@@ -8,36 +8,51 @@ from collections import Counter
 
 
 class Places:
-    """`before[i]` and `after[i]`: what shows before node i runs, and once it has: lists of (name, Value)."""
-
     def __init__(self, graph):
-        self._shown = {}
-        self._calls = _calls_of(graph)
-        counts = Counter(path for path, *_ in self._calls)
+        calls = _calls_of(graph)
+        counts = Counter(path for path, *_ in calls)
         turns = Counter()
         named = set()
-        opening, closing = {}, {}
-        for path, first, last in self._calls:
+        self._opening, self._closing = {}, {}
+        for path, first, last in calls:
             name = path if counts[path] == 1 else f"{path}#{turns[path]}"
             turns[path] += 1
             taken, left = _border(graph, first, last)
-            opening.setdefault(first, []).append((name, taken))
-            closing.setdefault(last, []).insert(0, (name, left))
+            self._opening.setdefault(first, []).append((f"{name}:in", taken))
+            self._closing.setdefault(last, []).insert(0, (f"{name}:out", left))
             named.update(taken, left)
-        number = 0
-        self.before, self.after = {}, {}
+        self._others, number = {}, 0
         for i, node in enumerate(graph.nodes):
-            self.before[i] = [
-                (f"{name}:in{k or ''}", value) for name, taken in opening.get(i, []) for k, value in enumerate(taken)
-            ]
-            shown = []
+            self._others[i] = []
             for value in node.outputs:
                 if value not in named:
-                    shown.append((f"%{number}", value))
+                    self._others[i].append((f"%{number}", value))
                 number += 1
-            for name, left in closing.get(i, []):
-                shown += [(f"{name}:out{k or ''}", value) for k, value in enumerate(left)]
-            self.after[i] = shown
+
+    def show_before(self, i, value_of, show):
+        """What node i is about to be run for. `value_of` gives a Value's tensor, or None; `show` takes name and tensor."""
+        self._show(self._opening.get(i, []), value_of, show)
+
+    def show_after(self, i, value_of, show):
+        """What node i has made, and what the calls return that end with it."""
+        for name, value in self._others[i]:
+            tensor = value_of(value)
+            if is_number(tensor):
+                show(name, tensor)
+        self._show(self._closing.get(i, []), value_of, show)
+
+    @staticmethod
+    def _show(borders, value_of, show):
+        for name, values in borders:
+            tensors = [tensor for tensor in map(value_of, values) if is_number(tensor)]
+            for k, tensor in enumerate(tensors):
+                show(f"{name}{k or ''}", tensor)
+
+
+def is_number(tensor):
+    """Floating or boolean: whole numbers on the way are seldom a stage."""
+    kind = str(getattr(tensor, "dtype", ""))
+    return "float" in kind or "bool" in kind
 
 
 def _calls_of(graph):
@@ -76,4 +91,5 @@ def _border(graph, first, last):
             used = any(id(user) not in inside for user, _ in value.users)
             if (used or id(value) in returned) and not value.integer:
                 left.append(value)
-    return taken, left
+    # What a module is for is computed last, whatever else it returns.
+    return taken, left[::-1]

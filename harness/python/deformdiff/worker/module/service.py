@@ -116,17 +116,8 @@ class _Shown:
         self._taps, self._bytes_left, self.left_out = taps, _TAP_BYTES, 0
 
     def show(self, name, value):
-        if value is None or not (":" in name or _is_number(value)):
-            return
-        size = getattr(value, "nbytes", 0)
-        if size > self._bytes_left:
+        if value.nbytes > self._bytes_left:
             self.left_out += 1
             return
-        self._bytes_left -= size
+        self._bytes_left -= value.nbytes
         self._taps.show([name], value)
-
-
-def _is_number(value):
-    """Floating or boolean: whole numbers on the way are seldom a stage."""
-    kind = str(getattr(value, "dtype", ""))
-    return "float" in kind or "bool" in kind
