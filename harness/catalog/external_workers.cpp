@@ -32,14 +32,16 @@ fs::path python_starter() {
                                programs.string()));
 }
 
-/// The interpreter that is named, or that of the environment for which deformdiff was installed, or the one
-/// on the path.
+/// That of the environment for which deformdiff was installed, or the one on the path.
+std::string default_interpreter() {
+  const char* const installed = std::getenv("DEFORMDIFF_PYTHON");
+  return installed != nullptr && *installed != '\0' ? installed : "python3";
+}
+
+/// The interpreter that is named, or the default one.
 std::string interpreter_of(const Address& address) {
   const auto named = address.settings.find("python");
-  if (named == address.settings.end()) {
-    const char* const installed = std::getenv("DEFORMDIFF_PYTHON");
-    return installed != nullptr && *installed != '\0' ? installed : "python3";
-  }
+  if (named == address.settings.end()) return default_interpreter();
   const fs::path python = named->second;
   if (!python.has_parent_path()) return named->second;
   if (::access(python.c_str(), X_OK) != 0 || fs::is_directory(python)) {
@@ -130,6 +132,14 @@ std::vector<std::string> command_words(std::string_view line) {
   }
   if (quote != 0) throw InputError(fmt::format("the quote {} does not end", quote));
   return words;
+}
+
+bool is_python_module(const fs::path& file) {
+  return file.extension() == ".pt2" || file.extension() == ".onnx";
+}
+
+std::vector<std::string> python_module_command(const fs::path& file) {
+  return {default_interpreter(), python_starter().string(), "--exported", fs::absolute(file).string()};
 }
 
 SubjectSpec python_spec(const std::string& typed) {

@@ -3,6 +3,7 @@
 
 #include "engine/subject.h"
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,14 @@ SubjectSpec python_spec(const std::string& typed);
 /// worker:COMMAND#NAME?...: COMMAND is started as it is, without a shell. Throws InputError naming the
 /// address where COMMAND or NAME is missing, for a quote that does not end, and for a bad declaration.
 SubjectSpec worker_spec(const std::string& typed);
+
+/// Whether the worker of the Python package runs the exported module, and not LibTorch's: by its ending, .pt2
+/// or .onnx.
+bool is_python_module(const std::filesystem::path& file);
+
+/// What starts the worker for such a module, by $DEFORMDIFF_PYTHON or python3. Throws InputError where the
+/// package is not beside this program.
+std::vector<std::string> python_module_command(const std::filesystem::path& file);
 
 /// Words of a command line: separated by spaces, those in '...' or "..." taken as they stand. Throws
 /// InputError for a quote that does not end.

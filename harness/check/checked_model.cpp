@@ -1,11 +1,13 @@
 #include "check/checked_model.h"
 
 #include "blocks/block_list.h"
+#include "blocks/extents.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -64,6 +66,7 @@ CanonicalParameters ours(const CheckRequest& request, const BlockDefinition& blo
                          const ModuleDescription& description, DType dtype, Layout layout,
                          const Attributes& configured) {
   std::map<std::string, Tensor> theirs = their_parameters(request, description, dtype);
+  if (request.image) theirs = parameters_in_model(layout, block, theirs, configured);
   const std::vector<TensorSpec> tensors = block.tensors(block.default_attributes());
   if (theirs.empty() && std::ranges::any_of(tensors, &TensorSpec::is_parameter)) {
     throw InputError(
@@ -132,8 +135,48 @@ CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
       configured_extents_(deformdiff::configured_extents(request.options, block_)),
       names_(layout, block_, attributes_),
       parameters_(std::move(canonical_.tensors)) {
-  find_inputs(request);
-  find_outputs(request);
+  if (request.image) {
+    if (description.inputs.size() != 1 || !description.inputs[0].tensor) {
+      throw InputError(fmt::format(
+          "--image-size: the module takes {} inputs; wanted is a model of one, the image: export a wrapper",
+          description.inputs.size()));
+    }
+  } else {
+    find_inputs(request);
+    find_outputs(request);
+  }
+}
+
+/// The modules that all parameters have in common which share an extent with an input, up to a dot: what
+/// comes first in the block.
+std::string CheckedModel::parts_in_common() const {
+  std::set<std::string> of_inputs;
+  const std::vector<TensorSpec> specs = block_.tensors(attributes_);
+  for (const TensorSpec& spec : specs) {
+    if (spec.is_parameter() || spec.kind != TensorSpec::Kind::kFloating) continue;
+    for (const Factors& axis : parse_axes(spec.axes)) {
+      std::ranges::copy_if(axis, std::inserter(of_inputs, of_inputs.end()), [](const std::string& factor) {
+        return !is_number(factor) && role_of(factor) == ExtentRole::kFixed;
+      });
+    }
+  }
+  std::optional<std::string> common;
+  for (const TensorSpec& spec : specs) {
+    if (!spec.is_parameter() ||
+        std::ranges::none_of(of_inputs, [&](const std::string& name) { return has_extent(spec, name); })) {
+      continue;
+    }
+    const std::string ours = spec.name.substr(kParameterPrefix.size());
+    const std::string name = names_.their_parameter(ours).value_or(ours);
+    if (!common) common = name;
+    common->erase(std::ranges::mismatch(*common, name).in1, common->end());
+  }
+  return common ? common->substr(0, common->rfind('.') + 1) : "";
+}
+
+std::string CheckedModel::call_path() const {
+  const std::string path = canonical_.prefix + parts_in_common();
+  return path.substr(0, path.empty() ? 0 : path.size() - 1);
 }
 
 void CheckedModel::find_inputs(const CheckRequest& request) {

@@ -17,7 +17,9 @@ namespace deformdiff {
 class CheckedModel {
  public:
   /// Parameters come from --params or the module; attributes from --config, shapes and defaults. Throws
-  /// InputError naming what is missing, unknown or does not fit, and the flag that mends it.
+  /// InputError naming what is missing, unknown or does not fit, and the flag that mends it. Where the
+  /// request has an image's size the module is a whole model that takes that alone, and the block is found in
+  /// it.
   CheckedModel(const CheckRequest& request, const BlockEntry& entry, const ModuleDescription& description);
 
   const BlockEntry& entry() const { return entry_; }
@@ -30,6 +32,12 @@ class CheckedModel {
   /// A submodule's path as the framework names it, without prefix and wrappers; nothing if it is no part of
   /// the block.
   std::optional<std::string> their_path(const std::string& path) const;
+
+  /// Of a block inside a whole model: the path of the submodule that is called with the block's inputs, and
+  /// whether that is all of the block, or some of its parts lie elsewhere.
+  std::string call_path() const;
+  bool is_one_module() const { return parts_in_common().empty(); }
+
   std::set<std::string> input_set() const;  ///< our names of the module's inputs
 
   /// Of our names and in our shapes: what the module was traced with, as far as the file has it.
@@ -49,6 +57,7 @@ class CheckedModel {
  private:
   CheckedModel(const CheckRequest& request, const BlockEntry& entry, const ModuleDescription& description,
                Layout layout, const Attributes& configured);
+  std::string parts_in_common() const;
   void find_inputs(const CheckRequest& request);
   void find_outputs(const CheckRequest& request);
 

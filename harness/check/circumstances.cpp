@@ -37,7 +37,13 @@ InputRange range_of(const Tensor& tensor) {
 class Circumstances {
  public:
   Circumstances(const std::vector<Replay>& replays, const BlockDefinition& block) {
-    for (const Replay& replay : replays) (replay.fails() ? failing_ : passing_).push_back({&replay, {}, {}});
+    for (const Replay& replay : replays) {
+      if (replay.fails()) {
+        failing_.push_back({&replay, {}, {}});
+      } else if (replay.outcome.kind == Outcome::Kind::kReturned) {
+        passing_.push_back({&replay, {}, {}});
+      }
+    }
     for (auto* side : {&failing_, &passing_}) {
       for (Seen& seen : *side) look(block, seen);
     }

@@ -9,6 +9,7 @@
 #include "check/hard_cases.h"
 #include "check/module_run.h"
 #include "check/module_subject.h"
+#include "check/whole_model.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "engine/findings.h"
@@ -24,8 +25,11 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -34,13 +38,13 @@
 namespace deformdiff {
 namespace {
 
-/// The modes in which LibTorch changes the graph, beside the default executor.
-constexpr std::array kOptimised{module_mode::kFrozen, module_mode::kInference};
-
 /// "other_batch/executor"
 std::string scenario_name(const std::string& replay, std::string_view mode) {
   return fmt::format("{}/{}", replay, module_mode::short_name(mode));
 }
+
+/// By which another image is larger: what backbones divide sides by, twice that to change the aspect ratio.
+constexpr std::int64_t kMoreRows = 32, kMoreColumns = 64;
 
 class ModelCheck {
  public:
@@ -60,6 +64,12 @@ class ModelCheck {
   }
 
   void run() {
+    request_.image ? replay_images() : replay_cases_and_files();
+    conclude();
+  }
+
+ private:
+  void replay_cases_and_files() {
     for (const auto& file : request_.inputs) replay_file(file);
     const ReplaySource source =
         source_of(replays_.empty() ? model_.traced_inputs() : replays_.front().problem.inputs);
@@ -69,10 +79,70 @@ class ModelCheck {
     }
     replay_blocked_rows(source, base);
     if (std::ranges::none_of(replays_, &Replay::fails)) replay_hard_cases(source);
-    conclude();
   }
 
- private:
+  /// The block on what a whole model gives it for images: of the traced size, of others, of several.
+  void replay_images() {
+    const LevelSize size = *request_.image;
+    const LevelSize larger{size.height + kMoreRows, size.width + kMoreColumns};
+    const std::array<ReplayImage, 5> images{{{"same_shape", 1, size},
+                                             {"other_values", 1, size},
+                                             {"other_batch", 2, size},
+                                             {"transposed", 1, {size.width, size.height}},
+                                             {"other_shape", 1, larger}}};
+    std::erase_if(report_.audit,
+                  [&](const AuditFinding& each) { return !model_.their_path(each.scope + ".").has_value(); });
+    for (std::size_t i = 0; i < images.size(); ++i) replay_image(images[i], request_.seed + i);
+  }
+
+  struct ReplayImage {
+    const char* name;
+    std::int64_t batch;
+    LevelSize size;
+  };
+
+  void replay_image(const ReplayImage& each, std::uint64_t seed) {
+    const Tensor image = random_image(model_.dtype(), each.batch, each.size, seed);
+    BlockInModel seen = run_on_image(module_, model_, image, subject_.info, request_.threads);
+    const bool returned = seen.outcome.kind == Outcome::Kind::kReturned;
+    if (replays_.empty() && !returned) {
+      throw InputError(fmt::format("--image-size {}x{}: the model does not take such an image: {}",
+                                   each.size.height, each.size.width, seen.outcome.message));
+    }
+    seconds_ = std::max(seconds_, seen.outcome.seconds);
+    Replay replay{
+        each.name, {each.batch, {}, each.size}, std::move(seen.problem), std::move(seen.outcome), {}};
+    // Of an image that the model does not take nothing is known but its size.
+    if (!returned) replay.problem = replays_.front().problem;
+    replay.judged = judge_stages(model_.entry(), replay.problem, replay.outcome, subject_.info,
+                                 {.threads = request_.threads, .one_run = true}, &subject_.ratios);
+    if (!seen.unseen.empty() && !replay.fails()) {
+      replay.judged.comparison.verdict = Verdict::kVacuous;
+      replay.judged.comparison.reason =
+          fmt::format("the block's output {} was not seen inside the model", seen.unseen);
+    }
+    record_replay(std::move(replay));
+    if (returned) judge_executor(each.name, image, seen.returned);
+  }
+
+  /// Where the block's outputs are the model's, what the runtime makes of the graph.
+  void judge_executor(const std::string& name, const Tensor& image,
+                      const std::vector<std::optional<std::size_t>>& places) {
+    if (places.empty() || std::ranges::find(places, std::nullopt) != places.end()) return;
+    const Replay& replay = replays_.back();
+    Outcome outcome = module_.run(module_mode::kExecutor, {{"image", image}}, false);
+    const std::vector<NamedTensor> own = std::exchange(outcome.outputs, {});
+    for (std::size_t i = 0; i < places.size() && outcome.kind == Outcome::Kind::kReturned; ++i) {
+      if (*places[i] >= own.size()) continue;
+      const NamedTensor& output = replay.outcome.outputs[i];
+      const auto entry = model_.names().output(model_.names().their_output(output.name));
+      const Tensor& theirs = own[*places[i]].tensor;
+      outcome.outputs.push_back({output.name, entry ? to_ours(*entry, theirs, {}) : theirs});
+    }
+    outcome.stages = replay.outcome.stages;
+    judge_outputs(name, module_mode::kExecutor, std::move(outcome));
+  }
+
   ReplaySource source_of(std::vector<NamedTensor> example) const {
     return {model_.block(),     model_.attributes(), model_.parameters(),        model_.dtype(),
             model_.input_set(), std::move(example),  model_.configured_extents()};
@@ -177,32 +247,43 @@ class ModelCheck {
     noted_refusal_ = true;
   }
 
+  void refuse_to_save_images() const {
+    if (request_.image) throw InputError("check alone repeats what a whole model makes of an image");
+  }
+
   void record_replay(Replay replay) {
     StagedComparison judged = replay.judged;
     record(replay.name, replay.problem, judged, [&](const Finding& finding) {
       if (model_.block().compute_dtype(replay.problem) != model_.dtype()) {
         throw InputError("check alone repeats the replay in float64");
       }
+      refuse_to_save_images();
       return module_finding(request_, model_, module_mode::kInterpreter, finding, replay.problem,
                             judged.comparison);
     });
     replays_.push_back(std::move(replay));
   }
 
-  /// In the plain interpreter; then what LibTorch makes of the graph.
+  /// In the plain interpreter; then what the runtime makes of the graph, the optimisations once.
   void replay(const std::string& name, const ReplaySizes& sizes, Case c) {
     record_replay(run_tapped(name, sizes, std::move(c), &subject_.ratios));
     const Outcome::Kind kind = replays_.back().outcome.kind;
     if (kind == Outcome::Kind::kUnsupported || kind == Outcome::Kind::kNotRun) return;
-    judge_mode(name, module_mode::kExecutor);
-    if (replays_.size() > 1) return;
-    for (const char* mode : kOptimised) judge_mode(name, mode);
+    for (const char* mode : module_.modes()) {
+      const bool always = mode == std::string_view(module_mode::kExecutor);
+      if (mode == std::string_view(module_mode::kInterpreter) || (!always && replays_.size() > 1)) continue;
+      judge_mode(name, mode);
+    }
   }
 
   /// The outputs of another mode, beside the stages of the interpreter's run of the same case.
   void judge_mode(const std::string& name, const char* mode) {
     const Replay& replay = replays_.back();
-    const Outcome outcome = run_mode(module_, model_, replay.problem, mode, replay.outcome);
+    judge_outputs(name, mode, run_mode(module_, model_, replay.problem, mode, replay.outcome));
+  }
+
+  void judge_outputs(const std::string& name, const char* mode, const Outcome& outcome) {
+    const Replay& replay = replays_.back();
     const bool same = outcome.kind == Outcome::Kind::kReturned && outcome.outputs == replay.outcome.outputs;
     StagedComparison judged = same ? replay.judged
                                    : judge_stages(model_.entry(), replay.problem, outcome, subject_.info,
@@ -210,6 +291,7 @@ class ModelCheck {
     judged.comparison.lost_worker = outcome.lost_worker;
     judged.stages.clear();  // those of the interpreter's run, which have their rows
     record(scenario_name(name, mode), replay.problem, judged, [&](const Finding& finding) {
+      refuse_to_save_images();
       return module_finding(request_, model_, mode, finding, replay.problem, judged.comparison);
     });
   }

@@ -1,6 +1,7 @@
 #include "check/module_call.h"
 
 #include "catalog/catalog.h"
+#include "catalog/external_workers.h"
 #include "check/checked_model.h"
 #include "check/exported_module.h"
 #include "check/module_subject.h"
@@ -26,6 +27,11 @@ ModuleResult result_of(const LayoutEntry& entry, const Tensor& theirs) {
 
 ModuleCall module_call(const std::string& address, const Case& c, const RunLimits& limits, int threads) {
   const ModuleAddress parsed = parse_module_address(address, threads);
+  if (is_python_module(parsed.request.model)) {
+    throw InputError(
+        fmt::format("{}: scripts are written for TorchScript files alone; replay shows what it does",
+                    parsed.request.model.string()));
+  }
   ExportedModule module(parsed.request.model, limits);
   const CheckedModel model(parsed.request, find_block(parsed.request.block), module.description());
   ModuleCall call{parsed.request.model, parsed.mode, model.arguments(c), {}};

@@ -27,7 +27,7 @@ struct ModuleCall {
 };
 
 /// Runs the module of a torchscript: address once, to see what it returns. Throws InputError for one that
-/// does not return what the block does.
+/// does not return what the block does, and for one of another format than TorchScript.
 ModuleCall module_call(const std::string& address, const Case& c, const RunLimits& limits, int threads);
 
 }  // namespace deformdiff

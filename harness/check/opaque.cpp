@@ -117,7 +117,7 @@ class OpaqueCheck {
     if (exact.empty()) {
       Reference nothing;
       nothing.vacuous = no_output_;
-      for (const char* mode : module_mode::kAll) judge(path, mode, inputs, nothing, subject);
+      for (const char* mode : module_.modes()) judge(path, mode, inputs, nothing, subject);
       return;
     }
     report_.advice.push_back(
@@ -129,7 +129,7 @@ class OpaqueCheck {
                                "cannot show what the export has lost",
                     kDraws + 1));
     const Reference reference = widened(inputs, exact);
-    for (const char* mode : module_mode::kAll) judge(path, mode, inputs, reference, subject);
+    for (const char* mode : module_.modes()) judge(path, mode, inputs, reference, subject);
   }
 
  private:

@@ -1,6 +1,7 @@
 // What `check` is asked.
 #pragma once
 
+#include "blocks/levels.h"
 #include "core/attributes.h"
 #include "core/declaration.h"
 #include "engine/runner.h"
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct CheckRequest {
   Attributes attributes{};                    ///< of the model, if known: in place of the configuration
   std::filesystem::path parameters;           ///< safetensors; empty for the model's own
   std::vector<std::filesystem::path> inputs;  ///< safetensors, with recorded outputs or without
+  std::optional<LevelSize> image{};           ///< the model takes images of this size, the block is inside it
   std::vector<std::string> input_order;       ///< names of the model's arguments; empty where they follow
   std::vector<std::string> output_order;
   Declaration declared;    ///< of the model, over what LibTorch declares

@@ -14,6 +14,7 @@ int run_check(const Options& options) {
   request.options = {options.layout, options.config, {}};
   request.parameters = options.parameters;
   request.inputs = options.inputs;
+  request.image = options.image_size;
   request.input_order = options.input_order;
   request.output_order = options.output_order;
   request.declared = options.declared;

@@ -54,4 +54,15 @@ Shard parse_shard(const std::string& text) {
   return {index - 1, count};
 }
 
+LevelSize parse_image_size(const std::string& text) {
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) {
+    throw InputError(fmt::format("--image-size {}: HEIGHTxWIDTH wanted, as in 256x320", text));
+  }
+  const auto side = [](const std::string& digits) {
+    return parse_integer<std::int64_t>(digits, "--image-size", 1);
+  };
+  return {side(text.substr(0, cross)), side(text.substr(cross + 1))};
+}
+
 }  // namespace deformdiff::cli

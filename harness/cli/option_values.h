@@ -1,6 +1,7 @@
 // Values of flags as typed.
 #pragma once
 
+#include "blocks/levels.h"
 #include "engine/shard.h"
 
 #include <cstdint>
@@ -18,5 +19,8 @@ Number parse_integer(const std::string& text, const std::string& flag, Number sm
 
 /// "1/4", the first of four, as --shard takes it. Throws InputError.
 Shard parse_shard(const std::string& text);
+
+/// "256x320", height and width, as --image-size takes it. Throws InputError.
+LevelSize parse_image_size(const std::string& text);
 
 }  // namespace deformdiff::cli

@@ -39,7 +39,7 @@ struct Raw {
   bool python = false;
   std::string dtype;
   std::string shard, distribution = "standard";
-  std::string input_order, output_order;
+  std::string image_size, input_order, output_order;
 };
 
 /// One value each time it is given: never the words behind it.
@@ -277,7 +277,10 @@ void add_show(CLI::App& app, Options& options) {
 
 void add_check(CLI::App& app, Options& options, Raw& raw) {
   CLI::App& check = *app.add_subcommand("check", "is this exported model right, and if not, why");
-  add_path(check, "MODEL", options.files, "an exported TorchScript file, MODEL.pt").required()->expected(1);
+  add_path(check, "MODEL", options.files,
+           "an exported file: TorchScript (.pt), torch.export (.pt2) or ONNX (.onnx)")
+      .required()
+      ->expected(1);
   add_repeatable(check, "--block", options.blocks, "what the model is (deformdiff list blocks), or opaque")
       .expected(1)
       ->required();
@@ -288,6 +291,8 @@ void add_check(CLI::App& app, Options& options, Raw& raw) {
   add_path(check, "--inputs", options.inputs,
            "safetensors file with in.NAME, and out.TAG.NAME if recorded; repeatable")
       .allow_extra_args(false);
+  check.add_option("--image-size", raw.image_size,
+                   "HEIGHTxWIDTH, as in 256x320: the model takes images, and the block is a part of it");
   check.add_option("--input-order", raw.input_order, "names of the model's arguments, as in a,b,c");
   check.add_option("--output-order", raw.output_order, "names of the model's results, as in a,b,c");
   add_declare(check, raw);
@@ -419,6 +424,14 @@ void convert(const Raw& raw, Options& options) {
   if (raw.budget) options.budget_seconds = parse_duration(*raw.budget, "--budget");
   if (raw.distribution != "standard") {
     throw InputError(fmt::format("--distribution {}: the only one is standard", raw.distribution));
+  }
+  if (!raw.image_size.empty()) {
+    options.image_size = parse_image_size(raw.image_size);
+    if (!options.inputs.empty() || !raw.input_order.empty() || !raw.output_order.empty()) {
+      throw InputError(
+          "--image-size: a whole model takes images; --inputs, --input-order and --output-order are for a "
+          "part alone");
+    }
   }
   options.input_order = split_at_commas(raw.input_order);
   options.output_order = split_at_commas(raw.output_order);

@@ -2,6 +2,7 @@
 // name.
 #pragma once
 
+#include "blocks/levels.h"
 #include "core/declaration.h"
 #include "core/dtype.h"
 #include "engine/shard.h"
@@ -65,6 +66,7 @@ struct Options {
   std::filesystem::path config;
   std::filesystem::path parameters;           ///< check
   std::vector<std::filesystem::path> inputs;  ///< check
+  std::optional<LevelSize> image_size;        ///< check; of the images that the model takes
   std::vector<std::string> input_order;       ///< check; names of the module's arguments
   std::vector<std::string> output_order;
   Declaration declared;                        ///< judge, check

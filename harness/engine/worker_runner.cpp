@@ -1,6 +1,7 @@
 #include "core/wire/hello.h"
 #include "core/wire/run.h"
 #include "engine/runner.h"
+#include "engine/shared_worker.h"
 #include "engine/worker_process.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ Clock::time_point after(Clock::time_point start, double seconds) {
   return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
-class WorkerRunner : public Runner {
+class WorkerRunner : public SharedWorker {
  public:
   WorkerRunner(WorkerCommand command, const RunLimits& limits)
       : command_(std::move(command)), limits_(limits) {}
@@ -44,6 +45,13 @@ class WorkerRunner : public Runner {
     }
     failure = refusal_.value_or(Outcome{});
     return subject_.value_or(SubjectInfo{});
+  }
+
+  void choose(const std::string& subject) override { command_.subject = subject; }
+
+  WorkerProcess& process() override {
+    DEFORMDIFF_CHECK(worker_.has_value() && greeted_);
+    return *worker_;
   }
 
   void start(std::span<const Case> cases, CallMode mode) override {
@@ -300,6 +308,10 @@ double case_timeout(const RunLimits& limits, const Case& c, bool first_call) {
   }
   const double work = static_cast<double>(elements) * static_cast<double>(channels);
   return kCaseTimeout + std::min(kLongest, work / kSlow) + (first_call ? limits.start_timeout_seconds : 0);
+}
+
+std::unique_ptr<SharedWorker> shared_worker(const WorkerCommand& command, const RunLimits& limits) {
+  return std::make_unique<WorkerRunner>(command, limits);
 }
 
 std::unique_ptr<Runner> worker_runner(const WorkerCommand& command, const RunLimits& limits) {

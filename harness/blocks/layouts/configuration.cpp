@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -57,6 +60,10 @@ class Reader {
   const BlockDefinition& block_;
   const Json& config_;
 };
+
+bool is_deformable_detr(const Json& config) {
+  return config.is_object() && config.value("model_type", Json()) == "deformable_detr";
+}
 
 /// Every attribute of any block, but for position_embedding's bits, which a tensor's dtype says.
 std::set<std::string> all_attributes() {
@@ -166,7 +173,56 @@ Attributes from_recorded_config(const Reader& reader, Layout layout, const Block
   return attributes;
 }
 
+/// Models of Hugging Face's whose parts are blocks, and which ones; of Mask2Former all are.
+const std::map<std::string, std::set<std::string>>& huggingface_models() {
+  static const std::set<std::string> encoder{"position_embedding", "reference_points", "attention_layer",
+                                             "encoder_layer", "pixel_decoder_encoder"};
+  static const std::map<std::string, std::set<std::string>> models = [] {
+    std::map<std::string, std::set<std::string>> of{{"deformable_detr", encoder}, {"oneformer", encoder}};
+    of["oneformer"].insert("pixel_decoder");
+    for (const BlockDefinition* block : block_definitions()) of["mask2former"].insert(block->name());
+    return of;
+  }();
+  return models;
+}
+
+void check_model_type(const Reader& reader, const BlockDefinition& block) {
+  const auto model = huggingface_models().find(reader.text("model_type"));
+  if (model == huggingface_models().end()) {
+    std::vector<std::string> names;
+    for (const auto& [name, blocks] : huggingface_models()) names.push_back(name);
+    reader.refuse("model_type",
+                  fmt::format("the models whose parts are blocks are {}", fmt::join(names, ", ")));
+  }
+  if (!model->second.contains(block.name())) {
+    reader.refuse("model_type",
+                  fmt::format("the blocks that are parts of it are {}", fmt::join(model->second, ", ")));
+  }
+}
+
+Attributes from_deformable_detr_config(const Reader& reader, const BlockDefinition& block) {
+  const Attributes defaults = block.default_attributes();
+  Attributes attributes;
+  const auto take = [&](const char* ours, const char* theirs) {
+    if (defaults.contains(ours) && reader.has(theirs)) attributes[ours] = reader.number(theirs);
+  };
+  take("num_heads", "encoder_attention_heads");
+  take("num_encoder_layers", "encoder_layers");
+  take("num_levels", "num_feature_levels");
+  take("num_points", "encoder_n_points");
+  if (block.name() == "encoder_layer" || block.name() == "pixel_decoder_encoder") {
+    reader.want("activation_function", "relu");
+  }
+  if (defaults.contains("num_position_features")) {
+    reader.want("position_embedding_type", "sine");
+    if (reader.has("d_model")) attributes["num_position_features"] = reader.number("d_model") / 2;
+    attributes["position_offset"] = -0.5;  // it numbers pixels from their middles
+  }
+  return attributes;
+}
+
 Attributes from_huggingface_config(const Reader& reader, const BlockDefinition& block) {
+  if (is_deformable_detr(reader.config())) return from_deformable_detr_config(reader, block);
   reader.want("common_stride", 4);
   const Attributes defaults = block.default_attributes();
   Attributes attributes;
@@ -196,18 +252,19 @@ Attributes attributes_from_config(Layout layout, const BlockDefinition& block, c
   const bool huggingface =
       reader.has("model_type") || reader.has("num_attention_heads") || reader.has("encoder_layers");
   if (!huggingface) return from_recorded_config(reader, layout, block);
-  if (reader.has("model_type")) reader.want("model_type", "mask2former");
+  if (reader.has("model_type")) check_model_type(reader, block);
   return from_huggingface_config(reader, block);
 }
 
 Extents extents_from_config(const BlockDefinition& block, const Json& config) {
   const Reader reader(block, config);
   Extents extents;
-  if (reader.has("num_levels")) {
+  const char* const key = is_deformable_detr(config) ? "num_feature_levels" : "num_levels";
+  if (reader.has(key)) {
     constexpr double kMost = 256;  // as the attribute's
-    const double levels = reader.number("num_levels");
+    const double levels = reader.number(key);
     if (!(levels >= 1 && levels <= kMost) || std::trunc(levels) != levels) {
-      reader.refuse("num_levels", fmt::format("a whole number from 1 to {} wanted", kMost));
+      reader.refuse(key, fmt::format("a whole number from 1 to {} wanted", kMost));
     }
     extents["L"] = static_cast<std::int64_t>(levels);
   }

@@ -95,6 +95,30 @@ TEST(Configuration, HuggingFacesOwnIsUnderstood) {
       Attributes{});
 }
 
+TEST(Configuration, OneFormersAndDeformableDetrsOwnAreReadForTheirParts) {
+  const char* one = R"({"model_type": "oneformer", "num_attention_heads": 8, "encoder_layers": 6,
+    "decoder_layers": 10, "common_stride": 4, "pre_norm": false, "use_task_norm": true, "text_encoder_width": 256,
+    "backbone_config": {"depths": [2, 2]}})";
+  EXPECT_EQ(read("pixel_decoder", Layout::kHuggingface, one),
+            (Attributes{{"num_heads", 8}, {"num_encoder_layers", 6}}));
+  EXPECT_NE(refused("mask2former_head", Layout::kHuggingface, one).find("pixel_decoder"), std::string::npos);
+  const char* detr = R"({"model_type": "deformable_detr", "encoder_attention_heads": 8, "encoder_layers": 6,
+    "decoder_layers": 6, "num_feature_levels": 4, "encoder_n_points": 4, "decoder_attention_heads": 4,
+    "activation_function": "relu", "d_model": 256, "two_stage": false, "position_embedding_type": "sine"})";
+  EXPECT_EQ(read("attention_layer", Layout::kHuggingface, detr),
+            (Attributes{{"num_heads", 8}, {"num_levels", 4}, {"num_points", 4}}));
+  const Attributes positions = read("position_embedding", Layout::kHuggingface, detr);
+  EXPECT_EQ(positions.at("num_position_features"), 128);
+  EXPECT_EQ(positions.at("position_offset"), -0.5);
+  const Json config = parse_strict_json(detr, "test");
+  EXPECT_EQ(extents_from_config(block_of("attention_layer"), config).at("L"), 4);
+  EXPECT_NE(refused("pixel_decoder", Layout::kHuggingface, detr).find("encoder_layer"), std::string::npos);
+  EXPECT_NE(refused("encoder_layer", Layout::kHuggingface,
+                    R"({"model_type": "deformable_detr", "activation_function": "gelu"})")
+                .find("activation_function"),
+            std::string::npos);
+}
+
 std::map<std::string, Shape> shapes_of(const Case& c) {
   std::map<std::string, Shape> shapes;
   for (const NamedTensor& input : c.inputs) shapes.emplace(input.name, input.tensor.shape());

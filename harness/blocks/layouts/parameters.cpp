@@ -194,4 +194,17 @@ CanonicalParameters canonical_parameters(Layout layout, const BlockDefinition& b
   return result;
 }
 
+std::map<std::string, Tensor> parameters_in_model(Layout layout, const BlockDefinition& block,
+                                                  const std::map<std::string, Tensor>& theirs,
+                                                  const Attributes& known) {
+  const LayoutNames names(layout, block, known);
+  const std::string prefix = common_prefix(names, theirs);
+  std::map<std::string, Tensor> found;
+  for (const auto& [name, tensor] : theirs) {
+    if (name.starts_with(prefix) && !names.parameters(name.substr(prefix.size())).empty())
+      found.emplace(name, tensor);
+  }
+  return found;
+}
+
 }  // namespace deformdiff

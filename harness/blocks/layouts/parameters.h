@@ -28,4 +28,10 @@ CanonicalParameters canonical_parameters(Layout layout, const BlockDefinition& b
                                          const std::map<std::string, Tensor>& theirs,
                                          const Attributes& known);
 
+/// Of a whole model's parameters those that the block may have: of names that are known behind the prefix
+/// which most of them share.
+std::map<std::string, Tensor> parameters_in_model(Layout layout, const BlockDefinition& block,
+                                                  const std::map<std::string, Tensor>& theirs,
+                                                  const Attributes& known);
+
 }  // namespace deformdiff

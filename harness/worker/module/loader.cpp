@@ -78,9 +78,7 @@ std::string why_no_module(const std::string& file) {
   const std::vector<std::string> records = reader.getAllRecords();
   if (has_any(records, {"archive_format", "models/", "serialized_exported_program.json"})) {
     return fmt::format(
-        "{}: is a torch.export package; deformdiff check reads TorchScript (.pt): export with "
-        "torch.jit.trace, or record its tensors and use deformdiff judge",
-        file);
+        "{}: is a torch.export package, and is read as one if its name ends with .pt2: rename it", file);
   }
   if (!has_any(records, {"code/"}) || !has_any(records, {"constants.pkl"})) {
     return fmt::format("{}: was saved by torch.save and holds no code: {}, then save that", file, kExport);
@@ -96,9 +94,6 @@ std::string why_no_module(const std::string& file) {
 
 std::variant<torch::jit::Module, std::string> load_module(const std::string& file) {
   std::string refusal = why_no_archive(file);
-  if (!refusal.empty() && file.ends_with(".pt2")) {
-    refusal += " (.pt2 is torch.export's; deformdiff check reads TorchScript)";
-  }
   if (!refusal.empty()) return refusal;
   try {
     refusal = why_no_module(file);

@@ -2,6 +2,9 @@
 
 OPERATOR, BACKWARD = "ms_deform_attn", "ms_deform_attn_backward"
 
+#: Of cases for an exported module: inputs in order under any names, whatever it returns as output.0, output.1, ...
+OPAQUE = "opaque"
+
 _OUTPUTS = {
     OPERATOR: ["output"],
     BACKWARD: ["grad_value", "grad_sampling_loc", "grad_attn_weight"],
@@ -21,6 +24,8 @@ BLOCKS = tuple(_OUTPUTS)
 
 
 def output_names(block, attributes):
+    if block == OPAQUE:
+        return []
     names = _OUTPUTS[block]
     if block == "pixel_decoder":
         return names + [f"multi_scale_features.{level}" for level in range(int(attributes["num_levels"]))]

@@ -1,7 +1,7 @@
 """How a function of each kind is called with a case's arrays."""
 
 from deformdiff.adapter import AdapterError
-from deformdiff.worker.blocks import BACKWARD, OPERATOR, output_names
+from deformdiff.worker.blocks import BACKWARD, OPAQUE, OPERATOR, output_names
 
 _PARAMETER = "param."
 _OPERATOR = ("value", "spatial_shapes", "level_start_index", "sampling_loc", "attn_weight")
@@ -10,6 +10,8 @@ _BACKWARD = (*_OPERATOR, "grad_output")
 
 def call(served, given, attributes, taps):
     """What it returns. `given`: the case's inputs by name; `taps`: takes (name, value) of stages, or None."""
+    if served.block == OPAQUE:
+        return served.run(list(given.values()), taps)
     if served.autograd:
         return _through_autograd(served, given, attributes)
     if served.block in (OPERATOR, BACKWARD):

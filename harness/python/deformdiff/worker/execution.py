@@ -6,7 +6,7 @@ from deformdiff import adapter
 from deformdiff.adapter import Unsupported
 from deformdiff.worker import poison
 from deformdiff.worker.arrays import NotShown
-from deformdiff.worker.blocks import output_names
+from deformdiff.worker.blocks import OPAQUE, output_names
 from deformdiff.worker.buffers import Buffer
 from deformdiff.worker.calls import call
 from deformdiff.worker.channel import ELEMENT_BYTES
@@ -68,7 +68,9 @@ class Executor:
                 tapped.notes[0] = "on a tapped call: " + tapped.notes[0]
                 return tapped
             first.add_damage(tapped)
-            first.stages = taps.take() + [("output:" + name, *rest) for name, *rest in tapped.outputs]
+            first.stages = taps.take()
+            if self._served.block != OPAQUE:
+                first.stages += [("output:" + name, *rest) for name, *rest in tapped.outputs]
         if first.kind == "returned":
             self._look_for_unwritten(case, first)
         return first
@@ -165,20 +167,24 @@ class Taps:
         self._bytes = 0
 
     def __call__(self, name, value):
+        count = self._counts.get(name, 0)
+        # A value that is shown once is known by its name, and by its number where the block numbers it.
+        names = [f"{name}#{count}"] + ([name] if count == 0 else [])
+        if self.show(names, value):
+            self._counts[name] = count + 1
+
+    def show(self, names, value):
+        """Under these names and no other. Whether it can be shown."""
         try:
             shown = self._arrays.show(value)
         except NotShown:
-            return
-        count = self._counts.get(name, 0)
-        self._counts[name] = count + 1
-        # A value that is shown once is known by its name, and by its number where the block numbers it.
-        self._stages.append((f"{name}#{count}", *shown))
-        if count == 0:
-            self._stages.append((name, *shown))
+            return False
+        self._stages += [(name, *shown) for name in names]
         self._bytes += len(shown[2])
         if self._bytes >= _SENT_AHEAD:
             self._send_ahead(self.take())
             self._bytes = 0
+        return True
 
     def take(self):
         stages, self._stages = self._stages, []

@@ -68,23 +68,28 @@ class Service:
             "message": "hello",
             "protocol": _PROTOCOL,
             "refusal": self.refusal,
-            "environment": json.dumps(_environment()),
+            "environment": json.dumps(environment()),
             "subjects": json.dumps([] if self.refusal else [subject]),
         }
 
     def answer(self, channel, message):
-        fields = message.fields
-        if fields["message"] != "run":
-            raise SystemExit(f"deformdiff's worker: a message {fields['message']!r} is none that it knows")
-        twice, tap = fields["run_twice"] == "1", fields["tap"] == "1"
-        for position, described in enumerate(json.loads(fields["cases"])):
-            case = Case(message, position, described)
+        answer_run(channel, message, lambda case: self._executors[case.block])
 
-            def send_ahead(stages, position=position):
-                channel.send(*_ahead(position, stages))
 
-            result = self._executors[case.block].execute(case, twice, tap, send_ahead)
-            channel.send(*_answer(position, result))
+def answer_run(channel, message, executor_of):
+    """One result a case. `executor_of` says which Executor calls it."""
+    fields = message.fields
+    if fields["message"] != "run":
+        raise SystemExit(f"deformdiff's worker: a message {fields['message']!r} is none that it knows")
+    twice, tap = fields["run_twice"] == "1", fields["tap"] == "1"
+    for position, described in enumerate(json.loads(fields["cases"])):
+        case = Case(message, position, described)
+
+        def send_ahead(stages, position=position):
+            channel.send(*_ahead(position, stages))
+
+        result = executor_of(case).execute(case, twice, tap, send_ahead)
+        channel.send(*_answer(position, result))
 
 
 def _declaration(served, device):
@@ -98,7 +103,7 @@ def _declaration(served, device):
     return "&".join(filter(None, [text, declared.pop()]))
 
 
-def _environment():
+def environment():
     versions = {"python": sys.version.split()[0]}
     for name in _PACKAGES:
         version = getattr(sys.modules.get(name), "__version__", None)
@@ -154,15 +159,21 @@ def main(words):
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--file")
     source.add_argument("--module")
+    source.add_argument("--exported", help="a torch.export package or an ONNX model")
     parser.add_argument("--name")
-    parser.add_argument("--subject", required=True)
+    parser.add_argument("--subject")
     parser.add_argument("--device")
     options = parser.parse_args(words)
     channel = Channel()
     adapter.in_worker = True
     faulthandler.enable(all_threads=False)
     _prepare_numpy()
-    service = Service(options)
+    if options.exported:
+        from deformdiff.worker.module.service import ModuleService
+
+        service = ModuleService(options.exported)
+    else:
+        service = Service(options)
     if "torch" in sys.modules:
         sys.modules["torch"].set_grad_enabled(False)
     poison.fill_with(poison.FIRST)
