@@ -8,10 +8,12 @@ import torch.nn.functional as F
 
 import deformdiff
 
-_DECLARES = "coordinates=grid_sample"
+DECLARES = "coordinates=grid_sample"
 
 
-def _sampled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+def sampled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+    """The operator's output. `spatial_shapes` and `level_start_index` are lists of numbers, so that what records or
+    compiles this function has them as constants."""
     batch, _, heads, channels = value.shape
     _, queries, _, _, points, _ = sampling_loc.shape
     # The sums are those of float32 where the numbers are of 16 bits.
@@ -29,6 +31,6 @@ def _sampled(value, spatial_shapes, level_start_index, sampling_loc, attn_weight
     return output.contiguous().to(value.dtype)
 
 
-@deformdiff.subject(block="ms_deform_attn", declares=_DECLARES, arrays="torch", autograd=True)
+@deformdiff.subject(block="ms_deform_attn", declares=DECLARES, arrays="torch", autograd=True)
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    return _sampled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
+    return sampled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
