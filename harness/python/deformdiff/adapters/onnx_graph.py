@@ -40,15 +40,13 @@ class _Graph:
         return self.add("Reshape", x, self.constant(list(shape)))
 
 
-def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index, opset=OPSET):
-    """The model's bytes. Shapes are lists of numbers; raises Unsupported for empty tensors, whose sizes Reshape cannot
-    tell."""
+def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index):
+    """The checked model. Raises Unsupported for empty tensors, whose sizes Reshape cannot tell."""
     batch, _, heads, channels = value_shape
     queries, points = location_shape[1], location_shape[4]
     if 0 in (*value_shape, *location_shape):
         raise deformdiff.Unsupported("empty tensors")
     graph = _Graph(_TYPES[dtype])
-    mode = "linear" if opset >= 20 else "bilinear"
     two, one = graph.constant(2, floating=True), graph.constant(1, floating=True)
     total = None
     for level, (height, width) in enumerate(spatial_shapes):
@@ -58,7 +56,7 @@ def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index,
         places = graph.shaped(graph.part("sampling_loc", 3, level, level + 1), batch, queries, heads, points, 2)
         places = graph.shaped(graph.add("Transpose", places, perm=[0, 2, 1, 3, 4]), batch * heads, queries, points, 2)
         grid = graph.add("Sub", graph.add("Mul", places, two), one)
-        samples = graph.add("GridSample", values, grid, mode=mode, padding_mode="zeros", align_corners=0)
+        samples = graph.add("GridSample", values, grid, mode="linear", padding_mode="zeros", align_corners=0)
         weights = graph.shaped(graph.part("attn_weight", 3, level, level + 1), batch, queries, heads, points)
         weights = graph.shaped(graph.add("Transpose", weights, perm=[0, 2, 1, 3]), batch * heads, 1, queries, points)
         summed = graph.add("ReduceSum", graph.add("Mul", samples, weights), graph.constant([-1]), keepdims=0)
@@ -76,6 +74,12 @@ def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index,
     ]
     outputs = [described("output", [batch, queries, heads * channels])]
     built = helper.make_graph(graph.nodes, "ms_deform_attn", inputs, outputs, graph.constants)
-    whole = helper.make_model(built, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    whole = helper.make_model(built, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     checker.check_model(whole)
-    return whole.SerializeToString()
+    return whole
+
+
+def model_of(value, spatial_shapes, level_start_index, sampling_loc):
+    """The model for these arrays."""
+    shapes = list(value.shape), list(sampling_loc.shape)
+    return model(value.dtype.name, *shapes, spatial_shapes.tolist(), level_start_index.tolist())

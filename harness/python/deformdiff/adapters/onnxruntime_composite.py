@@ -17,13 +17,7 @@ _options.log_severity_level = 3
 
 @deformdiff.subject(block="ms_deform_attn", declares="dtypes=float32,float64&coordinates=grid_sample", arrays="numpy")
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    model = onnx_graph.model(
-        value.dtype.name,
-        list(value.shape),
-        list(sampling_loc.shape),
-        spatial_shapes.tolist(),
-        level_start_index.tolist(),
-    )
-    session = onnxruntime.InferenceSession(model, _options, providers=["CPUExecutionProvider"])
+    model = onnx_graph.model_of(value, spatial_shapes, level_start_index, sampling_loc)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), _options, providers=["CPUExecutionProvider"])
     inputs = {"value": value, "sampling_loc": sampling_loc, "attn_weight": attn_weight}
     return session.run(["output"], inputs)[0]

@@ -18,13 +18,7 @@ _SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 
 @deformdiff.subject(block="ms_deform_attn", declares="dtypes=float32&coordinates=grid_sample", arrays="numpy")
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    model = onnx_graph.model(
-        value.dtype.name,
-        list(value.shape),
-        list(sampling_loc.shape),
-        spatial_shapes.tolist(),
-        level_start_index.tolist(),
-    )
-    compiled = _core.compile_model(_core.read_model(model), "CPU", _SETTINGS)
+    model = onnx_graph.model_of(value, spatial_shapes, level_start_index, sampling_loc)
+    compiled = _core.compile_model(_core.read_model(model.SerializeToString()), "CPU", _SETTINGS)
     inputs = [numpy.ascontiguousarray(array) for array in (value, sampling_loc, attn_weight)]
     return compiled(inputs)[0].copy()
