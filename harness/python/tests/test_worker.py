@@ -115,7 +115,9 @@ class RightCode(harness.ProgramTest):
         os.makedirs(os.path.join(self.folder, "bin"))
         program = shutil.copy(harness.PROGRAM, os.path.join(self.folder, "bin"))
         with open(os.path.join(self.folder, "kernels.py"), "w") as file:
-            file.write(f"import sys\nsys.path.insert(0, {harness.ADAPTERS!r})\nfrom numpy_kernel import ms_deform_attn\n")
+            file.write(
+                f"import sys\nsys.path.insert(0, {harness.ADAPTERS!r})\nfrom numpy_kernel import ms_deform_attn\n"
+            )
         with unittest.mock.patch.object(harness, "PROGRAM", program):
             report = self.fuzz("python:kernels", cases=5)
         self.assertEqual(rules(report), [])

@@ -73,16 +73,18 @@ def pixel_decoder_encoder(attributes, parameters):
     return module, call
 
 
-def _features(inputs):
+def _decoded(decoder, inputs):
     parts.refuse_empty(*inputs.values())
-    return [inputs[f"features.{level}"] for level in range(len(inputs))]
+    features = [inputs[f"features.{level}"] for level in range(len(inputs))]
+    parts.refuse_norms_of_one_number(decoder, features)
+    return decoder(features)
 
 
 @deformdiff.subject(block="pixel_decoder", layout="huggingface", declares=DECLARES)
 def pixel_decoder(attributes, parameters):
     def call(module, inputs):
         with parts.shown(module):
-            result = module(_features(inputs))
+            result = _decoded(module, inputs)
         return (result.mask_features, *result.multi_scale_features)
 
     return parts.pixel_decoder(parameters, attributes), call
@@ -90,8 +92,8 @@ def pixel_decoder(attributes, parameters):
 
 @deformdiff.subject(block="reference_points", declares=DECLARES)
 def reference_points(inputs, parameters, attributes):
-    make = model.Mask2FormerPixelDecoderEncoderOnly.get_reference_points
-    return make(_sizes(inputs["spatial_shapes"]), inputs["valid_ratios"], inputs["valid_ratios"].device)
+    ratios = inputs["valid_ratios"]
+    return parts.reference_points("", _sizes(inputs["spatial_shapes"]), ratios, ratios.device)
 
 
 @deformdiff.subject(block="decoder_layer", layout="huggingface", declares=DECLARES)
@@ -170,7 +172,7 @@ def transformer_decoder(attributes, parameters):
 def mask2former_head(attributes, parameters):
     def call(module, inputs):
         with parts.shown(module):
-            maps = module.model.pixel_level_module.decoder(_features(inputs))
+            maps = _decoded(module.model.pixel_level_module.decoder, inputs)
             return parts.predictions(module, maps.multi_scale_features, maps.mask_features)
 
     pixels = parts.pixel_decoder(parameters, attributes, "model.pixel_level_module.decoder.")

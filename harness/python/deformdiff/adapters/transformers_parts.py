@@ -6,6 +6,7 @@ transformers has three levels, four points, groups of 32 and some constants in i
 
 import contextlib
 import functools
+from unittest import mock
 
 import torch
 import transformers.models.mask2former.modeling_mask2former as model
@@ -64,17 +65,6 @@ def position_embedding(features, attributes):
     )
 
 
-@contextlib.contextmanager
-def _groups(count):
-    """In place of the 32 that are written in the code."""
-    norm = torch.nn.GroupNorm
-    torch.nn.GroupNorm = lambda _, channels: norm(count, channels)
-    try:
-        yield
-    finally:
-        torch.nn.GroupNorm = norm
-
-
 def pixel_decoder(parameters, attributes, prefix=""):
     levels, groups = int(attributes["num_levels"]), int(attributes["group_norm_groups"])
     if min(levels, int(attributes["num_encoder_layers"])) < 1:
@@ -87,7 +77,8 @@ def pixel_decoder(parameters, attributes, prefix=""):
     )
     width = config.feature_size
     of_levels = [parameters[f"{prefix}input_projections.{level}.0.weight"].shape[1] for level in range(levels)]
-    with _groups(groups):
+    norm = torch.nn.GroupNorm
+    with mock.patch.object(torch.nn, "GroupNorm", lambda _, channels: norm(groups, channels)):
         decoder = model.Mask2FormerPixelDecoder(
             config, [parameters[prefix + "adapter_1.0.weight"].shape[1], *reversed(of_levels)]
         )
@@ -101,6 +92,25 @@ def pixel_decoder(parameters, attributes, prefix=""):
     return with_attentions(decoder, width, attributes)
 
 
+def refuse_norms_of_one_number(decoder, features):
+    """PyTorch's group norm does, where image, group and map hold one number together."""
+    groups = decoder.mask_projection.in_channels // decoder.adapter_1[1].num_groups
+    if groups == 1 and any(map_.shape[0] * map_.shape[2] * map_.shape[3] == 1 for map_ in features):
+        raise deformdiff.Unsupported("a group norm of one number")
+
+
+def reference_points(prefix, *arguments, **keywords):
+    """transformers', whose levels are shown under names that begin with `prefix`."""
+    join = torch.cat
+
+    def joined(levels, *others):
+        _tap_each(prefix + "reference_points_per_level", levels)
+        return deformdiff.tap(prefix + "reference_points_all_levels", join(levels, *others))
+
+    with mock.patch.object(torch, "cat", joined):
+        return model.Mask2FormerPixelDecoderEncoderOnly.get_reference_points(*arguments, **keywords)
+
+
 _TRANSFORMER = "model.transformer_module."
 
 
@@ -112,6 +122,7 @@ def transformer_module(parameters, attributes, in_features):
     if attributes["mask_threshold"] != 0.5:
         raise deformdiff.Unsupported("a threshold other than 0.5")
     queries, width = parameters[_TRANSFORMER + "queries_embedder.weight"].shape
+    refuse_empty(parameters[_TRANSFORMER + "queries_embedder.weight"])
     projected = _TRANSFORMER + "input_projections.0.weight" in parameters
     config = Mask2FormerConfig(
         hidden_dim=width,
@@ -184,6 +195,15 @@ def _tap_each(name, tensors):
         deformdiff.tap(f"{name}.{level}", tensor)
 
 
+def _show_points(hooks, stack, prefix, part):
+    def given(*_, reference_points, **others):
+        deformdiff.tap(prefix + "reference_points", reference_points)
+
+    hooks.on_call(part.layers[0], given)
+    of_instance = functools.partial(reference_points, prefix)
+    stack.enter_context(mock.patch.object(part, "get_reference_points", of_instance))
+
+
 def _show_pixel_decoder(hooks, prefix, part, inside):
     encoder = prefix + "encoder."
     hooks.on_call(part, lambda *_: inside.update(resize=prefix + "fpn_interpolate"))
@@ -225,7 +245,8 @@ def shown(module):
     """Shows, while it lasts, stages that are no submodules: what functions are called with and return, and what
     modules are given."""
     sample, resize = model.multi_scale_deformable_attention, torch.nn.functional.interpolate
-    inside, hooks = {}, _Hooks()
+    inside, hooks, stack = {}, _Hooks(), contextlib.ExitStack()
+    stack.callback(hooks.close)
 
     def sampled(value, sizes, locations, weights):
         prefix = inside["attention"]
@@ -244,22 +265,14 @@ def shown(module):
         if isinstance(part, model.Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention):
             hooks.on_call(part, functools.partial(entered, prefix))
         elif isinstance(part, model.Mask2FormerPixelDecoderEncoderOnly):
-            hooks.on_call(
-                part.layers[0],
-                lambda *_, reference_points, prefix=prefix, **others: deformdiff.tap(
-                    prefix + "reference_points", reference_points
-                ),
-            )
+            _show_points(hooks, stack, prefix, part)
         elif isinstance(part, model.Mask2FormerPixelDecoder):
             _show_pixel_decoder(hooks, prefix, part, inside)
         elif isinstance(part, model.Mask2FormerMaskedAttentionDecoder):
             _show_decoder(hooks, prefix, part)
         elif isinstance(part, model.Mask2FormerMaskPredictor):
             _show_predictor(hooks, prefix, part, inside)
-    model.multi_scale_deformable_attention = sampled
-    torch.nn.functional.interpolate = resized
-    try:
+    stack.enter_context(mock.patch.object(model, "multi_scale_deformable_attention", sampled))
+    stack.enter_context(mock.patch.object(torch.nn.functional, "interpolate", resized))
+    with stack:
         yield
-    finally:
-        model.multi_scale_deformable_attention, torch.nn.functional.interpolate = sample, resize
-        hooks.close()
