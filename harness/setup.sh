@@ -86,8 +86,8 @@ install_torch() {
     say "Installing LibTorch $torch_version and the CUDA compiler from PyPI (about 2.8 GB)"
     "${pip[@]}" torch==$torch_version numpy "cuda-toolkit[nvcc,crt,nvvm,cccl]==$cuda_version"
   fi
-  # For the Python package's tests; torch's autograd needs sympy, torch.compile and torch.export the others.
-  "${pip[@]}" pytest sympy filelock fsspec jinja2 networkx
+  # For the Python package's tests; autograd needs sympy, torch.export and torch.compile the next four.
+  "${pip[@]}" pytest sympy filelock fsspec jinja2 networkx onnx onnxruntime
   ln -sfn "$(echo "$prefix"/venv/lib/python3*/site-packages/torch)" "$prefix/torch"
   touch "$prefix/installed-$torch_version"
 }

@@ -206,7 +206,7 @@ std::vector<SubjectSpec> parse_subjects(const std::vector<std::string>& typed,
 }
 
 std::set<std::string> blocks_served(const SubjectSpec& spec, const RunLimits& limits) {
-  if (is_listed_name(spec.command.subject)) {
+  if (is_listed_name(spec.name)) {
     const std::vector<SubjectInfo>& list = list_for(spec.command.subject);
     const auto listed = std::ranges::find(list, spec.command.subject, &SubjectInfo::name);
     if (listed != list.end()) return listed->blocks;

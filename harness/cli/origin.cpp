@@ -33,16 +33,18 @@ std::optional<bool> is_as_it_must(const std::filesystem::path& path, const Optio
     say(options, fmt::format("{}: {}: {}\n", path.string(), origin, text));
   };
   SavedRun run;
+  std::optional<Subject> subject;
   try {
     run = load_saved_run(path, on_origin);
+    // A Python package that is not installed is told by the worker that would need it.
+    subject.emplace(open_subject(run.subjects.front(), run_limits_of(options)));
   } catch (const InputError& error) {
     line(fmt::format("not run: {}", error.what()));
     return std::nullopt;
   }
   const std::string& library = run.subjects.front().library;
   const OriginMust must = origin_must(run.saved, library.empty() ? "" : sha256_of_file(library));
-  Subject subject = open_subject(run.subjects.front(), run_limits_of(options));
-  const Comparison comparison = judge_again(subject, run, options.threads).judgement.comparison;
+  const Comparison comparison = judge_again(*subject, run, options.threads).judgement.comparison;
   if (is_finding(comparison.verdict)) {
     line(fmt::format("{} ({})", name_of(comparison.verdict),
                      must == OriginMust::kFail ? "as it must" : "DIFFERS: must agree"));

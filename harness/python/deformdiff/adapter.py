@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, Callable, Optional, Union
 
-ARRAYS = ("torch", "numpy", "jax")
+ARRAYS = ("torch", "numpy", "jax", "dlpack")
 DEVICES = ("cpu", "cuda")
 LAYOUTS = ("huggingface",)
 
@@ -54,8 +54,9 @@ def subject(
     block     its name (`deformdiff list blocks`); left out, the function's own name is that of the block
     declares  what the implementation promises, as behind '?' in an address (`deformdiff list addresses`):
               "dtypes=float32,float64&deterministic=1"
-    arrays    what it is given and returns: "torch", "numpy" or "jax"; left out, torch where the file imports it,
-              else numpy
+    arrays    what it is given and returns: "torch", "numpy", "jax", or "dlpack", arrays of any kind that have
+              __dlpack__ (numpy's are given, in the buffers of the calls); left out, torch where the file imports
+              it, else numpy
     device    "cpu" or "cuda"
     layout    "huggingface": the function is given the attributes and the parameters and returns a torch.nn.Module
               (or a pair of it and a function `call(module, inputs)`); its parameters are loaded by their names, and

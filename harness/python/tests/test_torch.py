@@ -23,6 +23,13 @@ class Agreement(harness.ProgramTest):
             self.assertLessEqual(refused, {"unsupported: mixed_float16", "unsupported: mixed_bfloat16"})
         self.assertIn("torch", report["environment"])
 
+    def test_arrays_through_dlpack(self):
+        report = self.fuzz(address(KERNEL, "through_dlpack"), cases=20)
+        self.assertEqual(rules(report), [])
+        (subject,) = report["subjects"]
+        self.assertGreater(subject["verdicts"]["agree"], 8)
+        self.assertIn("unsupported: bfloat16: numpy's DLPack has none", subject["not_judged"])
+
     def test_submodules_are_stages(self):
         report = self.fuzz(address(KERNEL, "predictor"), cases=8)
         self.assertEqual(rules(report), [])
@@ -83,6 +90,13 @@ class InOneProcess(harness.ExecutorTest):
     def test_a_result_that_cannot_be_shown(self):
         (result,) = self.execute("returns_a_complex_tensor", OneElement(3))
         self.assertEqual(result.notes, ["output is a torch.complex64 tensor of shape [1, 1, 2]"])
+
+    def test_a_result_without_dlpack(self):
+        from deformdiff.worker.arrays import DlpackArrays
+
+        self.arrays = DlpackArrays
+        (result,) = self.execute("returns_no_dlpack", OneElement(3))
+        self.assertEqual(result.notes, ["output is a list without __dlpack__"])
 
     def test_names_of_stages(self):
         (result,) = self.execute("predictor", PredictorCase(), tap=True)

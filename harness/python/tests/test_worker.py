@@ -1,6 +1,7 @@
 """The worker, seen from the program: implementations in numpy, right ones and all that can go wrong."""
 
 import os
+import shutil
 import sys
 import unittest
 import unittest.mock
@@ -106,6 +107,21 @@ class RightCode(harness.ProgramTest):
             file.write(f"import sys\nsys.path.insert(0, {harness.ADAPTERS!r})\nfrom numpy_kernel import *\n")
         report = self.fuzz("python:kernels#ms_deform_attn", cases=20)
         self.assertEqual(rules(report), [])
+
+    def test_a_module_beside_no_built_in_implementation(self):
+        """As a wheel is: the program and the package, without deformdiff-worker."""
+        os.makedirs(os.path.join(self.folder, "share", "deformdiff"))
+        os.symlink(harness.PACKAGE_FOLDER, os.path.join(self.folder, "share", "deformdiff", "python"))
+        os.makedirs(os.path.join(self.folder, "bin"))
+        program = shutil.copy(harness.PROGRAM, os.path.join(self.folder, "bin"))
+        with open(os.path.join(self.folder, "kernels.py"), "w") as file:
+            file.write(
+                f"import sys\nsys.path.insert(0, {harness.ADAPTERS!r})\nfrom numpy_kernel import ms_deform_attn\n"
+            )
+        with unittest.mock.patch.object(harness, "PROGRAM", program):
+            report = self.fuzz("python:kernels", cases=5)
+        self.assertEqual(rules(report), [])
+        self.assertEqual([subject["block"] for subject in report["subjects"]], ["ms_deform_attn"])
 
     def test_a_worker_by_its_command(self):
         starter = os.path.join(harness.PACKAGE_FOLDER, "deformdiff", "start_worker.py")

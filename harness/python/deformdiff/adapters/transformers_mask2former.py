@@ -2,26 +2,18 @@
 
 python:deformdiff.adapters.transformers_mask2former
 
-Submodules are stages by their names, which are the blocks'. Inside the attention the arguments and the result of the
-sampling function are shown too.
+Submodules are stages by their names, which are the blocks'; what passes between them is shown too.
 """
-
-import contextlib
 
 import torch
 import transformers.models.mask2former.modeling_mask2former as model
 from transformers import Mask2FormerConfig
 
 import deformdiff
+from deformdiff.adapters import transformers_parts as parts
 
 # float16 and bfloat16 are rounded after each operation; level_start_index is not looked at.
 DECLARES = "coordinates=grid_sample&arithmetic=operations&level_start_index=ignored"
-
-
-def _refuse_empty(*tensors):
-    """Views of them with a size to be found are ambiguous, and resizing refuses them."""
-    if any(tensor.numel() == 0 for tensor in tensors):
-        raise deformdiff.Unsupported("empty tensors")
 
 
 def _sizes(spatial_shapes):
@@ -30,69 +22,13 @@ def _sizes(spatial_shapes):
 
 @deformdiff.subject(block="ms_deform_attn", declares=DECLARES)
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    _refuse_empty(value, sampling_loc)
+    parts.refuse_empty(value, sampling_loc)
     return model.multi_scale_deformable_attention(value, _sizes(spatial_shapes), sampling_loc, attn_weight)
-
-
-@contextlib.contextmanager
-def _sampling_shown(module):
-    """Shows the arguments and the result of the function that samples, under the attention that calls it."""
-    function, stack = model.multi_scale_deformable_attention, []
-
-    def shown(value, sizes, locations, weights):
-        prefix = stack[-1]
-        for name, tensor in (("value", value), ("sampling_locations", locations), ("attention_weights", weights)):
-            deformdiff.tap(f"{prefix}msda.{name}", tensor)
-        return deformdiff.tap(f"{prefix}msda.output", function(value, sizes, locations, weights))
-
-    kind = model.Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention
-    hooks = []
-    for name, part in module.named_modules():
-        if isinstance(part, kind):
-            prefix = f"{name}." if name else ""
-            hooks.append(part.register_forward_pre_hook(lambda *_, prefix=prefix: stack.append(prefix)))
-    model.multi_scale_deformable_attention = shown
-    try:
-        yield
-    finally:
-        model.multi_scale_deformable_attention = function
-        for hook in hooks:
-            hook.remove()
-
-
-def _with_eps(module, attributes):
-    for part in module.modules():
-        if isinstance(part, (torch.nn.LayerNorm, torch.nn.GroupNorm)):
-            part.eps = attributes["eps"]
-    return module
-
-
-def _attention(width, attributes):
-    return model.Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention(
-        width, int(attributes["num_heads"]), int(attributes["num_levels"]), int(attributes["num_points"])
-    )
-
-
-def _with_attentions(module, width, attributes):
-    """transformers has three levels and four points in its code; a block may have any."""
-    for part in list(module.modules()):
-        if isinstance(part, model.Mask2FormerPixelDecoderEncoderLayer):
-            part.self_attn = _attention(width, attributes)
-    return _with_eps(module, attributes)
-
-
-def _encoder_config(parameters, attributes, prefix):
-    return Mask2FormerConfig(
-        feature_size=parameters[prefix + "final_layer_norm.weight"].numel(),
-        encoder_feedforward_dim=parameters[prefix + "fc1.bias"].numel(),
-        num_attention_heads=int(attributes["num_heads"]),
-        encoder_layers=int(attributes.get("num_encoder_layers", 1)),
-    )
 
 
 def _same_levels(inputs):
     inputs = dict(inputs)
-    _refuse_empty(*inputs.values())
+    parts.refuse_empty(*inputs.values())
     inputs["spatial_shapes_list"] = _sizes(inputs.pop("spatial_shapes"))
     return inputs
 
@@ -103,19 +39,20 @@ def attention_layer(attributes, parameters):
         raise deformdiff.Unsupported("length first, or the residual inside")
 
     def call(module, inputs):
-        with _sampling_shown(module):
+        with parts.shown(module):
             return module(**_same_levels(inputs))[0]
 
-    return _attention(parameters["output_proj.bias"].numel(), attributes), call
+    return parts.attention(parameters["output_proj.bias"].numel(), attributes), call
 
 
 @deformdiff.subject(block="encoder_layer", layout="huggingface", declares=DECLARES)
 def encoder_layer(attributes, parameters):
-    config = _encoder_config(parameters, attributes, "")
-    module = _with_attentions(model.Mask2FormerPixelDecoderEncoderLayer(config), config.feature_size, attributes)
+    config = parts.encoder_config(parameters, attributes, "")
+    layer = model.Mask2FormerPixelDecoderEncoderLayer(config)
+    module = parts.with_attentions(layer, config.feature_size, attributes)
 
     def call(module, inputs):
-        with _sampling_shown(module):
+        with parts.shown(module):
             return module(**{"attention_mask": None, **_same_levels(inputs)})[0]
 
     return module, call
@@ -125,20 +62,38 @@ def encoder_layer(attributes, parameters):
 def pixel_decoder_encoder(attributes, parameters):
     if attributes["num_encoder_layers"] < 1:
         raise deformdiff.Unsupported("no layers")
-    config = _encoder_config(parameters, attributes, "layers.0.")
-    module = _with_attentions(model.Mask2FormerPixelDecoderEncoderOnly(config), config.feature_size, attributes)
+    config = parts.encoder_config(parameters, attributes, "layers.0.")
+    encoder = model.Mask2FormerPixelDecoderEncoderOnly(config)
+    module = parts.with_attentions(encoder, config.feature_size, attributes)
 
     def call(module, inputs):
-        with _sampling_shown(module):
+        with parts.shown(module):
             return module(**_same_levels(inputs)).last_hidden_state
 
     return module, call
 
 
+def _decoded(decoder, inputs):
+    parts.refuse_empty(*inputs.values())
+    features = [inputs[f"features.{level}"] for level in range(len(inputs))]
+    parts.refuse_norms_of_one_number(decoder, features)
+    return decoder(features)
+
+
+@deformdiff.subject(block="pixel_decoder", layout="huggingface", declares=DECLARES)
+def pixel_decoder(attributes, parameters):
+    def call(module, inputs):
+        with parts.shown(module):
+            result = _decoded(module, inputs)
+        return (result.mask_features, *result.multi_scale_features)
+
+    return parts.pixel_decoder(parameters, attributes), call
+
+
 @deformdiff.subject(block="reference_points", declares=DECLARES)
 def reference_points(inputs, parameters, attributes):
-    make = model.Mask2FormerPixelDecoderEncoderOnly.get_reference_points
-    return make(_sizes(inputs["spatial_shapes"]), inputs["valid_ratios"], inputs["valid_ratios"].device)
+    ratios = inputs["valid_ratios"]
+    return parts.reference_points("", _sizes(inputs["spatial_shapes"]), ratios, ratios.device)
 
 
 @deformdiff.subject(block="decoder_layer", layout="huggingface", declares=DECLARES)
@@ -151,10 +106,10 @@ def decoder_layer(attributes, parameters):
         activation_function="gelu" if attributes["gelu"] else "relu",
         dropout=0.0,
     )
-    module = _with_eps(model.Mask2FormerMaskedAttentionDecoderLayer(config), attributes)
+    module = parts.with_eps(model.Mask2FormerMaskedAttentionDecoderLayer(config), attributes)
 
     def call(module, inputs):
-        _refuse_empty(*inputs.values())
+        parts.refuse_empty(*inputs.values())
         return module(
             inputs["hidden_states"],
             level_index=0,
@@ -180,7 +135,7 @@ class _Predictor(torch.nn.Module):
         self.mask_predictor = model.Mask2FormerMaskPredictor(width, int(attributes["num_heads"]), features)
 
     def forward(self, hidden_states, pixel_embeddings, target_size):
-        _refuse_empty(hidden_states, pixel_embeddings)
+        parts.refuse_empty(hidden_states, pixel_embeddings)
         normalized = self.layernorm(hidden_states)
         masks, blocked = self.mask_predictor(normalized, pixel_embeddings, tuple(target_size.tolist()))
         return normalized, self.class_predictor(normalized.transpose(0, 1)), masks, blocked
@@ -190,20 +145,44 @@ class _Predictor(torch.nn.Module):
 def mask_predictor(attributes, parameters):
     if attributes["mask_threshold"] != 0.5:
         raise deformdiff.Unsupported("a threshold other than 0.5")
-    return _with_eps(_Predictor(attributes, parameters), attributes)
+
+    def call(module, inputs):
+        with parts.shown(module):
+            return module(**inputs)
+
+    return parts.with_eps(_Predictor(attributes, parameters), attributes), call
+
+
+@deformdiff.subject(block="transformer_decoder", layout="huggingface", declares=DECLARES)
+def transformer_decoder(attributes, parameters):
+    def call(module, inputs):
+        parts.refuse_empty(*inputs.values())
+        maps = [inputs[f"multi_scale_features.{level}"] for level in range(len(inputs) - 1)]
+        with parts.shown(module):
+            return parts.predictions(module, maps, inputs["mask_features"])
+
+    projection = parameters.get("model.transformer_module.input_projections.0.weight")
+    width = parameters["class_predictor.weight"].shape[1]
+    in_features = width if projection is None else projection.shape[1]
+    transformer = parts.transformer_module(parameters, attributes, in_features)
+    return parts.in_its_place(parameters, transformer), call
+
+
+@deformdiff.subject(block="mask2former_head", layout="huggingface", declares=DECLARES)
+def mask2former_head(attributes, parameters):
+    def call(module, inputs):
+        with parts.shown(module):
+            maps = _decoded(module.model.pixel_level_module.decoder, inputs)
+            return parts.predictions(module, maps.multi_scale_features, maps.mask_features)
+
+    pixels = parts.pixel_decoder(parameters, attributes, "model.pixel_level_module.decoder.")
+    transformer = parts.transformer_module(parameters, attributes, pixels.config.feature_size)
+    return parts.in_its_place(parameters, transformer, pixels), call
 
 
 @deformdiff.subject(block="position_embedding", declares=DECLARES)
 def position_embedding(inputs, parameters, attributes):
-    if attributes["position_eps"] != 1e-6 or attributes["position_offset"] != 0:
-        raise deformdiff.Unsupported("another eps than 1e-6, or an offset")
-    normalize = bool(attributes["position_normalize"])
-    module = model.Mask2FormerSinePositionEmbedding(
-        int(attributes["num_position_features"]),
-        attributes["position_temperature"],
-        normalize,
-        attributes["position_scale"] if normalize else None,
-    )
+    module = parts.position_embedding(int(attributes["num_position_features"]), attributes)
     height, width = inputs["spatial_shape"].tolist()
     mask = inputs.get("mask")
     batch = 1 if mask is None else mask.shape[0]

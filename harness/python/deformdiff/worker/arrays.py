@@ -96,6 +96,30 @@ class JaxArrays(NumpyArrays):
         return None
 
 
+class DlpackArrays(NumpyArrays):
+    """For any framework that takes arrays by DLPack: what is given has `__dlpack__`, as what is returned must have.
+    On the CPU, and without bfloat16, which numpy does not hand on."""
+
+    name = "dlpack"
+
+    def __init__(self):
+        super().__init__()
+        self._dtypes.pop("BF16", None)
+
+    def make(self, memory, begin, size, dtype, shape, strides, offset):
+        if dtype == "BF16":
+            raise Unsupported("bfloat16: numpy's DLPack has none")
+        return super().make(memory, begin, size, dtype, shape, strides, offset)
+
+    def _as_array(self, value):
+        if not hasattr(value, "__dlpack__"):
+            raise NotShown(f"a {type(value).__name__} without __dlpack__")
+        try:
+            return self._numpy.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            raise NotShown(f"a {type(value).__name__} whose DLPack numpy does not take: {error}") from error
+
+
 class TorchArrays:
     """torch, on the CPU in the worker's buffers, or copies on a GPU."""
 
@@ -171,4 +195,4 @@ def arrays_of(kind, device):
         if not arrays._torch.cuda.is_available():
             raise Unsupported("torch sees no GPU")
         return arrays
-    return {"torch": TorchArrays, "numpy": NumpyArrays, "jax": JaxArrays}[kind]()
+    return {"torch": TorchArrays, "numpy": NumpyArrays, "jax": JaxArrays, "dlpack": DlpackArrays}[kind]()

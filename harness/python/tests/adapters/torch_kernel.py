@@ -32,6 +32,16 @@ def returns_a_complex_tensor(*arguments):
     return torch.complex(composite(*arguments[:5]), composite(*arguments[:5]))
 
 
+@deformdiff.subject(block="ms_deform_attn", arrays="dlpack")
+def through_dlpack(*arrays):
+    return composite(*[torch.from_dlpack(array) for array in arrays[:5]])
+
+
+@deformdiff.subject(block="ms_deform_attn", arrays="dlpack")
+def returns_no_dlpack(*arrays):
+    return through_dlpack(*arrays).tolist()
+
+
 class MaskPredictor(torch.nn.Module):
     def __init__(self, attributes, parameters):
         super().__init__()

@@ -1,0 +1,21 @@
+"""The operator in PyTorch's own grid_sample, compiled by torch.compile for the CPU or the GPU of the machine.
+
+python:deformdiff.adapters.torch_compile
+
+Inductor, the default backend, needs a C++ compiler on the CPU. Each case of other shapes is compiled anew, which takes
+seconds: `--time 5m --case-timeout 2m` is a run.
+"""
+
+import torch
+
+import deformdiff
+from deformdiff.adapters.torch_composite import DECLARES, sampled
+
+_compiled = torch.compile(sampled, dynamic=False, fullgraph=True)
+
+
+@deformdiff.subject(block="ms_deform_attn", declares=DECLARES, arrays="torch")
+def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
+    # What was compiled for other shapes is let go: beyond a number of them the function would run as it is.
+    torch.compiler.reset()
+    return _compiled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
