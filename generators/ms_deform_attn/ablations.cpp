@@ -178,6 +178,7 @@ Ablations ablations(const BlockDefinition& block) {
                 ablation(block, "points on pixels' centres", with_pixels(on_centre)),
                 single_way(block, "one-hot weights", one_hot_weights),
                 ablation(block, "maps of one pixel", with_sides(one_pixel))};
+  all.back().leaves_little = true;  // every way to compute a coordinate leads to that pixel
   if (&block == &backward_block()) all.push_back(single_way(block, "gradients of one", gradients_of_one));
   return all;
 }

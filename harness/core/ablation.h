@@ -16,7 +16,8 @@ struct Ablation {
   /// level alone); the case itself where it has no such property; none where no way leads to a valid case.
   std::function<CaseStream(const Case&)> without;
 
-  bool is_lasting = false;  ///< where a failure does not need it, all else is tried without it
+  bool is_lasting = false;     ///< where a failure does not need it, all else is tried without it
+  bool leaves_little = false;  ///< too little to show a failure once others are taken away too: tried alone
 };
 
 /// The simplest property first.

@@ -36,6 +36,10 @@ constexpr Choice<Products> kProducts[] = {{"float32", Products::kFloat32},
                                           {"bf16x3", Products::kBfloat16x3}};
 constexpr Choice<ProductSums> kProductSums[] = {{"float32", ProductSums::kFloat32},
                                                 {"float16", ProductSums::kFloat16}};
+constexpr Choice<Convolutions> kConvolutions[] = {{"direct", Convolutions::kDirect},
+                                                  {"winograd2", Convolutions::kWinograd2},
+                                                  {"winograd4", Convolutions::kWinograd4},
+                                                  {"winograd6", Convolutions::kWinograd6}};
 constexpr Choice<Autocast> kAutocast[] = {
     {"none", Autocast::kNone}, {"float16", Autocast::kFloat16}, {"bfloat16", Autocast::kBFloat16}};
 constexpr Choice<Deterministic> kDeterministic[] = {
@@ -229,6 +233,10 @@ const std::vector<Key>& keys() {
              &SubjectInfo::precision, &Precision::products),
       choice("product_sums", kProductSums, "what such products are added up in", &SubjectInfo::precision,
              &Precision::product_sums),
+      choice("convolutions", kConvolutions,
+             "3x3 convolutions: sums of products, or also by Winograd's transforms of tiles with 2x2, 4x4 or "
+             "6x6 results",
+             &SubjectInfo::precision, &Precision::convolutions),
       choice("autocast", kAutocast,
              "of float32 models: matrix products and convolutions take and give this type, all else computes "
              "in float32",

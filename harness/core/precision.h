@@ -25,6 +25,10 @@ enum class Variance : std::uint8_t { kAny, kCentred, kLayerCentred };
 /// left out.
 enum class Products : std::uint8_t { kFloat32, kTf32, kBfloat16, kBfloat16x3 };
 
+/// How 3 x 3 convolutions of float32 and float64 are computed: as sums of products, or also by Winograd's
+/// transforms of tiles with 2 x 2, 4 x 4 or 6 x 6 results.
+enum class Convolutions : std::uint8_t { kDirect, kWinograd2, kWinograd4, kWinograd6 };
+
 /// What such products are added up in.
 enum class ProductSums : std::uint8_t { kFloat32, kFloat16 };
 
@@ -50,6 +54,7 @@ struct Precision {
   FunctionUlps ulps{};
   Products products = Products::kFloat32;
   ProductSums product_sums = ProductSums::kFloat32;
+  Convolutions convolutions = Convolutions::kDirect;
   Autocast autocast = Autocast::kNone;
   friend auto operator<=>(const Precision&, const Precision&) = default;
 };

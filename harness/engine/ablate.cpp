@@ -131,7 +131,7 @@ Together Ablator::few_of(std::vector<std::size_t> things, std::vector<Case> orig
 void Ablator::find_together(const std::vector<Case>& originals, AblatedFailure& seen) {
   std::vector<std::size_t> all;
   for (std::size_t i = 0; i < ablations_.size(); ++i) {
-    if (!is_dtype(ablations_[i])) all.push_back(i);
+    if (!is_dtype(ablations_[i]) && !ablations_[i].leaves_little) all.push_back(i);
   }
   std::int64_t cases = 0;
   seen.plainest = effect_of_all(originals, all, cases);

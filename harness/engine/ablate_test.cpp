@@ -117,6 +117,14 @@ TEST_F(AblatorTest, WhatVanishesWithSeveralThingsTogetherNeedsEachOfThem) {
   EXPECT_TRUE(ablate({1}, {{2, 3000}}, [](const Case&) { return true; }).together.things.empty());
 }
 
+TEST_F(AblatorTest, WhatLeavesLittleIsTriedAlone) {
+  ablations_[1].leaves_little = true;
+  const auto fails = [](const Case& c) { return has_large(c) || numbers_of(c).size() > 1; };
+  const AblatedFailure failure = ablate({1000, 2000}, {{2, 3000}, {4000, 5}}, fails);
+  EXPECT_EQ(failure.plainest, kFails) << "with it no number would be left to fail on";
+  EXPECT_TRUE(failure.together.things.empty());
+}
+
 TEST_F(AblatorTest, TheSetThatMakesMostVanishIsShared) {
   Together smaller{{1}, {third_case({1, 2})}, 1}, larger{{0, 1}, {third_case({3000, 1})}, 1}, other = smaller;
   other.originals = {third_case({13, 2})};

@@ -53,6 +53,7 @@ struct Setting {
   Variance variance;
   FunctionUlps ulps;
   MatrixHardware matrix;
+  Convolutions convolutions;
 
   /// Relative error of a function that errs by so many ULPs of its result.
   double relative(double function_ulps) const { return 2 * function_ulps * rounding.unit; }

@@ -233,7 +233,8 @@ Setting setting_of(DType dtype, const Precision& precision) {
           precision.coordinates,
           precision.variance,
           precision.ulps,
-          matrix_hardware(dtype, rounding, precision)};
+          matrix_hardware(dtype, rounding, precision),
+          precision.convolutions};
 }
 
 std::span<const std::int64_t> integers(const Case& c, const std::string& name) {

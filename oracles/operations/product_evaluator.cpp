@@ -140,6 +140,7 @@ void ProductEvaluator<T>::evaluate(const Tile& part, const Place& place, const R
             finite(rows, row, columns, column, shift, block.values[at],
                    block.magnitudes[at] == 0 && lost == 0 ? 0 : block.magnitudes[at] * inflate + lost, out);
           }
+          widen(place.group, place.row + row, place.column + column, out);
           if (!blocked(place.group, place.row + row, place.column + column)) continue;
           // A score that may overflow may be +inf: minus infinity, added to that, is NaN.
           const bool surely_finite =

@@ -12,7 +12,7 @@ namespace deformdiff::operation {
 template <typename T>
 class ProductEvaluator : public Evaluator<T> {
  public:
-  void prepare(int threads) final;
+  void prepare(int threads) override;
   std::int64_t tiles() const final { return groups_ * row_tiles() * column_tiles(); }
   Tile tile(std::int64_t index) const final;
   std::int64_t tile_of(std::int64_t element) const final;
@@ -33,11 +33,14 @@ class ProductEvaluator : public Evaluator<T> {
   virtual bool blocked(std::int64_t /*group*/, std::int64_t /*row*/, std::int64_t /*column*/) const {
     return false;
   }
+  /// What the element may be beside `out`, where the sum is computed in another way too.
+  virtual void widen(std::int64_t /*group*/, std::int64_t /*row*/, std::int64_t /*column*/,
+                     Element<T>& /*out*/) const {}
   std::int64_t length() const { return length_; }
-
- private:
   /// Relative to the sum of magnitudes. In the dtype itself the margin of all terms makes it rigorous.
   double lost_in_sums(double additions) const;
+
+ private:
   std::int64_t row_tiles() const;
   std::int64_t column_tiles() const;
   struct Place {

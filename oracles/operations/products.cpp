@@ -2,6 +2,7 @@
 #include "oracles/operations/operation.h"
 #include "oracles/operations/oracles.h"
 #include "oracles/operations/product_evaluator.h"
+#include "oracles/operations/winograd.h"
 
 namespace deformdiff::operation {
 namespace {
@@ -119,7 +120,8 @@ class AttentionScores : public ProductEvaluator<T> {
   std::span<const std::uint8_t> mask_;
 };
 
-/// Rows are output channels, columns pixels, K runs over input channels and taps; padding gives zeros.
+/// Rows are output channels, columns pixels, K runs over input channels and taps; padding gives zeros. Where
+/// Winograd's transforms are declared, an element is also what these may make of it.
 template <typename T>
 class Conv2d : public ProductEvaluator<T> {
  public:
@@ -140,7 +142,29 @@ class Conv2d : public ProductEvaluator<T> {
     require(bias_.size() == static_cast<std::size_t>(c.input("weight").dim(0)), c, "bias must be [O]");
   }
 
+  void prepare(int threads) override {
+    ProductEvaluator<T>::prepare(threads);
+    const Convolutions how = this->setting().convolutions;
+    if (how == Convolutions::kDirect || kernel_height_ != 3 || kernel_width_ != 3) return;
+    const Shape& shape = this->shape();
+    winograd_ =
+        WinogradSums(how, {shape[0], channels_, height_, width_, shape[1], padding_}, x_, weight_, threads);
+    this->roundings_ += winograd_.roundings();
+  }
+
  private:
+  /// Sums of larger magnitudes, with the same bounds.
+  void widen(std::int64_t image, std::int64_t row, std::int64_t column, Element<T>& out) const override {
+    if (winograd_.empty()) return;
+    const double shift = std::abs(static_cast<double>(bias(row, column)));
+    const double magnitude = winograd_.magnitude(image, row, column) + shift;
+    const double lost = this->lost_in_sums(winograd_.roundings()) * magnitude;
+    if (!(magnitude + lost <= this->setting().matrix.largest_sum)) return admit_anything(out);
+    if (out.admits != kAdmitsFinite) return;
+    out.magnitude = std::max(out.magnitude, magnitude);
+    out.terms[kAccumulation] = std::max(out.terms[kAccumulation], lost);
+    out.terms[kUnderflow] += winograd_.underflows(image) * (this->underflow() + this->flush());
+  }
   static std::int64_t taps(const Case& c) {
     const Shape& weight = c.input("weight").shape();
     return weight[1] * weight[2] * weight[3];
@@ -183,6 +207,7 @@ class Conv2d : public ProductEvaluator<T> {
   }
   std::span<const T> x_, weight_, bias_;
   std::int64_t channels_, height_, width_, kernel_height_, kernel_width_, padding_;
+  WinogradSums winograd_;
 };
 
 }  // namespace

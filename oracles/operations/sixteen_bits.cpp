@@ -276,6 +276,7 @@ class SixteenBitOracle : public Oracle {
 
   Precision precision_of_steps(Precision precision) const {
     precision.products = Products::kFloat32;  // matrix hardware takes numbers of 16 bits as they are
+    precision.convolutions = Convolutions::kDirect;
     const bool flushes = is_product_ && dtype_ == DType::kBFloat16;
     precision.flush_to_zero = precision.flush_to_zero || flushes;
     return precision;
