@@ -34,7 +34,7 @@ def _sampled(value, sampling_loc, attn_weight, spatial_shapes, level_start_index
         start = level_start_index[level]
         maps = value[:, start : start + height * width].reshape(batch, height, width, heads, channels)
         total = total + of_images_and_heads(maps, sampling_loc[:, :, :, level], attn_weight[:, :, :, level])
-    return total.reshape(batch, -1, heads * channels)
+    return total.reshape(batch, sampling_loc.shape[1], heads * channels)
 
 
 @deformdiff.subject(block="ms_deform_attn", declares="flush_to_zero=1", arrays="jax")
