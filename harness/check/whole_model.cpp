@@ -89,7 +89,9 @@ class InputFinder {
     return entry && entry->ours == name ? to_ours(*entry, given_[place], {}) : given_[place];
   }
 
-  bool is_taken(std::size_t place) const { return std::ranges::find(chosen_, place) != chosen_.end(); }
+  bool is_taken(std::size_t place) const {
+    return std::ranges::any_of(chosen_, [&](const auto& chosen) { return chosen == place; });
+  }
 
   bool assign(std::size_t input, const ExtentSolver& known) {
     if (input == specs_.size()) return are_ordered(known.extents());

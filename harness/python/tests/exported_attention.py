@@ -103,12 +103,16 @@ def constant_result():
     return lambda *_: results[0]
 
 
-def save_pt2(wrapper, path, fixed=False):
-    batch = torch.export.Dim("batch", min=1, max=64)
-    tokens = torch.export.Dim("tokens", min=2, max=4000)
-    maps = {0: batch, 1: tokens}
-    sizes = None if fixed else dict(zip(NAMES, (maps, maps, maps, None)))
+def save_pt2(wrapper, path):
+    """For all sizes."""
+    maps = {0: torch.export.Dim("batch", min=1, max=64), 1: torch.export.Dim("tokens", min=2, max=4000)}
+    sizes = dict(zip(NAMES, (maps, maps, maps, None)))
     torch.export.save(torch.export.export(wrapper, example(), dynamic_shapes=sizes, strict=False), path)
+
+
+def save_fixed_pt2(wrapper, path):
+    """For those of the example alone."""
+    torch.export.save(torch.export.export(wrapper, example(), strict=False), path)
 
 
 def save_onnx(wrapper, path):

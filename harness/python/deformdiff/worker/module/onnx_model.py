@@ -37,7 +37,7 @@ class OnnxModel:
     def describe(self):
         traced = [(name, shape, floating) for name, shape, floating, _ in self._inputs]
         fixed = [f"{name} {shape}" for name, shape, *_ in self._inputs if None not in shape]
-        all_fixed = len(fixed) == len(self._inputs)
+        all_fixed = bool(fixed) and len(fixed) == len(self._inputs)
         notes = []
         if all_fixed:
             notes.append(f"the model takes these sizes alone, and refuses others: {', '.join(fixed)}")
@@ -101,9 +101,13 @@ class OnnxModel:
         count = len(model.graph.output)
         values = {each.name: value for each, value in zip(self._sessions[tapped].get_outputs(), returned)}
         values.update((each.name, array) for each, array in zip(self._read.graph.inputs, arrays))
+
+        def value_of(value):
+            return values.get(value.name, value.constant)
+
         for i in range(len(self._read.graph.nodes)):
-            self._places.show_before(i, lambda value: values.get(value.name), show)
-            self._places.show_after(i, lambda value: values.get(value.name), show)
+            self._places.show_before(i, value_of, show)
+            self._places.show_after(i, value_of, show)
         return returned[:count]
 
     def _shown(self):
