@@ -121,10 +121,9 @@ class ModelCheck {
     if (!returned) replay.problem = replays_.front().problem;
     replay.judged = judge_stages(model_.entry(), replay.problem, replay.outcome, subject_.info,
                                  {.threads = request_.threads, .one_run = true}, &subject_.ratios);
-    if (!seen.unseen.empty() && !replay.fails()) {
-      replay.judged.comparison.verdict = Verdict::kVacuous;
-      replay.judged.comparison.reason =
-          fmt::format("the block's output {} was not seen inside the model", seen.unseen);
+    if (replays_.empty() && !seen.unused.empty()) {
+      report_.warnings.push_back(
+          fmt::format("not judged: {}, of which the model makes nothing", fmt::join(seen.unused, ", ")));
     }
     record_replay(std::move(replay));
     if (returned) judge_executor(each.name, image, seen.returned);

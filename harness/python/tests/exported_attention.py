@@ -15,7 +15,7 @@ def sampled(value, shapes, locations, weights):
     rows = value.transpose(1, 2)
     starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
     output = torch.zeros_like(rows[:, :, :1]).expand(-1, -1, queries, -1)
-    for level in range(LEVELS):
+    for level in range(int(shapes.shape[0])):
         height, width = shapes[level, 0], shapes[level, 1]
         x = locations[:, :, :, level, :, 0] * width - 0.5
         y = locations[:, :, :, level, :, 1] * height - 0.5
