@@ -117,6 +117,4 @@ def save_fixed_pt2(wrapper, path):
 
 def save_onnx(wrapper, path):
     axes = {name: {0: "batch", 1: "tokens"} for name in NAMES[:3]}
-    torch.onnx.export(
-        wrapper, example(), path, dynamo=False, input_names=NAMES, dynamic_axes=axes, opset_version=17
-    )
+    torch.onnx.export(wrapper, example(), path, dynamo=False, input_names=NAMES, dynamic_axes=axes, opset_version=17)

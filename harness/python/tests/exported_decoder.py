@@ -8,7 +8,13 @@ from torch.nn import Conv2d, GroupNorm, LayerNorm, Linear, Module, ModuleList, R
 from exported_attention import sampled
 
 WIDTH, HEADS, POINTS, GROUPS, CHANNELS = 8, 2, 2, 2, (3, 4, 5, 6)
-CONFIG = {"num_heads": HEADS, "num_levels": 3, "num_points": POINTS, "group_norm_groups": GROUPS, "num_encoder_layers": 1}
+CONFIG = {
+    "num_heads": HEADS,
+    "num_levels": 3,
+    "num_points": POINTS,
+    "group_norm_groups": GROUPS,
+    "num_encoder_layers": 1,
+}
 
 
 def positions(maps):

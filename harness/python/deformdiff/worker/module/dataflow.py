@@ -126,8 +126,8 @@ _TO_FIRST = frozenset(
 )
 _KEEPING = frozenset(
     "relu gelu sigmoid tanh softmax _softmax log_softmax dropout to _to_copy contiguous detach clone layer_norm "
-    "native_layer_norm masked_fill clamp exp neg linear alias type_as silu leaky_relu elu abs pow sqrt batch_norm expand "
-    "slice narrow split chunk split_with_sizes getitem bitwise_not logical_not erf floor round".split()
+    "native_layer_norm masked_fill clamp exp neg linear alias type_as silu leaky_relu elu abs pow sqrt batch_norm "
+    "expand slice narrow split chunk split_with_sizes getitem bitwise_not logical_not erf floor round".split()
 )
 _JOINING = frozenset("add sub mul div rsub where matmul minimum maximum".split())
 
