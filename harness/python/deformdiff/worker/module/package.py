@@ -273,7 +273,7 @@ def _load(file):
         text = str(error).strip().split("\n")[0]
         raise AdapterError(
             f"{file}: torch.export of torch {torch.__version__} cannot load it: {type(error).__name__}: {text}; it "
-            f"reads what torch.export.save wrote: another PyTorch, with what the module needs, is named by $DEFORMDIFF_PYTHON"
+            f"reads what torch.export.save wrote: another PyTorch, with what it needs, is named by $DEFORMDIFF_PYTHON"
         ) from error
 
 

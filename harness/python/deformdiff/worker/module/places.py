@@ -30,7 +30,7 @@ class Places:
                 number += 1
 
     def show_before(self, i, value_of, show):
-        """What node i is about to be run for. `value_of` gives a Value's tensor, or None; `show` takes a name and that."""
+        """What node i is run for. `value_of` gives a Value's tensor, or None; `show` takes a name and a tensor."""
         for name, value in self._constants.get(i, []):
             tensor = value_of(value)
             if is_number(tensor):
@@ -71,7 +71,7 @@ def _constants_of(graph):
 
 
 def _calls_of(graph):
-    """(path, its first node, its last node), the outermost first. Nodes without a place lie where their neighbours do."""
+    """(path, its first node, its last node), the outermost first. Nodes without a place lie with those about them."""
     open_calls, found = [], []
     last_placed = -1
     for i, node in enumerate(graph.nodes):
