@@ -139,7 +139,7 @@ bool is_python_module(const fs::path& file) {
 }
 
 std::vector<std::string> python_module_command(const fs::path& file) {
-  return {default_interpreter(), python_starter().string(), "--exported", fs::absolute(file).string()};
+  return {default_interpreter(), python_starter().string(), "--exported", file.string()};
 }
 
 SubjectSpec python_spec(const std::string& typed) {

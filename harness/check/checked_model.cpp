@@ -2,6 +2,7 @@
 
 #include "blocks/block_list.h"
 #include "blocks/extents.h"
+#include "blocks/layouts/inference.h"
 #include "core/error.h"
 #include "core/safetensors.h"
 
@@ -16,6 +17,10 @@
 
 namespace deformdiff {
 namespace {
+
+bool is_onnx(const std::filesystem::path& model) {
+  return model.extension() == ".onnx";
+}
 
 /// What the module computes in: the dtype of its own parameters, or of the first --inputs where it has none,
 /// or float32.
@@ -86,7 +91,8 @@ CanonicalParameters ours(const CheckRequest& request, const BlockDefinition& blo
       }
     }
     throw InputError(
-        fmt::format("{} (another --block, --layout or --params FILE.safetensors?)", error.what()));
+        fmt::format("{} (another --block, --layout or --params FILE.safetensors?{})", error.what(),
+                    is_onnx(request.model) ? " Exporters to ONNX leave out and rename parameters" : ""));
   }
 }
 
@@ -143,6 +149,7 @@ CheckedModel::CheckedModel(const CheckRequest& request, const BlockEntry& entry,
     }
   } else {
     find_inputs(request);
+    if (is_onnx(request.model)) find_dropped_inputs();
     find_outputs(request);
   }
 }
@@ -234,8 +241,17 @@ void CheckedModel::find_outputs(const CheckRequest& request) {
   }
 }
 
+/// An exporter to ONNX drops inputs that the graph does not read.
+void CheckedModel::find_dropped_inputs() {
+  const std::set<std::string> taken = input_set();
+  for (const TensorSpec& spec : block_.tensors(attributes_)) {
+    const bool is_wanted = !spec.is_parameter() && !spec.optional && !taken.contains(spec.name);
+    if (is_wanted && !is_derived(block_, taken, spec.name)) dropped_inputs_.push_back(spec.name);
+  }
+}
+
 std::set<std::string> CheckedModel::input_set() const {
-  std::set<std::string> names;
+  std::set<std::string> names(dropped_inputs_.begin(), dropped_inputs_.end());
   for (const LayoutEntry& input : inputs_) names.insert(input.ours);
   return names;
 }

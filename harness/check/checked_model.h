@@ -38,7 +38,9 @@ class CheckedModel {
   std::string call_path() const;
   bool is_one_module() const { return parts_in_common().empty(); }
 
-  std::set<std::string> input_set() const;  ///< our names of the module's inputs
+  /// Our names of the module's inputs, and of those that it should take and its exporter has dropped.
+  std::set<std::string> input_set() const;
+  const std::vector<std::string>& dropped_inputs() const { return dropped_inputs_; }
 
   /// Of our names and in our shapes: what the module was traced with, as far as the file has it.
   std::vector<NamedTensor> traced_inputs() const;
@@ -59,6 +61,7 @@ class CheckedModel {
                Layout layout, const Attributes& configured);
   std::string parts_in_common() const;
   void find_inputs(const CheckRequest& request);
+  void find_dropped_inputs();
   void find_outputs(const CheckRequest& request);
 
   const BlockEntry& entry_;
@@ -71,6 +74,7 @@ class CheckedModel {
   LayoutNames names_;
   std::vector<NamedTensor> parameters_;
   std::vector<LayoutEntry> inputs_, outputs_;  ///< in the module's order
+  std::vector<std::string> dropped_inputs_;
 };
 
 }  // namespace deformdiff

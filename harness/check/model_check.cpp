@@ -56,6 +56,11 @@ class ModelCheck {
         subject_(report.session.subjects.emplace_back()) {
     report.audit = module.description().audit;
     report.warnings = module.description().notes;
+    for (const std::string& name : model_.dropped_inputs()) {
+      report.warnings.push_back(fmt::format(
+          "the model does not take {}, which it should: its exporter drops what the graph does not read",
+          name));
+    }
     subject_.info = module.info();
     subject_.name = subject_.info.name = request.model.string();
     subject_.block = model_.block().name();
@@ -116,10 +121,9 @@ class ModelCheck {
     if (!returned) replay.problem = replays_.front().problem;
     replay.judged = judge_stages(model_.entry(), replay.problem, replay.outcome, subject_.info,
                                  {.threads = request_.threads, .one_run = true}, &subject_.ratios);
-    if (!seen.unseen.empty() && !replay.fails()) {
-      replay.judged.comparison.verdict = Verdict::kVacuous;
-      replay.judged.comparison.reason =
-          fmt::format("the block's output {} was not seen inside the model", seen.unseen);
+    if (replays_.empty() && !seen.unused.empty()) {
+      report_.warnings.push_back(
+          fmt::format("not judged: {}, of which the model makes nothing", fmt::join(seen.unused, ", ")));
     }
     record_replay(std::move(replay));
     if (returned) judge_executor(each.name, image, seen.returned);
@@ -128,7 +132,8 @@ class ModelCheck {
   /// Where the block's outputs are the model's, what the runtime makes of the graph.
   void judge_executor(const std::string& name, const Tensor& image,
                       const std::vector<std::optional<std::size_t>>& places) {
-    if (places.empty() || std::ranges::find(places, std::nullopt) != places.end()) return;
+    if (places.empty() || !std::ranges::all_of(places, [](const auto& place) { return place.has_value(); }))
+      return;
     const Replay& replay = replays_.back();
     Outcome outcome = module_.run(module_mode::kExecutor, {{"image", image}}, false);
     const std::vector<NamedTensor> own = std::exchange(outcome.outputs, {});

@@ -5,9 +5,11 @@
 #include "check/tapped_stages.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "engine/stage_values.h"
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -89,7 +91,9 @@ class InputFinder {
     return entry && entry->ours == name ? to_ours(*entry, given_[place], {}) : given_[place];
   }
 
-  bool is_taken(std::size_t place) const { return std::ranges::find(chosen_, place) != chosen_.end(); }
+  bool is_taken(std::size_t place) const {
+    return std::ranges::any_of(chosen_, [&](const auto& chosen) { return chosen == place; });
+  }
 
   bool assign(std::size_t input, const ExtentSolver& known) {
     if (input == specs_.size()) return are_ordered(known.extents());
@@ -169,6 +173,26 @@ void take_outputs(const CheckedModel& model, const std::vector<NamedTensor>& own
   }
 }
 
+/// What every stage that was not seen should be, given those that were.
+std::map<std::string, Tensor> right_values(const CheckedModel& model, const SubjectInfo& info, int threads,
+                                           const BlockInModel& seen) {
+  StageValues values(model.entry(), seen.problem, info.precision, info.contract, threads);
+  std::map<std::string, Tensor> right;
+  for (const Stage& stage : model.block().stages(seen.problem)) {
+    if (const Tensor* value = find_tensor(seen.outcome.stages, stage.name)) {
+      values.set_seen(stage, *value);
+      continue;
+    }
+    const Stage typed = values.typed(stage, nullptr);
+    const StageReference reference = values.refer(typed);
+    const OutputReference& middle = reference.reference->outputs.front();
+    right.emplace(stage.name,
+                  convert(Tensor::of<double>(DType::kFloat64, middle.shape, middle.value), middle.dtype));
+    values.set_drawn(typed, reference);
+  }
+  return right;
+}
+
 }  // namespace
 
 Tensor random_image(DType dtype, std::int64_t batch, const LevelSize& size, std::uint64_t seed) {
@@ -189,15 +213,16 @@ BlockInModel run_on_image(ExportedModule& module, const CheckedModel& model, con
   take_outputs(model, own, seen);
   seen.outcome.stages = find_stages(model, model.entry(), seen.problem, seen.outcome, info, threads);
   std::vector<NamedTensor> outputs;
+  std::map<std::string, Tensor> right;
   for (const OutputSpec& spec : model.block().outputs(seen.problem)) {
     const Tensor* value = find_tensor(seen.outcome.outputs, spec.name);
     if (value == nullptr) value = find_tensor(seen.outcome.stages, spec.stage);
     if (value == nullptr) {
-      seen.unseen = spec.name;
-      seen.returned.clear();
-    } else {
-      outputs.push_back({spec.name, *value});
+      seen.unused.push_back(spec.name);
+      if (right.empty()) right = right_values(model, info, threads, seen);
+      value = &right.at(spec.stage);
     }
+    outputs.push_back({spec.name, *value});
   }
   if (outputs.size() != seen.returned.size()) seen.returned.clear();
   seen.outcome.outputs = std::move(outputs);

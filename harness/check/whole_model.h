@@ -20,7 +20,8 @@ struct BlockInModel {
   /// For each output of the block, which of the model's own it is; nothing for one that the model keeps
   /// inside.
   std::vector<std::optional<std::size_t>> returned;
-  std::string unseen;  ///< an output that was not seen; empty if all were
+  /// Outputs that are not in the graph, for the model makes nothing of them: what they should be stands in.
+  std::vector<std::string> unused;
 };
 
 /// Three channels of numbers between -2 and 2, as images are once they are normalised.

@@ -136,4 +136,12 @@ void derive_inputs(const BlockDefinition& block, std::vector<NamedTensor>& input
   }
 }
 
+bool is_derived(const BlockDefinition& block, const std::set<std::string>& inputs, std::string_view name) {
+  if (name == "valid_ratios") return inputs.contains("spatial_shapes") && inputs.contains("inputs_embeds");
+  if (name == "level_start_index") return inputs.contains("spatial_shapes");
+  const std::vector<std::string> all = block.inputs();
+  return name == "encoder_hidden_states" && inputs.contains("hidden_states") &&
+         std::ranges::find(all, "spatial_shapes") != all.end();
+}
+
 }  // namespace deformdiff

@@ -4,7 +4,9 @@
 #include "blocks/layouts/names.h"
 
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace deformdiff {
@@ -22,5 +24,8 @@ Inference infer_attributes(Layout layout, const BlockDefinition& block,
 /// Adds inputs that follow from others: level_start_index from spatial_shapes, encoder_hidden_states =
 /// hidden_states in deformable attention, valid_ratios of 1.
 void derive_inputs(const BlockDefinition& block, std::vector<NamedTensor>& inputs);
+
+/// Whether derive_inputs() adds the input where those named are there.
+bool is_derived(const BlockDefinition& block, const std::set<std::string>& inputs, std::string_view name);
 
 }  // namespace deformdiff

@@ -15,7 +15,7 @@ def sampled(value, shapes, locations, weights):
     rows = value.transpose(1, 2)
     starts = torch.cat([shapes.new_zeros(1), shapes.prod(1).cumsum(0)[:-1]])
     output = torch.zeros_like(rows[:, :, :1]).expand(-1, -1, queries, -1)
-    for level in range(LEVELS):
+    for level in range(int(shapes.shape[0])):
         height, width = shapes[level, 0], shapes[level, 1]
         x = locations[:, :, :, level, :, 0] * width - 0.5
         y = locations[:, :, :, level, :, 1] * height - 0.5
@@ -103,16 +103,18 @@ def constant_result():
     return lambda *_: results[0]
 
 
-def save_pt2(wrapper, path, fixed=False):
-    batch = torch.export.Dim("batch", min=1, max=64)
-    tokens = torch.export.Dim("tokens", min=2, max=4000)
-    maps = {0: batch, 1: tokens}
-    sizes = None if fixed else dict(zip(NAMES, (maps, maps, maps, None)))
+def save_pt2(wrapper, path):
+    """For all sizes."""
+    maps = {0: torch.export.Dim("batch", min=1, max=64), 1: torch.export.Dim("tokens", min=2, max=4000)}
+    sizes = dict(zip(NAMES, (maps, maps, maps, None)))
     torch.export.save(torch.export.export(wrapper, example(), dynamic_shapes=sizes, strict=False), path)
+
+
+def save_fixed_pt2(wrapper, path):
+    """For those of the example alone."""
+    torch.export.save(torch.export.export(wrapper, example(), strict=False), path)
 
 
 def save_onnx(wrapper, path):
     axes = {name: {0: "batch", 1: "tokens"} for name in NAMES[:3]}
-    torch.onnx.export(
-        wrapper, example(), path, dynamo=False, input_names=NAMES, dynamic_axes=axes, opset_version=17
-    )
+    torch.onnx.export(wrapper, example(), path, dynamo=False, input_names=NAMES, dynamic_axes=axes, opset_version=17)

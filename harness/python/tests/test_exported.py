@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 import unittest
 
 import harness
@@ -10,141 +11,137 @@ import harness
 sys.path.insert(0, harness.PACKAGE_FOLDER)
 
 
-class ExportedTest(harness.ProgramTest):
-    """`ENDING`: of the format. `save`: writes a module in it."""
+class CheckTest(harness.ProgramTest):
+    """Runs the program on a file that `save` writes."""
 
     ENDING = ""
 
-    def save(self, wrapper, path):
-        raise NotImplementedError
-
-    def check(self, wrapper, *words):
+    def check(self, save, wrapper):
         import exported_attention
         from deformdiff.tensors import write_safetensors
 
-        model = os.path.join(self.folder, "model" + self.ENDING)
-        self.save(wrapper, model)
+        save(wrapper, os.path.join(self.folder, "model" + self.ENDING))
         inputs = dict(zip(["in." + name for name in exported_attention.NAMES], exported_attention.example()))
         write_safetensors(os.path.join(self.folder, "in.safetensors"), inputs, {})
+        parameters = {name: parameter for name, parameter in wrapper.named_parameters()}
+        write_safetensors(os.path.join(self.folder, "parameters.safetensors"), parameters, {})
         with open(os.path.join(self.folder, "config.json"), "w") as file:
             json.dump(exported_attention.CONFIG, file)
-        return self.check_file(model, *words)
-
-    def check_file(self, model, *words):
         done = self.run_program(
-            "check", model, "--block", "attention_layer", "--config", "config.json", "--inputs", "in.safetensors",
-            "--progress", "never", "--report", "json:report.json", *words,
+            "check", "model" + self.ENDING, "--block", "attention_layer", "--config", "config.json",
+            "--inputs", "in.safetensors", "--params", "parameters.safetensors", "--progress", "never",
+            "--report", "json:report.json",
         )  # fmt: skip
-        report = os.path.join(self.folder, "report.json")
-        if not os.path.exists(report):
+        if not os.path.exists(os.path.join(self.folder, "report.json")):
             self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
-        return harness.read_report(self.folder)
+        report = harness.read_report(self.folder)
+        return report, {each["name"]: each for each in report["scenarios"]}
 
     def assert_right(self, report):
         self.assertEqual(report["exit_code"], 0, report["scenarios"])
-        self.assertEqual({each["verdict"] for each in report["scenarios"]} - {"agree", "vacuous", "unsupported"}, set())
 
-    def assert_wrong(self, report, cause, stage=None):
-        self.assertEqual((report["exit_code"], report["cause"]), (1, cause), report["audit"])
-        if stage:
-            self.assertEqual(report["first_diverging_stage"], stage)
+    def assert_wrong(self, report, cause, stage):
+        found = (report["exit_code"], report["cause"], report["first_diverging_stage"])
+        self.assertEqual(found, (1, cause, stage), report["audit"])
 
 
 @unittest.skipUnless(harness.has("filelock"), "torch.export needs filelock")
-class Package(ExportedTest):
+class Package(CheckTest):
     ENDING = ".pt2"
-    fixed = False  # sizes and batch, to those of the example
-
-    def save(self, wrapper, path):
-        import exported_attention
-
-        exported_attention.save_pt2(wrapper, path, self.fixed)
 
     def test_a_right_one_agrees_at_every_size(self):
-        from exported_attention import module
+        from exported_attention import module, save_pt2
 
-        report = self.check(module())
+        report, rows = self.check(save_pt2, module())
         self.assert_right(report)
-        rows = {each["name"]: each["verdict"] for each in report["scenarios"]}
-        self.assertEqual(rows["other_batch"], "agree")
-        self.assertEqual(rows["float64/in"], "agree")
+        for name in ("in", "other_batch", "transposed", "other_shape/executor", "float64/in"):
+            self.assertEqual(rows[name]["verdict"], "agree", rows[name])
         self.assertNotIn("in/frozen", rows)
 
-    def test_a_lost_result_is_named(self):
-        from exported_attention import module, zeros
+    def test_a_result_kept_from_the_export_is_named_and_other_sizes_are_unsupported(self):
+        from exported_attention import constant_result, module, save_fixed_pt2
 
-        self.assert_wrong(self.check(module(operator=zeros)), "outputs_ignore_inputs", "msda.output")
-
-    def test_a_result_kept_from_the_export_is_named(self):
-        from exported_attention import constant_result, module
-
-        self.fixed = True
-        self.assert_wrong(self.check(module(operator=constant_result())), "stale_constant", "msda.output")
-
-    def test_sizes_kept_from_the_export_are_named(self):
-        from exported_attention import module
-
-        self.assert_wrong(self.check(module(traced_sizes=True)), "baked_shape", "msda.sampling_locations")
-
-    def test_one_image_of_the_batch_is_named(self):
-        from exported_attention import module, one_image
-
-        self.assert_wrong(self.check(module(operator=one_image)), "baked_batch")
-
-    def test_sizes_that_the_package_refuses_are_unsupported(self):
-        from exported_attention import module
-
-        self.fixed = True
-        report = self.check(module())
-        self.assert_right(report)
-        other = next(each for each in report["scenarios"] if each["name"] == "other_batch")
-        self.assertEqual(other["verdict"], "unsupported")
-        self.assertIn("refuses these sizes", other["reason"])
+        report, rows = self.check(save_fixed_pt2, module(operator=constant_result()))
+        self.assert_wrong(report, "stale_constant", "msda.output")
+        self.assertEqual(rows["other_batch"]["verdict"], "unsupported")
+        self.assertIn("refuses these sizes", rows["other_batch"]["reason"])
 
 
 @unittest.skipUnless(harness.has("onnx") and harness.has("onnxruntime"), "onnx and onnxruntime are not installed")
-class Onnx(ExportedTest):
+class Onnx(CheckTest):
     ENDING = ".onnx"
 
-    def save(self, wrapper, path):
-        import exported_attention
-
-        exported_attention.save_onnx(wrapper, path)
-
     def test_a_right_one_agrees_at_every_size(self):
-        from exported_attention import module
+        from exported_attention import module, save_onnx
 
-        report = self.check(module())
+        report, rows = self.check(save_onnx, module())
         self.assert_right(report)
-        rows = {each["name"]: each["verdict"] for each in report["scenarios"]}
-        self.assertEqual(rows["other_batch/executor"], "agree")
-
-    def test_a_lost_result_is_named(self):
-        from exported_attention import module, zeros
-
-        self.assert_wrong(self.check(module(operator=zeros)), "outputs_ignore_inputs", "msda.output")
-
-    def test_a_result_kept_from_the_export_is_named(self):
-        from exported_attention import constant_result, module
-
-        self.assert_wrong(self.check(module(operator=constant_result())), "stale_constant", "msda.output")
+        for name in ("in", "other_batch", "transposed", "other_shape/executor"):
+            self.assertEqual(rows[name]["verdict"], "agree", rows[name])
 
     def test_sizes_kept_from_the_export_are_named(self):
-        from exported_attention import module
+        from exported_attention import module, save_onnx
 
-        self.assert_wrong(self.check(module(traced_sizes=True)), "baked_shape", "msda.sampling_locations")
+        report, rows = self.check(save_onnx, module(traced_sizes=True))
+        self.assert_wrong(report, "baked_shape", "msda.sampling_locations")
+        self.assertEqual(rows["other_values"]["verdict"], "agree")
+
+
+class AuditTest(unittest.TestCase):
+    """What the graph of each wrong export gives away, and that of a right one does not."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="deformdiff-python-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def kinds(self, wrapper):
+        """(kind, submodule) of what is found."""
+        return {(each["kind"], each["scope"]) for each in self.described(wrapper)["audit"]}
+
+    def assert_named(self):
+        from exported_attention import constant_result, module, one_image, zeros
+
+        self.assertEqual(self.kinds(module()), set())
+        self.assertEqual(self.kinds(module(traced_sizes=True)), {("baked_shape", "part")})
+        self.assertEqual(self.kinds(module(operator=one_image)), {("baked_batch", "part")})
+        self.assertIn(("output_ignores_inputs", "part"), self.kinds(module(operator=zeros)))
+        self.assertIn(("large_constant", "part.output_proj"), self.kinds(module(operator=constant_result())))
+
+
+@unittest.skipUnless(harness.has("filelock"), "torch.export needs filelock")
+class PackageAudit(AuditTest):
+    def described(self, wrapper):
+        from deformdiff.worker.module.package import Package
+        from exported_attention import save_pt2
+
+        path = os.path.join(self.folder, "model.pt2")
+        save_pt2(wrapper, path)
+        return Package(path).describe()
+
+    def test_causes_are_named(self):
+        self.assert_named()
+
+
+@unittest.skipUnless(harness.has("onnx") and harness.has("onnxruntime"), "onnx and onnxruntime are not installed")
+class OnnxAudit(AuditTest):
+    def described(self, wrapper):
+        from deformdiff.worker.module.onnx_model import OnnxModel
+        from exported_attention import save_onnx
+
+        path = os.path.join(self.folder, "model.onnx")
+        save_onnx(wrapper, path)
+        return OnnxModel(path).describe()
+
+    def test_causes_are_named(self):
+        self.assert_named()
 
     def test_weights_that_were_transposed_have_their_names(self):
-        """Those of a layer of the attention are constants of the graph, and known by the sum behind them."""
-        import onnx
+        """They are constants of the graph without a name, known by the sum behind them."""
+        from exported_attention import module
 
-        import exported_attention
-        from deformdiff.worker.module.onnx_graph import OnnxGraph
-
-        model = os.path.join(self.folder, "model.onnx")
-        wrapper = exported_attention.module()
-        exported_attention.save_onnx(wrapper, model)
-        found = dict(OnnxGraph(onnx.load(model)).parameters)
+        wrapper = module()
+        found = dict(self.described(wrapper)["parameters"])
         self.assertEqual(set(found), {name for name, _ in wrapper.named_parameters()})
         for name, parameter in wrapper.named_parameters():
             self.assertEqual(found[name].tolist(), parameter.tolist())

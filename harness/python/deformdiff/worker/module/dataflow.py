@@ -126,8 +126,8 @@ _TO_FIRST = frozenset(
 )
 _KEEPING = frozenset(
     "relu gelu sigmoid tanh softmax _softmax log_softmax dropout to _to_copy contiguous detach clone layer_norm "
-    "native_layer_norm masked_fill clamp exp neg linear alias type_as silu leaky_relu elu abs pow sqrt batch_norm expand "
-    "slice narrow split chunk split_with_sizes getitem bitwise_not logical_not erf floor round".split()
+    "native_layer_norm masked_fill clamp exp neg linear alias type_as silu leaky_relu elu abs pow sqrt batch_norm "
+    "expand slice narrow split chunk split_with_sizes getitem bitwise_not logical_not erf floor round".split()
 )
 _JOINING = frozenset("add sub mul div rsub where matmul minimum maximum".split())
 
@@ -145,7 +145,7 @@ def _batch_after(flow, node):
     if op in ("cat", "stack"):
         axis = _joined_axis(flow, values_in(first))
         return _with(axis, integer_of(node.operand(1)) or 0) if op == "stack" else axis
-    if axis is None:
+    if axis is None and not is_op(producer_of(node.operand(1)), "shape"):
         return None
     if op in ("select", "squeeze", "unbind"):
         removed = integer_of(node.operand(1))
@@ -164,6 +164,9 @@ def _batch_after(flow, node):
         return axis if place is not None and (place > axis or (op == "unflatten" and place == -1)) else None
     if op in ("view", "reshape", "_unsafe_view"):
         sizes = node.operand(1)
+        shaped = producer_of(sizes)
+        if is_op(shaped, "shape"):
+            return flow.batch_axis(shaped.operand(0))
         is_batch = isinstance(sizes, (list, tuple)) and sizes and _is_batch_size(flow, sizes[0])
         return 0 if axis == 0 and is_batch else None
     return None

@@ -20,8 +20,8 @@ class Value:
 
 class Node:
     """`calls`: the calls of submodules in which it lies, the outermost first, each (path, key): another call of the
-    same submodule has another key; None where the file does not say. `views`: pairs (output, the Value whose memory it shares); `writes`: Values that it
-    writes into. `foreign`: an operator that is not the format's own."""
+    same submodule has another key; None where the file does not say. `views`: pairs (output, the Value whose memory it
+    shares); `writes`: Values that it writes into. `foreign`: an operator that is not the format's own."""
 
     def __init__(self, op, operands, outputs, calls=None, line="", views=(), writes=(), foreign=False):
         self.op = op

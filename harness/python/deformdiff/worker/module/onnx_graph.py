@@ -1,7 +1,8 @@
 """An ONNX model's graph in the audit's words, and its parameters by the names that the module had.
 
 Both of PyTorch's exporters keep the names of some parameters and fold others, transposed or reshaped, into constants
-without a name. What the place of a node says is used: the weight of a MatMul before the bias `fc1.bias` is `fc1.weight`.
+without a name. What the place of a node says is used: the weight of a MatMul before the bias `fc1.bias` is
+`fc1.weight`.
 """
 
 import ast
@@ -106,7 +107,9 @@ class OnnxGraph:
     def _name_parameters(self):
         named = {name: self._values[name].constant for name in self._known if name in self._values}
         modules = {name[:at] for name in self._known for at in _dots(name)}
-        whole = {module[:at] for module in modules for at in _dots(module)}  # these have parts, and no weight themselves
+        whole = {
+            module[:at] for module in modules for at in _dots(module)
+        }  # these have parts, and no weight themselves
         for node in self._nodes:
             if node.scope and node.scope not in whole:
                 self._name_weights(node, named)

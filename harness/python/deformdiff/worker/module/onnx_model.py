@@ -19,7 +19,8 @@ class OnnxModel:
     arrays = "numpy"
     #: Measured on ONNX Runtime 1.32 over float32 arguments that do not overflow, and rounded up.
     declaration = (
-        "device=cpu&calls=one_at_a_time&arithmetic=operations&exp_ulps=2&tanh_ulps=5&sin_cos_ulps=3.5&pow_ulps=1&erf_ulps=8"
+        "device=cpu&calls=one_at_a_time&arithmetic=operations&"
+        "exp_ulps=2&tanh_ulps=5&sin_cos_ulps=3.5&pow_ulps=1&erf_ulps=8"
     )
 
     def __init__(self, file):
@@ -37,23 +38,30 @@ class OnnxModel:
     def describe(self):
         traced = [(name, shape, floating) for name, shape, floating, _ in self._inputs]
         fixed = [f"{name} {shape}" for name, shape, *_ in self._inputs if None not in shape]
-        all_fixed = len(fixed) == len(self._inputs)
+        all_fixed = bool(fixed) and len(fixed) == len(self._inputs)
         notes = []
         if all_fixed:
             notes.append(f"the model takes these sizes alone, and refuses others: {', '.join(fixed)}")
         if self._read.unnamed:
             notes.append(
-                f"{self._read.unnamed} weights were folded into constants without a name by the exporter: where they are "
-                f"missed, give --params FILE.safetensors, or export with do_constant_folding=False"
+                f"{self._read.unnamed} weights were folded into constants without a name by the exporter: where they "
+                f"are missed, give --params FILE.safetensors, or export with do_constant_folding=False"
             )
-        notes += [f"the graph branches by {op}: what is inside was not audited" for op in sorted(set(self._read.branches))]
+        notes += [
+            f"the graph branches by {op}: what is inside was not audited" for op in sorted(set(self._read.branches))
+        ]
         shown = [(name, shape if None not in shape else [], floating) for name, shape, floating in traced]
         audited = [(name, [extent or 0 for extent in shape], floating) for name, shape, floating in traced]
         return {
             "parameters": self._read.parameters,
             "buffers": [],
             "inputs": [
-                {"name": name, "type": kind, "tensor": True, **({"traced": shape} if shape and None not in shape else {})}
+                {
+                    "name": name,
+                    "type": kind,
+                    "tensor": True,
+                    **({"traced": shape} if shape and None not in shape else {}),
+                }
                 for (name, shape, _), (*_, kind) in zip(shown, self._inputs)
             ],
             "outputs": [f"[{i}]" for i in range(len(self._model.graph.output))],
@@ -101,9 +109,13 @@ class OnnxModel:
         count = len(model.graph.output)
         values = {each.name: value for each, value in zip(self._sessions[tapped].get_outputs(), returned)}
         values.update((each.name, array) for each, array in zip(self._read.graph.inputs, arrays))
+
+        def value_of(value):
+            return values.get(value.name, value.constant)
+
         for i in range(len(self._read.graph.nodes)):
-            self._places.show_before(i, lambda value: values.get(value.name), show)
-            self._places.show_after(i, lambda value: values.get(value.name), show)
+            self._places.show_before(i, value_of, show)
+            self._places.show_after(i, value_of, show)
         return returned[:count]
 
     def _shown(self):
@@ -122,8 +134,9 @@ class OnnxModel:
         except Exception as error:
             if name != "executor":
                 raise
+            text = str(error).strip().splitlines()[0]
             raise AdapterError(
-                f"{self._file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {str(error).strip().splitlines()[0]}"
+                f"{self._file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {text}"
             ) from error
 
     def _call(self, session, arrays):
@@ -147,7 +160,9 @@ def _load(file):
         return model
     except Exception as error:
         text = str(error).strip().split("\n")[0]
-        raise AdapterError(f"{file}: is no ONNX model that onnx {onnx.__version__} reads: {text}: export it again") from error
+        raise AdapterError(
+            f"{file}: is no ONNX model that onnx {onnx.__version__} reads: {text}: export it again"
+        ) from error
 
 
 def _inputs_of(model):

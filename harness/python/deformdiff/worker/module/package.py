@@ -272,8 +272,8 @@ def _load(file):
     except Exception as error:
         text = str(error).strip().split("\n")[0]
         raise AdapterError(
-            f"{file}: torch.export of torch {torch.__version__} cannot load it: {type(error).__name__}: {text}; it reads "
-            f"what torch.export.save wrote: another PyTorch, with what the module needs, is named by $DEFORMDIFF_PYTHON"
+            f"{file}: torch.export of torch {torch.__version__} cannot load it: {type(error).__name__}: {text}; it "
+            f"reads what torch.export.save wrote: another PyTorch, with what it needs, is named by $DEFORMDIFF_PYTHON"
         ) from error
 
 
@@ -347,9 +347,7 @@ def _node(node, value, values):
                 views.append((value, values[given]))
             if alias.is_write:
                 writes.append(values[given])
-    return Node(
-        _op_name(node.target, schema), operands, [value], _calls(node), _line(node), views, writes, foreign
-    )
+    return Node(_op_name(node.target, schema), operands, [value], _calls(node), _line(node), views, writes, foreign)
 
 
 def _op_name(target, schema):

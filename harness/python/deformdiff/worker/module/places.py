@@ -21,7 +21,7 @@ class Places:
             self._opening.setdefault(first, []).append((f"{name}:in", taken))
             self._closing.setdefault(last, []).insert(0, (f"{name}:out", left))
             named.update(taken, left)
-        self._others, number = {}, 0
+        self._constants, self._others, number = _constants_of(graph), {}, 0
         for i, node in enumerate(graph.nodes):
             self._others[i] = []
             for value in node.outputs:
@@ -30,7 +30,11 @@ class Places:
                 number += 1
 
     def show_before(self, i, value_of, show):
-        """What node i is about to be run for. `value_of` gives a Value's tensor, or None; `show` takes name and tensor."""
+        """What node i is run for. `value_of` gives a Value's tensor, or None; `show` takes a name and a tensor."""
+        for name, value in self._constants.get(i, []):
+            tensor = value_of(value)
+            if is_number(tensor):
+                show(name, tensor)
         self._show(self._opening.get(i, []), value_of, show)
 
     def show_after(self, i, value_of, show):
@@ -55,8 +59,19 @@ def is_number(tensor):
     return "float" in kind or "bool" in kind
 
 
+def _constants_of(graph):
+    """What the graph holds in place of a result shows where it is first used."""
+    places = {id(node): i for i, node in enumerate(graph.nodes)}
+    found = {}
+    for number, value in enumerate(graph.constants):
+        users = [places[id(user)] for user, _ in value.users if id(user) in places]
+        if users and value.constant.size > 1:
+            found.setdefault(min(users), []).append((f"%constant{number}", value))
+    return found
+
+
 def _calls_of(graph):
-    """(path, its first node, its last node), the outermost first. Nodes without a place are where their neighbours are."""
+    """(path, its first node, its last node), the outermost first. Nodes without a place lie with those about them."""
     open_calls, found = [], []
     last_placed = -1
     for i, node in enumerate(graph.nodes):

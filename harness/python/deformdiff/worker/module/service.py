@@ -88,7 +88,8 @@ def _open(file):
 
 def _lacks(file, package):
     return AdapterError(
-        f"{file}: {sys.executable} has no {package}: install it there, or name a Python that has it by $DEFORMDIFF_PYTHON"
+        f"{file}: {sys.executable} has no {package}: install it there, or name a Python that has it by "
+        f"$DEFORMDIFF_PYTHON"
     )
 
 

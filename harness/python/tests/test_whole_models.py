@@ -1,0 +1,49 @@
+"""`deformdiff check --image-size`: a block inside a TorchScript model that takes an image."""
+
+import json
+import os
+
+import harness
+
+
+class WholeModel(harness.ProgramTest):
+    def check(self, **how):
+        import exported_decoder
+
+        exported_decoder.save_traced(os.path.join(self.folder, "model.pt"), **how)
+        with open(os.path.join(self.folder, "config.json"), "w") as file:
+            json.dump(exported_decoder.CONFIG, file)
+        done = self.run_program(
+            "check", "model.pt", "--image-size", "64x96", "--block", "pixel_decoder", "--config", "config.json",
+            "--progress", "never", "--report", "json:report.json",
+        )  # fmt: skip
+        if not os.path.exists(os.path.join(self.folder, "report.json")):
+            self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
+        return harness.read_report(self.folder)
+
+    def test_a_right_block_agrees_on_every_image(self):
+        report = self.check()
+        self.assertEqual(report["exit_code"], 0, report["scenarios"])
+        rows = {each["name"]: each["verdict"] for each in report["scenarios"]}
+        names = ("same_shape", "other_values", "other_batch", "transposed", "other_shape")
+        self.assertEqual(rows, dict.fromkeys(names, "agree"))
+
+    def test_a_lost_result_is_named(self):
+        import exported_decoder
+
+        report = self.check(operator=exported_decoder.zeros)
+        self.assertEqual((report["exit_code"], report["cause"]), (1, "outputs_ignore_inputs"))
+        self.assertEqual(report["first_diverging_stage"], "encoder.layers.0.self_attn.msda.output")
+
+    def test_an_image_that_the_model_does_not_take_is_named(self):
+        import exported_decoder
+
+        exported_decoder.save_traced(os.path.join(self.folder, "model.pt"))
+        for size, wanted in (("64", "HEIGHTxWIDTH"), ("0x64", "--image-size")):
+            done = self.run_program("check", "model.pt", "--image-size", size, "--block", "pixel_decoder")
+            self.assertEqual(done.returncode, 2, done.stdout)
+            self.assertIn(wanted, done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main("torch")
