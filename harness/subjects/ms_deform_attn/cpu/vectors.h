@@ -149,9 +149,9 @@ template <typename T, int Lanes, typename Element>
 }
 
 template <typename V, std::size_t... I>
-[[gnu::always_inline]] inline void split_pairs(V low, V high, V& even, V& odd, std::index_sequence<I...>) {
-  even = __builtin_shufflevector(low, high, (2 * I)...);
-  odd = __builtin_shufflevector(low, high, (2 * I + 1)...);
+[[gnu::always_inline]] inline auto every_second(V low, V high, std::size_t first, std::index_sequence<I...>) {
+  return first == 0 ? __builtin_shufflevector(low, high, (2 * I)...)
+                    : __builtin_shufflevector(low, high, (2 * I + 1)...);
 }
 
 /// The elements of even and of odd number of two vectors, one behind the other.
@@ -162,7 +162,8 @@ template <typename T, int Lanes>
     even = low;
     odd = high;
   } else {
-    split_pairs(low, high, even, odd, std::make_index_sequence<Lanes>());
+    even = every_second(low, high, 0, std::make_index_sequence<Lanes>());
+    odd = every_second(low, high, 1, std::make_index_sequence<Lanes>());
   }
 }
 
@@ -172,10 +173,10 @@ template <typename V, std::size_t... I>
 }
 
 template <typename V, std::size_t... I>
-[[gnu::always_inline]] inline void join_pairs(V even, V odd, V& low, V& high, std::index_sequence<I...>) {
-  constexpr std::size_t kLanes = sizeof...(I);
-  low = __builtin_shufflevector(even, odd, (I / 2 + I % 2 * kLanes)...);
-  high = __builtin_shufflevector(even, odd, (kLanes / 2 + I / 2 + I % 2 * kLanes)...);
+[[gnu::always_inline]] inline auto half_of_pairs(V even, V odd, bool upper, std::index_sequence<I...>) {
+  constexpr std::size_t kCount = sizeof...(I);
+  return upper ? __builtin_shufflevector(even, odd, (kCount / 2 + I / 2 + I % 2 * kCount)...)
+               : __builtin_shufflevector(even, odd, (I / 2 + I % 2 * kCount)...);
 }
 
 /// The inverse.
@@ -186,7 +187,8 @@ template <typename T, int Lanes>
     low = even;
     high = odd;
   } else {
-    join_pairs(even, odd, low, high, std::make_index_sequence<Lanes>());
+    low = half_of_pairs(even, odd, false, std::make_index_sequence<Lanes>());
+    high = half_of_pairs(even, odd, true, std::make_index_sequence<Lanes>());
   }
 }
 
