@@ -16,6 +16,7 @@ TORCH_LIBRARY(families, library) {
       families_forward);
   library.def(
       "ms_deform_attn_backward(Tensor value, Tensor spatial_shapes, Tensor level_start_index, "
-      "Tensor sampling_loc, Tensor attn_weight, Tensor grad_output, int im2col_step) -> (Tensor, Tensor, Tensor)",
+      "Tensor sampling_loc, Tensor attn_weight, Tensor grad_output, int im2col_step) -> (Tensor, Tensor, "
+      "Tensor)",
       families_backward);
 }
