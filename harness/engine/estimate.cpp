@@ -1,6 +1,8 @@
 #include "engine/estimate.h"
 
+#include "core/dtype.h"
 #include "core/number.h"
+#include "core/sixteen_bits.h"
 #include "core/telling.h"
 
 #include <algorithm>
@@ -86,6 +88,11 @@ Tensor draw_from(const OutputReference& output, const CounterRandom& all_draws, 
   });
 }
 
+double step_at(DType dtype, double value) {
+  const FloatFormat format = float_format(dtype);
+  return 2 * format.unit_roundoff * std::abs(value) + format.smallest_subnormal;
+}
+
 void add_ends(const OutputReference& output, std::vector<Tensor>& draws) {
   for (const double side : {-1.0, 1.0}) draws.push_back(end_of(output, side));
 }
@@ -97,8 +104,9 @@ Widening::Widening(OutputReference& middle)
       admits_(middle.admits.empty() ? std::vector<std::uint8_t>(middle.value.size(), kAdmitsFinite)
                                     : middle.admits) {}
 
-void Widening::add(const OutputReference& draw) {
+void Widening::add(const OutputReference& draw, bool varied) {
   ++draws_;
+  varied_ = varied_ || varied;
   for (std::size_t i = 0; i < squares_.size(); ++i) {
     // What some draws make infinite or a NaN is not estimated from the others, nor which of these it is.
     const bool finite = is_finite_at(draw, i) && is_finite_at(middle_, i);
@@ -123,8 +131,11 @@ void Widening::apply() {
       if (squares_[i] > 0 || bounds_[i] > 0) middle_.value[i] = middle_.bound[i] = 0.5;
       continue;
     }
+    const auto distance = static_cast<double>(std::sqrt(squares_[i] / static_cast<long double>(draws_)));
+    // Draws of 16 bits that are rounded alike hide a step of what was drawn, and one of what follows.
+    const bool hides = varied_ && is_sixteen_bits(middle_.dtype);
     middle_.bound[i] =
-        bounds_[i] + factor * static_cast<double>(std::sqrt(squares_[i] / static_cast<long double>(draws_)));
+        bounds_[i] + std::max(factor * distance, hides ? 2 * step_at(middle_.dtype, middle_.value[i]) : 0);
     if (std::isnan(middle_.bound[i])) admits_[i] |= kAdmitsAnything;
   }
   const bool special = std::ranges::any_of(admits_, [](std::uint8_t each) { return each != kAdmitsFinite; });

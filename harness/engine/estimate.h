@@ -30,6 +30,9 @@ Tensor middle_of(const OutputReference& output);
 /// kinds of number, each in some of the draws. Where anything may be, a NaN, which shows wherever it gets to.
 Tensor draw_from(const OutputReference& output, const CounterRandom& random, std::size_t draw);
 
+/// At least the distance from a value to the next numbers of a floating type.
+double step_at(DType dtype, double value);
+
 /// Appends the ends of the set to its draws.
 void add_ends(const OutputReference& output, std::vector<Tensor>& draws);
 
@@ -39,7 +42,8 @@ class Widening {
   /// `middle` must outlive this.
   explicit Widening(OutputReference& middle);
 
-  void add(const OutputReference& draw);
+  /// `varied`: whether what it was computed from differs from what the middle was computed from.
+  void add(const OutputReference& draw, bool varied);
   void apply();  ///< to the middle, after all draws
 
  private:
@@ -48,6 +52,7 @@ class Widening {
   std::vector<double> bounds_;
   std::vector<std::uint8_t> admits_;
   std::size_t draws_ = 0;
+  bool varied_ = false;
 };
 
 /// Counts the elements whose estimated set is narrow beside the typical size of the first output, and says in

@@ -53,9 +53,25 @@ TEST(Estimate, LowPartsOfTheDrawsWidenASet) {
   middle.value_low = {0};
   draw.value_low = {1e-18};
   Widening widening(middle);
-  for (std::size_t i = 0; i < kDraws; ++i) widening.add(draw);
+  for (std::size_t i = 0; i < kDraws; ++i) widening.add(draw, true);
   widening.apply();
   EXPECT_NEAR(middle.bound[0], 1e-18 * estimate_factor(1), 1e-18);
+}
+
+/// Sixteen draws that round to one number do not show that none rounds to the next.
+TEST(Estimate, RoundingOfDrawsHidesTwoSteps) {
+  const auto bound_of = [](DType dtype, bool varied) {
+    OutputReference middle = output_of(dtype, {1.5}, {0});
+    const OutputReference draw = middle;
+    Widening widening(middle);
+    for (std::size_t i = 0; i < kDraws; ++i) widening.add(draw, varied);
+    widening.apply();
+    return middle.bound[0];
+  };
+  EXPECT_GE(bound_of(DType::kBFloat16, true), 0x1p-6);
+  EXPECT_LT(bound_of(DType::kBFloat16, true), 0x1p-5);
+  EXPECT_EQ(bound_of(DType::kBFloat16, false), 0) << "nothing was rounded";
+  EXPECT_EQ(bound_of(DType::kFloat32, true), 0);
 }
 
 TEST(Estimate, WhichNumberThatIsNotFiniteIsNotEstimated) {
@@ -64,7 +80,7 @@ TEST(Estimate, WhichNumberThatIsNotFiniteIsNotEstimated) {
   const OutputReference draw =
       output_of(DType::kFloat32, {0, 0, 0}, {0, 0, 0}, {kAdmitsNan, kAdmitsNan, kAdmitsNan});
   Widening widening(middle);
-  for (std::size_t i = 0; i < kDraws; ++i) widening.add(draw);
+  for (std::size_t i = 0; i < kDraws; ++i) widening.add(draw, true);
   widening.apply();
   EXPECT_NE(middle.admits[0] & kAdmitsAnything, 0);
   EXPECT_EQ(middle.admits[1], kAdmitsNan);

@@ -143,12 +143,10 @@ OutputReference StageValues::unseen(const Stage& stage, Case stage_case, OutputR
                                        .evaluate(stage_case, precision_, contract_, threads_)
                                        .outputs.front());
   rearrange(stage.view, wide);
-  const FloatFormat format = float_format(stored.dtype);
   for (std::size_t i = 0; i < stored.bound.size(); ++i) {
     const bool rounds =
         wide.bound[i] != 0 || round_to(sixteen_bit_format(stored.dtype), wide.value[i]) != wide.value[i];
-    const double unit = 2 * format.unit_roundoff * std::abs(wide.value[i]) + format.smallest_subnormal;
-    if (rounds) stored.bound[i] = std::max(stored.bound[i], unit);
+    if (rounds) stored.bound[i] = std::max(stored.bound[i], step_at(stored.dtype, wide.value[i]));
   }
   return stored;
 }
@@ -175,10 +173,11 @@ StageValue StageValues::estimate(const Stage& stage, Reference& reference) const
   // A sharp decision is asked of the ends too: draws would seldom show a number close to its threshold.
   const std::size_t draws = output.dtype == DType::kBool ? kDraws + kEnds : kDraws;
   const CounterRandom random(label_of(stage.name));
+  const Case middle_case = stage_case(stage);
   for (std::size_t draw = 0; draw < draws; ++draw) {
     const Case drawn_case = case_of_draw(stage, draw);
     OutputReference drawn = std::move(evaluate(stage, drawn_case).outputs.front());
-    widening.add(drawn);
+    widening.add(drawn, drawn_case != middle_case);
     if (draw < kDraws) {
       value.draws.push_back(draw_from(unseen(stage, drawn_case, std::move(drawn)), random, draw));
     }
