@@ -38,7 +38,8 @@ TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
       "device=cuda&dtypes=float64,mixed_float16&supports=D%8==0&bound=none&calls=one_at_a_time&arithmetic="
       "storage&coordinates=fused&"
-      "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&convolutions=winograd4&autocast=bfloat16&exp_ulps=1.5&"
+      "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&convolutions=winograd4&autocast="
+      "bfloat16&exp_ulps=1.5&"
       "tanh_ulps=0&sin_"
       "cos_ulps=3.5&"
       "pow_ulps=1000&erf_ulps=2&deterministic=1,value:0&im2col_step=divides&nonfinite_location=nan&"

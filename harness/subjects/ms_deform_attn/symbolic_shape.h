@@ -1,4 +1,5 @@
-// Shapes of tensors without data, whose extents may be symbols: torch.compile and torch.export trace with them.
+// Shapes of tensors without data, whose extents may be symbols: torch.compile and torch.export trace with
+// them.
 #pragma once
 
 #include "subjects/ms_deform_attn/arguments.h"
