@@ -116,8 +116,9 @@ void gradients_of_points(const BorderedLevel& level, std::int64_t count, const W
     const auto right = load<T, Lanes>(w.right + i), lower = load<T, Lanes>(w.lower + i);
     const auto attention = load<T, Lanes>(w.attention + i);
     const Numbers left = T(1) - right, upper = T(1) - lower;
-    const Numbers along_x = (attention * static_cast<T>(width)) * (upper * (z01 - z00) + lower * (z11 - z10));
-    const Numbers along_y = (attention * static_cast<T>(height)) * (left * (z10 - z00) + right * (z11 - z01));
+    // The side last: a huge weight times a side may overflow where the slope is 0.
+    const Numbers along_x = (attention * (upper * (z01 - z00) + lower * (z11 - z10))) * static_cast<T>(width);
+    const Numbers along_y = (attention * (left * (z10 - z00) + right * (z11 - z01))) * static_cast<T>(height);
     Numbers low, high;
     join_pairs<T, Lanes>(along_x, along_y, low, high);
     store<T, Lanes>(low, w.grad_location + 2 * i);

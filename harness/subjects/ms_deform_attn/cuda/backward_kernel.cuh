@@ -108,8 +108,9 @@ __global__ void __launch_bounds__(32 * kWarpsOfBlock, kBlocksOfProcessor)
         if (!takes_part || lane % shares.lanes != 0) continue;
         const std::int64_t at = query_head * problem.samples + s + i;
         const std::int64_t height = problem.spatial_shapes[2 * ((s + i) / problem.points)];
-        const A x = sample.attention * static_cast<A>(sample.width) * sums.x;
-        const A y = sample.attention * static_cast<A>(height) * sums.y;
+        // The side last: a huge weight times a side may overflow where the slope is 0.
+        const A x = sample.attention * sums.x * static_cast<A>(sample.width);
+        const A y = sample.attention * sums.y * static_cast<A>(height);
         arrays.grad_sampling_loc[2 * at] = narrowed<P>(corners != 0 ? x : 0);
         arrays.grad_sampling_loc[2 * at + 1] = narrowed<P>(corners != 0 ? y : 0);
         arrays.grad_attn_weight[at] = narrowed<P>(sums.weight);
