@@ -9,6 +9,7 @@
 #include "cli/session_options.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/sixteen_bits.h"
 #include "engine/stage_judge.h"
 #include "engine/stopwatch.h"
 #include "generators/ms_deform_attn/shapes.h"
@@ -104,10 +105,15 @@ class Bench {
   void operators(const std::string& shape, const std::string& locations, DType dtype) {
     const std::string prefix = fmt::format("op/{}/{}/", shape, locations);
     const std::string suffix = dtype == DType::kFloat32 ? "" : fmt::format("/{}", name_of(dtype));
-    operators(entry_, ms_deform_attn::model_case(shape, locations, dtype, options_.seed), prefix + "fwd/",
-              suffix);
-    operators(backward_, ms_deform_attn::model_backward_case(shape, locations, dtype, options_.seed),
-              prefix + "bwd/", suffix);
+    // Cases of 16 bits are made of float32 cases.
+    const DType drawn = is_sixteen_bits(dtype) ? DType::kFloat32 : dtype;
+    const auto in_dtype = [&](const BlockEntry& entry, const Case& c) {
+      return drawn == dtype ? c : entry.block->converted(c, dtype);
+    };
+    const Case forward = ms_deform_attn::model_case(shape, locations, drawn, options_.seed);
+    const Case backward = ms_deform_attn::model_backward_case(shape, locations, drawn, options_.seed);
+    operators(entry_, in_dtype(entry_, forward), prefix + "fwd/", suffix);
+    operators(backward_, in_dtype(backward_, backward), prefix + "bwd/", suffix);
   }
 
   void operators(const BlockEntry& entry, const Case& c, const std::string& prefix,
