@@ -3,7 +3,6 @@
 #include "engine/number_kinds.h"
 
 #include <algorithm>
-#include <map>
 #include <ranges>
 #include <utility>
 
@@ -141,32 +140,34 @@ void Ablator::find_together(const std::vector<Case>& originals, AblatedFailure& 
 }
 
 void Ablator::share_sets(const std::vector<Together*>& sets) {
-  std::vector<std::vector<std::size_t>> ways;
+  struct Taker {
+    Together* set;
+    std::int64_t cases;
+  };
+  struct Way {
+    std::vector<std::size_t> things;
+    std::vector<Taker> takers;
+  };
+  std::vector<Way> ways;
   for (const Together* set : sets) {
-    if (std::ranges::find(ways, set->things) == ways.end()) ways.push_back(set->things);
+    if (std::ranges::find(ways, set->things, &Way::things) == ways.end()) ways.push_back({set->things, {}});
   }
-  std::vector<std::vector<Together*>> taken_by(ways.size());
-  std::map<std::pair<const Together*, std::size_t>, std::int64_t> cases;
   for (Together* set : sets) {
     runs_ = 0;
-    for (std::size_t way = 0; way < ways.size(); ++way) {
-      std::int64_t& vanished = cases[{set, way}];
-      const bool own = ways[way] == set->things;
-      if (own) vanished = set->cases;
-      if (own || effect_of_all(set->originals, ways[way], vanished) == Effect::kVanishes) {
-        taken_by[way].push_back(set);
-      }
+    for (Way& way : ways) {
+      std::int64_t cases = set->cases;
+      const bool vanishes =
+          way.things == set->things || effect_of_all(set->originals, way.things, cases) == Effect::kVanishes;
+      if (vanishes) way.takers.push_back({set, cases});
     }
   }
-  std::vector<Together*> left = sets;
-  while (!left.empty()) {
-    const auto most = std::ranges::max_element(taken_by, {}, &std::vector<Together*>::size);
-    const auto way = static_cast<std::size_t>(most - taken_by.begin());
-    for (Together* set : std::vector(*most)) {
-      set->things = ways[way];
-      set->cases = cases.at({set, way});
-      std::erase(left, set);
-      for (std::vector<Together*>& others : taken_by) std::erase(others, set);
+  for (std::size_t left = sets.size(); left > 0;) {
+    const Way chosen = *std::ranges::max_element(ways, {}, [](const Way& way) { return way.takers.size(); });
+    left -= chosen.takers.size();
+    for (const auto& [set, cases] : chosen.takers) {
+      set->things = chosen.things;
+      set->cases = cases;
+      for (Way& way : ways) std::erase_if(way.takers, [set](const Taker& each) { return each.set == set; });
     }
   }
 }

@@ -177,7 +177,7 @@ StageValue StageValues::estimate(const Stage& stage, Reference& reference) const
   for (std::size_t draw = 0; draw < draws; ++draw) {
     const Case drawn_case = case_of_draw(stage, draw);
     OutputReference drawn = std::move(evaluate(stage, drawn_case).outputs.front());
-    widening.add(drawn, drawn_case != middle_case);
+    widening.add(drawn, is_sixteen_bits(output.dtype) && drawn_case != middle_case);
     if (draw < kDraws) {
       value.draws.push_back(draw_from(unseen(stage, drawn_case, std::move(drawn)), random, draw));
     }

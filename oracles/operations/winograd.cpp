@@ -115,11 +115,7 @@ double magnitude_of(double x) {
   return std::isfinite(x) ? std::abs(x) : std::numeric_limits<double>::infinity();
 }
 
-}  // namespace
-
-double winograd_roundings(Convolutions how, std::int64_t inputs) {
-  if (how == Convolutions::kDirect) return 0;
-  const Transforms t = transforms_of(how);
+double roundings_of(const Transforms& t, std::int64_t inputs) {
   // Along each axis of each transform a term is multiplied twice at most, by a factor that may be rounded,
   // and passes the additions of a row. Then its product, the channels' sum and a bias.
   double roundings = static_cast<double>(inputs) + 1;
@@ -127,15 +123,17 @@ double winograd_roundings(Convolutions how, std::int64_t inputs) {
   return roundings + 2;  // G's entries are no numbers of the type: once an axis
 }
 
+}  // namespace
+
 template <typename T>
 WinogradSums::WinogradSums(Convolutions how, const ConvolutionSizes& sizes, std::span<const T> x,
                            std::span<const T> weight, int threads)
     : outputs_(sizes.outputs),
       pixels_(sizes.out_height() * sizes.out_width()),
-      roundings_(winograd_roundings(how, sizes.inputs)),
       magnitudes_(static_cast<std::size_t>(sizes.batch * outputs_ * pixels_)),
       underflows_(static_cast<std::size_t>(sizes.batch)) {
   const Transforms t = transforms_of(how);
+  roundings_ = roundings_of(t, sizes.inputs);
   const std::int64_t m = results_of(how), n = m + kTaps - 1, square = n * n;
   std::vector<double> weights(static_cast<std::size_t>(sizes.outputs * sizes.inputs * square));
   for_each_chunk(sizes.outputs * sizes.inputs, threads, [&](std::int64_t at) {

@@ -46,7 +46,4 @@ class WinogradSums {
   std::vector<double> magnitudes_, underflows_;
 };
 
-/// More than the roundings on any path of such a convolution over so many input channels; 0 of a direct one.
-double winograd_roundings(Convolutions how, std::int64_t inputs);
-
 }  // namespace deformdiff::operation
