@@ -33,8 +33,6 @@ void check_loaded(const CheckRequest& request, ExportedModule& module, RunReport
   if (module.load_failure().kind != Outcome::Kind::kNotRun) {
     report_load_failure(request, module.load_failure(), report);
   } else if (request.block == kOpaqueBlock) {
-    if (request.image)
-      throw InputError("--image-size: of a whole model one of its blocks is checked, not opaque");
     check_opaque(request, module, report);
   } else {
     const BlockEntry& entry = find_block(request.block);
@@ -52,6 +50,9 @@ RunReport check(const CheckRequest& request) {
   const Stopwatch watch;
   RunReport report;
   try {
+    if (request.image && request.block == kOpaqueBlock) {
+      throw InputError("--image-size: of a whole model one of its blocks is checked, not opaque");
+    }
     ExportedModule module(request.model, request.limits);
     report.session.environment = module.environment();
     const bool loaded = module.load_failure().kind == Outcome::Kind::kNotRun;

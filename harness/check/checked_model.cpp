@@ -167,18 +167,16 @@ std::string CheckedModel::parts_in_common() const {
       });
     }
   }
-  std::optional<std::string> common;
+  std::vector<std::string> names;
   for (const TensorSpec& spec : specs) {
     if (!spec.is_parameter() ||
         std::ranges::none_of(of_inputs, [&](const std::string& name) { return has_extent(spec, name); })) {
       continue;
     }
     const std::string ours = spec.name.substr(kParameterPrefix.size());
-    const std::string name = names_.their_parameter(ours).value_or(ours);
-    if (!common) common = name;
-    common->erase(std::ranges::mismatch(*common, name).in1, common->end());
+    names.push_back(names_.their_parameter(ours).value_or(ours));
   }
-  return common ? common->substr(0, common->rfind('.') + 1) : "";
+  return leading_module(names);
 }
 
 std::string CheckedModel::call_path() const {
@@ -278,6 +276,12 @@ std::vector<NamedTensor> CheckedModel::arguments(const Case& c) const {
   for (const LayoutEntry& input : inputs_)
     arguments.push_back({input.ours, to_theirs(input, c.input(input.ours))});
   return arguments;
+}
+
+Tensor CheckedModel::our_output(const std::string& name, const Tensor& theirs) const {
+  const auto entry = names_.output(names_.their_output(name));
+  const bool fits = entry && (entry->how != Rearrangement::kSwapped || theirs.shape().size() >= 2);
+  return fits ? to_ours(*entry, theirs, {}) : theirs;
 }
 
 void CheckedModel::name_outputs(Outcome& outcome) const {

@@ -52,6 +52,10 @@ class CheckedModel {
   /// Of the block's outputs, in the module's order.
   const std::vector<LayoutEntry>& outputs() const { return outputs_; }
 
+  /// A tensor that the framework has as this output of the block, in our shape where it has one that can be
+  /// rearranged.
+  Tensor our_output(const std::string& name, const Tensor& theirs) const;
+
   /// Makes a module's results the block's outputs, in the block's order and shapes. What does not fit stays
   /// as it is, and is then judged to have the wrong structure.
   void name_outputs(Outcome& outcome) const;

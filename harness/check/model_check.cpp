@@ -132,17 +132,14 @@ class ModelCheck {
   /// Where the block's outputs are the model's, what the runtime makes of the graph.
   void judge_executor(const std::string& name, const Tensor& image,
                       const std::vector<std::optional<std::size_t>>& places) {
-    if (places.empty() || !std::ranges::all_of(places, [](const auto& place) { return place.has_value(); }))
-      return;
+    if (!std::ranges::all_of(places, [](const auto& place) { return place.has_value(); })) return;
     const Replay& replay = replays_.back();
     Outcome outcome = module_.run(module_mode::kExecutor, {{"image", image}}, false);
     const std::vector<NamedTensor> own = std::exchange(outcome.outputs, {});
     for (std::size_t i = 0; i < places.size() && outcome.kind == Outcome::Kind::kReturned; ++i) {
       if (*places[i] >= own.size()) continue;
-      const NamedTensor& output = replay.outcome.outputs[i];
-      const auto entry = model_.names().output(model_.names().their_output(output.name));
-      const Tensor& theirs = own[*places[i]].tensor;
-      outcome.outputs.push_back({output.name, entry ? to_ours(*entry, theirs, {}) : theirs});
+      const std::string& output = replay.outcome.outputs[i].name;
+      outcome.outputs.push_back({output, model_.our_output(output, own[*places[i]].tensor)});
     }
     outcome.stages = replay.outcome.stages;
     judge_outputs(name, module_mode::kExecutor, std::move(outcome));
@@ -246,7 +243,7 @@ class ModelCheck {
   void note_refusal(const std::string& refusal) {
     if (refusal.empty() || noted_refusal_) return;
     report_.warnings.push_back(fmt::format(
-        "the plain interpreter refuses the recorded graph ({}), LibTorch's executor does not: its "
+        "the plain interpreter refuses the recorded graph ({}), the runtime's executor does not: its "
         "results are judged, and no stage is seen",
         refusal));
     noted_refusal_ = true;
@@ -342,7 +339,7 @@ class ModelCheck {
     }
     if (std::ranges::none_of(replays_, &Replay::fails) && !report_.session.findings.empty()) {
       report_.advice = {
-          "The recorded graph agrees on every input. The outputs recorded in --inputs, or what LibTorch's "
+          "The recorded graph agrees on every input. The outputs recorded in --inputs, or what the runtime's "
           "optimisation makes of the graph, are not what it computes: see the scenarios that fail."};
     } else if (std::ranges::all_of(replays_, &Replay::has_no_result)) {
       report_.advice.push_back(

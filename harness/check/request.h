@@ -25,7 +25,7 @@ struct CheckRequest {
   std::optional<LevelSize> image{};           ///< the model takes images of this size, the block is inside it
   std::vector<std::string> input_order;       ///< names of the model's arguments; empty where they follow
   std::vector<std::string> output_order;
-  Declaration declared;    ///< of the model, over what LibTorch declares
+  Declaration declared;    ///< of the model, over what is declared of its runtime
   std::uint64_t seed = 0;  ///< of the generated inputs
   int threads = 1;
   RunLimits limits;

@@ -5,10 +5,10 @@
 #include "check/tapped_stages.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "engine/estimate.h"
 #include "engine/stage_values.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <utility>
 
@@ -24,10 +24,9 @@ std::vector<Tensor> tapped(const std::vector<NamedTensor>& taps, const std::stri
   for (const char* call : {"", "#0"}) {
     const std::string place = fmt::format("{}{}:{}", path, call, side);
     for (const NamedTensor& tap : taps) {
-      const bool numbered = tap.name.size() > place.size() &&
-                            std::ranges::all_of(tap.name.substr(place.size()),
-                                                [](unsigned char c) { return std::isdigit(c) != 0; });
-      if (tap.name == place || (tap.name.starts_with(place) && numbered)) values.push_back(tap.tensor);
+      const bool is_there =
+          tap.name == place || (tap.name.starts_with(place) && is_number(tap.name.substr(place.size())));
+      if (is_there) values.push_back(tap.tensor);
     }
   }
   return values;
@@ -99,9 +98,9 @@ class InputFinder {
     if (input == specs_.size()) return are_ordered(known.extents());
     for (std::size_t place = 0; place < given_.size(); ++place) {
       if (is_taken(place) || !is_of_kind(specs_[input], given_[place])) continue;
+      if (given_[place].shape().size() != parse_axes(specs_[input].axes).size()) continue;
       const Shape shape = ours(input, place).shape();
       ExtentSolver solver = known;
-      if (shape.size() != parse_axes(specs_[input].axes).size()) continue;
       while (solver.learn(specs_[input].axes, shape)) {
       }
       if (!solver.mismatch(specs_[input].axes, shape).empty()) continue;
@@ -161,13 +160,15 @@ void take_outputs(const CheckedModel& model, const std::vector<NamedTensor>& own
   }
   for (std::size_t i = 0; i < own.size(); ++i) pool.emplace_back(own[i].tensor, i);
   for (const OutputSpec& spec : model.block().outputs(seen.problem)) {
-    const auto entry = model.names().output(model.names().their_output(spec.name));
     const auto found = std::ranges::find_if(pool, [&](const auto& each) {
       if (each.first.dtype() != spec.dtype || each.first.shape().size() != spec.shape.size()) return false;
-      return (entry ? to_ours(*entry, each.first, {}) : each.first).shape() == spec.shape;
+      return model.our_output(spec.name, each.first).shape() == spec.shape;
     });
-    if (found == pool.end()) continue;
-    seen.outcome.outputs.push_back({spec.name, entry ? to_ours(*entry, found->first, {}) : found->first});
+    if (found == pool.end()) {
+      seen.returned.push_back(std::nullopt);
+      continue;
+    }
+    seen.outcome.outputs.push_back({spec.name, model.our_output(spec.name, found->first)});
     seen.returned.push_back(found->second);
     pool.erase(found);
   }
@@ -185,9 +186,7 @@ std::map<std::string, Tensor> right_values(const CheckedModel& model, const Subj
     }
     const Stage typed = values.typed(stage, nullptr);
     const StageReference reference = values.refer(typed);
-    const OutputReference& middle = reference.reference->outputs.front();
-    right.emplace(stage.name,
-                  convert(Tensor::of<double>(DType::kFloat64, middle.shape, middle.value), middle.dtype));
+    right.emplace(stage.name, middle_of(reference.reference->outputs.front()));
     values.set_drawn(typed, reference);
   }
   return right;
@@ -224,7 +223,6 @@ BlockInModel run_on_image(ExportedModule& module, const CheckedModel& model, con
     }
     outputs.push_back({spec.name, *value});
   }
-  if (outputs.size() != seen.returned.size()) seen.returned.clear();
   seen.outcome.outputs = std::move(outputs);
   return seen;
 }

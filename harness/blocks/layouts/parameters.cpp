@@ -68,17 +68,6 @@ bool is_known_nowhere(const LayoutNames& names, const std::string& prefix,
   });
 }
 
-/// The modules that all names begin with, up to a dot.
-std::string leading_module(const std::map<std::string, Tensor>& theirs) {
-  if (theirs.empty()) return "";
-  std::string common = theirs.begin()->first;
-  for (const auto& [name, tensor] : theirs) {
-    const auto same = std::ranges::mismatch(common, name).in1;
-    common.erase(same, common.end());
-  }
-  return common.substr(0, common.rfind('.') + 1);
-}
-
 /// Parts of a head under attributes of a wrapper, "pix." and "cls.", and what they are in the framework:
 /// the one place where all names of a part are known and not yet taken, the part with most names first.
 std::map<std::string, std::string> components(Layout layout, const BlockDefinition& block,
@@ -127,6 +116,13 @@ std::map<std::string, std::string> components(Layout layout, const BlockDefiniti
 
 }  // namespace
 
+std::string leading_module(const std::vector<std::string>& names) {
+  if (names.empty()) return "";
+  std::string common = names.front();
+  for (const std::string& name : names) common.erase(std::ranges::mismatch(common, name).in1, common.end());
+  return common.substr(0, common.rfind('.') + 1);
+}
+
 std::string unwrapped(const CanonicalParameters& parameters, const std::string& path) {
   for (const auto& [wrapped, plain] : parameters.wrappers) {
     if (path.starts_with(wrapped)) return plain + path.substr(wrapped.size());
@@ -140,7 +136,9 @@ CanonicalParameters canonical_parameters(Layout layout, const BlockDefinition& b
   const LayoutNames names(layout, block, known);
   CanonicalParameters result{{}, common_prefix(names, theirs), {}};
   if (is_known_nowhere(names, result.prefix, theirs)) {
-    result.prefix = leading_module(theirs);
+    std::vector<std::string> names_of_theirs;
+    for (const auto& [name, tensor] : theirs) names_of_theirs.push_back(name);
+    result.prefix = leading_module(names_of_theirs);
     result.wrappers = components(layout, block, known, result.prefix, theirs);
   }
   std::vector<std::string> unknown, twice, missing;

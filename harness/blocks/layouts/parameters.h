@@ -17,6 +17,9 @@ struct CanonicalParameters {
   std::map<std::string, std::string> wrappers;
 };
 
+/// The modules that all names begin with, up to and with a dot; empty where there are none.
+std::string leading_module(const std::vector<std::string>& names);
+
 /// A path of theirs, behind the prefix, without wrappers.
 std::string unwrapped(const CanonicalParameters& parameters, const std::string& path);
 

@@ -113,14 +113,15 @@ class PixelDecoder(Module):
 class Model(Module):
     """From an image to something smaller than masks."""
 
-    def __init__(self, operator=sampled):
+    def __init__(self, operator=sampled, offset=0.0):
         super().__init__()
+        self.offset = offset
         sizes = zip((3, *CHANNELS), CHANNELS, (4, 2, 2, 2))
         self.backbone = ModuleList(Conv2d(a, b, 3, stride=stride, padding=1) for a, b, stride in sizes)
         self.decoder = PixelDecoder(operator)
 
     def forward(self, image):
-        features = []
+        features, image = [], image + self.offset
         for layer in self.backbone:
             image = layer(image).relu() * 2
             features.append(image)
@@ -132,8 +133,8 @@ def zeros(value, shapes, locations, weights):
     return torch.zeros(value.shape[0], locations.shape[1], WIDTH)
 
 
-def save_traced(path, operator=sampled):
+def save_traced(path, **how):
     torch.manual_seed(2)
-    model = Model(operator).eval()
+    model = Model(**how).eval()
     with torch.no_grad():
         torch.jit.trace(model, torch.rand(1, 3, 64, 96), check_trace=False).save(path)

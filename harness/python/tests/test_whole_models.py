@@ -37,10 +37,15 @@ class WholeModel(harness.ProgramTest):
 
     def test_an_image_that_the_model_does_not_take_is_named(self):
         import exported_decoder
+        import torch
 
-        exported_decoder.save_traced(os.path.join(self.folder, "model.pt"))
-        for size, wanted in (("64", "HEIGHTxWIDTH"), ("0x64", "--image-size")):
-            done = self.run_program("check", "model.pt", "--image-size", size, "--block", "pixel_decoder")
+        exported_decoder.save_traced(os.path.join(self.folder, "model.pt"), offset=torch.zeros(64, 96))
+        with open(os.path.join(self.folder, "config.json"), "w") as file:
+            json.dump(exported_decoder.CONFIG, file)
+        for size, wanted in (("64", "HEIGHTxWIDTH"), ("0x64", "--image-size"), ("48x48", "does not take such an image")):
+            done = self.run_program(
+                "check", "model.pt", "--image-size", size, "--block", "pixel_decoder", "--config", "config.json"
+            )  # fmt: skip
             self.assertEqual(done.returncode, 2, done.stdout)
             self.assertIn(wanted, done.stderr)
 
