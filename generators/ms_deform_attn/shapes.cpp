@@ -134,10 +134,10 @@ Case model_case(std::string_view name, std::string_view locations, DType dtype, 
       fmt::format("model shape '{}' is unknown; known: {}", name, fmt::join(model_names(), ", ")));
 }
 
-Case model_backward_case(std::string_view name, std::string_view locations, DType dtype, std::uint64_t seed) {
-  Case c = model_case(name, locations, dtype, seed);
+Case backward_case(Case c, std::uint64_t seed) {
+  const Problem problem = parse(c);
   Tensor gradient =
-      make_gradient(parse(c).dims, dtype, GradientStyle::kNormal, CounterRandom(seed).stream(4));
+      make_gradient(problem.dims, problem.dtype, GradientStyle::kNormal, CounterRandom(seed).stream(4));
   c.block = backward_block().name();
   c.inputs.push_back({"grad_output", std::move(gradient)});
   return c;

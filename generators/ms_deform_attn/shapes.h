@@ -16,8 +16,8 @@ std::vector<std::string> model_names();
 /// [0, 1]; values N(0, 1), weights normalised. Throws InputError for an unknown name.
 Case model_case(std::string_view name, std::string_view locations, DType dtype, std::uint64_t seed);
 
-/// The same problem of the backward, with grad_output N(0, 1).
-Case model_backward_case(std::string_view name, std::string_view locations, DType dtype, std::uint64_t seed);
+/// The backward of a forward case's problem, with grad_output N(0, 1).
+Case backward_case(Case c, std::uint64_t seed);
 
 /// Case `index` of the distribution that throughput is measured on, float32: N 1-3, Q 1-64, M 1-8, D 1-40,
 /// L 1-4, P 1-8, sides 1-32; coordinates half in [-0.2, 1.2], a quarter on pixel centres, a quarter on the

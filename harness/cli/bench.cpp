@@ -111,7 +111,7 @@ class Bench {
       return drawn == dtype ? c : entry.block->converted(c, dtype);
     };
     const Case forward = ms_deform_attn::model_case(shape, locations, drawn, options_.seed);
-    const Case backward = ms_deform_attn::model_backward_case(shape, locations, drawn, options_.seed);
+    const Case backward = ms_deform_attn::backward_case(forward, options_.seed);
     operators(entry_, in_dtype(entry_, forward), prefix + "fwd/", suffix);
     operators(backward_, in_dtype(backward_, backward), prefix + "bwd/", suffix);
   }

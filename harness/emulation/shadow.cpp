@@ -81,12 +81,12 @@ void Shadow::halve() {
 std::optional<Conflict> Shadow::visit(Cell& cell, AccessKind kind, const Observer& observer) {
   if (!observer.follows(cell.write)) return Conflict{cell.write, AccessKind::kWrite};
   if (kind != AccessKind::kRead) {
-    if (const Moment read = cell.reads.conflict(observer); read && !observer.follows(read)) {
+    if (const Moment read = cell.reads.conflict(observer)) {
       return Conflict{read, AccessKind::kRead};
     }
   }
   if (kind != AccessKind::kAtomic) {
-    if (const Moment atomic = cell.atomics.conflict(observer); atomic && !observer.follows(atomic)) {
+    if (const Moment atomic = cell.atomics.conflict(observer)) {
       return Conflict{atomic, AccessKind::kAtomic};
     }
   }

@@ -24,7 +24,6 @@ class Moment {
   unsigned warp() const { return thread() / 32; }
   unsigned lane() const { return thread() % 32; }
   std::uint64_t time() const { return bits_ >> 10; }
-  bool operator==(const Moment&) const = default;
 
  private:
   std::uint64_t bits_ = 0;
@@ -51,7 +50,7 @@ struct Conflict {
   AccessKind kind;  ///< what the other did
 };
 
-/// The shadow of `bytes` bytes, made where it is touched. A cell covers as many bytes as the smallest access
+/// The shadow of a region, made where it is touched. A cell covers as many bytes as the smallest access
 /// until then did, 8 at first.
 class Shadow {
  public:

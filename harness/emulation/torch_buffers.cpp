@@ -1,5 +1,5 @@
 // What kernels in a library of PyTorch operators may touch: the storage of every tensor that went into or
-// came out of an operator on this thread and still exists. Part of such a library, not of deformdiff-worker.
+// came out of an operator and still exists. Part of such a library, not of deformdiff-worker.
 #include "emulation/buffers.h"
 
 #include <map>

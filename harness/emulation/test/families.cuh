@@ -4,7 +4,7 @@
 #define CUDA_KERNEL_LOOP(i, n) \
   for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < (n); i += blockDim.x * gridDim.x)
 
-/// Bilinear value of one channel; the gradients of it where `grad_value` is given.
+/// Bilinear value of one channel.
 template <typename scalar_t>
 __device__ scalar_t sample(const scalar_t* __restrict__ data, int height, int width, int heads, int channels,
                            scalar_t h, scalar_t w, int m, int c) {

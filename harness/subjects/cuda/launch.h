@@ -1,8 +1,6 @@
 // The one way in which kernels are launched: on the device under nvcc, else on the host (harness/emulation).
 #pragma once
 
-#include <cstdint>
-
 #if defined(__CUDACC__)
 #include <cuda_runtime_api.h>
 #else

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
 
 namespace deformdiff::worker::ms_deform_attn {
 namespace {
@@ -126,9 +125,19 @@ Gradients in_type_of(const Inputs& inputs, const Gradients& gradients) {
 }
 
 Gradients new_gradients(const Inputs& inputs) {
-  return {at::zeros(inputs.value.sizes(), inputs.value.options()),
-          at::empty(inputs.sampling_loc.sizes(), inputs.sampling_loc.options()),
-          at::empty(inputs.attn_weight.sizes(), inputs.attn_weight.options())};
+  const auto like = [](const at::Tensor& tensor) {
+    return at::empty_symint(tensor.sym_sizes(), tensor.options());
+  };
+  return {like(inputs.value), like(inputs.sampling_loc), like(inputs.attn_weight)};
+}
+
+Inputs as_kernels_read(const Inputs& inputs) {
+  Inputs dense = contiguous(inputs);
+  if (dense.sampling_loc.scalar_type() != dense.attn_weight.scalar_type()) {
+    dense.sampling_loc = dense.sampling_loc.to(at::kFloat);
+    dense.attn_weight = dense.attn_weight.to(at::kFloat);
+  }
+  return dense;
 }
 
 }  // namespace deformdiff::worker::ms_deform_attn

@@ -2,7 +2,6 @@
 // plain arrays.
 #pragma once
 
-#include "subjects/ms_deform_attn/backward_arguments.h"
 #include "subjects/ms_deform_attn/forward_arguments.h"
 
 #include <cstdint>
@@ -41,8 +40,7 @@ at::ScalarType compute_type(at::ScalarType dtype);
 /// The same with floating tensors of compute_type(), converted where they are not.
 Inputs in_compute_type(const Inputs& inputs);
 
-/// work(float{}) or work(double{}): the one place that knows the dtypes of the kernels. Throws
-/// c10::NotImplementedError for any other.
+/// work(float{}) or work(double{}), of a compute_type(). Throws c10::NotImplementedError for any other.
 template <typename Work>
 void with_element_type(at::ScalarType dtype, const Work& work) {
   if (dtype == at::kFloat) {
@@ -86,33 +84,14 @@ ForwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& output)
           output.mutable_data_ptr<T>()};
 }
 
-/// Contiguous gradients as a kernel wants them, each of the dtype of its input: that of value is zeros, the
-/// others are not filled.
+/// Contiguous gradients, not filled, each of the shape and dtype of its input.
 Gradients new_gradients(const Inputs& inputs);
 
 /// The same, each in the dtype of its input.
 Gradients in_type_of(const Inputs& inputs, const Gradients& gradients);
 
-/// Pointers into contiguous inputs and gradients, which must outlive the result.
-template <typename T>
-BackwardArguments<T> arguments_of(const Inputs& inputs, const at::Tensor& grad_output,
-                                  const Gradients& gradients) {
-  return {inputs.value.size(0),
-          inputs.value.size(1),
-          inputs.value.size(2),
-          inputs.value.size(3),
-          inputs.sampling_loc.size(1),
-          inputs.sampling_loc.size(3),
-          inputs.sampling_loc.size(4),
-          inputs.spatial_shapes.const_data_ptr<std::int64_t>(),
-          inputs.level_start_index.const_data_ptr<std::int64_t>(),
-          inputs.value.const_data_ptr<T>(),
-          inputs.sampling_loc.const_data_ptr<T>(),
-          inputs.attn_weight.const_data_ptr<T>(),
-          grad_output.const_data_ptr<T>(),
-          gradients.value.mutable_data_ptr<T>(),
-          gradients.sampling_loc.mutable_data_ptr<T>(),
-          gradients.attn_weight.mutable_data_ptr<T>()};
-}
+/// The same as the kernels read it: contiguous, and sampling_loc and attn_weight of one dtype, float32 where
+/// they differ.
+Inputs as_kernels_read(const Inputs& inputs);
 
 }  // namespace deformdiff::worker::ms_deform_attn

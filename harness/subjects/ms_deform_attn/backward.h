@@ -10,7 +10,7 @@ namespace deformdiff::worker::ms_deform_attn {
 /// Checks everything and computes into new tensors. CPU tensors only.
 Gradients backward_cpu(const Inputs& inputs, const at::Tensor& grad_output);
 
-/// The CUDA kernel's own source, run by the host one thread after the other.
+/// The CUDA kernel's own source, run on the host by harness/emulation.
 Gradients backward_cuda_emulated(const Inputs& inputs, const at::Tensor& grad_output);
 
 /// The registered operator deformdiff::ms_deform_attn_backward, through the dispatcher.

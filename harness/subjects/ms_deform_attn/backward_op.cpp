@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/ops/empty.h>
 #include <torch/library.h>
 
 namespace deformdiff::worker::ms_deform_attn {
@@ -36,10 +35,7 @@ ThreeTensors meta_kernel(const at::Tensor& value, const at::Tensor& spatial_shap
   const Inputs inputs{value, spatial_shapes, level_start_index, sampling_loc, attn_weight, im2col_step};
   check_structure(inputs);
   check_grad_output(inputs, grad_output);
-  const auto like = [](const at::Tensor& tensor) {
-    return at::empty_symint(tensor.sym_sizes(), tensor.options());
-  };
-  return {like(value), like(sampling_loc), like(attn_weight)};
+  return in_order(new_gradients(inputs));
 }
 
 }  // namespace
@@ -50,8 +46,7 @@ Gradients backward_cpu(const Inputs& inputs, const at::Tensor& grad_output) {
   check_levels(inputs.spatial_shapes, inputs.level_start_index, inputs.value.size(1));
   const Inputs dense = as_kernels_read(inputs);
   const at::Tensor dense_grad = grad_output.contiguous();
-  const auto unfilled = [](const at::Tensor& tensor) { return at::empty(tensor.sizes(), tensor.options()); };
-  const Gradients gradients{unfilled(dense.value), unfilled(dense.sampling_loc), unfilled(dense.attn_weight)};
+  const Gradients gradients = new_gradients(dense);
   cpu::backward({problem_of(dense), dense_grad.const_data_ptr(), gradients.value.mutable_data_ptr(),
                  gradients.sampling_loc.mutable_data_ptr(), gradients.attn_weight.mutable_data_ptr()},
                 libtorch_threads());

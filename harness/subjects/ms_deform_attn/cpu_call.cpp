@@ -21,16 +21,6 @@ cpu::ElementType element_type(at::ScalarType dtype) {
 
 }  // namespace
 
-Inputs as_kernels_read(const Inputs& inputs) {
-  Inputs dense = contiguous(inputs);
-  if (dense.sampling_loc.scalar_type() != dense.attn_weight.scalar_type()) {
-    const at::ScalarType type = compute_type(dense.value.scalar_type());
-    dense.sampling_loc = dense.sampling_loc.to(type);
-    dense.attn_weight = dense.attn_weight.to(type);
-  }
-  return dense;
-}
-
 cpu::Problem problem_of(const Inputs& dense) {
   return {dense.value.size(0),
           dense.value.size(1),

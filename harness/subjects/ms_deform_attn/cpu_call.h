@@ -7,10 +7,7 @@
 
 namespace deformdiff::worker::ms_deform_attn {
 
-/// The same as the kernels read it: contiguous, and sampling_loc and attn_weight of one dtype.
-Inputs as_kernels_read(const Inputs& inputs);
-
-/// Pointers into such inputs, which must outlive the result.
+/// Pointers into inputs of as_kernels_read(), which must outlive the result.
 cpu::Problem problem_of(const Inputs& dense);
 
 /// LibTorch's threads; only this one where the call comes from one of several.

@@ -14,7 +14,7 @@ void forward_cpu_into(const Inputs& inputs, const at::Tensor& output);
 /// Checks everything and computes into a new tensor. CPU tensors only.
 at::Tensor forward_cpu(const Inputs& inputs);
 
-/// The CUDA kernel's own source, run by the host one thread after the other.
+/// The CUDA kernel's own source, run on the host by harness/emulation.
 at::Tensor forward_cuda_emulated(const Inputs& inputs);
 
 /// The registered operator deformdiff::ms_deform_attn_forward, through the dispatcher.

@@ -43,11 +43,10 @@ class Heads {
     }
   }
 
-  std::int64_t pixels() const { return pixels_; }                            ///< of a map
   std::int64_t elements() const { return pixels_ * padded_channels(p_.D); }  ///< of a map
   std::int64_t count() const { return p_.N * p_.M; }
   /// Whether maps pay: whether their pixels are read as often as it takes to make them. Both ways give the
-  /// same bits.
+  /// same output, bit for bit; the gradients are sums in another order.
   bool are_read_often() const { return 4 * p_.Q * p_.L * p_.P >= pixels_; }
   /// How many are computed at once.
   std::int64_t at_once() const { return std::min<std::int64_t>(count(), threads_.count); }

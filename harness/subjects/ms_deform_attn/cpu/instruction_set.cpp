@@ -34,16 +34,15 @@ const Variant* chosen() {
   };
   const char* wanted = std::getenv(kVariable);
   const Variant* found = nullptr;
+  for (const Variant& variant : variants) {
+    if (variant.available && (wanted == nullptr || variant.name == wanted)) found = &variant;
+  }
+  if (found != nullptr) return found;
   std::string names;
   for (const Variant& variant : variants) {
-    if (!variant.available) continue;
-    names += (names.empty() ? "" : ", ") + std::string(variant.name);
-    if (wanted == nullptr || variant.name == wanted) found = &variant;
+    if (variant.available) names += (names.empty() ? "" : ", ") + std::string(variant.name);
   }
-  if (found == nullptr) {
-    throw std::runtime_error(std::string(kVariable) + " is '" + wanted + "'; this processor runs " + names);
-  }
-  return found;
+  throw std::runtime_error(std::string(kVariable) + " is '" + wanted + "'; this processor runs " + names);
 }
 
 }  // namespace

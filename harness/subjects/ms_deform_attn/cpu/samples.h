@@ -1,7 +1,7 @@
 // The points of some queries of one head on one level: where they lie, and which weights their pixels get.
 #pragma once
 
-#include "subjects/ms_deform_attn/cpu/bordered_map.h"
+#include "subjects/ms_deform_attn/cpu/kernels.h"
 #include "subjects/ms_deform_attn/cpu/problem.h"
 #include "subjects/ms_deform_attn/cpu/vectors.h"
 #include "subjects/ms_deform_attn/cpu/workspace.h"

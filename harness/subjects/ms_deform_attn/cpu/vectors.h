@@ -7,7 +7,6 @@
 #pragma once
 
 #include "subjects/ms_deform_attn/cpu/problem.h"
-#include "subjects/ms_deform_attn/cpu/workspace.h"
 
 #include <cstddef>
 #include <cstdint>

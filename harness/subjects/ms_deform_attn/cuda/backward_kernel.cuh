@@ -43,8 +43,8 @@ __device__ void distribute(const Sample<Arithmetic<T>>& sample, const T* map, Ar
 #pragma unroll
   for (int corner = 0; corner < 4; ++corner) {
     if (!kInside && (sample.corners >> corner & 1) == 0) continue;
-    const A vertical = corner / 2 == 1 ? sample.lower : 1 - sample.lower;
-    const A horizontal = corner % 2 == 1 ? sample.right : 1 - sample.right;
+    const A vertical = sample.vertical(corner);
+    const A horizontal = sample.horizontal(corner);
     const A weight = vertical * horizontal;
     const A along_x = corner % 2 == 1 ? vertical : -vertical;
     const A along_y = corner / 2 == 1 ? horizontal : -horizontal;
@@ -73,8 +73,8 @@ __global__ void __launch_bounds__(32 * kWarpsOfBlock, kBlocksOfProcessor)
   __shared__ Sample<A> shared[kWarpsOfBlock][kSamplesOfWarp];
   const int lane = static_cast<int>(threadIdx.x % 32);
   Sample<A>* const samples = shared[threadIdx.x / 32];
-  const int of_each = kSamplesOfWarp / shares.query_heads();
-  const std::int64_t units = (problem.query_heads + shares.query_heads() - 1) / shares.query_heads();
+  const int of_each = shares.samples();
+  const std::int64_t units = shares.groups(problem.query_heads);
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kWarpsOfBlock;
   for (std::int64_t unit = static_cast<std::int64_t>(blockIdx.x) * kWarpsOfBlock + threadIdx.x / 32;
        unit < units; unit += stride) {
@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(32)
     const auto query_head_of = [&](std::int64_t sample) {
       return (n * problem.queries + sample / problem.samples) * problem.heads + m;
     };
-    A* const grad_map = arrays.grad_value + (n * problem.rows * problem.heads + m) * problem.channels;
+    A* const grad_map = arrays.grad_value + problem.first_element(query_head_of(0));
     for (std::int64_t base = 0; base < count; base += 32) {
       int corners = 0;
       if (base + lane < count) {
@@ -162,10 +162,8 @@ __global__ void __launch_bounds__(32)
           const A grad = sample.attention * widened(grad_output[c]);
           for (int corner = 0; corner < 4; ++corner) {
             if ((sample.corners >> corner & 1) == 0) continue;
-            const A vertical = corner / 2 == 1 ? sample.lower : 1 - sample.lower;
-            const A horizontal = corner % 2 == 1 ? sample.right : 1 - sample.right;
             grad_map[(sample.pixel + sample.offset(corner)) * problem.pitch() + c] +=
-                grad * (vertical * horizontal);
+                grad * (sample.vertical(corner) * sample.horizontal(corner));
           }
         }
       }

@@ -1,10 +1,8 @@
 // The CUDA kernels, compiled for the host.
-// clang-format off: the emulation must come before the kernels.
-#include "emulation/cuda_emulation.h"
-#include "subjects/ms_deform_attn/cuda/launches.cuh"
-// clang-format on
-#include "emulation/kernel_error.h"
 #include "subjects/ms_deform_attn/cuda/emulated_kernels.h"
+
+#include "emulation/kernel_error.h"
+#include "subjects/ms_deform_attn/cuda/launches.cuh"
 
 namespace deformdiff::worker::ms_deform_attn {
 namespace {

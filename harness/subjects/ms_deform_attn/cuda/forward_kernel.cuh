@@ -47,10 +47,10 @@ __global__ void __launch_bounds__(32 * kWarpsOfBlock, kBlocksOfProcessor)
   __shared__ Sample<Arithmetic<T>> shared[kWarpsOfBlock][kSamplesOfWarp];
   const int lane = static_cast<int>(threadIdx.x % 32);
   Sample<Arithmetic<T>>* const samples = shared[threadIdx.x / 32];
-  const int of_each = kSamplesOfWarp / shares.query_heads();
+  const int of_each = shares.samples();
   const std::int64_t channels_at_once = shares.lanes * kWidth;
   const std::int64_t slices = (problem.channels + channels_at_once - 1) / channels_at_once;
-  const std::int64_t units = (problem.query_heads + shares.query_heads() - 1) / shares.query_heads() * slices;
+  const std::int64_t units = shares.groups(problem.query_heads) * slices;
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kWarpsOfBlock;
   for (std::int64_t unit = static_cast<std::int64_t>(blockIdx.x) * kWarpsOfBlock + threadIdx.x / 32;
        unit < units; unit += stride) {

@@ -57,16 +57,15 @@ inline LaunchStatus launch_forward(const ForwardTask& task, LaunchStream stream)
   return with_types(task, [&](auto t, auto p) {
     using T = decltype(t);
     using P = decltype(p);
+    const Problem<T, P> problem(task);
     const bool is_aligned = lies_at_16_bytes(task.value) && lies_at_16_bytes(task.output);
     return with_width<T>(task, is_aligned, [&](auto width) {
       constexpr int kWidth = decltype(width)::value;
       const WarpShares shares = shares_of(task.D, kWidth);
-      const std::int64_t query_heads = task.N * task.Q * task.M;
       const std::int64_t at_once = std::int64_t{shares.lanes} * kWidth;
-      const std::int64_t units = (query_heads + shares.query_heads() - 1) / shares.query_heads() *
-                                 ((task.D + at_once - 1) / at_once);
+      const std::int64_t units = shares.groups(problem.query_heads) * ((task.D + at_once - 1) / at_once);
       return launch("forward_kernel", forward_kernel<T, P, kWidth>, shape_of(units, kWarpsOfBlock), stream,
-                    Problem<T, P>(task), shares, static_cast<T*>(task.output));
+                    problem, shares, static_cast<T*>(task.output));
     });
   });
 }
@@ -89,9 +88,9 @@ inline LaunchStatus launch_backward(const BackwardTask& task, LaunchStream strea
     const LaunchStatus status = with_width<T>(task, is_aligned, [&](auto width) {
       constexpr int kWidth = decltype(width)::value;
       const WarpShares shares = shares_of(task.D, kWidth);
-      const std::int64_t units = (problem.query_heads + shares.query_heads() - 1) / shares.query_heads();
-      return launch("backward_kernel", backward_kernel<T, P, kWidth>, shape_of(units, kWarpsOfBlock), stream,
-                    problem, shares, arrays);
+      return launch("backward_kernel", backward_kernel<T, P, kWidth>,
+                    shape_of(shares.groups(problem.query_heads), kWarpsOfBlock), stream, problem, shares,
+                    arrays);
     });
     if (status != kLaunched || arrays.adds_to_value || problem.query_heads == 0) return status;
     const int parts = parts_of(task);

@@ -57,6 +57,9 @@ struct Sample {
   std::int64_t pixel;  ///< row of `value` of the upper left corner, which may lie outside the map
   std::int64_t width;  ///< of the map
 
+  /// The bilinear weight of a corner is the product of both.
+  __device__ A vertical(int corner) const { return corner / 2 == 1 ? lower : 1 - lower; }
+  __device__ A horizontal(int corner) const { return corner % 2 == 1 ? right : 1 - right; }
   /// From the upper left corner, in rows of `value`.
   __device__ std::int64_t offset(int corner) const { return (corner / 2 == 1 ? width : 0) + corner % 2; }
 };
@@ -94,18 +97,24 @@ __device__ Sample<Arithmetic<T>> locate(const Problem<T, P>& problem, std::int64
           width};
 }
 
-/// How a warp is shared out: a power of two of its lanes to a (query, head), each with neighbouring channels.
-struct WarpShares {
-  int lanes;  ///< of a (query, head)
-
-  __host__ __device__ int query_heads() const { return 32 / lanes; }
-};
-
 inline constexpr int kWarpsOfBlock = 4;
 /// At least so many on a multiprocessor: leaves each thread 80 registers, with which nothing is spilled.
 inline constexpr int kBlocksOfProcessor = 6;
 /// What a warp has in shared memory at a time.
 inline constexpr int kSamplesOfWarp = 64;
+
+/// How a warp is shared out: a power of two of its lanes to a (query, head), each with neighbouring channels.
+struct WarpShares {
+  int lanes;  ///< of a (query, head)
+
+  __host__ __device__ int query_heads() const { return 32 / lanes; }
+  /// Of each (query, head), that are in shared memory at a time.
+  __host__ __device__ int samples() const { return kSamplesOfWarp / query_heads(); }
+  /// Warps that so many (query, head)s take, one after the other or at once.
+  __host__ __device__ std::int64_t groups(std::int64_t all) const {
+    return (all + query_heads() - 1) / query_heads();
+  }
+};
 
 /// The next samples of the (query, head)s of a warp, from `first_sample` on, into its shared memory: as many
 /// of each as fit. All lanes call it; between two warp barriers.
@@ -113,7 +122,7 @@ template <typename T, typename P>
 __device__ void locate_together(const Problem<T, P>& problem, WarpShares shares,
                                 std::int64_t first_query_head, int first_sample,
                                 Sample<Arithmetic<T>>* samples) {
-  const int of_each = kSamplesOfWarp / shares.query_heads();
+  const int of_each = shares.samples();
   __syncwarp();
   for (int slot = static_cast<int>(threadIdx.x % 32); slot < kSamplesOfWarp; slot += 32) {
     const std::int64_t query_head = first_query_head + slot / of_each;

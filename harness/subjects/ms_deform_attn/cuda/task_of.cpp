@@ -3,7 +3,6 @@
 #include <limits>
 
 #include <ATen/Context.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 namespace deformdiff::worker::ms_deform_attn {
@@ -49,19 +48,14 @@ Task task(const Inputs& inputs) {
 Inputs for_kernels(const Inputs& inputs) {
   check_count(inputs.value.size(2) * inputs.value.size(3), "channels of all heads");
   check_count(inputs.sampling_loc.size(3) * inputs.sampling_loc.size(4), "points of all levels");
-  Inputs dense = contiguous(inputs);
-  if (dense.sampling_loc.scalar_type() != dense.attn_weight.scalar_type()) {
-    dense.sampling_loc = dense.sampling_loc.to(at::kFloat);
-    dense.attn_weight = dense.attn_weight.to(at::kFloat);
-  }
-  return dense;
+  return as_kernels_read(inputs);
 }
 
 Gradients gradients_for_kernels(const Inputs& inputs) {
   const at::ScalarType wide = compute_type(inputs.value.scalar_type());
-  return {at::zeros(inputs.value.sizes(), inputs.value.options().dtype(wide)),
-          at::empty(inputs.sampling_loc.sizes(), inputs.sampling_loc.options()),
-          at::empty(inputs.attn_weight.sizes(), inputs.attn_weight.options())};
+  Gradients gradients = new_gradients(inputs);
+  gradients.value = at::zeros(inputs.value.sizes(), inputs.value.options().dtype(wide));
+  return gradients;
 }
 
 ForwardTask forward_task(const Inputs& inputs, const at::Tensor& output) {
