@@ -41,21 +41,21 @@ def one_image(value, shapes, locations, weights):
 
 
 class Attention(torch.nn.Module):
-    def __init__(self, operator=sampled, traced_sizes=False):
+    def __init__(self, operator=sampled, traced_sizes=False, levels=LEVELS):
         super().__init__()
-        self.sampling_offsets = torch.nn.Linear(WIDTH, HEADS * LEVELS * POINTS * 2)
-        self.attention_weights = torch.nn.Linear(WIDTH, HEADS * LEVELS * POINTS)
+        self.sampling_offsets = torch.nn.Linear(WIDTH, HEADS * levels * POINTS * 2)
+        self.attention_weights = torch.nn.Linear(WIDTH, HEADS * levels * POINTS)
         self.value_proj = torch.nn.Linear(WIDTH, WIDTH)
         self.output_proj = torch.nn.Linear(WIDTH, WIDTH)
-        self.operator, self.traced_sizes = operator, traced_sizes
+        self.operator, self.traced_sizes, self.levels = operator, traced_sizes, levels
 
     def forward(self, hidden_states, position_embeddings, reference_points, spatial_shapes):
         batch, queries, _ = hidden_states.shape
         value = self.value_proj(hidden_states).view(batch, queries, HEADS, WIDTH // HEADS)
         query = hidden_states + position_embeddings
-        offsets = self.sampling_offsets(query).view(batch, queries, HEADS, LEVELS, POINTS, 2)
-        scores = self.attention_weights(query).view(batch, queries, HEADS, LEVELS * POINTS)
-        weights = scores.softmax(-1).view(batch, queries, HEADS, LEVELS, POINTS)
+        offsets = self.sampling_offsets(query).view(batch, queries, HEADS, self.levels, POINTS, 2)
+        scores = self.attention_weights(query).view(batch, queries, HEADS, self.levels * POINTS)
+        weights = scores.softmax(-1).view(batch, queries, HEADS, self.levels, POINTS)
         sizes = torch.tensor(SIZES) if self.traced_sizes else spatial_shapes
         locations = reference_points[:, :, None, :, None, :] + offsets / sizes.flip(1)[None, None, None, :, None, :]
         return self.output_proj(self.operator(value, spatial_shapes, locations, weights))

@@ -5,9 +5,9 @@ import math
 import torch
 from torch.nn import Conv2d, GroupNorm, LayerNorm, Linear, Module, ModuleList, ReLU, Sequential
 
-from exported_attention import sampled
+from exported_attention import HEADS, POINTS, WIDTH, Attention, sampled
 
-WIDTH, HEADS, POINTS, GROUPS, CHANNELS = 8, 2, 2, 2, (3, 4, 5, 6)
+GROUPS, CHANNELS = 2, (3, 4, 5, 6)
 CONFIG = {
     "num_heads": HEADS,
     "num_levels": 3,
@@ -38,30 +38,10 @@ def centres(maps):
     return torch.stack([x.flatten(), y.flatten()], 1)
 
 
-class Attention(Module):
-    def __init__(self, operator):
-        super().__init__()
-        self.sampling_offsets = Linear(WIDTH, HEADS * 3 * POINTS * 2)
-        self.attention_weights = Linear(WIDTH, HEADS * 3 * POINTS)
-        self.value_proj = Linear(WIDTH, WIDTH)
-        self.output_proj = Linear(WIDTH, WIDTH)
-        self.operator = operator
-
-    def forward(self, hidden, embeddings, references, shapes):
-        batch, rows, _ = hidden.shape
-        query = hidden + embeddings
-        value = self.value_proj(hidden).view(batch, rows, HEADS, WIDTH // HEADS)
-        offsets = self.sampling_offsets(query).view(batch, rows, HEADS, 3, POINTS, 2)
-        scores = self.attention_weights(query).view(batch, rows, HEADS, 3 * POINTS)
-        weights = scores.softmax(-1).view(batch, rows, HEADS, 3, POINTS)
-        locations = references[:, :, None, :, None, :] + offsets / shapes.flip(1)[None, None, None, :, None, :]
-        return self.output_proj(self.operator(value, shapes, locations, weights))
-
-
 class Layer(Module):
     def __init__(self, operator):
         super().__init__()
-        self.self_attn, self.self_attn_layer_norm = Attention(operator), LayerNorm(WIDTH)
+        self.self_attn, self.self_attn_layer_norm = Attention(operator, levels=3), LayerNorm(WIDTH)
         self.fc1, self.fc2, self.final_layer_norm = Linear(WIDTH, 12), Linear(12, WIDTH), LayerNorm(WIDTH)
 
     def forward(self, hidden, embeddings, references, shapes):
@@ -127,10 +107,6 @@ class Model(Module):
             features.append(image)
         masks, _ = self.decoder(features)
         return masks.mean((2, 3))
-
-
-def zeros(value, shapes, locations, weights):
-    return torch.zeros(value.shape[0], locations.shape[1], WIDTH)
 
 
 def save_traced(path, **how):

@@ -61,11 +61,15 @@ class ProgramTest(unittest.TestCase):
         for subject in subjects:
             words += ["--subject", subject]
         done = self.run_program(*words, *options, "--report", "json:report.json")
-        if not os.path.exists(os.path.join(self.folder, "report.json")):
-            self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
-        report = read_report(self.folder)
+        report = self.report_of(done)
         self.assertEqual(report["exit_code"], done.returncode)
         return report
+
+    def report_of(self, done):
+        """What a run with `--report json:report.json` has written."""
+        if not os.path.exists(os.path.join(self.folder, "report.json")):
+            self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
+        return read_report(self.folder)
 
     def refusal(self, subject):
         done = self.run_program("fuzz", "--subject", subject, "--cases", "2", "--progress", "never")

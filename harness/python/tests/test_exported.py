@@ -32,9 +32,7 @@ class CheckTest(harness.ProgramTest):
             "--inputs", "in.safetensors", "--params", "parameters.safetensors", "--progress", "never",
             "--report", "json:report.json",
         )  # fmt: skip
-        if not os.path.exists(os.path.join(self.folder, "report.json")):
-            self.fail(f"no report; exit code {done.returncode}: {done.stderr}")
-        report = harness.read_report(self.folder)
+        report = self.report_of(done)
         return report, {each["name"]: each for each in report["scenarios"]}
 
     def assert_right(self, report):
@@ -122,6 +120,19 @@ class PackageAudit(AuditTest):
     def test_causes_are_named(self):
         self.assert_named()
 
+    def test_sizes_of_the_example_are_each_tensors_own(self):
+        import torch
+        from deformdiff.worker.module.package import Package
+
+        class Scaled(torch.nn.Module):
+            def forward(self, factor, x, y):
+                return factor * x.sum() + y
+
+        path = os.path.join(self.folder, "model.pt2")
+        torch.export.save(torch.export.export(Scaled(), (2, torch.ones(3), torch.ones(4, 5))), path)
+        traced = [(each["name"], each["traced"]) for each in Package(path).describe()["inputs"]]
+        self.assertEqual(traced, [("x", [3]), ("y", [4, 5])])
+
 
 @unittest.skipUnless(harness.has("onnx") and harness.has("onnxruntime"), "onnx and onnxruntime are not installed")
 class OnnxAudit(AuditTest):
@@ -146,6 +157,29 @@ class OnnxAudit(AuditTest):
         for name, parameter in wrapper.named_parameters():
             self.assertEqual(found[name].tolist(), parameter.tolist())
 
+    def test_a_size_that_a_reshape_keeps_is_no_use_outside_of_its_module(self):
+        import numpy
+        from deformdiff.worker.module.onnx_graph import OnnxGraph
+        from deformdiff.worker.module.places import Places
+        from onnx import TensorProto, helper
+
+        graph = helper.make_graph(
+            [
+                helper.make_node("Relu", ["x"], ["inner"], "/part/Relu"),
+                helper.make_node("Reshape", ["inner", "sizes"], ["flat"], "/part/Reshape"),
+                helper.make_node("Neg", ["flat"], ["y"], "/other/Neg"),
+            ],
+            "model",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3, 4])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [helper.make_tensor("sizes", TensorProto.INT64, [2], [0, -1])],
+        )
+        places, shown = Places(OnnxGraph(helper.make_model(graph)).graph), []
+        for i in range(3):
+            places.show_before(i, lambda _: numpy.ones(1), lambda name, _: shown.append(name))
+            places.show_after(i, lambda _: numpy.ones(1), lambda name, _: shown.append(name))
+        self.assertEqual([name for name in shown if name.startswith("part:")], ["part:in", "part:out"])
+
 
 class Refusals(harness.ProgramTest):
     def refused(self, name, text):
@@ -160,6 +194,20 @@ class Refusals(harness.ProgramTest):
         said = self.refused("broken.pt2", "nothing")
         self.assertIn("broken.pt2", said)
         self.assertIn("torch.export.save", said)
+
+    @unittest.skipUnless(harness.has("filelock"), "torch.export needs filelock")
+    def test_a_package_that_takes_no_tensor_is_named(self):
+        import torch
+
+        class Filled(torch.nn.Module):
+            def forward(self, number):
+                return torch.ones(3) * number
+
+        path = os.path.join(self.folder, "numbers.pt2")
+        torch.export.save(torch.export.export(Filled(), (2,)), path)
+        done = self.run_program("check", path, "--block", "attention_layer")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertIn("numbers.pt2: the package takes no tensor", done.stderr)
 
     @unittest.skipIf(harness.has("onnxruntime"), "onnxruntime is installed")
     def test_a_python_without_the_runtime_is_named_with_the_fix(self):

@@ -5,10 +5,10 @@ python:deformdiff.adapters.mmcv_composite
 mmcv-lite will do: the package without compiled operators.
 """
 
-import contextlib
 import importlib.util
 import sys
 import types
+from unittest import mock
 
 import deformdiff
 
@@ -49,7 +49,6 @@ def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_
     return mmcv_module.multi_scale_deformable_attn_pytorch(value, spatial_shapes, sampling_loc, attn_weight)
 
 
-@contextlib.contextmanager
 def _sampling_shown():
     """Shows, while it lasts, the arguments and the result of the function that samples."""
     function = mmcv_module.multi_scale_deformable_attn_pytorch
@@ -59,11 +58,7 @@ def _sampling_shown():
             deformdiff.tap(f"msda.{name}", tensor)
         return deformdiff.tap("msda.output", function(value, spatial_shapes, locations, weights))
 
-    mmcv_module.multi_scale_deformable_attn_pytorch = shown
-    try:
-        yield
-    finally:
-        mmcv_module.multi_scale_deformable_attn_pytorch = function
+    return mock.patch.object(mmcv_module, "multi_scale_deformable_attn_pytorch", shown)
 
 
 @deformdiff.subject(block="attention_layer", layout="huggingface", declares=DECLARES)

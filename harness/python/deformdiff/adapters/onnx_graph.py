@@ -40,17 +40,18 @@ class _Graph:
         return self.add("Reshape", x, self.constant(list(shape)))
 
 
-def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index):
-    """The checked model. Raises Unsupported for empty tensors, whose sizes Reshape cannot tell."""
+def model_of(value, spatial_shapes, level_start_index, sampling_loc):
+    """The checked model for these arrays. Raises Unsupported for empty ones, whose sizes Reshape cannot tell."""
+    kind, value_shape, location_shape = _TYPES[value.dtype.name], list(value.shape), list(sampling_loc.shape)
     batch, _, heads, channels = value_shape
     queries, points = location_shape[1], location_shape[4]
     if 0 in (*value_shape, *location_shape):
         raise deformdiff.Unsupported("empty tensors")
-    graph = _Graph(_TYPES[dtype])
+    graph = _Graph(kind)
     two, one = graph.constant(2, floating=True), graph.constant(1, floating=True)
     total = None
-    for level, (height, width) in enumerate(spatial_shapes):
-        start = level_start_index[level]
+    for level, (height, width) in enumerate(spatial_shapes.tolist()):
+        start = int(level_start_index[level])
         values = graph.add("Transpose", graph.part("value", 1, start, start + height * width), perm=[0, 2, 3, 1])
         values = graph.shaped(values, batch * heads, channels, height, width)
         places = graph.shaped(graph.part("sampling_loc", 3, level, level + 1), batch, queries, heads, points, 2)
@@ -65,7 +66,7 @@ def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index)
     graph.nodes.append(helper.make_node("Identity", [output], ["output"]))
 
     def described(name, shape):
-        return helper.make_tensor_value_info(name, _TYPES[dtype], shape)
+        return helper.make_tensor_value_info(name, kind, shape)
 
     inputs = [
         described("value", value_shape),
@@ -77,9 +78,3 @@ def model(dtype, value_shape, location_shape, spatial_shapes, level_start_index)
     whole = helper.make_model(built, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
     checker.check_model(whole)
     return whole
-
-
-def model_of(value, spatial_shapes, level_start_index, sampling_loc):
-    """The model for these arrays."""
-    shapes = list(value.shape), list(sampling_loc.shape)
-    return model(value.dtype.name, *shapes, spatial_shapes.tolist(), level_start_index.tolist())

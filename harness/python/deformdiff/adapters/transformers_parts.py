@@ -52,13 +52,9 @@ def encoder_config(parameters, attributes, layer, **others):
     )
 
 
-def check_positions(attributes):
+def position_embedding(features, attributes):
     if attributes["position_eps"] != 1e-6 or attributes["position_offset"] != 0:
         raise deformdiff.Unsupported("another eps than 1e-6, or an offset, of positions")
-
-
-def position_embedding(features, attributes):
-    check_positions(attributes)
     normalize = bool(attributes["position_normalize"])
     return model.Mask2FormerSinePositionEmbedding(
         features, attributes["position_temperature"], normalize, attributes["position_scale"] if normalize else None

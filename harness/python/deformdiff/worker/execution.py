@@ -92,12 +92,12 @@ class Executor:
             self._look_for_damage(case, result)
             self._keep(returned, output_names(self._served.block, case.attributes), result)
         except (Unsupported, NotImplementedError) as error:
-            result = _failed("unsupported", _first_line(error))
+            result = _failed("unsupported", first_line(error))
         except MemoryError:
             result = _failed("threw", "out of memory")
         except BaseException as error:
             kind = "device_error" if arrays.is_device_error(error) else "threw"
-            text = f"{type(error).__name__}: {_first_line(error)}"
+            text = f"{type(error).__name__}: {first_line(error)}"
             place = place_of(error, self._file)
             result = _failed(kind, f"{text} ({place[:-2]})" if place else text)
         finally:
@@ -200,5 +200,5 @@ def _named(returned, names):
     return [(names[i] if i < len(names) else None, value) for i, value in enumerate(values)]
 
 
-def _first_line(error):
+def first_line(error):
     return (str(error).strip() or type(error).__name__).split("\n")[0][:2000]

@@ -3,6 +3,7 @@
 import argparse
 import faulthandler
 import gc
+import importlib.metadata
 import json
 import sys
 
@@ -16,7 +17,10 @@ from deformdiff.worker.loading import load
 
 _PROTOCOL = "1"
 #: Packages whose versions are told, where they are loaded.
-_PACKAGES = ("numpy", "torch", "triton", "transformers", "mmcv", "jax", "onnxruntime", "openvino", "ml_dtypes")
+_PACKAGES = (
+    "numpy", "torch", "triton", "transformers", "mmcv", "deformops", "rfdetr", "libreyolo", "jax", "onnx",
+    "onnxruntime", "openvino", "ml_dtypes",
+)  # fmt: skip
 
 
 class Case:
@@ -55,25 +59,33 @@ class Service:
             self.refusal = str(error)
 
     def hello(self):
-        subject = {
-            "name": self.name,
-            "blocks": list(self._executors),
-            "declaration": self.declaration,
-            "not_run": self.not_run,
-            "faulty": "",
-            "trigger": "",
-            "expected": "",
-        }
-        return {
-            "message": "hello",
-            "protocol": _PROTOCOL,
-            "refusal": self.refusal,
-            "environment": json.dumps(environment()),
-            "subjects": json.dumps([] if self.refusal else [subject]),
-        }
+        subject = described_subject(self.name, list(self._executors), self.declaration, self.not_run)
+        return hello(self.refusal, [] if self.refusal else [subject])
 
     def answer(self, channel, message):
         answer_run(channel, message, lambda case: self._executors[case.block])
+
+
+def described_subject(name, blocks, declaration, not_run=""):
+    return {
+        "name": name,
+        "blocks": blocks,
+        "declaration": declaration,
+        "not_run": not_run,
+        "faulty": "",
+        "trigger": "",
+        "expected": "",
+    }
+
+
+def hello(refusal, subjects):
+    return {
+        "message": "hello",
+        "protocol": _PROTOCOL,
+        "refusal": refusal,
+        "environment": json.dumps(_environment()),
+        "subjects": json.dumps(subjects),
+    }
 
 
 def answer_run(channel, message, executor_of):
@@ -103,13 +115,22 @@ def _declaration(served, device):
     return "&".join(filter(None, [text, declared.pop()]))
 
 
-def environment():
+def _environment():
     versions = {"python": sys.version.split()[0]}
     for name in _PACKAGES:
-        version = getattr(sys.modules.get(name), "__version__", None)
+        version = _version(name) if name in sys.modules else None
         if version is not None:
             versions[name] = str(version)
     return versions
+
+
+def _version(name):
+    """What the package says of itself, or what it was installed as: rfdetr says nothing."""
+    said = getattr(sys.modules[name], "__version__", None)
+    try:
+        return importlib.metadata.version(name) if said is None else said
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _ahead(position, stages):

@@ -46,10 +46,9 @@ _OWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 
 class OnnxGraph:
     """`graph`; `parameters`: pairs (name, array); `unnamed`: how many constants that weights are used as have no name;
-    `names`: the model's name of each Value."""
+    `branches`: operators that hold inner graphs."""
 
     def __init__(self, model):
-        self._model = model
         self._values = {}
         self._constants = []
         self._nodes = []
@@ -254,6 +253,7 @@ def _extents(operand, source=None):
 def _size_of(source, axis):
     value = Value(f"{source.name}.size({axis})")
     Node("size", [source, axis], [value])
+    source.users.pop()  # it is no node of the graph
     return value
 
 
@@ -267,8 +267,8 @@ def _elements(operand):
         return None if None in parts else [each for part in parts for each in part]
     if is_op(node, "unsqueeze"):
         return [_element(node.operand(0))]
-    if is_op(node, "view", "to", "identity", "mul", "add", "sub", "div") and not is_op(node, "view"):
-        return _elements(node.operand(0)) if node.op in ("to", "identity") else None
+    if is_op(node, "to", "identity"):
+        return _elements(node.operand(0))
     if is_op(node, "view"):
         return [_element(node.operand(0))] if node.operand(1) in ([1], [-1]) else None
     if is_op(node, "size"):

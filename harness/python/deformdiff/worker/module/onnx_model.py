@@ -1,11 +1,14 @@
 """ONNX models (.onnx): described, and run by ONNX Runtime, with every value on the way as an output where asked."""
 
+import functools
+
 import numpy
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from deformdiff.adapter import AdapterError, Unsupported
+from deformdiff.worker.execution import first_line
 from deformdiff.worker.module.audit import audit
 from deformdiff.worker.module.onnx_graph import OnnxGraph
 from deformdiff.worker.module.places import Places
@@ -36,8 +39,7 @@ class OnnxModel:
     # What it is.
 
     def describe(self):
-        traced = [(name, shape, floating) for name, shape, floating, _ in self._inputs]
-        fixed = [f"{name} {shape}" for name, shape, *_ in self._inputs if None not in shape]
+        fixed = [f"{name} {shape}" for name, shape, _ in self._inputs if None not in shape]
         all_fixed = bool(fixed) and len(fixed) == len(self._inputs)
         notes = []
         if all_fixed:
@@ -50,19 +52,18 @@ class OnnxModel:
         notes += [
             f"the graph branches by {op}: what is inside was not audited" for op in sorted(set(self._read.branches))
         ]
-        shown = [(name, shape if None not in shape else [], floating) for name, shape, floating in traced]
-        audited = [(name, [extent or 0 for extent in shape], floating) for name, shape, floating in traced]
+        audited = [(name, [extent or 0 for extent in shape], floating) for name, shape, floating in self._inputs]
         return {
             "parameters": self._read.parameters,
             "buffers": [],
             "inputs": [
                 {
                     "name": name,
-                    "type": kind,
+                    "type": "Tensor",
                     "tensor": True,
                     **({"traced": shape} if shape and None not in shape else {}),
                 }
-                for (name, shape, _), (*_, kind) in zip(shown, self._inputs)
+                for name, shape, _ in self._inputs
             ],
             "outputs": [f"[{i}]" for i in range(len(self._model.graph.output))],
             "returns": "list",
@@ -91,11 +92,13 @@ class OnnxModel:
     def _double(self, arrays, show):
         wide = [each.astype(numpy.float64) if each.dtype.kind == "f" else each for each in arrays]
         try:
-            if "double" not in self._sessions and "double.tapped" not in self._sessions:
-                self._wide = _widened(self._model)
             return self._run("double", self._wide, wide, show)
         except Exception as error:
-            raise Unsupported(f"in double: {str(error).strip().splitlines()[0]}") from error
+            raise Unsupported(f"in double: {first_line(error)}") from error
+
+    @functools.cached_property
+    def _wide(self):
+        return _widened(self._model)
 
     def _run(self, name, model, arrays, show):
         if show is None:
@@ -134,13 +137,12 @@ class OnnxModel:
         except Exception as error:
             if name != "executor":
                 raise
-            text = str(error).strip().splitlines()[0]
             raise AdapterError(
-                f"{self._file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {text}"
+                f"{self._file}: ONNX Runtime {onnxruntime.__version__} cannot load it: {first_line(error)}"
             ) from error
 
     def _call(self, session, arrays):
-        for (name, shape, *_), array in zip(self._inputs, arrays):
+        for (name, shape, _), array in zip(self._inputs, arrays):
             fits = len(shape) == array.ndim and all(a in (None, b) for a, b in zip(shape, array.shape))
             if not fits:
                 wanted = [extent if extent is not None else "?" for extent in shape]
@@ -159,14 +161,13 @@ def _load(file):
             model = inliner.inline_local_functions(model)
         return model
     except Exception as error:
-        text = str(error).strip().split("\n")[0]
         raise AdapterError(
-            f"{file}: is no ONNX model that onnx {onnx.__version__} reads: {text}: export it again"
+            f"{file}: is no ONNX model that onnx {onnx.__version__} reads: {first_line(error)}: export it again"
         ) from error
 
 
 def _inputs_of(model):
-    """(name, extents or None of each, whether it is floating, its type) of each input."""
+    """(name, extents or None of each, whether it is floating) of each input."""
     held = {each.name for each in model.graph.initializer}
     inputs = []
     for each in model.graph.input:
@@ -174,7 +175,7 @@ def _inputs_of(model):
             continue
         tensor = each.type.tensor_type
         shape = [extent.dim_value if extent.HasField("dim_value") else None for extent in tensor.shape.dim]
-        inputs.append((each.name, shape, tensor.elem_type in _FLOATING, "Tensor"))
+        inputs.append((each.name, shape, tensor.elem_type in _FLOATING))
     return inputs
 
 

@@ -9,6 +9,7 @@ from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree as pytree
 
 from deformdiff.adapter import AdapterError, Unsupported
+from deformdiff.worker.execution import first_line
 from deformdiff.worker.module.audit import audit
 from deformdiff.worker.module.graph import Graph, Node, Value
 from deformdiff.worker.module.places import Places
@@ -30,10 +31,14 @@ class Package:
     def __init__(self, file):
         self.program = _load(file)
         self._signature = self.program.graph_signature
+        given = [spec for spec in self._signature.input_specs if spec.kind is InputKind.USER_INPUT]
+        self._user_inputs = [spec for spec in given if isinstance(spec.arg, TensorArgument)]
+        if given and not self._user_inputs:
+            raise AdapterError(f"{file}: the package takes no tensor")
         with _quietly():
             self._module = self.program.module()
-        self._graph, self._values = _graph_of(self.program)
-        self._places = Places(self._graph)
+        self._graph, self.values = _graph_of(self.program)
+        self.places = Places(self._graph)
         self.modes = {
             "module/interpreter": self._interpret,
             "module/executor": self._call_module,
@@ -43,36 +48,30 @@ class Package:
     # What it is.
 
     def describe(self):
-        user_inputs = self._user_inputs()
-        traced = [(spec.arg.name, self._traced_shape(i, spec), True) for i, spec in enumerate(user_inputs)]
-        fixed, notes = self._sizes(user_inputs)
+        traced = [
+            (spec.arg.name, self._traced_shape(i, spec), self._is_floating(spec))
+            for i, spec in enumerate(self._user_inputs)
+        ]
+        fixed, notes = self._sizes()
+        branches = self._branches()
         parameters = {name for name, _ in self.program.named_parameters()}
         tensors = list(self.program.state_dict.items())
-        notes += [f"the graph branches by {name}: what is inside was not audited" for name in self._branches()]
-        findings = audit(self._graph, self._audited(user_inputs, traced), fixed)
+        notes += [f"the graph branches by {name}: what is inside was not audited" for name in branches]
         return {
             "parameters": [(name, tensor) for name, tensor in tensors if name in parameters],
             "buffers": [(name, tensor) for name, tensor in tensors if name not in parameters],
             "inputs": [
-                {"name": spec.arg.name, "type": "Tensor", "tensor": True, **({"traced": shape} if shape else {})}
-                for spec, (_, shape, _) in zip(user_inputs, traced)
+                {"name": name, "type": "Tensor", "tensor": True, **({"traced": shape} if shape else {})}
+                for name, shape, _ in traced
             ],
             "outputs": self._output_paths(),
             "returns": self._returns(),
             "training": False,
-            "scripted": bool(self._branches()),
-            "audit": findings,
+            "scripted": bool(branches),
+            "audit": audit(self._graph, traced, fixed),
             "notes": notes,
             "unread": self._unread(parameters),
         }
-
-    def _user_inputs(self):
-        specs = [spec for spec in self._signature.input_specs if spec.kind is InputKind.USER_INPUT]
-        others = [spec.arg.name for spec in specs if not isinstance(spec.arg, TensorArgument)]
-        given = [spec for spec in specs if isinstance(spec.arg, TensorArgument)]
-        if others and not given:
-            raise AdapterError("the package takes no tensor")
-        return given
 
     def _placeholder(self, name):
         return next(node for node in self.program.graph.nodes if node.op == "placeholder" and node.name == name)
@@ -81,11 +80,15 @@ class Package:
         value = self._placeholder(spec.arg.name).meta.get("val")
         return list(value.shape) if isinstance(value, torch.Tensor) else []
 
+    def _is_floating(self, spec):
+        return self._placeholder(spec.arg.name).meta["val"].is_floating_point()
+
     def _traced_shape(self, place, spec):
         """Of the example with which it was exported, or as far as the graph's sizes hint at it."""
         if self.program.example_inputs is not None:
-            given = pytree.tree_leaves(self.program.example_inputs)
-            if place < len(given) and isinstance(given[place], torch.Tensor):
+            leaves = pytree.tree_leaves(self.program.example_inputs)
+            given = [each for each in leaves if isinstance(each, torch.Tensor)]
+            if place < len(given):
                 return list(given[place].shape)
         sizes = []
         for size in self._shape(spec):
@@ -96,19 +99,13 @@ class Package:
             sizes.append(int(size))
         return sizes
 
-    def _sizes(self, user_inputs):
+    def _sizes(self):
         """Whether every size is fixed by the file itself, and a note on those that are."""
-        shapes = [(spec.arg.name, self._shape(spec)) for spec in user_inputs]
+        shapes = [(spec.arg.name, self._shape(spec)) for spec in self._user_inputs]
         fixed = [f"{name} {list(shape)}" for name, shape in shapes if all(type(size) is int for size in shape)]
         all_fixed = len(fixed) == len(shapes)
         note = f"the package takes these sizes alone, and refuses others: {', '.join(fixed)}"
         return all_fixed, [note] if all_fixed else []
-
-    def _audited(self, user_inputs, traced):
-        floating = {
-            spec.arg.name: self._placeholder(spec.arg.name).meta["val"].is_floating_point() for spec in user_inputs
-        }
-        return [(name, shape, floating[name]) for name, shape, _ in traced]
 
     def _branches(self):
         return sorted({node.op for node in self._graph.nodes if node.op in ("cond", "while_loop", "map", "scan")})
@@ -165,9 +162,9 @@ class Package:
         before = torch.get_default_dtype()
         torch.set_default_dtype(torch.float64)
         try:
-            return _DoubleInterpreter(self, show).call([_widened(tensor) for tensor in tensors])
+            return _DoubleInterpreter(self, show).call(tensors)
         except Exception as error:
-            raise Unsupported(f"in double: {str(error).strip().splitlines()[0]}") from error
+            raise Unsupported(f"in double: {first_line(error)}") from error
         finally:
             torch.set_default_dtype(before)
 
@@ -188,18 +185,6 @@ class Package:
         """Of what the graph puts out, what a caller gets."""
         kinds = [spec.kind for spec in self._signature.output_specs]
         return [value for value, kind in zip(values, kinds) if kind is OutputKind.USER_OUTPUT]
-
-    @property
-    def graph(self):
-        return self._graph
-
-    @property
-    def places(self):
-        return self._places
-
-    @property
-    def values(self):
-        return self._values
 
 
 class _Interpreter(torch.fx.Interpreter):
@@ -232,10 +217,6 @@ class _Interpreter(torch.fx.Interpreter):
 
 
 class _DoubleInterpreter(_Interpreter):
-    def __init__(self, package, show):
-        super().__init__(package, show)
-        self.garbage_collect_values = show is None
-
     def call(self, tensors):
         arguments = [
             _widened(each) if isinstance(each, torch.Tensor) else each for each in self._package.lifted(tensors)
@@ -270,10 +251,10 @@ def _load(file):
         with _quietly():
             return torch.export.load(file)
     except Exception as error:
-        text = str(error).strip().split("\n")[0]
         raise AdapterError(
-            f"{file}: torch.export of torch {torch.__version__} cannot load it: {type(error).__name__}: {text}; it "
-            f"reads what torch.export.save wrote: another PyTorch, with what it needs, is named by $DEFORMDIFF_PYTHON"
+            f"{file}: torch.export of torch {torch.__version__} cannot load it: {type(error).__name__}: "
+            f"{first_line(error)}; it reads what torch.export.save wrote: another PyTorch, with what it needs, is "
+            f"named by $DEFORMDIFF_PYTHON"
         ) from error
 
 

@@ -64,7 +64,7 @@ def _constants_of(graph):
     places = {id(node): i for i, node in enumerate(graph.nodes)}
     found = {}
     for number, value in enumerate(graph.constants):
-        users = [places[id(user)] for user, _ in value.users if id(user) in places]
+        users = [places[id(user)] for user, _ in value.users]
         if users and value.constant.size > 1:
             found.setdefault(min(users), []).append((f"%constant{number}", value))
     return found

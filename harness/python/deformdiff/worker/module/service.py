@@ -8,7 +8,7 @@ from deformdiff.adapter import AdapterError
 from deformdiff.worker.arrays import NotShown, arrays_of
 from deformdiff.worker.blocks import OPAQUE
 from deformdiff.worker.execution import Executor
-from deformdiff.worker.service import answer_run, environment
+from deformdiff.worker.service import answer_run, described_subject, hello
 
 _TAP_BYTES = 2 << 30  # more is not kept of one run
 
@@ -27,25 +27,8 @@ class ModuleService:
             self._executors[mode] = Executor(_Mode(self._module, mode), self._arrays, file)
 
     def hello(self):
-        subjects = [
-            {
-                "name": mode,
-                "blocks": [OPAQUE],
-                "declaration": self._module.declaration,
-                "not_run": "",
-                "faulty": "",
-                "trigger": "",
-                "expected": "",
-            }
-            for mode in self._executors
-        ]
-        return {
-            "message": "hello",
-            "protocol": "1",
-            "refusal": self.refusal,
-            "environment": json.dumps(environment()),
-            "subjects": json.dumps(subjects),
-        }
+        subjects = [described_subject(mode, [OPAQUE], self._module.declaration) for mode in self._executors]
+        return hello(self.refusal, subjects)
 
     def answer(self, channel, message):
         if message.fields["message"] == "describe":
