@@ -251,7 +251,7 @@ def _extents(operand, source=None):
 
 
 def _size_of(source, axis):
-    value = Value(f"{source.name}.size({axis})")
+    value = Value(f"{source.name}.size({axis})", integer=True)
     Node("size", [source, axis], [value])
     source.users.pop()  # it is no node of the graph
     return value
