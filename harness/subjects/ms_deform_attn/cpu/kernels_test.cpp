@@ -286,6 +286,21 @@ TEST_P(EachSet, TouchesNothingBesideTheMap) {
 }
 
 /// One point on a map of one pixel, a quarter of a pixel beyond its centre: three corners lie beside the map.
+TEST_P(EachSet, GivesZerosWhereAnExtentIsZero) {
+  for (const auto extent : {&Shape::N, &Shape::M, &Shape::D, &Shape::Q, &Shape::P}) {
+    Shape shape;
+    shape.Q = 130;  // several blocks of them
+    shape.*extent = 0;
+    Example e = example(shape);
+    e.run();
+    e.compute();  // zeros, where there are any
+    expect_near(e.output, e.wanted_output, 0, "output");
+    expect_near(e.grad_value, e.wanted_value, 0, "grad_value");
+    expect_near(e.grad_location, e.wanted_location, 0, "grad_sampling_loc");
+    expect_near(e.grad_weight, e.wanted_weight, 0, "grad_attn_weight");
+  }
+}
+
 TEST_P(EachSet, LeavesCornersBesideTheMapOutOfInfinities) {
   Shape shape;
   shape.N = shape.M = shape.Q = shape.P = shape.D = 1;

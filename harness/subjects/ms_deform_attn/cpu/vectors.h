@@ -239,6 +239,7 @@ template <typename T>
 [[gnu::always_inline]] inline void fetch(ElementType type, const void* array, std::int64_t first,
                                          std::int64_t count) {
   constexpr std::int64_t kLine = 64;
+  if (count == 0) return;  // of no memory at all
   const auto* begin = static_cast<const char*>(array) + first * bytes_of(type);
   const auto* last = begin + count * bytes_of(type) - 1;
   for (const char* line = begin; line < last; line += kLine) __builtin_prefetch(line);
