@@ -5,6 +5,7 @@
 #include "core/test_folder.h"
 #include "engine/shrink_case.h"
 #include "engine/signature.h"
+#include "engine/worker_process.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
 #include "oracles/operations/operations.h"
@@ -23,6 +24,7 @@ const BlockEntry& entry() {
 }
 
 SubjectSpec built_in(const std::string& name) {
+  fork_workers_of(DEFORMDIFF_WORKER);
   return {name, {{DEFORMDIFF_WORKER, "--faults"}, name}, {}, {}};
 }
 

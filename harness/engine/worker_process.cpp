@@ -2,6 +2,8 @@
 
 #include "core/child_processes.h"
 #include "core/error.h"
+#include "engine/fork_server.h"
+#include "engine/start_process.h"
 
 #include <algorithm>
 #include <array>
@@ -9,9 +11,9 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <mutex>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -105,10 +107,26 @@ class LiveWorkers {
   /// What starts and ends workers holds this, so that none is taken for a leftover.
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
+  /// Has workers of this program forked from now on.
+  void serve(const std::string& program) { servers_.try_emplace(program); }
+
+  /// argv with `given[i]` as descriptor i, in a group of its own.
+  pid_t start(const std::vector<std::string>& argv, std::span<const int> given) {
+    pid_t pid = -1;
+    if (const auto found = servers_.find(argv.front()); found != servers_.end()) {
+      if (!found->second) pids.push_back(found->second.emplace(argv.front()).pid());
+      pid = found->second->start(argv, given);
+    }
+    if (pid < 0) pid = start_process(argv, given);
+    pids.push_back(pid);
+    return pid;
+  }
+
   std::vector<pid_t> pids;
 
  private:
   std::mutex mutex_;
+  std::map<std::string, std::optional<ForkServer>> servers_;  ///< by their programs
 };
 
 /// Signals that come from elsewhere, if not from the process itself: what a program brings about by its own
@@ -123,37 +141,6 @@ std::string text_of_signal(int signal) {
   const char* name = ::sigabbrev_np(signal);
   if (name == nullptr) return fmt::format("signal {}", signal);
   return fmt::format("SIG{} ({})", name, ::sigdescr_np(signal));
-}
-
-/// posix_spawn with `given[i]` as descriptor i. A group of its own: an interrupt from the keyboard reaches
-/// the parent only.
-pid_t spawn(const std::vector<std::string>& argv, std::span<const int> given) {
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawnattr_init(&attributes);
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    posix_spawn_file_actions_adddup2(&actions, given[i], static_cast<int>(i));
-  }
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  std::vector<char*> words;
-  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, words[0], &actions, &attributes, words.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) {
-    throw InputError(fmt::format("worker {}: cannot be started: {}", argv[0], std::strerror(error)));
-  }
-  return pid;
 }
 
 void limit(pid_t pid, __rlimit_resource resource, rlim_t value) {
@@ -172,6 +159,12 @@ std::string printable(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+void fork_workers_of(const std::string& program) {
+  LiveWorkers& workers = LiveWorkers::instance();
+  const auto lock = workers.lock();
+  workers.serve(program);
+}
+
 WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t memory_bytes)
     : to_memory_(make_memory()), from_memory_(make_memory()), standard_error_(make_standard_error()) {
   DEFORMDIFF_CHECK(!argv.empty());
@@ -189,13 +182,13 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t 
   LiveWorkers& workers = LiveWorkers::instance();
   const auto lock = workers.lock();
   adopt_orphans();
-  pid_ = spawn(argv, given);
+  pid_ = workers.start(argv, given);
   process_ = FileDescriptor(open_process(pid_));
   if (process_.get() < 0) {
     kill_child(pid_, -1);
+    std::erase(workers.pids, pid_);
     fail_for_descriptor("a worker's process");
   }
-  workers.pids.push_back(pid_);
   limit(pid_, RLIMIT_CORE, 0);
   if (memory_bytes > 0) limit(pid_, RLIMIT_DATA, static_cast<rlim_t>(memory_bytes));
 }

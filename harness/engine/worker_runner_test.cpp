@@ -80,7 +80,13 @@ void expect_copy(const Outcome& outcome, const Case& c) {
 }
 
 WorkerCommand worker(std::string subject) {
+  fork_workers_of(DEFORMDIFF_WORKER);
   return {{DEFORMDIFF_WORKER, "--faults"}, std::move(subject)};
+}
+
+/// The same, started as any program: no fork server is beside it.
+WorkerCommand lone_worker(std::string subject) {
+  return {{"/usr/bin/env", DEFORMDIFF_WORKER, "--faults"}, std::move(subject)};
 }
 
 WorkerCommand shell(const char* script) {
@@ -423,7 +429,7 @@ pid_t only_child() {
 
 TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
   for (const int signal : {SIGKILL, SIGTERM, SIGSTOP}) {
-    const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {.case_timeout_seconds = 30});
+    const std::unique_ptr<Runner> runner = worker_runner(lone_worker("cpu"), {.case_timeout_seconds = 30});
     const Outcome before = runner->run(std::span(&kCalm, 1), {}).at(0);
     expect_copy(before, kCalm);
     EXPECT_EQ(before.lost_worker, "");
@@ -441,7 +447,7 @@ TEST(RunnerTest, ACaseIsNotBlamedForASignalFromElsewhere) {
 }
 
 TEST(RunnerTest, APauseIsNoEnd) {
-  const std::unique_ptr<Runner> runner = worker_runner(worker("cpu"), {});
+  const std::unique_ptr<Runner> runner = worker_runner(lone_worker("cpu"), {});
   expect_copy(runner->run(std::span(&kCalm, 1), {}).at(0), kCalm);
   const pid_t child = only_child();
   ::kill(child, SIGSTOP);

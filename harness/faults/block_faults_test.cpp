@@ -20,12 +20,16 @@ std::vector<at::Tensor> right(const TestCall& call, Taps* taps = nullptr) {
 
 SubjectList block_faults() {
   SubjectList list = model_faults();
-  SubjectList exports = export_faults();
-  list.insert(list.end(), std::make_move_iterator(exports.begin()), std::make_move_iterator(exports.end()));
+  const auto append = [&list](SubjectList more) {
+    list.insert(list.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  };
+  append(norm_faults());
+  append(export_faults());
   return list;
 }
 
-/// A call on which every fault shows: a batch, a mask, and in decoders a query whose mask is all blocked.
+/// A call on which every fault shows: a batch, a mask, in decoders a query whose mask is all blocked, and for
+/// cancellation norms of a large mean.
 TestCall provocation(const std::string& fault, const std::string& block) {
   TestCall call = test_call(block);
   if (fault == "fault/blocked_rows_kept") {
@@ -33,6 +37,11 @@ TestCall provocation(const std::string& fault, const std::string& block) {
     call.input(embedder + "weight").mul_(100);
     call.input(embedder + "bias").fill_(-1);
     if (block == "transformer_decoder") call.input("mask_features").fill_(1);
+  }
+  if (fault == "fault/norm_one_pass_variance") {
+    for (const std::string& name : call.names()) {
+      if (name.ends_with("fc2.bias")) call.input(name).add_(1e7);
+    }
   }
   return call;
 }

@@ -57,6 +57,7 @@ SubjectList state_faults();       ///< memory between calls
 SubjectList buffer_faults();      ///< what shows only in the buffers of a worker
 SubjectList traced_faults();      ///< kernels called outside the dispatcher while tracing
 SubjectList model_faults();       ///< models that use a right operator wrongly
+SubjectList norm_faults();        ///< models whose layer norms and group norms are others
 SubjectList export_faults();      ///< what exports of whole models silently get wrong
 SubjectList gradient_faults();    ///< the operator's backward: what is added up, and by what it is multiplied
 SubjectList scatter_faults();     ///< the same: where it is added, and what is left out

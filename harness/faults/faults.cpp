@@ -125,6 +125,7 @@ SubjectList fault_subjects() {
   append(list, buffer_faults());
   append(list, traced_faults());
   append(list, model_faults());
+  append(list, norm_faults());
   append(list, export_faults());
   append(list, gradient_faults());
   append(list, scatter_faults());

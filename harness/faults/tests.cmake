@@ -163,6 +163,14 @@ set(block_faults
   threshold_inverted@mask_predictor=out_of_bound
   "blocked_rows_kept@transformer_decoder=(out_of_bound|nonfinite_mismatch)"
   unscaled_queries@decoder_layer=out_of_bound
+  norm_unbiased_variance@encoder_layer=out_of_bound
+  "norm_one_pass_variance@decoder_layer=(out_of_bound|nonfinite_mismatch)"
+  norm_eps_outside_root@encoder_layer=out_of_bound
+  norm_half_statistics@pixel_decoder_encoder=out_of_bound
+  norm_bias_before_weight@decoder_layer=out_of_bound
+  layer_norm_of_all_rows@encoder_layer=out_of_bound
+  group_norm_over_batch@pixel_decoder=out_of_bound
+  group_norm_interleaved@pixel_decoder=out_of_bound
   traced_block_unregistered_kernel@pixel_decoder=out_of_bound
   traced_block_stale_constant@attention_layer=out_of_bound
   traced_block_stale_mask@mask2former_head=out_of_bound

@@ -1,4 +1,5 @@
 // deformdiff-worker: runs implementations on cases that deformdiff sends it, in a process of their own.
+#include "core/wire/fork.h"
 #include "core/wire/hello.h"
 #include "core/wire/module.h"
 #include "core/wire/run.h"
@@ -7,6 +8,7 @@
 #include "subjects/tracing/module_process.h"
 #include "worker/channel.h"
 #include "worker/executor.h"
+#include "worker/fork_server.h"
 #include "worker/guarded_allocator.h"
 #include "worker/module/describe.h"
 #include "worker/module/loader.h"
@@ -20,7 +22,9 @@
 #include <optional>
 #include <string>
 #include <unistd.h>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -42,7 +46,8 @@ struct Options {
   bool serve_saved_modules = false;
 };
 
-Options parse_options(int argc, char** argv) {
+/// `words` without the program's name.
+Options parse_options(std::vector<std::string> words) {
   Options options;
   CLI::App app("Runs implementations for deformdiff, which starts it; not for use by hand.");
   app.add_flag("--faults", options.faults, "Serve the faults too");
@@ -55,7 +60,8 @@ Options parse_options(int argc, char** argv) {
   app.add_flag(worker::kServeSavedModules, options.serve_saved_modules,
                "Load and run modules for another worker");
   try {
-    app.parse(argc, argv);
+    std::ranges::reverse(words);  // as CLI11 wants them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     std::exit(app.exit(error) == 0 ? 0 : 2);
   }
@@ -150,7 +156,9 @@ void answer(worker::Channel& channel, Service& service, worker::Executor& execut
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Options options = parse_options(argc, argv);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (words == std::vector<std::string>{wire::kForkServer}) words = worker::serve_forks();
+  const Options options = parse_options(std::move(words));
   try {
     worker::GuardedAllocator::instance();
     at::set_num_threads(options.threads);

@@ -6,6 +6,7 @@
 #include "core/test_folder.h"
 #include "engine/judge.h"
 #include "engine/session.h"
+#include "engine/worker_process.h"
 #include "generators/ms_deform_attn/generator.h"
 #include "generators/ms_deform_attn/shrinks.h"
 #include "oracles/operations/operations.h"
@@ -28,6 +29,7 @@ const BlockEntry& entry() {
 
 SubjectSpec from_library(const std::string& name) {
   const std::string address = std::string(DEFORMDIFF_MISHAPS_LIBRARY) + "#" + name;
+  fork_workers_of(DEFORMDIFF_WORKER);
   return {name, {{DEFORMDIFF_WORKER, "--operator", address}, address}, {}, {}};
 }
 

@@ -1,5 +1,6 @@
 #include "core/arbitrary_case_test.h"
 #include "core/random.h"
+#include "core/wire/fork.h"
 #include "core/wire/hello.h"
 #include "core/wire/module.h"
 #include "core/wire/run.h"
@@ -7,6 +8,8 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
@@ -242,6 +245,34 @@ std::uint64_t refused(const Whole& valid, std::uint64_t mutations,
     }
   }
   return count;
+}
+
+TEST(Wire, ForkRequestsHandDescriptorsOver) {
+  int ends[2], pipe_ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  FileDescriptor near(ends[0]), far(ends[1]), read_end(pipe_ends[0]), write_end(pipe_ends[1]);
+  const std::vector<std::string> words{"--operator", "", "a b\nc"};
+  const int given[] = {write_end.get(), read_end.get()};
+  ASSERT_TRUE(send_fork_request(near.get(), words, given));
+  const ForkRequest request = receive_fork_request(far.get());
+  EXPECT_EQ(request.words, words);
+  ASSERT_EQ(request.descriptors.size(), 2U);
+  ASSERT_TRUE(write_all(request.descriptors[0].get(), "x", 1));
+  char got = 0;
+  ASSERT_TRUE(read_all(read_end.get(), &got, 1));
+  EXPECT_EQ(got, 'x');
+  ASSERT_TRUE(send_fork_request(near.get(), {}, given));
+  EXPECT_EQ(receive_fork_request(far.get()).words, std::vector<std::string>{});
+  const std::vector<std::string> endless{std::string(1 << 20, 'x')};
+  EXPECT_FALSE(send_fork_request(near.get(), endless, given));
+  ASSERT_TRUE(send_process(far.get(), 1234));
+  EXPECT_EQ(receive_process(near.get(), 1000), 1234);
+  EXPECT_EQ(receive_process(near.get(), 1), -1);
+  far.reset();
+  EXPECT_FALSE(send_fork_request(near.get(), words, given));
+  EXPECT_EQ(receive_process(near.get(), 1000), -1);
+  EXPECT_TRUE(receive_fork_request(near.get()).descriptors.empty());
 }
 
 TEST(Wire, AHundredThousandMutationsGiveAMessageOrAnError) {

@@ -54,6 +54,8 @@ class TestCall {
     throw std::out_of_range(std::string(name));
   }
 
+  const std::vector<std::string>& names() const { return names_; }
+
   Call operator()(Taps* taps = nullptr) const { return {block_, attributes_, names_, inputs_, taps}; }
 
   static constexpr std::int64_t kChannels = 8;
