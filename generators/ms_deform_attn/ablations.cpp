@@ -47,8 +47,8 @@ std::optional<Draft> levels_in_order(const Draft& draft) {
   return keep_levels(draft, whole_levels(draft), Points::kInPlace, Gaps::kConsecutive);
 }
 
-/// From a height and a width to smaller ones.
-using Sides = std::function<void(std::int64_t& height, std::int64_t& width)>;
+/// From a height and a width to smaller ones; false where there are none.
+using Sides = std::function<bool(std::int64_t& height, std::int64_t& width)>;
 
 WaysWithout with_sides(const Sides& change) {
   return [change](const Draft&) {
@@ -57,7 +57,7 @@ WaysWithout with_sides(const Sides& change) {
       bool changed = false;
       for (Crop& crop : crops) {
         const Crop whole = crop;
-        change(crop.height, crop.width);
+        if (!change(crop.height, crop.width)) return std::nullopt;
         changed = changed || crop.height != whole.height || crop.width != whole.width;
       }
       return changed ? keep_levels(draft, crops, Points::kInPlace, Gaps::kKept) : draft;
@@ -65,18 +65,23 @@ WaysWithout with_sides(const Sides& change) {
   };
 }
 
-void square(std::int64_t& height, std::int64_t& width) {
+/// One pixel is all that would be left of a row of them, and that shows little.
+bool square(std::int64_t& height, std::int64_t& width) {
+  if (height != width && std::min(height, width) == 1) return false;
   height = width = std::min(height, width);
+  return true;
 }
 
-void powers_of_two(std::int64_t& height, std::int64_t& width) {
+bool powers_of_two(std::int64_t& height, std::int64_t& width) {
   for (std::int64_t* side : {&height, &width}) {
     *side = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(*side)));
   }
+  return true;
 }
 
-void one_pixel(std::int64_t& height, std::int64_t& width) {
+bool one_pixel(std::int64_t& height, std::int64_t& width) {
   height = width = 1;
+  return true;
 }
 
 /// From a pixel coordinate, which may be NaN or infinite, and the side to another.

@@ -127,6 +127,20 @@ TEST(Ablations, KeepEachOfSeveralAlone) {
   }
 }
 
+TEST(Ablations, NoRowOfPixelsIsMadeSquare) {
+  const Ablations all = ablations(block());
+  const Ablation& square = *std::ranges::find(all, "square maps", &Ablation::words);
+  int rows = 0;
+  for (std::uint64_t i = 0; i < kCases; ++i) {
+    const std::optional<Case> c = small_case(i);
+    const auto is_row = [](const Level& level) { return (level.height == 1) != (level.width == 1); };
+    if (!c || !std::ranges::any_of(parse(*c).levels, is_row)) continue;
+    ++rows;
+    EXPECT_FALSE(square.without(*c)().has_value()) << i;
+  }
+  EXPECT_GT(rows, 10);
+}
+
 /// What holds without each property is asked of the operator's inputs, which the backward has too.
 TEST(BackwardAblations, TakeAwayWhatTheySay) {
   const Ablations all = ablations(backward_block());

@@ -52,6 +52,7 @@ Step square_maps(const Draft& draft) {
     std::vector<Crop> crops = whole_levels(from);
     bool changed = false;
     for (Crop& crop : crops) {
+      if (crop.height != crop.width && std::min(crop.height, crop.width) == 1) return std::nullopt;
       changed = changed || crop.height != crop.width;
       crop.height = crop.width = std::min(crop.height, crop.width);
     }

@@ -125,7 +125,7 @@ std::string worker_program() {
         "harness/setup.sh build). What is called from Python needs none of it: --subject python:FILE.py",
         worker.string()));
   }
-  fork_workers_of(worker.string());
+  fork_workers_of({worker.string()});
   return worker.string();
 }
 

@@ -5,6 +5,7 @@
 #include "core/declaration.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "engine/worker_process.h"
 
 #include <algorithm>
 #include <cctype>
@@ -78,6 +79,7 @@ SubjectSpec made_python_spec(const std::string& typed) {
   if (const std::string* device = address.declared.find("device")) {
     argv.insert(argv.end(), {"--device", *device});
   }
+  fork_workers_of(argv);
   SubjectSpec spec{typed, {std::move(argv), name}, {}, is_module ? "" : source};
   declare(address.declared, spec);
   return spec;

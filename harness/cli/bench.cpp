@@ -233,7 +233,7 @@ class Bench {
 };
 
 std::string split_text(const TimeSplit& split) {
-  const double total = split.generate + split.transport + split.run + split.oracle + split.compare;
+  const double total = split.total();
   const auto part = [total](double seconds) { return total > 0 ? 100 * seconds / total : 0; };
   return fmt::format(
       "\nWhere a case's time goes (throughput): generate {:.1f} %, transport {:.1f} %, run {:.1f} %, oracle "

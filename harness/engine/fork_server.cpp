@@ -17,7 +17,7 @@ constexpr int kPatienceMilliseconds = 60'000;
 
 }  // namespace
 
-ForkServer::ForkServer(const std::string& program) {
+ForkServer::ForkServer(const std::vector<std::string>& command) {
   int ends[2];
   const FileDescriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (nothing.get() < 0 || ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -30,16 +30,18 @@ ForkServer::ForkServer(const std::string& program) {
   std::array<int, wire::kForkDescriptors> given;
   given.fill(nothing.get());
   given[wire::kForkSocket] = high.get();
-  pid_ = start_process({program, wire::kForkServer}, given);
+  std::vector<std::string> words = command;
+  words.emplace_back(wire::kForkServer);
+  pid_ = start_process(words, given);
 }
 
 ForkServer::~ForkServer() {
   kill_child(pid_, FileDescriptor(open_process(pid_)).get());
 }
 
-pid_t ForkServer::start(const std::vector<std::string>& argv, std::span<const int> given) {
+pid_t ForkServer::start(std::span<const std::string> words, std::span<const int> given) {
   if (socket_.get() < 0) return -1;
-  const bool asked = wire::send_fork_request(socket_.get(), std::span(argv).subspan(1), given);
+  const bool asked = wire::send_fork_request(socket_.get(), words, given);
   const pid_t process = asked ? wire::receive_process(socket_.get(), kPatienceMilliseconds) : -1;
   if (process < 0) socket_.reset();
   return process;

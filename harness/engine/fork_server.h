@@ -1,5 +1,5 @@
 // A worker program that has loaded its libraries once and forks for every worker that is to start: LibTorch
-// takes a fifth of a second to load, a fork milliseconds.
+// takes a fifth of a second to load, PyTorch more than a second, a fork some milliseconds.
 #pragma once
 
 #include "core/file_descriptor.h"
@@ -13,18 +13,18 @@ namespace deformdiff {
 
 class ForkServer {
  public:
-  /// Starts `program --fork-server`, which goes on loading. Throws InputError if it cannot be started.
-  explicit ForkServer(const std::string& program);
+  /// Starts `command --fork-server`, which goes on loading. Throws InputError if it cannot be started.
+  explicit ForkServer(const std::vector<std::string>& command);
   ~ForkServer();
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
 
   pid_t pid() const { return pid_; }
 
-  /// Starts argv, which is the program's, with `given[i]` as its descriptor i, in a group of its own. The
+  /// Starts the command with `words` behind it and `given[i]` as descriptor i, in a group of its own. The
   /// process is a child of this one, which must have adopted orphans. -1 where the server is gone or does not
   /// answer: then it never will.
-  pid_t start(const std::vector<std::string>& argv, std::span<const int> given);
+  pid_t start(std::span<const std::string> words, std::span<const int> given);
 
  private:
   FileDescriptor socket_;

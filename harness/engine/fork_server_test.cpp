@@ -18,7 +18,7 @@ namespace {
 
 using Event = WorkerProcess::Event;
 
-const std::vector<std::string> kCommand{DEFORMDIFF_WORKER, "--fault", "fault/throws"};
+const std::vector<std::string> kWords{"--fault", "fault/throws"};
 
 Event next(WorkerProcess& process) {
   return process.receive(WorkerProcess::Clock::now() + std::chrono::seconds(60));
@@ -31,8 +31,9 @@ std::string command_line_of(pid_t process) {
 }
 
 TEST(ForkServer, AForkedWorkerHasItsOwnCommandLineAndEnd) {
-  fork_workers_of(DEFORMDIFF_WORKER);
-  WorkerProcess first(kCommand, 0), second(kCommand, 0);
+  fork_workers_of({DEFORMDIFF_WORKER});
+  const std::vector<std::string> command{DEFORMDIFF_WORKER, "--fault", "fault/throws"};
+  WorkerProcess first(command, 0), second(command, 0);
   for (WorkerProcess* process : {&first, &second}) {
     ASSERT_EQ(next(*process), Event::kMessage) << process->last_words();
     EXPECT_NE(process->header().find("fault/throws"), std::string_view::npos) << process->header();
@@ -48,7 +49,7 @@ TEST(ForkServer, AForkedWorkerHasItsOwnCommandLineAndEnd) {
 }
 
 TEST(ForkServer, AWrongCommandLineIsTold) {
-  fork_workers_of(DEFORMDIFF_WORKER);
+  fork_workers_of({DEFORMDIFF_WORKER});
   WorkerProcess process({DEFORMDIFF_WORKER, "--nonsense"}, 0);
   EXPECT_EQ(next(process), Event::kEnded);
   EXPECT_EQ(process.describe_end(), "left with exit code 2");
@@ -57,19 +58,19 @@ TEST(ForkServer, AWrongCommandLineIsTold) {
 
 TEST(ForkServer, OneThatIsGoneStartsNothing) {
   adopt_orphans();
-  ForkServer server(DEFORMDIFF_WORKER);
+  ForkServer server({DEFORMDIFF_WORKER});
   const FileDescriptor nothing(::open("/dev/null", O_RDWR));
   const std::array<int, 5> given{nothing.get(), nothing.get(), nothing.get(), nothing.get(), nothing.get()};
-  const pid_t process = server.start(kCommand, given);
+  const pid_t process = server.start(kWords, given);
   ASSERT_GT(process, 0);
   kill_child(process, -1);
   ASSERT_EQ(::kill(server.pid(), SIGKILL), 0);
-  EXPECT_EQ(server.start(kCommand, given), -1);
-  EXPECT_EQ(server.start(kCommand, given), -1);
+  EXPECT_EQ(server.start(kWords, given), -1);
+  EXPECT_EQ(server.start(kWords, given), -1);
 }
 
 TEST(ForkServer, AProgramThatIsNoneIsStartedAsAnyOther) {
-  fork_workers_of("/bin/sh");
+  fork_workers_of({"/bin/sh"});
   WorkerProcess process({"/bin/sh", "-c", std::string("exec ") + DEFORMDIFF_WORKER}, 0);
   EXPECT_EQ(next(process), Event::kMessage) << process.last_words();
 }

@@ -3,7 +3,9 @@
 #include "core/case_file.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <ranges>
 #include <utility>
 
 #include <fmt/format.h>
@@ -173,6 +175,39 @@ class Namer {
   const DrawnCases& drawn_;
 };
 
+std::vector<Finding*> of_group(std::span<const AblatedFinding> findings, const std::string& text) {
+  std::vector<Finding*> members;
+  for (const AblatedFinding& each : findings) {
+    if (each.finding->group == text) members.push_back(each.finding);
+  }
+  return members;
+}
+
+/// Where a finding could not be tried on what the others of a group have in common, it stands with them if it
+/// vanishes with something that one of them vanishes with and nothing tells it from any.
+void join_linked(std::span<AblatedFinding> findings, const std::vector<std::string>& words) {
+  for (AblatedFinding& lone : findings) {
+    if (!lone.finding->group.empty() || !lone.finding->excused_by.empty()) continue;
+    for (const AblatedFinding& other : findings) {
+      const std::string before = other.finding->group;
+      if (before.empty()) continue;
+      const auto link = std::ranges::find_if(std::views::iota(std::size_t{0}, words.size()),
+                                             [&](auto i) { return vanishes(lone, i) && vanishes(other, i); });
+      const bool apart = std::ranges::any_of(findings, [&](const AblatedFinding& each) {
+        return each.finding->group == before && separating(each, lone).has_value();
+      });
+      if (*link == words.size() || apart) continue;
+      std::vector<Finding*> members = of_group(findings, before);
+      members.push_back(lone.finding);
+      const std::string text = fmt::format(
+          "{} One more vanishes with {}, as others of them do, and nothing that was tried tells it apart.",
+          before, words[*link]);
+      for (Finding* finding : members) finding->group = text;
+      break;
+    }
+  }
+}
+
 /// Where nothing tells it from the finding while shrinking which it was met, it stands with that one.
 void join_met_while_shrinking(std::span<AblatedFinding> findings) {
   for (AblatedFinding& other : findings) {
@@ -188,10 +223,8 @@ void join_met_while_shrinking(std::span<AblatedFinding> findings) {
         "{}{} met while shrinking {}, and nothing that was tried tells them apart.",
         before.empty() ? "" : before + " ", met.size() == 1 ? "One was" : fmt::format("{} were", met.size()),
         before.empty() ? "the other" : "another");
-    for (const AblatedFinding& each : findings) {
-      const bool stands_with = !before.empty() && each.finding->group == before;
-      if (stands_with || each.finding == other.finding) met.push_back(each.finding);
-    }
+    met.push_back(other.finding);
+    if (!before.empty()) std::ranges::copy(of_group(findings, before), std::back_inserter(met));
     for (Finding* finding : met) finding->group = text;
   }
 }
@@ -249,6 +282,7 @@ void name_groups(std::span<AblatedFinding> findings, const std::vector<std::stri
         std::ranges::none_of(members, [](const auto* each) { return each->finding->excused_by.empty(); });
     if (members.size() > 1 && !all_excused) namer.name(members);
   }
+  join_linked(findings, words);
   join_met_while_shrinking(findings);
 }
 

@@ -81,6 +81,20 @@ TEST_F(NameGroups, TakeInWhatWasMetWhileShrinkingOne) {
   EXPECT_EQ(told_apart.group, "");
 }
 
+TEST_F(NameGroups, TakeInWhatOneOfThemIsLinkedWith) {
+  const Finding& a = add({kVanishes, kUnknown});
+  const Finding& b = add({kVanishes, kVanishes});
+  const Finding& linked = add({kUnknown, kVanishes});
+  const Finding& told_apart = add({kFails, kVanishes});
+  name();
+  EXPECT_EQ(a.group,
+            "Both vanish with one level, tried on 6 of their cases. One more vanishes with square maps, as "
+            "others of them do, and nothing that was tried tells it apart.");
+  EXPECT_EQ(b.group, a.group);
+  EXPECT_EQ(linked.group, a.group);
+  EXPECT_EQ(told_apart.group, "");
+}
+
 TEST_F(NameGroups, OfOneAndWhatWasMetWhileShrinkingIt) {
   const Finding& a = add({kFails, kUnknown});
   const Finding& met = add({kUnknown, kUnknown});

@@ -24,7 +24,7 @@ constexpr double kSiblingShare = 0.25;
 
 /// Parts of a timed run that are left for grouping: for each subject that has several findings, never more
 /// than a finding's shrinking may take; and for all of them.
-constexpr double kGroupingShare = 0.05;
+constexpr double kGroupingShare = 0.1;
 constexpr double kMostForGrouping = 0.2;
 
 /// What a finding's line says beyond what was wrong.

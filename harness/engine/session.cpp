@@ -129,10 +129,11 @@ class Session {
     }
   }
 
-  /// No further case is to be run.
+  /// No further case is to be run: a batch as long as the last would end too late.
   bool out_of_time() const {
-    return options_.limits.end.passed() ||
-           options_.limits.end.seconds_left() < investigator_.seconds_for_grouping();
+    const double grouping = investigator_.seconds_for_grouping();
+    const double needed = grouping > 0 ? grouping + batch_seconds_ : 0;
+    return options_.limits.end.passed() || options_.limits.end.seconds_left() < needed;
   }
 
   void group() {
@@ -202,6 +203,7 @@ class Session {
       count_triggers_of(work, latest);
       if (journal_ != nullptr) journal_->finish(work.subjects, latest, investigator_);
       add(drawn_, latest);
+      batch_seconds_ = latest.split.total();
       latest = {};
       const std::uint64_t position = work.batch.first;
       work = std::move(next);
@@ -334,6 +336,7 @@ class Session {
   Canaries canaries_;
   Guide guide_;
   double guided_seconds_ = 0;  ///< of this sitting
+  double batch_seconds_ = 0;   ///< of the last batch, without what its failures took
   std::deque<SubjectState> states_;
   SessionReport report_;
   DrawnCases drawn_;

@@ -51,6 +51,8 @@ struct SubjectReport {
 /// Where the time of a run went, in seconds summed over cases (worker time over subjects as well).
 struct TimeSplit {
   double generate = 0, transport = 0, run = 0, oracle = 0, compare = 0;
+
+  double total() const { return generate + transport + run + oracle + compare; }
 };
 
 struct SessionReport {

@@ -24,7 +24,7 @@ const BlockEntry& entry() {
 }
 
 SubjectSpec built_in(const std::string& name) {
-  fork_workers_of(DEFORMDIFF_WORKER);
+  fork_workers_of({DEFORMDIFF_WORKER});
   return {name, {{DEFORMDIFF_WORKER, "--faults"}, name}, {}, {}};
 }
 

@@ -96,6 +96,8 @@ void set_nonblocking(int descriptor) {
   if (flags < 0 || ::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) != 0) fail("a worker's pipe");
 }
 
+using Words = std::vector<std::string>;
+
 /// The workers that there are: what else is below this process was left by one that is gone.
 class LiveWorkers {
  public:
@@ -107,15 +109,22 @@ class LiveWorkers {
   /// What starts and ends workers holds this, so that none is taken for a leftover.
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
-  /// Has workers of this program forked from now on.
-  void serve(const std::string& program) { servers_.try_emplace(program); }
+  /// Has workers forked whose command line begins so.
+  void serve(const Words& command) {
+    if (servers_.contains(command)) return;
+    adopt_orphans();
+    pids.push_back(servers_.try_emplace(command, command).first->second.pid());
+  }
 
   /// argv with `given[i]` as descriptor i, in a group of its own.
-  pid_t start(const std::vector<std::string>& argv, std::span<const int> given) {
+  pid_t start(const Words& argv, std::span<const int> given) {
     pid_t pid = -1;
-    if (const auto found = servers_.find(argv.front()); found != servers_.end()) {
-      if (!found->second) pids.push_back(found->second.emplace(argv.front()).pid());
-      pid = found->second->start(argv, given);
+    for (auto& [command, server] : servers_) {
+      const std::span words(argv);
+      if (words.size() < command.size() || !std::ranges::equal(words.first(command.size()), command))
+        continue;
+      pid = server.start(words.subspan(command.size()), given);
+      break;
     }
     if (pid < 0) pid = start_process(argv, given);
     pids.push_back(pid);
@@ -126,7 +135,7 @@ class LiveWorkers {
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::optional<ForkServer>> servers_;  ///< by their programs
+  std::map<Words, ForkServer> servers_;  ///< by their commands
 };
 
 /// Signals that come from elsewhere, if not from the process itself: what a program brings about by its own
@@ -159,10 +168,10 @@ std::string printable(std::span<const std::byte> bytes) {
 
 }  // namespace
 
-void fork_workers_of(const std::string& program) {
+void fork_workers_of(const std::vector<std::string>& command) {
   LiveWorkers& workers = LiveWorkers::instance();
   const auto lock = workers.lock();
-  workers.serve(program);
+  workers.serve(command);
 }
 
 WorkerProcess::WorkerProcess(const std::vector<std::string>& argv, std::int64_t memory_bytes)

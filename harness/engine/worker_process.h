@@ -16,8 +16,9 @@
 
 namespace deformdiff {
 
-/// From here on workers of this program are forked from one that has loaded its libraries: see fork_server.h.
-void fork_workers_of(const std::string& program);
+/// From here on workers whose command line begins so are forked from one that has loaded its libraries: see
+/// fork_server.h. Throws InputError if the program cannot be started.
+void fork_workers_of(const std::vector<std::string>& command);
 
 /// One process, from its start to its end; not thread-safe. The program has no children but its workers: what
 /// else turns up below it was left by one of them, and ends with the next that ends.

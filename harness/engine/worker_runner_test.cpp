@@ -80,7 +80,7 @@ void expect_copy(const Outcome& outcome, const Case& c) {
 }
 
 WorkerCommand worker(std::string subject) {
-  fork_workers_of(DEFORMDIFF_WORKER);
+  fork_workers_of({DEFORMDIFF_WORKER});
   return {{DEFORMDIFF_WORKER, "--faults"}, std::move(subject)};
 }
 

@@ -29,7 +29,7 @@ const BlockEntry& entry() {
 
 SubjectSpec from_library(const std::string& name) {
   const std::string address = std::string(DEFORMDIFF_MISHAPS_LIBRARY) + "#" + name;
-  fork_workers_of(DEFORMDIFF_WORKER);
+  fork_workers_of({DEFORMDIFF_WORKER});
   return {name, {{DEFORMDIFF_WORKER, "--operator", address}, address}, {}, {}};
 }
 

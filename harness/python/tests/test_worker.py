@@ -37,6 +37,42 @@ class Mishaps(harness.ProgramTest):
                 self.assertIn(text, found[name]["one_line"])
 
 
+class Forked(harness.ProgramTest):
+    def test_workers_are_forked(self):
+        report = self.fuzz(address(KERNEL, "raises_its_last_word"), cases=1)
+        self.assertIn("--fork-server", report["findings"][0]["one_line"])
+
+    def test_what_is_loaded_before(self):
+        sys.path.insert(0, harness.PACKAGE_FOLDER)
+        from deformdiff.worker.fork_server import packages_of
+
+        self.assertEqual(packages_of("import numpy\n"), ["numpy"])
+        self.assertEqual(packages_of("import numpy\nimport torch.nn as nn\n"), ["numpy", "torch"])
+        self.assertEqual(packages_of("def f():\n    from torch import nn\n"), ["numpy", "torch"])
+        self.assertEqual(packages_of("import torchvision\n"), ["numpy"])
+        self.assertEqual(packages_of("import os\nos.environ['A'] = 'b'\nimport torch\n"), ["numpy"])
+
+    def test_a_module_is_found_and_not_imported(self):
+        sys.path.insert(0, harness.PACKAGE_FOLDER)
+        from deformdiff.worker.fork_server import path_of
+
+        folder = os.path.join(self.folder, "never_imported")
+        os.makedirs(os.path.join(folder, "inner"))
+        for name in ("__init__.py", "kernel.py", "inner/__init__.py"):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write("raise RuntimeError('imported')\n")
+        before = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            self.assertEqual(path_of("never_imported.kernel"), os.path.join(folder, "kernel.py"))
+            self.assertEqual(path_of("never_imported.inner"), os.path.join(folder, "inner", "__init__.py"))
+            self.assertIsNone(path_of("never_imported.missing"))
+            self.assertIsNone(path_of("no_such_package_at_all"))
+        finally:
+            os.chdir(before)
+        self.assertNotIn("never_imported", sys.modules)
+
+
 class InOneProcess(harness.ExecutorTest):
     KERNEL = KERNEL
 

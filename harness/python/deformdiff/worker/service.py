@@ -9,7 +9,7 @@ import sys
 
 from deformdiff import adapter
 from deformdiff.adapter import AdapterError, Unsupported
-from deformdiff.worker import poison
+from deformdiff.worker import fork_server, poison
 from deformdiff.worker.arrays import arrays_of
 from deformdiff.worker.channel import Channel
 from deformdiff.worker.execution import Executor
@@ -176,15 +176,10 @@ def _answer(position, result):
 
 def main(words):
     poison.restart_without_cache()
-    parser = argparse.ArgumentParser(description="Runs an implementation for deformdiff, which starts it.")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--file")
-    source.add_argument("--module")
-    source.add_argument("--exported", help="a torch.export package or an ONNX model")
-    parser.add_argument("--name")
-    parser.add_argument("--subject")
-    parser.add_argument("--device")
-    options = parser.parse_args(words)
+    options = _parse(words)
+    if options.fork_server:
+        fork_server.preload(options.file, options.module)
+        options = _parse(words + fork_server.serve())
     channel = Channel()
     adapter.in_worker = True
     faulthandler.enable(all_threads=False)
@@ -202,6 +197,19 @@ def main(words):
     channel.send(service.hello())
     while True:
         service.answer(channel, channel.receive())
+
+
+def _parse(words):
+    parser = argparse.ArgumentParser(description="Runs an implementation for deformdiff, which starts it.")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--file")
+    source.add_argument("--module")
+    source.add_argument("--exported", help="a torch.export package or an ONNX model")
+    parser.add_argument("--name")
+    parser.add_argument("--subject")
+    parser.add_argument("--device")
+    parser.add_argument("--fork-server", action="store_true", help="fork for every worker that is asked for")
+    return parser.parse_args(words)
 
 
 def _prepare_numpy():

@@ -30,12 +30,20 @@ void run(const BackwardProblem& p, const Threads& threads) {
     return;
   }
   const std::int64_t elements = heads.elements(), at_once = heads.at_once();
+  const std::int64_t of_level = p.Q * p.P * 8 * (p.D + 8);
+  if (heads.spread_evenly()) {
+    heads.for_heads(p.L * of_level, 2, [&](const HeadTask& task, T* maps) {
+      with.backward(p, task, 0, p.L, maps, maps + elements);
+      with.write_gradients(p, task, 0, p.S, maps + elements);
+    });
+    return;
+  }
   const Memory<T> maps(at_once * elements), gradients(at_once * elements);
   heads.clear(at_once, maps.get());
   for (std::int64_t first = 0; first < heads.count(); first += at_once) {
     const std::int64_t count = std::min(at_once, heads.count() - first);
     heads.fill(first, count, maps.get());
-    heads.for_items(first, count, p.L, grain_of(p.Q * p.P * 8 * (p.D + 8)),
+    heads.for_items(first, count, p.L, grain_of(of_level),
                     [&](std::int64_t head, std::int64_t begin, std::int64_t end, const HeadTask& task) {
                       const std::int64_t offset = (head - first) * elements;
                       with.backward(p, task, begin, end, maps.get() + offset, gradients.get() + offset);

@@ -8,12 +8,17 @@ template <typename T>
 void run(const ForwardProblem& p, const Threads& threads) {
   const Kernels<T> with = kernels<T>();
   const Heads<T> heads(p, threads, with);
-  const std::int64_t grain = grain_of(p.L * p.P * 4 * (p.D + 8));
+  const std::int64_t of_query = p.L * p.P * 4 * (p.D + 8), grain = grain_of(of_query);
   if (!heads.are_read_often()) {
     heads.for_items(0, heads.count(), p.Q, grain,
                     [&](std::int64_t, std::int64_t begin, std::int64_t end, const HeadTask& task) {
                       with.forward_from_value(p, task, begin, end);
                     });
+    return;
+  }
+  if (heads.spread_evenly()) {
+    heads.for_heads(p.Q * of_query, 1,
+                    [&](const HeadTask& task, const T* map) { with.forward(p, task, 0, p.Q, map); });
     return;
   }
   const std::int64_t elements = heads.elements(), at_once = heads.at_once();

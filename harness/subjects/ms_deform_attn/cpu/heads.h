@@ -68,6 +68,27 @@ class Heads {
     });
   }
 
+  /// Whether threads that take whole heads end at about the same time: then none waits for another before.
+  bool spread_evenly() const { return count() % threads_.count == 0 || count() >= 8 * threads_.count; }
+
+  /// Calls work(task, maps) for every head, of which the first of `maps` maps is filled; `multiply_adds` of
+  /// each.
+  template <typename Function>
+  void for_heads(std::int64_t multiply_adds, std::int64_t maps, const Function& work) const {
+    threads_.for_parts(count(), grain_of(multiply_adds), [&](std::int64_t begin, std::int64_t end) {
+      const Memory<std::byte> workspace(kernels_.workspace_bytes(p_));
+      const Memory<T> memory(maps * elements());
+      std::memset(memory.get(), 0, static_cast<std::size_t>(elements()) * sizeof(T));
+      for (std::int64_t head = begin; head < end; ++head) {
+        const HeadTask task{head / p_.M, head % p_.M, levels_.data(), workspace.get()};
+        for (std::int64_t l = 0; l < p_.L; ++l) {
+          kernels_.fill_map(p_, task, l, 0, levels_[static_cast<std::size_t>(l)].height, memory.get());
+        }
+        work(task, memory.get());
+      }
+    });
+  }
+
   /// Zeros, of which fill() leaves the borders.
   void clear(std::int64_t heads, T* maps) const {
     threads_.for_parts(heads, grain_of(elements() / 4), [&](std::int64_t begin, std::int64_t end) {
