@@ -239,11 +239,10 @@ add_test(NAME selftest/nightly CONFIGURATIONS nightly COMMAND deformdiff selftes
 set_tests_properties(selftest/nightly PROPERTIES LABELS nightly TIMEOUT 7200)
 
 # What is written for other programs, by runs and by `check` of a module that the test exports itself.
-deformdiff_test(written_reports_test
+deformdiff_test(written_reports_test TORCH
   SOURCES ${PROJECT_SOURCE_DIR}/reports/written_reports_test.cpp
   LIBRARIES deformdiff_faults deformdiff_worker_parts nlohmann_json::nlohmann_json
   LABELS cli)
-target_precompile_headers(written_reports_test REUSE_FROM deformdiff_subjects)
 add_dependencies(written_reports_test deformdiff deformdiff-worker)
 target_compile_definitions(written_reports_test PRIVATE DEFORMDIFF_PROGRAM="$<TARGET_FILE:deformdiff>"
   DEFORMDIFF_OUT="${CMAKE_CURRENT_BINARY_DIR}" DEFORMDIFF_SOURCE="${PROJECT_SOURCE_DIR}")

@@ -22,17 +22,41 @@ if(DEFORMDIFF_SANITIZE)
   target_link_options(deformdiff_flags INTERFACE -fsanitize=${DEFORMDIFF_SANITIZE})
 endif()
 
-# deformdiff_library(NAME SOURCES... ): a static library of ours.
-function(deformdiff_library name)
+# Precompiled headers, one target for each way to compile: `fast` code runs for every case; `brief` code runs for every
+# run, and is compiled in little more than half the time; tests are brief too.
+set(brief_options $<$<CONFIG:Release>:-O1>)
+function(deformdiff_headers kind header)
+  add_library(deformdiff_${kind}_headers OBJECT ${PROJECT_SOURCE_DIR}/harness/cmake/headers/none.cpp)
+  target_link_libraries(deformdiff_${kind}_headers PRIVATE deformdiff_flags fmt::fmt)
+  target_precompile_headers(deformdiff_${kind}_headers PRIVATE ${PROJECT_SOURCE_DIR}/harness/cmake/headers/${header})
+endfunction()
+deformdiff_headers(fast standard.h)
+deformdiff_headers(brief standard.h)
+target_compile_options(deformdiff_brief_headers PRIVATE ${brief_options})
+if(BUILD_TESTING)
+  deformdiff_headers(tests tests.h)
+  target_compile_options(deformdiff_tests_headers PRIVATE ${brief_options})
+  target_link_libraries(deformdiff_tests_headers PRIVATE GTest::gtest)
+endif()
+
+# deformdiff_library(NAME fast|brief|own SOURCES...): a static library of ours; `own` has compiler options of its own, and
+# perhaps precompiled headers.
+function(deformdiff_library name kind)
   add_library(${name} STATIC ${ARGN})
   target_link_libraries(${name} PUBLIC deformdiff_flags)
+  if(NOT "${kind}" STREQUAL "own")
+    target_precompile_headers(${name} REUSE_FROM deformdiff_${kind}_headers)
+  endif()
+  if("${kind}" STREQUAL "brief")
+    target_compile_options(${name} PRIVATE ${brief_options})
+  endif()
 endfunction()
 
-# deformdiff_test(NAME SOURCES... LIBRARIES... [WHOLE]): a GoogleTest program; each of its tests is a ctest test, or all
-# together where it is WHOLE: LibTorch takes longer to load than they do. It is optimised little, but for precompiled
-# headers of optimised code: it runs once, and what it calls is optimised.
+# deformdiff_test(NAME SOURCES... LIBRARIES... [WHOLE] [TORCH]): a GoogleTest program; each of its tests is a ctest test, or
+# all together where it is WHOLE: LibTorch takes longer to load than they do. It is optimised little: it runs once, and
+# what it calls is optimised. TORCH: it includes LibTorch's headers, which are precompiled optimised.
 function(deformdiff_test name)
-  cmake_parse_arguments(ARG "WHOLE" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE;TORCH" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   if(NOT BUILD_TESTING)
     return()
   endif()
@@ -41,8 +65,12 @@ function(deformdiff_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} deformdiff_flags GTest::gtest GTest::gtest_main)
-  set(precompiled $<BOOL:$<TARGET_PROPERTY:PRECOMPILE_HEADERS_REUSE_FROM>>)
-  target_compile_options(${name} PRIVATE $<$<AND:$<CONFIG:Release>,$<NOT:${precompiled}>>:-O1>)
+  if(ARG_TORCH)
+    target_precompile_headers(${name} REUSE_FROM deformdiff_subjects)
+  else()
+    target_precompile_headers(${name} REUSE_FROM deformdiff_tests_headers)
+    target_compile_options(${name} PRIVATE ${brief_options})
+  endif()
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")

@@ -110,11 +110,7 @@ class LiveWorkers {
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
   /// Has workers forked whose command line begins so.
-  void serve(const Words& command) {
-    if (servers_.contains(command)) return;
-    adopt_orphans();
-    pids.push_back(servers_.try_emplace(command, command).first->second.pid());
-  }
+  void serve(const Words& command) { servers_.try_emplace(command); }
 
   /// argv with `given[i]` as descriptor i, in a group of its own.
   pid_t start(const Words& argv, std::span<const int> given) {
@@ -123,7 +119,8 @@ class LiveWorkers {
       const std::span words(argv);
       if (words.size() < command.size() || !std::ranges::equal(words.first(command.size()), command))
         continue;
-      pid = server.start(words.subspan(command.size()), given);
+      if (!server) pids.push_back(server.emplace(command).pid());
+      pid = server->start(words.subspan(command.size()), given);
       break;
     }
     if (pid < 0) pid = start_process(argv, given);
@@ -135,7 +132,7 @@ class LiveWorkers {
 
  private:
   std::mutex mutex_;
-  std::map<Words, ForkServer> servers_;  ///< by their commands
+  std::map<Words, std::optional<ForkServer>> servers_;  ///< by their commands, from the first worker on
 };
 
 /// Signals that come from elsewhere, if not from the process itself: what a program brings about by its own

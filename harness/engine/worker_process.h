@@ -17,7 +17,7 @@
 namespace deformdiff {
 
 /// From here on workers whose command line begins so are forked from one that has loaded its libraries: see
-/// fork_server.h. Throws InputError if the program cannot be started.
+/// fork_server.h.
 void fork_workers_of(const std::vector<std::string>& command);
 
 /// One process, from its start to its end; not thread-safe. The program has no children but its workers: what
