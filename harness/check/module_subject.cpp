@@ -140,6 +140,11 @@ std::string mode_of(const Address& address) {
     throw InputError(
         fmt::format("mode={}: interpreter, executor, frozen or inference wanted", named->second));
   }
+  const bool of_torchscript = *mode == module_mode::kFrozen || *mode == module_mode::kInference;
+  if (of_torchscript && is_python_module(address.file)) {
+    throw InputError(fmt::format("mode={}: {} has no such mode: interpreter or executor wanted",
+                                 named->second, address.file.string()));
+  }
   return *mode;
 }
 
