@@ -23,6 +23,7 @@ inline std::set<std::string> layout_features(const Tensor& tensor) {
   if (!std::ranges::is_sorted(traits.order)) features.insert("transposed");
   if (any(traits.gap)) features.insert("gap");
   if (any(traits.expanded)) features.insert("expanded");
+  if (traits.sliding) features.insert("overlapping");
   return features;
 }
 
@@ -33,6 +34,7 @@ inline std::set<std::string> possible_features(DType dtype, const Shape& shape) 
   if (can_have(StorageLayout::kTransposed, dtype, shape)) features.insert("transposed");
   if (can_have(StorageLayout::kStepped, dtype, shape)) features.insert("gap");
   if (can_have(StorageLayout::kExpanded, dtype, shape)) features.insert("expanded");
+  if (can_have(StorageLayout::kOverlapping, dtype, shape)) features.insert("overlapping");
   return features;
 }
 

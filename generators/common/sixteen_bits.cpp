@@ -138,8 +138,8 @@ CaseStream narrowed_stream(CaseStream cases, const Types& types, Case from) {
 
 class SixteenBitGenerator : public Generator {
  public:
-  SixteenBitGenerator(const Generator& generator, std::vector<std::string> float32_inputs)
-      : generator_(generator), float32_inputs_(float32_inputs.begin(), float32_inputs.end()) {
+  SixteenBitGenerator(const Generator& generator, MixedTypes mixed)
+      : generator_(generator), mixed_(std::move(mixed)) {
     for (const Tier& tier : generator.tiers()) {
       if (tier.share == 0) unnamed_.push_back(tier.name);
     }
@@ -152,8 +152,7 @@ class SixteenBitGenerator : public Generator {
     if (std::ranges::find(all, kFloat32, &TriggerClass::name) == all.end()) return all;
     all.push_back({"float16", "stored in float16"});
     all.push_back({"bfloat16", "stored in bfloat16"});
-    if (!float32_inputs_.empty())
-      all.push_back({kMixedTypes, "value in 16 bits beside float32 locations and weights"});
+    if (mixed_.float32_inputs) all.push_back({kMixedTypes, mixed_.words});
     return all;
   }
 
@@ -191,20 +190,20 @@ class SixteenBitGenerator : public Generator {
   std::optional<Types> drawn_types(const Case& c, const StreamChoice& choice, std::uint64_t index) const {
     const std::uint64_t drawn = random_of(choice).below(index, 100);
     if (drawn >= 2 * kShare || std::ranges::find(unnamed_, c.provenance.tier) != unnamed_.end()) return {};
-    const bool mixed = drawn % 3 == 0;
-    return Types{drawn < kShare ? DType::kFloat16 : DType::kBFloat16, mixed ? float32_inputs_ : Names()};
+    const bool mixed = drawn % 3 == 0 && mixed_.float32_inputs;
+    return Types{drawn < kShare ? DType::kFloat16 : DType::kBFloat16,
+                 mixed ? mixed_.float32_inputs(c) : Names()};
   }
 
   const Generator& generator_;
-  Names float32_inputs_;              ///< of mixed types
+  MixedTypes mixed_;
   std::vector<std::string> unnamed_;  ///< tiers that are drawn only where they are named
 };
 
 }  // namespace
 
-std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator,
-                                                   std::vector<std::string> float32_inputs) {
-  return std::make_unique<SixteenBitGenerator>(generator, std::move(float32_inputs));
+std::unique_ptr<const Generator> with_sixteen_bits(const Generator& generator, MixedTypes mixed) {
+  return std::make_unique<SixteenBitGenerator>(generator, std::move(mixed));
 }
 
 Shrinks with_sixteen_bits(Shrinks shrinks) {

@@ -32,7 +32,10 @@ const Generator& generator() {
 
 const Generator& mixing() {
   static const std::unique_ptr<const Generator> made =
-      with_sixteen_bits(wide(), {"sampling_loc", "attn_weight"});
+      with_sixteen_bits(wide(), {[](const Case&) {
+                                   return std::set<std::string>{"sampling_loc", "attn_weight"};
+                                 },
+                                 "half value"});
   return *made;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct Placement {
   std::vector<std::size_t> order;  ///< axes, outermost in memory first
   Shape before, after;             ///< indices of the larger tensor beside the view
   Shape step;                      ///< 0: expanded
-  std::int64_t head = 0;           ///< elements in front of the larger tensor
+  std::optional<std::size_t> sliding;
+  std::int64_t head = 0;  ///< elements in front of the larger tensor
 };
 
 /// Axes of more than one index: the others' strides do not matter.
@@ -72,19 +74,43 @@ Placement draw_placement(const Shape& shape, StorageLayout layout, const Counter
     case StorageLayout::kExpanded:
       placement.step[axis] = 0;
       break;
+    case StorageLayout::kOverlapping:
+      if (count > 1) placement.sliding = axes[static_cast<std::size_t>(random.below(2, count - 1))];
+      break;
   }
   return placement;
 }
 
-/// Calls visit(row-major index, storage index) for every element that is not a repetition by stride 0.
+/// Two axes of one stride: elements of the outer one's later indices are where those of its first ones are,
+/// but for the last of the inner axis.
+struct Window {
+  std::size_t outer, inner;
+};
+
+std::optional<Window> window_of(const Shape& shape, const Shape& strides) {
+  const std::vector<std::size_t> axes = long_axes(shape);
+  for (auto outer = axes.begin(); outer != axes.end(); ++outer) {
+    if (strides[*outer] == 0) continue;
+    for (auto inner = outer + 1; inner != axes.end(); ++inner) {
+      if (strides[*outer] == strides[*inner]) return Window{*outer, *inner};
+    }
+  }
+  return std::nullopt;
+}
+
+/// Calls visit(row-major index, storage index) for every element that is not a repetition of one before it.
 template <typename Visit>
 void for_each_owned(const Shape& shape, const Shape& strides, std::int64_t offset, Visit visit) {
   Shape index(shape.size(), 0);
   std::int64_t at = offset;
   std::int64_t repetitions = 0;  // axes of stride 0 whose index is not 0
+  const std::optional<Window> window = window_of(shape, strides);
+  const auto overlaps = [&] {
+    return window && index[window->outer] > 0 && index[window->inner] + 1 < shape[window->inner];
+  };
   const std::int64_t elements = element_count(shape);
   for (std::int64_t i = 0; i < elements; ++i) {
-    if (repetitions == 0) visit(i, at);
+    if (repetitions == 0 && !overlaps()) visit(i, at);
     for (std::size_t a = shape.size(); a-- > 0;) {
       at += strides[a];
       if (strides[a] == 0 && shape[a] > 1) repetitions += index[a] == 0 ? 1 : 0;
@@ -130,6 +156,15 @@ Tensor laid_out(const Tensor& dense, Shape strides, std::int64_t offset, std::in
   return Tensor(dense.dtype(), dense.shape(), std::move(strides), offset, std::move(storage));
 }
 
+/// The axis of several indices next inside the one at place `k` of the order.
+std::optional<std::size_t> inner_axis(const StorageTraits& traits, const Shape& shape, std::size_t k) {
+  for (std::size_t inside = k + 1; inside < shape.size(); ++inside) {
+    const std::size_t a = traits.order[inside];
+    if (shape[a] > 1 && !traits.expanded[a]) return a;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 bool can_have(StorageLayout layout, DType dtype, const Shape& shape) {
@@ -137,6 +172,8 @@ bool can_have(StorageLayout layout, DType dtype, const Shape& shape) {
   switch (layout) {
     case StorageLayout::kTransposed:
       return long_axes(shape).size() > 1;
+    case StorageLayout::kOverlapping:
+      return is_floating(dtype) && long_axes(shape).size() > 1;
     case StorageLayout::kStepped:
       return !long_axes(shape).empty();
     case StorageLayout::kExpanded:
@@ -150,7 +187,7 @@ std::vector<StorageLayout> layouts_of(DType dtype, std::size_t axes) {
   std::vector<StorageLayout> layouts;
   for (const StorageLayout layout :
        {StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kTransposed, StorageLayout::kStepped,
-        StorageLayout::kExpanded}) {
+        StorageLayout::kExpanded, StorageLayout::kOverlapping}) {
     if (can_have(layout, dtype, Shape(axes, 2))) layouts.push_back(layout);
   }
   return layouts;
@@ -161,11 +198,17 @@ Tensor with_storage_layout(const Tensor& contiguous, StorageLayout layout, const
   const Shape& shape = contiguous.shape();
   const Placement placement = draw_placement(shape, layout, random);
   Shape strides(shape.size(), 0);
-  std::int64_t size = 1;
+  std::int64_t size = 1, inner = 1;
   std::int64_t offset = placement.head;
   for (std::size_t k = shape.size(); k-- > 0;) {
     const std::size_t a = placement.order[k];
     if (placement.step[a] == 0) continue;
+    if (placement.sliding == a) {
+      strides[a] = inner;
+      size += inner * (shape[a] - 1);
+      continue;
+    }
+    if (shape[a] > 1) inner = size * placement.step[a];
     strides[a] = size * placement.step[a];
     offset += size * placement.before[a];
     size *= placement.before[a] + placement.step[a] * shape[a] + placement.after[a];
@@ -196,6 +239,7 @@ StorageTraits traits_of(const Tensor& tensor) {
   for (std::size_t k = strided.size(); k-- > 0;) {
     const std::size_t a = strided[k];
     traits.gap[a] = strides[a] > size;
+    if (strides[a] < size) traits.sliding = a;
     if (traits.gap[a] && hidden < 0) hidden = tensor.offset() + size;
     size = strides[a] * (shape[a] - 1) + size;
     // The block of the next axis begins where this one's last index would end.
@@ -219,12 +263,18 @@ Tensor with_traits(const Tensor& dense, const StorageTraits& traits) {
   const Shape& shape = dense.shape();
   if (dense.elements() == 0 || complexity(traits, shape) == 0) return dense;
   Shape strides(shape.size(), 0);
-  std::int64_t size = 1;
+  std::int64_t size = 1, inner = 0;
   for (std::size_t k = shape.size(); k-- > 0;) {
     const std::size_t a = traits.order[k];
     if (traits.expanded[a]) continue;
+    if (traits.sliding == a && inner > 0 && shape[a] > 1) {
+      strides[a] = inner;
+      size += inner * (shape[a] - 1);
+      continue;
+    }
     strides[a] = size + (traits.gap[a] && shape[a] > 1 ? 1 : 0);
     size = strides[a] * shape[a];
+    if (shape[a] > 1) inner = strides[a];
   }
   const std::int64_t offset = traits.offset == 0 ? 0 : (traits.offset - 1) % 4 + 1;
   std::int64_t held = offset + 1 + (traits.tail ? 1 : 0);
@@ -232,11 +282,27 @@ Tensor with_traits(const Tensor& dense, const StorageTraits& traits) {
   return laid_out(dense, std::move(strides), offset, held, traits.hidden.data());
 }
 
+bool is_repetition(const StorageTraits& traits, const Shape& shape, std::int64_t index) {
+  Shape at(shape.size());
+  for (std::size_t a = shape.size(); a-- > 0;) {
+    at[a] = index % shape[a];
+    if (traits.expanded[a] && at[a] != 0) return true;
+    index /= shape[a];
+  }
+  for (std::size_t k = 0; k < shape.size(); ++k) {
+    if (traits.sliding != traits.order[k]) continue;
+    const std::optional<std::size_t> inner = inner_axis(traits, shape, k);
+    if (inner && at[traits.order[k]] > 0 && at[*inner] + 1 < shape[*inner]) return true;
+  }
+  return false;
+}
+
 std::int64_t complexity(const StorageTraits& traits, const Shape& shape) {
   std::int64_t sum = (traits.offset > 0 ? 1 : 0) + (traits.tail ? 1 : 0);
   for (std::size_t k = 0; k < shape.size(); ++k) {
     const std::size_t a = traits.order[k];
     if (shape[a] <= 1) continue;
+    if (traits.sliding == a && inner_axis(traits, shape, k)) ++sum;
     sum += (traits.expanded[a] ? 1 : 0) + (traits.gap[a] ? 1 : 0);
     for (std::size_t later = k + 1; later < shape.size(); ++later) {
       const std::size_t b = traits.order[later];
@@ -257,6 +323,7 @@ std::vector<StorageTraits> simpler_traits(const StorageTraits& traits) {
   StorageTraits& plain = simpler.front();
   std::ranges::sort(plain.order);
   plain.expanded.assign(traits.expanded.size(), false);
+  plain.sliding.reset();
   plain.gap.assign(traits.gap.size(), false);
   plain.offset = 0;
   plain.tail = false;
@@ -267,6 +334,7 @@ std::vector<StorageTraits> simpler_traits(const StorageTraits& traits) {
   without([](StorageTraits& t) { std::ranges::sort(t.order); });
   without([](StorageTraits& t) { t.offset = 0; });
   without([](StorageTraits& t) { t.tail = false; });
+  if (traits.sliding) without([](StorageTraits& t) { t.sliding.reset(); });
   for (std::size_t a = 0; a < traits.order.size(); ++a) {
     if (traits.expanded[a]) without([a](StorageTraits& t) { t.expanded[a] = false; });
     if (traits.gap[a]) without([a](StorageTraits& t) { t.gap[a] = false; });

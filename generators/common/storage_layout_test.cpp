@@ -48,6 +48,17 @@ TEST(StorageLayout, ExpandedAxesRepeatIndexZero) {
   EXPECT_TRUE(both_seen[0] && both_seen[1]);
 }
 
+TEST(StorageLayout, WhatOverlapsIsWhatComesFirst) {
+  const Tensor rows = with_storage_layout(counted({3, 4}), StorageLayout::kOverlapping, CounterRandom(1));
+  EXPECT_EQ(rows.strides(), (Shape{1, 1}));
+  const std::vector<double> expected{0, 1, 2, 3, 1, 2, 3, 7, 2, 3, 7, 11};
+  for (std::int64_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(rows.element(i), expected[static_cast<std::size_t>(i)]);
+    const bool repeats = i / 4 > 0 && i % 4 < 3;
+    EXPECT_EQ(is_repetition(traits_of(rows), rows.shape(), i), repeats) << i;
+  }
+}
+
 TEST(StorageLayout, HiddenElementsAreLoud) {
   const Tensor offset = with_storage_layout(counted({2, 3}), StorageLayout::kOffset, CounterRandom(1));
   ASSERT_GT(offset.offset(), 0);
@@ -56,7 +67,8 @@ TEST(StorageLayout, HiddenElementsAreLoud) {
 }
 
 constexpr auto kLayouts = {StorageLayout::kContiguous, StorageLayout::kOffset,  StorageLayout::kSliced,
-                           StorageLayout::kTransposed, StorageLayout::kStepped, StorageLayout::kExpanded};
+                           StorageLayout::kTransposed, StorageLayout::kStepped, StorageLayout::kExpanded,
+                           StorageLayout::kOverlapping};
 
 using Layouts = std::vector<StorageLayout>;
 
@@ -122,7 +134,8 @@ TEST(StorageLayout, TypeAndAxesSayWhichThereAre) {
   using enum StorageLayout;
   EXPECT_EQ(layouts_of(DType::kFloat32, 0), Layouts{});
   EXPECT_EQ(layouts_of(DType::kFloat32, 1), (Layouts{kOffset, kSliced, kStepped, kExpanded}));
-  EXPECT_EQ(layouts_of(DType::kFloat64, 2), (Layouts{kOffset, kSliced, kTransposed, kStepped, kExpanded}));
+  EXPECT_EQ(layouts_of(DType::kFloat64, 2),
+            (Layouts{kOffset, kSliced, kTransposed, kStepped, kExpanded, kOverlapping}));
   EXPECT_EQ(layouts_of(DType::kInt64, 1), (Layouts{kOffset, kSliced, kStepped}));
   EXPECT_EQ(layouts_of(DType::kInt64, 2), (Layouts{kOffset, kSliced, kTransposed, kStepped}));
   EXPECT_EQ(layouts_of(DType::kBool, 4), (Layouts{kOffset, kSliced, kTransposed, kStepped}));
@@ -132,7 +145,7 @@ TEST(StorageTraits, SurviveAndGetSimpler) {
   const Tensor dense = counted({3, 2, 4, 5});
   for (const StorageLayout layout :
        {StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kTransposed, StorageLayout::kStepped,
-        StorageLayout::kExpanded}) {
+        StorageLayout::kExpanded, StorageLayout::kOverlapping}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       const Tensor laid_out = with_storage_layout(dense, layout, CounterRandom(seed));
       const StorageTraits traits = traits_of(laid_out);

@@ -139,7 +139,8 @@ TEST(BackwardGenerator, EveryInputHasEveryStorageLayoutIn300Cases) {
         EXPECT_GE((counts[{input.name, feature}].seen), 1) << input.name << " " << feature;
       if (input.name != "level_start_index")
         EXPECT_GE((counts[{input.name, "transposed"}].seen), 1) << input.name;
-      if (!indices) EXPECT_GE((counts[{input.name, "expanded"}].seen), 1) << input.name;
+      for (const char* feature : {"expanded", "overlapping"})
+        EXPECT_GE((counts[{input.name, feature}].seen), indices ? 0 : 1) << input.name << " " << feature;
     }
     EXPECT_GE((counts[{"grad_output", "expanded"}].seen), 15) << "as autograd passes it";
   }

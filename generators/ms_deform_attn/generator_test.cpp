@@ -116,7 +116,8 @@ TEST(Generator, EveryInputHasEveryStorageLayoutIn200Cases) {
         EXPECT_GE((counts[{input, feature}].seen), 1) << input << " " << feature;
       if (input != std::string("level_start_index"))
         EXPECT_GE((counts[{input, "transposed"}].seen), 1) << input;
-      if (!indices) EXPECT_GE((counts[{input, "expanded"}].seen), 1) << input;
+      for (const char* feature : {"expanded", "overlapping"})
+        EXPECT_GE((counts[{input, feature}].seen), indices ? 0 : 1) << input << " " << feature;
     }
   }
 }

@@ -80,6 +80,7 @@ inline constexpr auto kTriggerClasses = std::to_array<ClassRow>(
      {"index_not_contiguous", "spatial_shapes or level_start_index is not contiguous"},
      {"storage_offset", "an input begins inside its storage"},
      {"expanded", "an input with an axis of stride 0"},
+     {"overlapping", "an input with elements in one place of storage, and no stride of 0"},
      {"float32", "computed in float32"},
      {"float64", "computed in float64"}});
 

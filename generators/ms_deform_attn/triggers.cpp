@@ -2,6 +2,7 @@
 
 #include "blocks/ms_deform_attn.h"
 #include "core/dtype_dispatch.h"
+#include "generators/common/storage_layout.h"
 #include "generators/ms_deform_attn/trigger_classes.h"
 
 #include <algorithm>
@@ -90,6 +91,7 @@ void look_at_layout(const Case& c, OperatorHits& hits) {
     hits.mark("loc_not_contiguous", input.name == "sampling_loc");
     hits.mark("weight_not_contiguous", input.name == "attn_weight");
     hits.mark("storage_offset", tensor.offset() > 0 && !index);
+    hits.mark("overlapping", traits_of(tensor).sliding.has_value());
     for (std::size_t a = 0; a < tensor.shape().size(); ++a) {
       hits.mark("expanded", tensor.strides()[a] == 0 && tensor.dim(a) > 1);
     }

@@ -14,18 +14,9 @@ bool is_simplifiable(const Draft& draft, const NamedTensor& input) {
   return input.tensor.dtype() != DType::kInt64;
 }
 
-/// Whether a row-major element repeats another by an axis of stride 0.
-bool is_repetition(const Tensor& tensor, const StorageTraits& layout, std::int64_t index) {
-  for (std::size_t a = tensor.shape().size(); a-- > 0;) {
-    if (layout.expanded[a] && index % tensor.dim(a) != 0) return true;
-    index /= tensor.dim(a);
-  }
-  return false;
-}
-
-/// `expanded` is the storage layout if it has an axis of stride 0, else nullptr.
+/// `repeating` is the storage layout if it has elements in one place, else nullptr.
 template <typename T>
-std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* expanded, ElementRange range,
+std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* repeating, ElementRange range,
                                  const Simplify& by) {
   const auto old = dense.values<T>();
   std::vector<T> changed;
@@ -34,7 +25,7 @@ std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* expan
     const T element = static_cast<T>(by.change(from, i));
     const auto to = static_cast<double>(element);
     if (to == from && std::signbit(to) == std::signbit(from)) continue;
-    if (expanded != nullptr && is_repetition(dense, *expanded, i)) continue;
+    if (repeating != nullptr && is_repetition(*repeating, dense.shape(), i)) continue;
     if (by.rank(to, i) >= by.rank(from, i)) continue;
     if (changed.empty()) changed.assign(old.begin(), old.end());
     changed[static_cast<std::size_t>(i)] = element;
@@ -43,18 +34,19 @@ std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* expan
   return Tensor::of<T>(dense.dtype(), dense.shape(), changed);
 }
 
-std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* expanded, ElementRange range,
+std::optional<Tensor> simplified(const Tensor& dense, const StorageTraits* repeating, ElementRange range,
                                  const Simplify& by) {
-  if (dense.dtype() == DType::kBool) return simplified<std::uint8_t>(dense, expanded, range, by);
+  if (dense.dtype() == DType::kBool) return simplified<std::uint8_t>(dense, repeating, range, by);
   return with_floating(dense.dtype(),
-                       [&](auto zero) { return simplified<decltype(zero)>(dense, expanded, range, by); });
+                       [&](auto zero) { return simplified<decltype(zero)>(dense, repeating, range, by); });
 }
 
-const StorageTraits* expanded_storage_layout(const Draft& draft, const std::string& input) {
+const StorageTraits* repeating_storage_layout(const Draft& draft, const std::string& input) {
   const auto layout = draft.storage_layouts.find(input);
   if (layout == draft.storage_layouts.end()) return nullptr;
-  const std::vector<bool>& expanded = layout->second.expanded;
-  return std::ranges::find(expanded, true) != expanded.end() ? &layout->second : nullptr;
+  const StorageTraits& traits = layout->second;
+  const bool repeats = traits.sliding || std::ranges::find(traits.expanded, true) != traits.expanded.end();
+  return repeats ? &traits : nullptr;
 }
 
 }  // namespace
@@ -114,7 +106,7 @@ std::optional<Draft> simplified(const Draft& draft, ElementRange range, const Si
                             std::min(range.last - at, tensor.elements())};
     at += tensor.elements();
     if (part.first >= part.last) continue;
-    std::optional<Tensor> changed = simplified(tensor, expanded_storage_layout(draft, name), part, by);
+    std::optional<Tensor> changed = simplified(tensor, repeating_storage_layout(draft, name), part, by);
     if (!changed) continue;
     if (!simpler) simpler = draft;
     simpler->dense.inputs[k].tensor = *std::move(changed);

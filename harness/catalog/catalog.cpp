@@ -19,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -48,12 +49,34 @@ BlockEntry operator_entry(const BlockDefinition& block, const Generator& generat
           &relations};
 }
 
+/// Of half `value`, the form of the operator that autocast calls.
+MixedTypes mixed_operands() {
+  return {[](const Case&) -> std::set<std::string> {
+            return {"sampling_loc", "attn_weight"};
+          },
+          "value in 16 bits beside float32 locations and weights"};
+}
+
+/// Of models that are converted but for their norms.
+MixedTypes mixed_norms(const BlockDefinition& block) {
+  return {[&block](const Case& c) {
+            std::set<std::string> names;
+            for (const Stage& stage : block.stages(c)) {
+              if (stage.operation != "layer_norm" && stage.operation != "group_norm") continue;
+              for (const StageInput& input : stage.inputs) {
+                if (is_parameter(input.value)) names.insert(input.value);
+              }
+            }
+            return names;
+          },
+          "parameters of norms in float32 beside others of 16 bits"};
+}
+
 /// What the entry says of cases of float32, of 16-bit types too, which some inputs may leave to the others.
-void serve_sixteen_bits(BlockEntry& entry, std::vector<std::string> float32_inputs) {
+void serve_sixteen_bits(BlockEntry& entry, MixedTypes mixed) {
   // They live as long as the list.
   static std::vector<std::unique_ptr<const Generator>> generators;
-  entry.generator =
-      generators.emplace_back(with_sixteen_bits(*entry.generator, std::move(float32_inputs))).get();
+  entry.generator = generators.emplace_back(with_sixteen_bits(*entry.generator, std::move(mixed))).get();
   entry.shrinks = with_sixteen_bits(std::move(entry.shrinks));
   entry.ablations = with_sixteen_bits(std::move(entry.ablations));
   entry.mutate = with_sixteen_bits(std::move(entry.mutate));
@@ -68,11 +91,11 @@ const std::vector<BlockEntry>& blocks() {
                        ms_deform_attn::relations()),
         operator_entry(ms_deform_attn::backward_block(), ms_deform_attn::backward_generator(),
                        ms_deform_attn::backward_places, ms_deform_attn::backward_relations())};
-    for (BlockEntry& entry : list) serve_sixteen_bits(entry, {"sampling_loc", "attn_weight"});
+    for (BlockEntry& entry : list) serve_sixteen_bits(entry, mixed_operands());
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
-      serve_sixteen_bits(list.back(), {});
+      serve_sixteen_bits(list.back(), mixed_norms(deep.block()));
     }
     return list;
   }();

@@ -6,6 +6,7 @@
 #include "core/case_file.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/mixed_types.h"
 #include "engine/stopwatch.h"
 
 #include <algorithm>
@@ -34,6 +35,26 @@ TEST(Catalog, EveryBlockHasOraclesStagesGeneratorAndShrinks) {
     EXPECT_TRUE(entry.shrinks(c)().has_value()) << entry.block->name();
     EXPECT_EQ(&find_block(entry.block->name()), &entry);
   }
+}
+
+TEST(Catalog, InMixedTypesOfAModelTheParametersOfNormsAreFloat32) {
+  const BlockEntry& entry = find_block("decoder_layer");
+  int mixed = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const Case c = entry.generator->generate(1, {"typical"}, i);
+    const auto narrow = mixed_dtype(c);
+    if (!narrow) continue;
+    ++mixed;
+    EXPECT_NO_THROW(entry.block->validate(c));
+    for (const auto& [name, tensor] : c.inputs) {
+      if (!is_floating(tensor.dtype())) continue;
+      const bool norm = name.find("layer_norm") != std::string::npos;
+      EXPECT_EQ(tensor.dtype(), norm ? DType::kFloat32 : *narrow) << name;
+    }
+    const std::vector<std::string> hit = entry.generator->triggers_hit(c);
+    EXPECT_EQ(std::ranges::count(hit, "mixed_types"), 1);
+  }
+  EXPECT_GT(mixed, 3);
 }
 
 TEST(Catalog, ListsEveryDefinition) {

@@ -199,8 +199,7 @@ const std::vector<Key>& keys() {
       choice("device", kDevice, "where its tensors live", &SubjectInfo::device),
       {{"dtypes", "float32,float64,float16,bfloat16",
         "dtypes it computes in; others are unsupported; mixed_float16 and mixed_bfloat16: those of value "
-        "beside "
-        "float32 locations and weights"},
+        "beside float32 locations and weights, and of all others beside float32 parameters of norms"},
        set_dtypes,
        dtypes_of},
       {{"supports", "(everything)",

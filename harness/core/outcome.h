@@ -17,6 +17,9 @@ struct CallMode {
   /// Once more where it is quick, as training programs and servers call: with inputs that require gradients,
   /// while another thread calls it on other numbers.
   bool at_once = false;
+  /// Once more where it is quick, as servers call: in inference mode (not for gradients), with all inputs of
+  /// one dtype in one storage.
+  bool packed = false;
   friend bool operator==(const CallMode&, const CallMode&) = default;
 };
 
@@ -36,6 +39,7 @@ struct Outcome {
   std::vector<NamedTensor> outputs;  ///< contiguous; only if returned
   std::vector<NamedTensor> stages;   ///< values on the way, by stage name, of a call that was tapped
   std::vector<NamedTensor> at_once;  ///< of a call at once with another, where they differ from `outputs`
+  std::vector<NamedTensor> packed;   ///< of a call on packed inputs, where they differ from `outputs`
   double seconds = 0;                ///< of the first run, inside the worker
   /// Of a subject without a bound: what it made of the cases that a relation makes of this one, in the order
   /// of RelatedCases. Known to the parent alone.

@@ -23,7 +23,7 @@ struct SubjectInfo {
   std::set<std::string> blocks;
   std::set<DType> dtypes{DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16};
   /// 16-bit types that it takes of some tensors beside float32 of the others: of value beside sampling_loc
-  /// and attn_weight.
+  /// and attn_weight, of all others beside the parameters of norms.
   std::set<DType> mixed_dtypes;
   std::string supports;  ///< conditions on the block's dimensions, "D%8==0,L<=4"; empty for everything
   Precision precision;

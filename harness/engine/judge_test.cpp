@@ -98,8 +98,9 @@ TEST(CallMode, AtOnceUnlessDeclaredOtherwise) {
   EXPECT_FALSE(call_mode(info, *third().block, cases).at_once);
 }
 
-TEST(CallMode, AModelIsNotCalledAtOnce) {
-  EXPECT_FALSE(call_mode({}, *toy().block, std::vector{toy_case()}).at_once);
+TEST(CallMode, AModelIsCalledInNoOtherWay) {
+  const CallMode mode = call_mode({}, *toy().block, std::vector{toy_case()});
+  EXPECT_FALSE(mode.at_once || mode.packed);
 }
 
 TEST(CallMode, TappedWhereStagesComputeWhatIsNoOutput) {
@@ -153,20 +154,23 @@ TEST(JudgeCase, IsJudgedByWhatTheSubjectDeclares) {
   EXPECT_TRUE(scripted.calls.back().mode.twice);
 }
 
-TEST(JudgeCase, WhatOneCallMadeAtOnceWithAnotherIsJudgedToo) {
-  float factor = 1;
-  ScriptedSubject scripted("third", [&factor](const Case& c, std::span<const Case>) {
-    Outcome outcome = thirds(c);
-    outcome.at_once = thirds(third_case({3 * factor})).outputs;
-    return outcome;
-  });
-  Subject subject = scripted.open();
-  EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict, Verdict::kAgree);
-  factor = 2;
-  const Comparison wrong = judge_case(subject, third(), third_case({3}), {}, {}).comparison;
-  EXPECT_EQ(wrong.verdict, Verdict::kOutOfBound);
-  EXPECT_TRUE(wrong.reason.starts_with("called by two threads at once: output[0] = 2, wanted 1"))
-      << wrong.reason;
+TEST(JudgeCase, WhatOtherCallsMadeIsJudgedToo) {
+  for (const auto& [outputs, how] :
+       {std::pair{&Outcome::at_once, "called by two threads at once: "},
+        std::pair{&Outcome::packed, "called in inference mode on inputs that share storage: "}}) {
+    float factor = 1;
+    ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
+      Outcome outcome = thirds(c);
+      outcome.*outputs = thirds(third_case({3 * factor})).outputs;
+      return outcome;
+    });
+    Subject subject = scripted.open();
+    EXPECT_EQ(judge_case(subject, third(), third_case({3}), {}, {}).comparison.verdict, Verdict::kAgree);
+    factor = 2;
+    const Comparison wrong = judge_case(subject, third(), third_case({3}), {}, {}).comparison;
+    EXPECT_EQ(wrong.verdict, Verdict::kOutOfBound);
+    EXPECT_TRUE(wrong.reason.starts_with(std::string(how) + "output[0] = 2, wanted 1")) << wrong.reason;
+  }
 }
 
 TEST(JudgeCase, WhatHasFailedOnceIsNotAskedWhetherItCanTell) {

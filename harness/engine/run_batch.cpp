@@ -14,8 +14,8 @@
 namespace deformdiff {
 namespace {
 
-/// Of so many chunks of cases one is called at once with others: of the smallest it takes twice the time.
-constexpr std::uint64_t kAtOnceShare = 4;
+/// Of so many chunks of cases one is called in other ways too: of the smallest it takes twice the time.
+constexpr std::uint64_t kOtherCallsShare = 4;
 
 /// Elements of inputs from which on the stages of a case get all threads.
 constexpr std::int64_t kLarge = std::int64_t{1} << 20;
@@ -80,7 +80,9 @@ class SubjectBatch {
     const Stopwatch watch;
     if (!cases.empty()) {
       CallMode mode = call_mode(state_.subject.info, *entry_.block, cases);
-      mode.at_once = mode.at_once && batch_.first / kShardCases % kAtOnceShare == 0;
+      const bool other_calls = batch_.first / kShardCases % kOtherCallsShare == 0;
+      mode.at_once = mode.at_once && other_calls;
+      mode.packed = mode.packed && other_calls;
       state_.subject.runner->start(cases, mode);
     }
     start_seconds_ = watch.seconds();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <numeric>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -400,10 +401,22 @@ class StageJudge {
   std::string vacuous_untapped_;
 };
 
-/// What it returned while another thread called it. Its stages were seen in another call.
-Outcome of_call_at_once(const Outcome& outcome) {
+/// A call of another kind than the one that counts, whose outputs are in that field of an outcome.
+struct OtherCall {
+  std::vector<NamedTensor> Outcome::*outputs;
+  std::string_view how;
+};
+
+constexpr OtherCall kOtherCalls[] = {
+    {&Outcome::at_once, "called by two threads at once"},
+    {&Outcome::packed, "called in inference mode on inputs that share storage"},
+};
+
+/// What it returned then. Its stages were seen in the call that counts.
+Outcome outcome_of(const OtherCall& call, const Outcome& outcome) {
   Outcome other = outcome;
-  other.outputs = std::exchange(other.at_once, {});
+  other.outputs = outcome.*call.outputs;
+  for (const OtherCall& each : kOtherCalls) (other.*each.outputs).clear();
   other.stages.clear();
   return other;
 }
@@ -419,11 +432,15 @@ StagedComparison judge_stages(const BlockEntry& entry, const Case& c, const Outc
     judged = StageJudge(entry, c, outcome, info, options, ratios).judge();
   }
   judged.comparison.lost_worker = outcome.lost_worker;
-  if (outcome.at_once.empty() || is_finding(judged.comparison.verdict)) return judged;
-  StagedComparison at_once = judge_stages(entry, c, of_call_at_once(outcome), info, options);
-  if (!is_finding(at_once.comparison.verdict)) return judged;
-  at_once.comparison.reason = "called by two threads at once: " + at_once.comparison.reason;
-  return at_once;
+  if (is_finding(judged.comparison.verdict)) return judged;
+  for (const OtherCall& call : kOtherCalls) {
+    if ((outcome.*call.outputs).empty()) continue;
+    StagedComparison other = judge_stages(entry, c, outcome_of(call, outcome), info, options);
+    if (!is_finding(other.comparison.verdict)) continue;
+    other.comparison.reason = fmt::format("{}: {}", call.how, other.comparison.reason);
+    return other;
+  }
+  return judged;
 }
 
 const Tensor* shown_value(const BlockEntry& entry, const Case& c, const Outcome& outcome,

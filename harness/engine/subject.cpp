@@ -87,7 +87,8 @@ CallMode call_mode(const SubjectInfo& info, const Block& block, std::span<const 
       .twice = std::ranges::any_of(outputs, [&](const auto& each) { return info.contract.repeats(each); }),
       .tap = tap,
       // A model is made of operators: what its calls share is theirs.
-      .at_once = info.calls == Concurrency::kAtOnce && !tap};
+      .at_once = info.calls == Concurrency::kAtOnce && !tap,
+      .packed = !tap};
 }
 
 }  // namespace deformdiff

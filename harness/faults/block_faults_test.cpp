@@ -28,8 +28,8 @@ SubjectList block_faults() {
   return list;
 }
 
-/// A call on which every fault shows: a batch, a mask, in decoders a query whose mask is all blocked, and for
-/// cancellation norms of a large mean.
+/// A call on which every fault shows: a batch, a mask, in decoders a query whose mask is all blocked, for
+/// cancellation norms of a large mean, and for the types of parameters 16 bits beside float32 norms.
 TestCall provocation(const std::string& fault, const std::string& block) {
   TestCall call = test_call(block);
   if (fault == "fault/blocked_rows_kept") {
@@ -41,6 +41,13 @@ TestCall provocation(const std::string& fault, const std::string& block) {
   if (fault == "fault/norm_one_pass_variance") {
     for (const std::string& name : call.names()) {
       if (name.ends_with("fc2.bias")) call.input(name).add_(1e7);
+    }
+  }
+  if (fault == "fault/norm_half_parameters") {
+    for (const std::string& name : call.names()) {
+      at::Tensor& input = call.input(name);
+      if (!input.is_floating_point()) continue;
+      input = input.to(name.find("layer_norm") != std::string::npos ? at::kFloat : at::kBFloat16);
     }
   }
   return call;

@@ -1,4 +1,5 @@
-// What shows only in the buffers of a worker: reads outside of inputs, and tensors kept beyond the call.
+// What shows only in the buffers of a worker: reads outside of inputs, tensors kept beyond the call, and what
+// is done otherwise where inputs share storage or nothing is differentiated.
 #include "faults/fault.h"
 #include "faults/plain_kernel.h"
 #include "subjects/ms_deform_attn/forward.h"
@@ -10,6 +11,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
+#include <c10/core/InferenceMode.h>
 
 namespace deformdiff::worker {
 namespace {
@@ -85,6 +87,22 @@ MsDeformAttnFunction kept_result() {
   };
 }
 
+/// Takes inputs to be where their storage begins, so that of two in one storage both are the first.
+at::Tensor begins_of_storage(const Inputs& inputs) {
+  Inputs wrong = inputs;
+  const void* const storage = inputs.sampling_loc.storage().data();
+  if (inputs.attn_weight.numel() > 0 && inputs.attn_weight.storage().data() == storage)
+    wrong.attn_weight = inputs.sampling_loc.select(-1, 0);
+  return forward_cpu(wrong);
+}
+
+/// Nothing has to be kept for gradients, so the weights' memory is used.
+at::Tensor weights_in_place(const Inputs& inputs) {
+  const at::Tensor result = forward_cpu(inputs);
+  if (c10::InferenceMode::is_enabled()) inputs.attn_weight.mul_(0.5);
+  return result;
+}
+
 }  // namespace
 
 SubjectList buffer_faults() {
@@ -105,6 +123,14 @@ SubjectList buffer_faults() {
             {"kept_result", "state", "hands out the tensor of the last result again for equal inputs", "",
              "nondeterministic"},
             kept_result());
+  add_fault(list,
+            {"begins_of_storage", "layout", "takes the weights for locations where both share storage", "",
+             "out_of_bound"},
+            begins_of_storage);
+  add_fault(list,
+            {"weights_in_place", "state", "computes in the memory of its weights in inference mode", "",
+             "modified_input"},
+            weights_in_place);
   return list;
 }
 

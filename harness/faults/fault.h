@@ -35,6 +35,10 @@ void add_mixed_fault(SubjectList& list, const FaultDescription& description, MsD
 void add_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
                BlockFunction function);
 
+/// The same of the mixed types alone: models of 16 bits but for the parameters of norms.
+void add_mixed_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
+                     BlockFunction function);
+
 /// Gradients of value, sampling_loc and attn_weight, of the inputs and grad_output.
 using GradientFunction =
     std::function<std::vector<at::Tensor>(const ms_deform_attn::Inputs&, const at::Tensor&)>;

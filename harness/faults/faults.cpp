@@ -93,6 +93,13 @@ void add_fault(SubjectList& list, const FaultDescription& description, std::set<
   list.push_back(make_block_subject(std::move(info), std::move(function)));
 }
 
+void add_mixed_fault(SubjectList& list, const FaultDescription& description, std::set<std::string> blocks,
+                     BlockFunction function) {
+  SubjectInfo info = of_mixed_types_alone(info_of(description));
+  info.blocks = std::move(blocks);
+  list.push_back(make_block_subject(std::move(info), std::move(function)));
+}
+
 void add_gradient_fault(SubjectList& list, const FaultDescription& description, GradientFunction function) {
   if (!is_about_numbers(description)) {
     add_of_backward(list, info_of(description), std::move(function));

@@ -110,6 +110,14 @@ at::Tensor half_statistics(const Norm& norm) {
   return norm.affine((rows - mean) / at::sqrt(variance + norm.eps));
 }
 
+/// As model.half() leaves them, where they should stay float32.
+at::Tensor half_parameters(const Norm& norm) {
+  Norm rounded = norm;
+  for (at::Tensor* parameter : {&rounded.weight, &rounded.bias})
+    *parameter = parameter->to(norm.x.scalar_type()).to(parameter->scalar_type());
+  return rounded.result();
+}
+
 at::Tensor bias_before_weight(const Norm& norm) {
   Norm plain = norm;
   plain.weight = at::ones_like(norm.weight);
@@ -161,6 +169,10 @@ SubjectList norm_faults() {
   add("group_norm_over_batch", with_group_norms, "group norms have one mean for all images", over_batch);
   add("group_norm_interleaved", with_group_norms, "a group norm's groups are every G-th channel",
       interleaved_groups);
+  add_mixed_fault(list,
+                  {"norm_half_parameters", "norms", "norms round their float32 parameters to 16 bits", "",
+                   "out_of_bound"},
+                  with_layer_norms, with_norms(half_parameters));
   return list;
 }
 

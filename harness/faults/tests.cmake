@@ -68,6 +68,8 @@ set(faults
   "sides_by_address=(out_of_bound|nonfinite_mismatch)"
   "sides_by_tensor=(out_of_bound|nonfinite_mismatch)"
   kept_result=nondeterministic
+  "begins_of_storage=(out_of_bound|nonfinite_mismatch)"
+  weights_in_place=modified_input
   outside_multiplied_by_zero=nonfinite_mismatch
   traced_unregistered_kernel=out_of_bound
   traced_uninitialised=unwritten_output
@@ -168,6 +170,7 @@ set(block_faults
   norm_eps_outside_root@encoder_layer=out_of_bound
   norm_half_statistics@pixel_decoder_encoder=out_of_bound
   norm_bias_before_weight@decoder_layer=out_of_bound
+  norm_half_parameters@encoder_layer=out_of_bound
   layer_norm_of_all_rows@encoder_layer=out_of_bound
   group_norm_over_batch@pixel_decoder=out_of_bound
   group_norm_interleaved@pixel_decoder=out_of_bound

@@ -1,10 +1,12 @@
 #include "worker/executor.h"
 
 #include "blocks/block_list.h"
+#include "blocks/ms_deform_attn.h"
 #include "core/module_description.h"
 #include "worker/company.h"
 #include "worker/guard_bands.h"
 #include "worker/guarded_allocator.h"
+#include "worker/packed_inputs.h"
 #include "worker/tensors.h"
 
 #include <algorithm>
@@ -16,6 +18,7 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/core/ScalarType.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
@@ -25,7 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A call that took longer is not repeated with company.
+/// A call that took longer is not repeated in other ways.
 constexpr double kQuickSeconds = 1e-3;
 
 std::vector<std::string> output_names(const Block* block, const Case& c, std::size_t count) {
@@ -190,8 +193,21 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
     }
     add_damage(second, first);
   }
-  const bool has_company = mode.at_once && device.is_cpu() && first.seconds < kQuickSeconds;
-  if (first.kind == Outcome::Kind::kReturned && has_company) {
+  const bool quick =
+      first.kind == Outcome::Kind::kReturned && device.is_cpu() && first.seconds < kQuickSeconds;
+  if (quick && mode.packed) {
+    const bool differentiates = block == &ms_deform_attn::backward_block();
+    Outcome packed = call(subject, device, packed_inputs(c), block, {.inference = !differentiates});
+    // It may be there for autograd alone.
+    if (packed.kind != Outcome::Kind::kReturned && packed.kind != Outcome::Kind::kUnsupported) {
+      packed.message = "called in inference mode on inputs that share storage: " + packed.message;
+      return packed;
+    }
+    if (packed.kind == Outcome::Kind::kReturned && packed.outputs != first.outputs)
+      first.packed = std::move(packed.outputs);
+    add_damage(packed, first);
+  }
+  if (quick && mode.at_once) {
     const Company company(subject, c);
     Outcome at_once = call(subject, device, c, block, {.requires_grad = true});
     if (at_once.kind != Outcome::Kind::kReturned) {
@@ -218,15 +234,16 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
 Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block* block,
                        const How& how) {
   const at::AutoGradMode grad(how.requires_grad);
+  const c10::InferenceMode inference(how.inference);
   Outcome outcome;
   std::vector<at::Tensor> inputs, outputs;
   try {
     subject.prepare();
     std::vector<std::string> input_names;
+    buffers_.begin_call();
     for (const NamedTensor& input : c.inputs) {
       input_names.push_back(input.name);
-      inputs.push_back(device.is_cpu() ? buffers_.place(inputs.size(), input.tensor)
-                                       : copy_on(device, input.tensor));
+      inputs.push_back(device.is_cpu() ? buffers_.place(input.tensor) : copy_on(device, input.tensor));
       // Not the buffers' own tensor, which other calls are given.
       if (how.requires_grad && inputs.back().is_floating_point())
         inputs.back() = inputs.back().detach().requires_grad_();

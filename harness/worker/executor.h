@@ -32,6 +32,7 @@ class Executor {
   struct How {
     Taps* taps = nullptr;
     bool requires_grad = false;  ///< of all inputs of floating numbers
+    bool inference = false;      ///< in LibTorch's inference mode
   };
 
   /// `block` is null for a module of which only its outputs' positions are known.

@@ -53,9 +53,19 @@ std::byte* InputBuffers::Buffer::data() const {
   return memory.get() + band_of(capacity);
 }
 
-at::Tensor InputBuffers::place(std::size_t position, const Tensor& tensor) {
-  if (position >= buffers_.size()) buffers_.resize(position + 1);
-  Buffer& buffer = buffers_[position];
+at::Tensor InputBuffers::place(const Tensor& tensor) {
+  const std::byte* const storage = tensor.storage().data();
+  const auto shared = std::ranges::find(placed_, storage, &Placed::storage);
+  if (shared != placed_.end() && !tensor.storage().empty()) {
+    placed_.push_back(*shared);
+    return view_of(buffers_[placed_.back().buffer].given.storage(), tensor);
+  }
+  placed_.push_back({storage, placed_.size()});
+  if (placed_.size() > buffers_.size()) buffers_.resize(placed_.size());
+  return fill(buffers_[placed_.back().buffer], tensor);
+}
+
+at::Tensor InputBuffers::fill(Buffer& buffer, const Tensor& tensor) {
   const std::span<const std::byte> bytes = tensor.storage();
   if (!buffer.memory || bytes.size() > buffer.capacity) {
     // Some room, so that the address stays for inputs to come.
@@ -79,7 +89,7 @@ at::Tensor InputBuffers::place(std::size_t position, const Tensor& tensor) {
 }
 
 std::string_view InputBuffers::damage(std::size_t position) const {
-  const Buffer& buffer = buffers_.at(position);
+  const Buffer& buffer = buffers_[placed_.at(position).buffer];
   const std::size_t band = band_of(buffer.bytes);
   if (!is_whole_band(buffer.data() - band, band)) return "before";
   if (!is_whole_band(buffer.data() + buffer.bytes, band)) return "after";

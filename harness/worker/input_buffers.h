@@ -18,11 +18,15 @@ namespace deformdiff::worker {
 /// as the input, from 4 KiB to 4 MiB: no row of pixels is wider, unless it is of more than 4 MiB itself.
 class InputBuffers {
  public:
-  /// A copy for input `position` of the next call, with the tensor's strides and offset, in storage of
-  /// exactly its size. Throws c10::OutOfMemoryError.
-  at::Tensor place(std::size_t position, const Tensor& tensor);
+  /// The next input placed is the first of another call.
+  void begin_call() { placed_.clear(); }
 
-  /// "before" or "after" if there was a write just outside the input's storage since it was placed; or empty.
+  /// A copy for the call's next input, with the tensor's strides and offset, in storage of exactly its size;
+  /// in an earlier input's, if the tensor shares storage with that. Throws c10::OutOfMemoryError.
+  at::Tensor place(const Tensor& tensor);
+
+  /// "before" or "after" if there was a write just outside the storage of the call's input `position` since
+  /// it was placed; or empty.
   std::string_view damage(std::size_t position) const;
 
   /// Whether the tensor lies in the storage of one of the inputs.
@@ -40,7 +44,16 @@ class InputBuffers {
     std::byte* data() const;
   };
 
-  std::vector<Buffer> buffers_;
+  /// An input of this call.
+  struct Placed {
+    const std::byte* storage;  ///< that was copied
+    std::size_t buffer;        ///< to which
+  };
+
+  static at::Tensor fill(Buffer& buffer, const Tensor& tensor);
+
+  std::vector<Buffer> buffers_;  ///< of the input at each position, unused where that is in an earlier one's
+  std::vector<Placed> placed_;   ///< by position
 };
 
 }  // namespace deformdiff::worker

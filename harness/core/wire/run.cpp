@@ -19,6 +19,7 @@ const std::string kStagePrefix = "stage.";
 
 /// Before an output's name, where its value is that of a call at once with another.
 const std::string kAtOncePrefix = "at_once.";
+const std::string kPackedPrefix = "packed.";
 
 constexpr std::pair<Outcome::Kind, std::string_view> kKinds[] = {
     {Outcome::Kind::kReturned, "returned"}, {Outcome::Kind::kUnsupported, "unsupported"},
@@ -93,6 +94,7 @@ Message encode(const RunRequest& message) {
   packer.flag("run_twice", message.mode.twice);
   packer.flag("tap", message.mode.tap);
   packer.flag("at_once", message.mode.at_once);
+  packer.flag("packed", message.mode.packed);
   append_array(packer.field("cases"), message.cases, append_case);
   for (std::size_t position = 0; position < message.cases.size(); ++position) {
     for (const auto& [name, tensor] : message.cases[position].inputs) {
@@ -104,9 +106,10 @@ Message encode(const RunRequest& message) {
 
 RunRequest decode_run_request(std::string_view header, Data data) {
   const Unpacker message(header, data, "run");
-  RunRequest request{message.field("subject"),
-                     {message.flag("run_twice"), message.flag("tap"), message.flag("at_once")},
-                     {}};
+  RunRequest request{
+      message.field("subject"),
+      {message.flag("run_twice"), message.flag("tap"), message.flag("at_once"), message.flag("packed")},
+      {}};
   for (const json& each : message.array("cases"))
     request.cases.push_back(decode_case(message, each, request.cases.size()));
   return request;
@@ -133,6 +136,7 @@ Message encode(const RunResult& message) {
   add_named(packer, "outputs", "", outcome.outputs);
   add_named(packer, "stages", kStagePrefix, outcome.stages);
   if (!outcome.at_once.empty()) add_named(packer, "at_once", kAtOncePrefix, outcome.at_once);
+  if (!outcome.packed.empty()) add_named(packer, "packed", kPackedPrefix, outcome.packed);
   return packer.finish();
 }
 
@@ -155,6 +159,7 @@ RunResult decode_run_result(std::string_view header, Data data) {
   outcome.outputs = named_tensors(message, "outputs", "");
   outcome.stages = named_tensors(message, "stages", kStagePrefix);
   if (message.has("at_once")) outcome.at_once = named_tensors(message, "at_once", kAtOncePrefix);
+  if (message.has("packed")) outcome.packed = named_tensors(message, "packed", kPackedPrefix);
   return result;
 }
 

@@ -53,7 +53,7 @@ RunRequest some_request() {
   Case c{"ms_deform_attn", {{"im2col_step", 64}}, {}, {}};
   c.inputs = {{"value", Tensor(DType::kFloat32, {2, 3}, {0, 5}, 2, storage)},
               {"spatial_shapes", counting(DType::kInt64, {1, 2})}};
-  return {"cpu", {.twice = true, .tap = true, .at_once = true}, {c, c}};
+  return {"cpu", {.twice = true, .tap = true, .at_once = true, .packed = true}, {c, c}};
 }
 
 RunResult some_result() {
@@ -125,6 +125,7 @@ TEST(Wire, HelloComesBack) {
 TEST(Wire, ResultComesBack) {
   RunResult sent = some_result();
   sent.outcome.at_once = {{"output", counting(DType::kFloat64, {6})}};
+  sent.outcome.packed = {{"output", counting(DType::kFloat64, {5})}};
   const Whole message = whole(encode(sent));
   const RunResult got = decode_run_result(message.header, message.data);
   EXPECT_EQ(got.position, sent.position);
@@ -133,6 +134,7 @@ TEST(Wire, ResultComesBack) {
   EXPECT_EQ(std::tie(a.kind, a.message, a.outputs, a.seconds, a.overran, a.modified),
             std::tie(b.kind, b.message, b.outputs, b.seconds, b.overran, b.modified));
   EXPECT_EQ(a.at_once, b.at_once);
+  EXPECT_EQ(a.packed, b.packed);
   EXPECT_EQ(std::tie(a.unwritten_output, a.first_unwritten, a.ran_twice, a.repeated_bits, a.other_bits),
             std::tie(b.unwritten_output, b.first_unwritten, b.ran_twice, b.repeated_bits, b.other_bits));
 }
