@@ -3,6 +3,7 @@
 #include "blocks/layouts/inference.h"
 #include "catalog/address_text.h"
 #include "catalog/catalog.h"
+#include "catalog/external_workers.h"
 #include "check/module_run.h"
 #include "core/comma_list.h"
 #include "core/error.h"
