@@ -89,10 +89,10 @@ TEST_P(EveryBlock, OnlyCasesOfTheNamedTierAreDrawn) {
 }
 
 /// Of inputs that are mostly there and mostly large enough; the others have their turns where they are.
-TEST_P(EveryBlock, EveryInputHasEveryStorageLayoutIn200Cases) {
+TEST_P(EveryBlock, EveryInputHasEveryStorageLayoutIn300Cases) {
   for (const std::uint64_t seed : {1U, 2U}) {
-    for (const auto& [which, count] : count_features(generator(), seed, {}, 0, 200)) {
-      if (count.possible >= 100) EXPECT_GE(count.seen, 1) << which.first << " " << which.second;
+    for (const auto& [which, count] : count_features(generator(), seed, {}, 0, 300)) {
+      if (count.possible >= 150) EXPECT_GE(count.seen, 1) << which.first << " " << which.second;
     }
   }
 }
@@ -151,11 +151,11 @@ std::uint64_t hash_of_cases(const Generator& generator, std::uint64_t count) {
 // These change only when what is generated changes: then every seed in old reports means something else.
 TEST(DeepGenerators, GoldenHashes) {
   const std::map<std::string, std::uint64_t> wanted{
-      {"position_embedding", 0x2acb09f40b5d45e0ULL},    {"reference_points", 0xec9510793ffd9103ULL},
-      {"attention_layer", 0x1ecc4b4d89c7c175ULL},       {"encoder_layer", 0xacfd7cbafb9719ddULL},
-      {"pixel_decoder_encoder", 0x91ca0a0d0ca5de86ULL}, {"pixel_decoder", 0x5e1bc18de617a1bdULL},
-      {"decoder_layer", 0x24be3220a96d2bULL},           {"mask_predictor", 0x6f574225bfd41c36ULL},
-      {"transformer_decoder", 0x72da49c9ad7b1bb8ULL},   {"mask2former_head", 0x431eaecf4fe152aULL}};
+      {"position_embedding", 0x2acb09f40b5d45e0ULL},    {"reference_points", 0xd569fd78045eceebULL},
+      {"attention_layer", 0x599fbf542918fb96ULL},       {"encoder_layer", 0x8b665051e60175dULL},
+      {"pixel_decoder_encoder", 0x21da3d4822f6a9b5ULL}, {"pixel_decoder", 0x26160b64e08f057fULL},
+      {"decoder_layer", 0x3da475b78ee3003dULL},         {"mask_predictor", 0x85c3a3396763d240ULL},
+      {"transformer_decoder", 0xda21a6750672d859ULL},   {"mask2former_head", 0xa38bc7d608750b2fULL}};
   for (const DeepGenerator& generator : deep_generators()) {
     const std::string block = generator.block().name();
     const std::uint64_t found = hash_of_cases(generator, 40);

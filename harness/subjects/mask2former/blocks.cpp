@@ -5,7 +5,6 @@
 #include "subjects/mask2former/scope.h"
 #include "subjects/mask2former/transformer_decoder.h"
 
-#include <optional>
 
 #include <c10/util/Exception.h>
 
@@ -41,24 +40,9 @@ const std::set<std::string>& block_names() {
   return names;
 }
 
-namespace {
-
-/// Whether floating tensors are of one type.
-bool has_one_type(const Call& call) {
-  std::optional<at::ScalarType> type;
-  for (const at::Tensor& input : call.inputs) {
-    if (input.is_floating_point() && type.value_or(input.scalar_type()) != input.scalar_type()) return false;
-    if (input.is_floating_point()) type = input.scalar_type();
-  }
-  return true;
-}
-
-}  // namespace
-
 std::vector<at::Tensor> run_block(const Call& call, const MsDeformAttnFunction& op) {
   const auto run = runs().find(call.block);
   TORCH_CHECK_NOT_IMPLEMENTED(run != runs().end(), "there is no block ", call.block);
-  TORCH_CHECK_NOT_IMPLEMENTED(has_one_type(call), call.block, ": the model takes tensors of one dtype");
   return run->second(Scope(call, op));
 }
 
