@@ -64,7 +64,8 @@ MixedTypes mixed_norms(const BlockDefinition& block) {
             for (const Stage& stage : block.stages(c)) {
               if (stage.operation != "layer_norm" && stage.operation != "group_norm") continue;
               for (const StageInput& input : stage.inputs) {
-                if (is_parameter(input.value)) names.insert(input.value);
+                // What is normalised may be a parameter too: learnt queries are.
+                if (input.name != "x" && is_parameter(input.value)) names.insert(input.value);
               }
             }
             return names;
