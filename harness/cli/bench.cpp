@@ -3,6 +3,7 @@
 #include "blocks/ms_deform_attn.h"
 #include "catalog/addresses.h"
 #include "catalog/catalog.h"
+#include "catalog/external_workers.h"
 #include "cli/commands.h"
 #include "cli/measurements.h"
 #include "cli/output.h"
@@ -36,9 +37,16 @@ double timed(Work work) {
   return watch.seconds();
 }
 
+/// Whether a worker of another program answers: it has one thread, and may compile for a shape when it first
+/// sees it.
+bool is_other_program(const std::string& name) {
+  return name.starts_with(kPythonScheme) || name.starts_with(kWorkerScheme);
+}
+
 Subject open_with_threads(const std::string& name, int threads, const Options& options) {
   SubjectSpec spec = parse_subject(name);
-  spec.command.argv.insert(spec.command.argv.end(), {"--threads", fmt::format("{}", threads)});
+  if (!is_other_program(name))
+    spec.command.argv.insert(spec.command.argv.end(), {"--threads", fmt::format("{}", threads)});
   return open_subject(std::move(spec), run_limits_of(options));
 }
 
@@ -58,6 +66,11 @@ std::vector<std::string> names_of(const Options& options) {
                                   : options.subjects;
 }
 
+/// Timed beside our own where python3 has their packages.
+constexpr const char* kPeers[] = {"python:deformdiff.adapters.onnxruntime_composite",
+                                  "python:deformdiff.adapters.openvino_composite",
+                                  "python:deformdiff.adapters.torch_compile"};
+
 class Bench {
  public:
   explicit Bench(const Options& options)
@@ -65,10 +78,11 @@ class Bench {
         entry_(find_block("ms_deform_attn")),
         backward_(find_block("ms_deform_attn_backward")) {
     for (const std::string& name : names_of(options)) {
-      for (const int threads : thread_counts()) {
+      for (const int threads : is_other_program(name) ? std::vector<int>{1} : thread_counts()) {
         subjects_.emplace_back(threads, open_with_threads(name, threads, options));
       }
     }
+    if (options.subjects.empty()) add_peers();
   }
 
   void round() {
@@ -80,7 +94,7 @@ class Bench {
         operators(shape, "near", dtype);
     }
     for (auto& [threads, subject] : subjects_) {
-      if (threads == 1) throughput(subject);
+      if (threads == 1 && !is_other_program(subject.spec.name)) throughput(subject);
     }
     oracle("small", "small256");
     oracle("m2f", "m2f_enc");
@@ -91,6 +105,7 @@ class Bench {
   const TimeSplit& split() const { return split_; }
   std::map<std::string, std::string> notes() const {
     std::map<std::string, std::string> notes = environment_;
+    if (!missing_peers_.empty()) notes["peers not there"] = missing_peers_;
     notes["case"] =
         "op: float32 unless the id ends in another type, the worker's own time; throughput: isolation, "
         "bounds and comparison on";
@@ -100,6 +115,20 @@ class Bench {
  private:
   std::vector<int> thread_counts() const {
     return options_.threads > 1 ? std::vector<int>{1, options_.threads} : std::vector<int>{1};
+  }
+
+  void add_peers() {
+    for (const char* name : kPeers) {
+      try {
+        Subject peer = open_with_threads(name, 1, options_);
+        if (peer.started()) {
+          subjects_.emplace_back(1, std::move(peer));
+          continue;
+        }
+      } catch (const InputError&) {  // the Python package is not beside this program
+      }
+      missing_peers_ += fmt::format("{}{}", missing_peers_.empty() ? "" : ", ", name);
+    }
   }
 
   void operators(const std::string& shape, const std::string& locations, DType dtype) {
@@ -120,7 +149,9 @@ class Bench {
                  const std::string& suffix) {
     for (auto& [threads, subject] : subjects_) {
       if (!runs(subject, entry, c)) continue;
-      const Outcome outcome = subject.runner->run({&c, 1}, {}).front();
+      const std::vector<Case> calls(is_other_program(subject.spec.name) ? 2 : 1, c);
+      const Outcome outcome = subject.runner->run(calls, {}).back();
+      if (outcome.kind == Outcome::Kind::kUnsupported) continue;
       environment_ = subject.runner->environment();
       measurements_.add(fmt::format("{}{}/t{}{}", prefix, subject.spec.name, threads, suffix), "ms",
                         1e3 * returned(outcome, subject.spec.name).seconds);
@@ -230,6 +261,7 @@ class Bench {
   Measurements measurements_;
   TimeSplit split_;
   std::map<std::string, std::string> environment_;
+  std::string missing_peers_;
 };
 
 std::string split_text(const TimeSplit& split) {

@@ -4,6 +4,8 @@ Used by the adapters of what runs such models. Sizes are constants of the model;
 attn_weight are its inputs.
 """
 
+import collections
+
 from onnx import TensorProto, checker, helper
 
 import deformdiff
@@ -40,9 +42,18 @@ class _Graph:
         return self.add("Reshape", x, self.constant(list(shape)))
 
 
-def model_of(value, spatial_shapes, level_start_index, sampling_loc):
-    """The checked model for these arrays. Raises Unsupported for empty ones, whose sizes Reshape cannot tell."""
-    kind, value_shape, location_shape = _TYPES[value.dtype.name], list(value.shape), list(sampling_loc.shape)
+#: What a model is made for: it can be a key.
+Sizes = collections.namedtuple("Sizes", "dtype value_shape location_shape levels starts")
+
+
+def sizes_of(value, spatial_shapes, level_start_index, sampling_loc):
+    levels = tuple([(height, width) for height, width in spatial_shapes.tolist()])
+    return Sizes(value.dtype.name, value.shape, sampling_loc.shape, levels, tuple(level_start_index.tolist()))
+
+
+def model_of(sizes):
+    """The checked model. Raises Unsupported for empty arrays, whose sizes Reshape cannot tell."""
+    kind, value_shape, location_shape = _TYPES[sizes.dtype], list(sizes.value_shape), list(sizes.location_shape)
     batch, _, heads, channels = value_shape
     queries, points = location_shape[1], location_shape[4]
     if 0 in (*value_shape, *location_shape):
@@ -50,8 +61,7 @@ def model_of(value, spatial_shapes, level_start_index, sampling_loc):
     graph = _Graph(kind)
     two, one = graph.constant(2, floating=True), graph.constant(1, floating=True)
     total = None
-    for level, (height, width) in enumerate(spatial_shapes.tolist()):
-        start = int(level_start_index[level])
+    for level, ((height, width), start) in enumerate(zip(sizes.levels, sizes.starts)):
         values = graph.add("Transpose", graph.part("value", 1, start, start + height * width), perm=[0, 2, 3, 1])
         values = graph.shaped(values, batch * heads, channels, height, width)
         places = graph.shaped(graph.part("sampling_loc", 3, level, level + 1), batch, queries, heads, points, 2)

@@ -17,6 +17,6 @@ from deformdiff.adapters import onnx_graph
     arrays="numpy",
 )
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    model = onnx_graph.model_of(value, spatial_shapes, level_start_index, sampling_loc)
+    model = onnx_graph.model_of(onnx_graph.sizes_of(value, spatial_shapes, level_start_index, sampling_loc))
     inputs = {"value": value, "sampling_loc": sampling_loc, "attn_weight": attn_weight}
     return onnx.reference.ReferenceEvaluator(model).run(None, inputs)[0]

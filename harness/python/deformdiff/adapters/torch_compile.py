@@ -12,10 +12,16 @@ import deformdiff
 from deformdiff.adapters.torch_composite import DECLARES, sampled
 
 _compiled = torch.compile(sampled, dynamic=False, fullgraph=True)
+_compiled_for = None
 
 
 @deformdiff.subject(block="ms_deform_attn", declares=DECLARES, arrays="torch")
 def ms_deform_attn(value, spatial_shapes, level_start_index, sampling_loc, attn_weight):
-    # What was compiled for other shapes is let go: beyond a number of them the function would run as it is.
-    torch.compiler.reset()
-    return _compiled(value, spatial_shapes.tolist(), level_start_index.tolist(), sampling_loc, attn_weight)
+    global _compiled_for
+    levels, starts = spatial_shapes.tolist(), level_start_index.tolist()
+    layouts = [(tensor.dtype, tensor.shape, tensor.stride()) for tensor in (value, sampling_loc, attn_weight)]
+    # What was compiled for others is let go: beyond a number of them the function would run as it is.
+    if _compiled_for != (layouts, levels, starts):
+        torch.compiler.reset()
+        _compiled_for = (layouts, levels, starts)
+    return _compiled(value, levels, starts, sampling_loc, attn_weight)
