@@ -25,6 +25,7 @@ using Choice = std::pair<std::string_view, Value>;
 constexpr Choice<std::string_view> kDevice[] = {{"cpu", "cpu"}, {"cuda", "cuda"}};
 constexpr Choice<Arithmetic> kArithmetic[] = {
     {"wide", Arithmetic::kWide}, {"operations", Arithmetic::kOperations}, {"storage", Arithmetic::kStorage}};
+constexpr Choice<Unseen> kUnseen[] = {{"any", Unseen::kAny}, {"rounded", Unseen::kRounded}};
 constexpr Choice<Coordinates> kCoordinates[] = {
     {"any", Coordinates::kAny}, {"fused", Coordinates::kFused}, {"grid_sample", Coordinates::kGridSample}};
 constexpr Choice<bool> kFlushToZero[] = {{"0", false}, {"1", true}};
@@ -215,6 +216,11 @@ const std::vector<Key>& keys() {
       choice("arithmetic", kArithmetic,
              "16-bit types compute in float32, round after each operation of tensors, or every step",
              &SubjectInfo::precision, &Precision::arithmetic),
+      choice(
+          "unseen", kUnseen,
+          "16-bit values on the way that are not shown: any says that a fused graph may go on with them in "
+          "float32",
+          &SubjectInfo::precision, &Precision::unseen),
       choice("coordinates", kCoordinates,
              "loc*W - 0.5, or grid_sample's ((g+1)*W - 1)/2, taken to hold all samples at once; any admits "
              "both, and wider; of a resized map's positions, too",

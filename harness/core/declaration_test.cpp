@@ -37,7 +37,7 @@ TEST(Declaration, SetsWhatIsWrittenAndNothingElse) {
 TEST(Declaration, ComesBackFromItsText) {
   const std::string text =
       "device=cuda&dtypes=float64,mixed_float16&supports=D%8==0&bound=none&calls=one_at_a_time&arithmetic="
-      "storage&coordinates=fused&"
+      "storage&unseen=rounded&coordinates=fused&"
       "flush_to_zero=1&variance=centred&products=bf16x3&product_sums=float16&convolutions=winograd4&autocast="
       "bfloat16&exp_ulps=1.5&"
       "tanh_ulps=0&sin_"

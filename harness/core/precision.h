@@ -14,6 +14,10 @@ namespace deformdiff {
 /// ms_deform_attn, which is made of several operations of tensors that round each (kOperations), or every
 /// step rounded.
 enum class Arithmetic : std::uint8_t { kWide, kOperations, kStorage };
+
+/// 16-bit results of operations that nobody sees: a fused graph may go on with them in float32, or they are
+/// rounded like others.
+enum class Unseen : std::uint8_t { kAny, kRounded };
 enum class Coordinates : std::uint8_t { kAny, kFused, kGridSample };
 
 /// Of norms: that of x - mean, or also mean(x^2) - mean^2. kLayerCentred: also that, but of group norms
@@ -48,6 +52,7 @@ struct FunctionUlps {
 /// How a subject computes, beyond the dtype of the case. Summation order and contraction are always free.
 struct Precision {
   Arithmetic arithmetic = Arithmetic::kWide;
+  Unseen unseen = Unseen::kAny;
   Coordinates coordinates = Coordinates::kAny;
   bool flush_to_zero = false;
   Variance variance = Variance::kAny;  ///< of norms

@@ -93,6 +93,20 @@ TEST(FreeTypes, AStageHasTheTypeOfItsValueOrOfWhatItTakes) {
   EXPECT_EQ(values.typed(stages[1], &problem().inputs[0].tensor).dtype, DType::kFloat32);
 }
 
+TEST(FreeTypes, AnUnseenValueIsKnownIfItWasRoundedToTheOneNumberOfItsSet) {
+  for (const Unseen unseen : {Unseen::kAny, Unseen::kRounded}) {
+    Precision precision = under(Autocast::kBFloat16).precision;
+    precision.unseen = unseen;
+    const Contract contract;
+    StageValues values(typed_toy(), problem(), precision, contract, 1);
+    const std::vector<Stage> stages = typed_toy().block->stages(problem());
+    const Tensor narrow = convert(problem().inputs[0].tensor, DType::kBFloat16);
+    const Stage first = values.typed(stages[0], &narrow);
+    values.set_drawn(first, values.refer(first));
+    EXPECT_EQ(values.refer(values.typed(stages[1], nullptr)).estimated, unseen == Unseen::kAny);
+  }
+}
+
 TEST(FreeTypes, EachStageIsJudgedInItsOwn) {
   for (const char* stage : {"layers.0.third", "layers.0.double", "layers.1.third"}) {
     const Outcome narrow = stored_in(DType::kBFloat16, stage);

@@ -200,7 +200,10 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
   StageValue& drawn = values_[stage.name] = reference.drawn;
   if (reference.estimated) return;
   drawn.seen = middle_of(reference.reference->outputs.front());
-  const OutputReference output = unseen(stage, stage_case(stage), reference.reference->outputs.front());
+  // Where the inputs are known, and only there, its set is that of what is stored: draws of inputs that are
+  // rounded to one result hide a step of it.
+  OutputReference output = reference.reference->outputs.front();
+  if (precision_.unseen == Unseen::kAny) output = unseen(stage, stage_case(stage), std::move(output));
   const bool exact =
       std::ranges::all_of(output.bound, [](double bound) { return bound == 0; }) && output.admits.empty();
   if (exact) return;

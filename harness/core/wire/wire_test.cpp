@@ -95,8 +95,8 @@ Hello some_hello() {
   info.dtypes = {DType::kFloat64};
   info.mixed_dtypes = {DType::kBFloat16};
   info.supports = "D%8==0,L<=4";
-  info.precision = {
-      Arithmetic::kStorage, Coordinates::kGridSample, true, Variance::kCentred, {1, 0.5, 3.5, 0, 2}};
+  info.precision = {Arithmetic::kStorage, Unseen::kRounded,   Coordinates::kGridSample, true,
+                    Variance::kCentred,   {1, 0.5, 3.5, 0, 2}};
   info.contract.deterministic = Deterministic::kNo;
   info.contract.level_start_index = LevelStartIndex::kIgnored;
   info.fault_class = "coordinates";

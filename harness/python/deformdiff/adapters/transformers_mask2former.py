@@ -12,8 +12,8 @@ from transformers import Mask2FormerConfig
 import deformdiff
 from deformdiff.adapters import transformers_parts as parts
 
-# float16 and bfloat16 are rounded after each operation; level_start_index is not looked at.
-DECLARES = "coordinates=grid_sample&arithmetic=operations&level_start_index=ignored"
+# float16 and bfloat16 are rounded after each operation, seen or not; level_start_index is not looked at.
+DECLARES = "coordinates=grid_sample&arithmetic=operations&unseen=rounded&level_start_index=ignored"
 
 
 def _sizes(spatial_shapes):
