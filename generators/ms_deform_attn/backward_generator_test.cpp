@@ -35,7 +35,7 @@ std::uint64_t hash_of_first(const std::vector<std::string>& tiers, std::uint64_t
 
 // These change only when what is generated changes: then every seed in old reports means something else.
 TEST(BackwardGenerator, GoldenHashes) {
-  EXPECT_EQ(hash_of_first({}, 200), 0x671decb05cd7761fULL);
+  EXPECT_EQ(hash_of_first({}, 200), 0x56460cadecc1846bULL);
   EXPECT_EQ(hash_of_first({"exact"}, 50), 0x93a95c9921867fc5ULL);
   EXPECT_EQ(hash_of_first({"nonfinite"}, 50), 0xcf0ad98353758823ULL);
 }

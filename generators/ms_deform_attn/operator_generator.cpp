@@ -94,6 +94,13 @@ bool can_take(const Sketch& s, const LayoutTurn& turn) {
   return can_have(turn.layout, dtype_of_input(s, turn.input), shape_of_input(s.dims, turn.input));
 }
 
+/// Whether locations overlap so that a point has those of another level, or of another axis: an exact
+/// fraction of one side is none of another.
+bool mixes_sides(const LayoutTurn& turn) {
+  constexpr std::size_t kSamplingLoc = 3;
+  return turn.input == kSamplingLoc && turn.layout == StorageLayout::kOverlapping;
+}
+
 StorageLayout draw_storage_layout(Draw& draw, int percent) {
   if (!draw.chance(percent)) return StorageLayout::kContiguous;
   return draw.one_of<StorageLayout>({StorageLayout::kOffset, StorageLayout::kSliced, StorageLayout::kSliced,
@@ -204,7 +211,10 @@ Plan OperatorGenerator::plan_of(const Source& source, std::uint64_t index) const
   }
   Plan plan = source.plan(source.stream.bits(index));
   const std::optional<LayoutTurn> layout = input_turn(index, inputs_);
-  for (std::uint64_t k = 0; layout && k < kTries && !can_take(plan.sketch, *layout); ++k)
+  const auto suits = [&] {
+    return can_take(plan.sketch, *layout) && !(plan.tier == "exact" && mixes_sides(*layout));
+  };
+  for (std::uint64_t k = 0; layout && k < kTries && !suits(); ++k)
     plan = source.plan(source.stream.stream(4).stream(index).bits(k));
   return plan;
 }
@@ -247,7 +257,9 @@ Case OperatorGenerator::drawn(const Source& source, std::uint64_t index, Sibling
   if (const std::optional<LayoutTurn> turn = input_turn(index, inputs_)) {
     for (NamedTensor& input : c.inputs) input.tensor = input.tensor.contiguous();
     Tensor& tensor = c.inputs[turn->input].tensor;
-    tensor = with_storage_layout(tensor, turn->layout, elements.stream(4));
+    const bool inexact = plan.tier == "exact" && mixes_sides(*turn);
+    tensor =
+        with_storage_layout(tensor, inexact ? StorageLayout::kTransposed : turn->layout, elements.stream(4));
   } else {
     draw_storage_layouts(draw, elements.stream(4), c);
   }
