@@ -1,6 +1,5 @@
 // Layer norms and group norms that normalise otherwise: Ba et al. 2016 (arXiv:1607.06450), Wu and He 2018
 // (arXiv:1803.08494).
-#include "faults/affected.h"
 #include "faults/fault.h"
 #include "faults/tampering.h"
 #include "subjects/ms_deform_attn/forward.h"
@@ -8,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -37,7 +37,9 @@ struct Norm {
                        : at::group_norm(x.contiguous(), groups, weight, bias, eps);
   }
   /// x with what is normalised together in the last axis.
-  at::Tensor rows() const { return groups == 0 ? x : x.reshape({x.size(0), groups, -1}); }
+  at::Tensor rows() const {
+    return groups == 0 ? x : x.unflatten(1, {groups, x.size(1) / groups}).flatten(2);
+  }
   /// Rows, or a tensor of as many elements in that order, with weight and bias.
   at::Tensor affine(const at::Tensor& normalised) const {
     const at::Tensor shaped = normalised.reshape(x.sizes());
@@ -150,8 +152,9 @@ at::Tensor interleaved_groups(const Norm& norm) {
 }  // namespace
 
 SubjectList norm_faults() {
-  const Blocks with_layer_norms = blocks_with_parameter("final_layer_norm.weight");
-  const Blocks with_group_norms = blocks_with_parameter("adapter_1.1.weight");
+  // A norm is the same in every model: these are the smallest that have one.
+  const Blocks with_layer_norms{"encoder_layer", "decoder_layer", "pixel_decoder"};
+  const Blocks with_group_norms{"pixel_decoder"};
   SubjectList list;
   const auto add = [&list](const char* name, const Blocks& blocks, const char* faulty, WrongNorm wrong) {
     add_fault(list, {name, "norms", faulty, "", "out_of_bound"}, blocks, with_norms(std::move(wrong)));

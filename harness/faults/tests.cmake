@@ -168,7 +168,7 @@ set(block_faults
   norm_unbiased_variance@encoder_layer=out_of_bound
   "norm_one_pass_variance@decoder_layer=(out_of_bound|nonfinite_mismatch)"
   norm_eps_outside_root@encoder_layer=out_of_bound
-  norm_half_statistics@pixel_decoder_encoder=out_of_bound
+  norm_half_statistics@encoder_layer=out_of_bound
   norm_bias_before_weight@decoder_layer=out_of_bound
   norm_half_parameters@encoder_layer=out_of_bound
   layer_norm_of_all_rows@encoder_layer=out_of_bound

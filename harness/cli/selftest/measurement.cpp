@@ -26,7 +26,7 @@ constexpr std::uint64_t kSeeds = 20, kDeepSeeds = 3;
 constexpr std::int64_t kRightCases = 300, kDeepRightCases = 20;
 constexpr std::int64_t kSharpnessCases = 200, kDeepSharpnessCases = 10;
 // Each try of a fault that hangs takes the whole case timeout: the size it shrinks to is not worth more.
-constexpr double kShrinkSeconds = 4;
+constexpr double kShrinkSeconds = 2;
 /// Found in every typical case of float32, of the operator and its backward.
 constexpr double kAlwaysFound = 1e-4;
 
