@@ -209,8 +209,8 @@ class Bench {
     for (const auto& [dtype, arithmetic] :
          {std::pair(DType::kFloat32, "double"), std::pair(DType::kFloat64, "extended")}) {
       const Case c = ms_deform_attn::model_case(shape, "near", dtype, options_.seed);
-      const double seconds =
-          timed([&] { entry_.operations(entry_.block->name(), dtype).evaluate(c, {}, {}, 1); });
+      const Oracle& oracle = entry_.operations(entry_.block->name(), dtype);
+      const double seconds = timed([&] { oracle.evaluate(c, {}, {}, 1); });
       measurements_.add(fmt::format("oracle/{}/{}", label, arithmetic), "ms", 1e3 * seconds);
     }
   }

@@ -328,8 +328,7 @@ class StageJudge {
       most = std::max(most, nonfinite_elements(got, &exact));
     });
     for (const OutputSpec& output : outputs_) {
-      const std::string why =
-          mostly_unjudged(output.name, unjudged[output.stage], element_count(output.shape));
+      std::string why = mostly_unjudged(output.name, unjudged[output.stage], element_count(output.shape));
       if (!why.empty()) return why;
     }
     return "";

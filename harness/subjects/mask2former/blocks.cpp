@@ -5,7 +5,6 @@
 #include "subjects/mask2former/scope.h"
 #include "subjects/mask2former/transformer_decoder.h"
 
-
 #include <c10/util/Exception.h>
 
 namespace deformdiff::worker::mask2former {

@@ -106,7 +106,7 @@ class Problem {
         grad_weights_("grad_attn_weight", types.location, std::vector<double>(kGroups * kLevels * kPoints),
                       shift) {}
 
-  void set_locations(std::vector<double> numbers) {
+  void set_locations(const std::vector<double>& numbers) {
     locations_ = Array("sampling_loc", types_.location, numbers);
   }
 
