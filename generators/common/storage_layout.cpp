@@ -239,7 +239,7 @@ StorageTraits traits_of(const Tensor& tensor) {
   for (std::size_t k = strided.size(); k-- > 0;) {
     const std::size_t a = strided[k];
     traits.gap[a] = strides[a] > size;
-    if (strides[a] < size) traits.sliding = a;
+    if (k + 1 < strided.size() && strides[a] == strides[strided[k + 1]]) traits.sliding = a;
     if (traits.gap[a] && hidden < 0) hidden = tensor.offset() + size;
     size = strides[a] * (shape[a] - 1) + size;
     // The block of the next axis begins where this one's last index would end.

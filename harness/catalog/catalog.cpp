@@ -57,19 +57,22 @@ MixedTypes mixed_operands() {
           "value in 16 bits beside float32 locations and weights"};
 }
 
-/// Of models that are converted but for their norms.
-MixedTypes mixed_norms(const BlockDefinition& block) {
-  return {[&block](const Case& c) {
-            std::set<std::string> names;
-            for (const Stage& stage : block.stages(c)) {
-              if (stage.operation != "layer_norm" && stage.operation != "group_norm") continue;
-              for (const StageInput& input : stage.inputs) {
-                // What is normalised may be a parameter too: learnt queries are.
-                if (input.name != "x" && is_parameter(input.value)) names.insert(input.value);
-              }
-            }
-            return names;
-          },
+std::set<std::string> parameters_of_norms(const BlockDefinition& block, const Case& c) {
+  std::set<std::string> names;
+  for (const Stage& stage : block.stages(c)) {
+    if (stage.operation != "layer_norm" && stage.operation != "group_norm") continue;
+    for (const StageInput& input : stage.inputs) {
+      // What is normalised may be a parameter too: learnt queries are.
+      if (input.name != "x" && is_parameter(input.value)) names.insert(input.value);
+    }
+  }
+  return names;
+}
+
+/// Of models that are converted but for their norms, if they have any.
+MixedTypes mixed_norms(const DeepGenerator& deep) {
+  if (parameters_of_norms(deep.block(), deep.generate(0, {"typical"}, 0)).empty()) return {};
+  return {[&deep](const Case& c) { return parameters_of_norms(deep.block(), c); },
           "parameters of norms in float32 beside others of 16 bits"};
 }
 
@@ -96,7 +99,7 @@ const std::vector<BlockEntry>& blocks() {
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
-      serve_sixteen_bits(list.back(), mixed_norms(deep.block()));
+      serve_sixteen_bits(list.back(), mixed_norms(deep));
     }
     return list;
   }();

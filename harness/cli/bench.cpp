@@ -127,8 +127,18 @@ class Bench {
         }
       } catch (const InputError&) {  // the Python package is not beside this program
       }
-      missing_peers_ += fmt::format("{}{}", missing_peers_.empty() ? "" : ", ", name);
+      say_missing(name);
     }
+  }
+
+  /// Whether it was not asked for: whatever keeps it from running ends nothing.
+  bool is_peer(const Subject& subject) const {
+    return options_.subjects.empty() && is_other_program(subject.spec.name);
+  }
+
+  void say_missing(const std::string& name) {
+    if (missing_peers_.find(name) != std::string::npos) return;
+    missing_peers_ += fmt::format("{}{}", missing_peers_.empty() ? "" : ", ", name);
   }
 
   void operators(const std::string& shape, const std::string& locations, DType dtype) {
@@ -152,6 +162,10 @@ class Bench {
       const std::vector<Case> calls(is_other_program(subject.spec.name) ? 2 : 1, c);
       const Outcome outcome = subject.runner->run(calls, {}).back();
       if (outcome.kind == Outcome::Kind::kUnsupported) continue;
+      if (outcome.kind != Outcome::Kind::kReturned && is_peer(subject)) {
+        say_missing(subject.spec.name);
+        continue;
+      }
       environment_ = subject.runner->environment();
       measurements_.add(fmt::format("{}{}/t{}{}", prefix, subject.spec.name, threads, suffix), "ms",
                         1e3 * returned(outcome, subject.spec.name).seconds);

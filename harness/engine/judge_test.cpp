@@ -157,7 +157,7 @@ TEST(JudgeCase, IsJudgedByWhatTheSubjectDeclares) {
 TEST(JudgeCase, WhatOtherCallsMadeIsJudgedToo) {
   for (const auto& [outputs, how] :
        {std::pair{&Outcome::at_once, "called by two threads at once: "},
-        std::pair{&Outcome::packed, "called in inference mode on inputs that share storage: "}}) {
+        std::pair{&Outcome::packed, "called on inputs that share storage, in inference mode but for gradients: "}}) {
     float factor = 1;
     ScriptedSubject scripted("third", [&](const Case& c, std::span<const Case>) {
       Outcome outcome = thirds(c);

@@ -408,7 +408,7 @@ struct OtherCall {
 
 constexpr OtherCall kOtherCalls[] = {
     {&Outcome::at_once, "called by two threads at once"},
-    {&Outcome::packed, "called in inference mode on inputs that share storage"},
+    {&Outcome::packed, "called on inputs that share storage, in inference mode but for gradients"},
 };
 
 /// What it returned then. Its stages were seen in the call that counts.

@@ -204,8 +204,8 @@ void StageValues::set_drawn(const Stage& stage, const StageReference& reference)
   // rounded to one result hide a step of it.
   OutputReference output = reference.reference->outputs.front();
   if (precision_.unseen == Unseen::kAny) output = unseen(stage, stage_case(stage), std::move(output));
-  const bool exact =
-      std::ranges::all_of(output.bound, [](double bound) { return bound == 0; }) && output.admits.empty();
+  const bool exact = std::ranges::all_of(output.bound, [](double bound) { return bound == 0; }) &&
+                     output.admits.empty() && output.alternatives.empty();
   if (exact) return;
   const CounterRandom random(label_of(stage.name));
   for (std::size_t draw = 0; draw < kDraws; ++draw) {

@@ -223,6 +223,26 @@ TEST(Watched, ElementsOfSixteenBitsThatWereNotWritten) {
   }
 }
 
+TEST(Calls, AreMadeInTheModeThatIsAskedFor) {
+  const auto runner = worker_runner(operators("", "fixture_mode"), {});
+  const auto first_of = [](const std::vector<NamedTensor>& outputs) {
+    return outputs.size() == 1 ? outputs[0].tensor.element(0) : -1;
+  };
+  // A call that took long is not repeated in other ways, and any may on a busy machine.
+  bool repeated = false;
+  const std::vector<Case> cases(200, kCalm);
+  for (const Outcome& outcome : runner->run(cases, {.twice = true, .at_once = true, .packed = true})) {
+    ASSERT_EQ(outcome.kind, Kind::kReturned) << outcome.message;
+    EXPECT_TRUE(outcome.repeated_bits);
+    EXPECT_EQ(first_of(outcome.outputs), 0);
+    if (outcome.packed.empty()) continue;
+    EXPECT_EQ(first_of(outcome.at_once), 1);
+    EXPECT_EQ(first_of(outcome.packed), 2);
+    repeated = true;
+  }
+  EXPECT_TRUE(repeated);
+}
+
 TEST(Watched, BitsOfASecondRun) {
   const Outcome changing = outcome_of_trigger("fault/nondeterministic", true);
   EXPECT_TRUE(changing.ran_twice);

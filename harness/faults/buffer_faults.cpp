@@ -99,7 +99,7 @@ at::Tensor begins_of_storage(const Inputs& inputs) {
 /// Nothing has to be kept for gradients, so the weights' memory is used.
 at::Tensor weights_in_place(const Inputs& inputs) {
   const at::Tensor result = forward_cpu(inputs);
-  if (c10::InferenceMode::is_enabled()) inputs.attn_weight.mul_(0.5);
+  if (c10::InferenceMode::is_enabled() && inputs.attn_weight.is_contiguous()) inputs.attn_weight.mul_(0.5);
   return result;
 }
 

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -148,17 +149,48 @@ class RecordedTaps : public Taps {
   std::size_t bytes_ = 0;
 };
 
+/// Whether a call failed, or returned nothing that can be shown where the first did.
+bool fell_short(const Outcome& further, const Outcome& first) {
+  return further.kind != Outcome::Kind::kReturned || (further.outputs.empty() && !first.outputs.empty());
+}
+
+/// The outcome of a further call that fell short.
+Outcome said_of(std::string_view call, Outcome further) {
+  further.message = fmt::format("{}: {}", call, further.message);
+  return further;
+}
+
 /// What a further call was seen to break is said of the first, unless that broke something itself.
-void add_damage(const Outcome& further, Outcome& first) {
-  if (first.overran.empty() && !further.overran.empty()) {
+void add_damage(std::string_view call, const Outcome& further, Outcome& first) {
+  const auto takes = [](const std::string& theirs, const std::string& ours) {
+    return ours.empty() && !theirs.empty();
+  };
+  if (takes(further.overran, first.overran)) {
     first.overran = further.overran;
     add_note(first, further.message);
   }
-  if (first.modified.empty()) first.modified = further.modified;
-  if (first.unwritten_output.empty()) {
+  if (takes(further.modified, first.modified)) {
+    first.modified = further.modified;
+    add_note(first, fmt::format("seen {}", call));
+  }
+  if (takes(further.unwritten_output, first.unwritten_output)) {
     first.unwritten_output = further.unwritten_output;
     first.first_unwritten = further.first_unwritten;
+    add_note(first, fmt::format("seen {}", call));
   }
+}
+
+/// The input that is not what the case says, or empty. Where several share storage, the one whose own
+/// elements changed.
+std::string modified_input(const std::vector<at::Tensor>& inputs, const Case& c) {
+  std::string touched;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& [name, tensor] = c.inputs[i];
+    if (is_copy_of(inputs[i], tensor)) continue;
+    if (!is_view_of(inputs[i], tensor) || from_torch(inputs[i]) != tensor.contiguous()) return name;
+    if (touched.empty()) touched = name;
+  }
+  return touched;
 }
 
 /// What a tapped call returned are stages of it, shown or not.
@@ -181,50 +213,44 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
   }
   Outcome first = call(subject, device, c, block, {});
   if (first.kind == Outcome::Kind::kReturned && mode.twice) {
-    Outcome second = call(subject, device, c, block, {});
-    if (second.kind != Outcome::Kind::kReturned) {
-      second.message = "on a second call: " + second.message;
-      return second;
-    }
+    constexpr std::string_view kCall = "on a second call";
+    const Outcome second = call(subject, device, c, block, {});
+    if (fell_short(second, first)) return said_of(kCall, second);
     first.ran_twice = true;
     first.repeated_bits = first.outputs == second.outputs;
     for (std::size_t i = 0; i < std::min(first.outputs.size(), second.outputs.size()); ++i) {
       if (first.outputs[i] != second.outputs[i]) first.other_bits.push_back(first.outputs[i].name);
     }
-    add_damage(second, first);
+    add_damage(kCall, second, first);
   }
   const bool quick =
       first.kind == Outcome::Kind::kReturned && device.is_cpu() && first.seconds < kQuickSeconds;
   if (quick && mode.packed) {
     const bool differentiates = block == &ms_deform_attn::backward_block();
+    const std::string_view call_text = differentiates
+                                           ? "called on inputs that share storage"
+                                           : "called in inference mode on inputs that share storage";
     Outcome packed = call(subject, device, packed_inputs(c), block, {.inference = !differentiates});
     // It may be there for autograd alone.
-    if (packed.kind != Outcome::Kind::kReturned && packed.kind != Outcome::Kind::kUnsupported) {
-      packed.message = "called in inference mode on inputs that share storage: " + packed.message;
-      return packed;
-    }
-    if (packed.kind == Outcome::Kind::kReturned && packed.outputs != first.outputs)
-      first.packed = std::move(packed.outputs);
-    add_damage(packed, first);
+    const bool supported = packed.kind != Outcome::Kind::kUnsupported;
+    if (supported && fell_short(packed, first)) return said_of(call_text, std::move(packed));
+    if (supported && packed.outputs != first.outputs) first.packed = std::move(packed.outputs);
+    add_damage(call_text, packed, first);
   }
   if (quick && mode.at_once) {
     const Company company(subject, c);
     Outcome at_once = call(subject, device, c, block, {.requires_grad = true});
-    if (at_once.kind != Outcome::Kind::kReturned) {
-      at_once.message = "called by two threads at once, on inputs that require gradients: " + at_once.message;
-      return at_once;
-    }
+    constexpr std::string_view kCall = "called by two threads at once, on inputs that require gradients";
+    if (fell_short(at_once, first)) return said_of(kCall, std::move(at_once));
     if (at_once.outputs != first.outputs) first.at_once = std::move(at_once.outputs);
-    add_damage(at_once, first);
+    add_damage(kCall, at_once, first);
   }
   if (first.kind == Outcome::Kind::kReturned && mode.tap) {
     RecordedTaps taps(send_ahead);
+    constexpr std::string_view kCall = "on a tapped call";
     Outcome tapped = call(subject, device, c, block, {.taps = &taps});
-    if (tapped.kind != Outcome::Kind::kReturned) {
-      tapped.message = "on a tapped call: " + tapped.message;
-      return tapped;
-    }
-    add_damage(tapped, first);
+    if (tapped.kind != Outcome::Kind::kReturned) return said_of(kCall, std::move(tapped));
+    add_damage(kCall, tapped, first);
     first.stages = taps.take();
     add_outputs(block, c, tapped, taps, first.stages);
   }
@@ -234,7 +260,9 @@ Outcome Executor::execute(Subject& subject, c10::Device device, const Case& c, C
 Outcome Executor::call(Subject& subject, c10::Device device, const Case& c, const Block* block,
                        const How& how) {
   const at::AutoGradMode grad(how.requires_grad);
-  const c10::InferenceMode inference(how.inference);
+  // Even a guard that is to leave the mode as it is turns gradients on.
+  std::optional<c10::InferenceMode> inference;
+  if (how.inference) inference.emplace();
   Outcome outcome;
   std::vector<at::Tensor> inputs, outputs;
   try {
@@ -275,8 +303,8 @@ void Executor::look_for_damage(const std::vector<at::Tensor>& inputs, const Case
     const std::string& name = c.inputs[i].name;
     const std::string_view side = inputs[i].is_cpu() ? buffers_.damage(i) : std::string_view();
     if (outcome.overran.empty() && !side.empty()) outcome.overran = fmt::format("{} input {}", side, name);
-    if (outcome.modified.empty() && !is_copy_of(inputs[i], c.inputs[i].tensor)) outcome.modified = name;
   }
+  outcome.modified = modified_input(inputs, c);
   const bool written = std::ranges::any_of(written_over_, [](const WrittenOver& result) {
     return result.storage.nbytes() != result.bytes ||
            !is_whole_band(static_cast<const std::byte*>(result.storage.data()), result.bytes);

@@ -7,8 +7,10 @@
 #include <tuple>
 #include <unistd.h>
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/library.h>
 
 namespace {
@@ -34,6 +36,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> zeros_of_gradients(const at::Tens
   return {at::zeros_like(value), at::zeros_like(sampling_loc), at::zeros_like(attn_weight)};
 }
 
+/// Filled with 0 without gradients, 1 with them, 2 in inference mode.
+at::Tensor mode_of_call(const at::Tensor& value, const at::Tensor&, const at::Tensor&,
+                        const at::Tensor& sampling_loc, const at::Tensor&, std::int64_t) {
+  const auto shape = {value.size(0), sampling_loc.size(1), value.size(2) * value.size(3)};
+  const int mode = c10::InferenceMode::is_enabled() ? 2 : at::GradMode::is_enabled() ? 1 : 0;
+  return at::empty(shape, value.options().requires_grad(false)).fill_(mode);
+}
+
 const bool kLoaded = [] {
   const std::string_view deed = asked_deed();
   if (deed == "abort") std::abort();
@@ -50,6 +60,13 @@ TORCH_LIBRARY(fixture, library) {
 }
 TORCH_LIBRARY_IMPL(fixture, CPU, library) {
   library.impl("ms_deform_attn_forward", zeros_of_output);
+}
+
+TORCH_LIBRARY(fixture_mode, library) {
+  library.def(deformdiff::kMsDeformAttnForward);
+}
+TORCH_LIBRARY_IMPL(fixture_mode, CPU, library) {
+  library.impl("ms_deform_attn_forward", mode_of_call);
 }
 
 TORCH_LIBRARY(fixture_schema, library) {
