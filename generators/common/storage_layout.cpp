@@ -85,6 +85,10 @@ Placement draw_placement(const Shape& shape, StorageLayout layout, const Counter
 /// but for the last of the inner axis.
 struct Window {
   std::size_t outer, inner;
+
+  bool repeats(const Shape& index, const Shape& shape) const {
+    return index[outer] > 0 && index[inner] + 1 < shape[inner];
+  }
 };
 
 std::optional<Window> window_of(const Shape& shape, const Shape& strides) {
@@ -105,12 +109,9 @@ void for_each_owned(const Shape& shape, const Shape& strides, std::int64_t offse
   std::int64_t at = offset;
   std::int64_t repetitions = 0;  // axes of stride 0 whose index is not 0
   const std::optional<Window> window = window_of(shape, strides);
-  const auto overlaps = [&] {
-    return window && index[window->outer] > 0 && index[window->inner] + 1 < shape[window->inner];
-  };
   const std::int64_t elements = element_count(shape);
   for (std::int64_t i = 0; i < elements; ++i) {
-    if (repetitions == 0 && !overlaps()) visit(i, at);
+    if (repetitions == 0 && !(window && window->repeats(index, shape))) visit(i, at);
     for (std::size_t a = shape.size(); a-- > 0;) {
       at += strides[a];
       if (strides[a] == 0 && shape[a] > 1) repetitions += index[a] == 0 ? 1 : 0;
@@ -156,11 +157,12 @@ Tensor laid_out(const Tensor& dense, Shape strides, std::int64_t offset, std::in
   return Tensor(dense.dtype(), dense.shape(), std::move(strides), offset, std::move(storage));
 }
 
-/// The axis of several indices next inside the one at place `k` of the order.
-std::optional<std::size_t> inner_axis(const StorageTraits& traits, const Shape& shape, std::size_t k) {
-  for (std::size_t inside = k + 1; inside < shape.size(); ++inside) {
-    const std::size_t a = traits.order[inside];
-    if (shape[a] > 1 && !traits.expanded[a]) return a;
+/// Of the sliding axis and the next one inside it of several indices, where a tensor of this shape has both.
+std::optional<Window> window_of(const StorageTraits& traits, const Shape& shape) {
+  if (!traits.sliding || shape[*traits.sliding] <= 1) return std::nullopt;
+  for (auto inner = std::ranges::find(traits.order, *traits.sliding) + 1; inner != traits.order.end();
+       ++inner) {
+    if (shape[*inner] > 1 && !traits.expanded[*inner]) return Window{*traits.sliding, *inner};
   }
   return std::nullopt;
 }
@@ -289,20 +291,15 @@ bool is_repetition(const StorageTraits& traits, const Shape& shape, std::int64_t
     if (traits.expanded[a] && at[a] != 0) return true;
     index /= shape[a];
   }
-  for (std::size_t k = 0; k < shape.size(); ++k) {
-    if (traits.sliding != traits.order[k]) continue;
-    const std::optional<std::size_t> inner = inner_axis(traits, shape, k);
-    if (inner && at[traits.order[k]] > 0 && at[*inner] + 1 < shape[*inner]) return true;
-  }
-  return false;
+  const std::optional<Window> window = window_of(traits, shape);
+  return window && window->repeats(at, shape);
 }
 
 std::int64_t complexity(const StorageTraits& traits, const Shape& shape) {
-  std::int64_t sum = (traits.offset > 0 ? 1 : 0) + (traits.tail ? 1 : 0);
+  std::int64_t sum = (traits.offset > 0 ? 1 : 0) + (traits.tail ? 1 : 0) + (window_of(traits, shape) ? 1 : 0);
   for (std::size_t k = 0; k < shape.size(); ++k) {
     const std::size_t a = traits.order[k];
     if (shape[a] <= 1) continue;
-    if (traits.sliding == a && inner_axis(traits, shape, k)) ++sum;
     sum += (traits.expanded[a] ? 1 : 0) + (traits.gap[a] ? 1 : 0);
     for (std::size_t later = k + 1; later < shape.size(); ++later) {
       const std::size_t b = traits.order[later];

@@ -69,10 +69,9 @@ std::set<std::string> parameters_of_norms(const BlockDefinition& block, const Ca
   return names;
 }
 
-/// Of models that are converted but for their norms, if they have any.
-MixedTypes mixed_norms(const DeepGenerator& deep) {
-  if (parameters_of_norms(deep.block(), deep.generate(0, {"typical"}, 0)).empty()) return {};
-  return {[&deep](const Case& c) { return parameters_of_norms(deep.block(), c); },
+/// Of models that are converted but for their norms.
+MixedTypes mixed_norms(const BlockDefinition& block) {
+  return {[&block](const Case& c) { return parameters_of_norms(block, c); },
           "parameters of norms in float32 beside others of 16 bits"};
 }
 
@@ -99,7 +98,7 @@ const std::vector<BlockEntry>& blocks() {
     for (const DeepGenerator& deep : deep_generators()) {
       list.push_back({&deep.block(), operation_oracle, &deep, deep_shrink_stream(deep.block()), axis_places,
                       deep_ablations(deep.block()), mutations_of(deep.block())});
-      serve_sixteen_bits(list.back(), mixed_norms(deep));
+      serve_sixteen_bits(list.back(), mixed_norms(deep.block()));
     }
     return list;
   }();
